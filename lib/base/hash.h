@@ -1,0 +1,35 @@
+// xxh3 hashes: checksums of stored bytes, identities of series, table keys.
+//
+// Source:  xxHash 0.8, XXH3_64bits and XXH3_128bits; stable across versions
+//          and machines, so that they may be stored.
+// Threads: free functions without state.
+#ifndef VARVE_LIB_BASE_HASH_H_
+#define VARVE_LIB_BASE_HASH_H_
+
+#include <compare>
+#include <cstdint>
+#include <string_view>
+
+namespace varve::base {
+
+struct Hash128 {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend auto operator<=>(const Hash128&, const Hash128&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const Hash128& hash) {
+    return H::combine(std::move(state), hash.low);
+  }
+};
+
+uint64_t Hash64Of(std::string_view bytes);
+uint64_t Hash64Of(std::string_view bytes, uint64_t seed);
+Hash128 Hash128Of(std::string_view bytes);
+Hash128 Hash128Of(std::string_view bytes, uint64_t seed);
+
+// The checksum of every file and frame.
+inline uint64_t Checksum(std::string_view bytes) { return Hash64Of(bytes); }
+
+}  // namespace varve::base
+
+#endif  // VARVE_LIB_BASE_HASH_H_

@@ -1,0 +1,91 @@
+// Reads from all storage nodes: fan-out, merge of replicas, deduplication.
+//
+// Partial: an answer is partial when, in at least `global_replication_factor`
+// groups, the nodes that failed reach the group's replication factor; with no
+// node answering at all it is an error (Unavailable). A storage node's own
+// error (a limit, a bad matcher) fails the read at once, with its text.
+//
+// Threads: all members from any thread; a SeriesMerge belongs to one.
+#ifndef VARVE_LIB_CLUSTER_READER_H_
+#define VARVE_LIB_CLUSTER_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/cluster/node_set.h"
+#include "lib/model/label.h"
+#include "lib/model/matcher.h"
+#include "lib/model/sample.h"
+#include "lib/model/tenant.h"
+#include "lib/model/time_range.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::cluster {
+
+struct ReadRequest {
+  model::TenantId tenant;
+  std::vector<model::Matchers> matcher_groups;
+  model::TimeRange range;
+  int64_t series_max = 0;  // 0: the storage decides
+  bool labels_only = false;
+  bool deny_partial = false;  // a partial answer is an Unavailable error
+  int64_t deadline_steady_ms = INT64_MAX;
+};
+
+// Told once the whole answer has been read.
+struct ReadOutcome {
+  bool is_partial = false;
+  std::vector<std::string> warnings;  // why: addresses and errors
+};
+
+struct MergedSeries {
+  model::LabelSet labels;
+  model::SampleColumns samples;  // of all replicas, deduplicated
+};
+
+// Series of all nodes, each once; replicas are merged by series hash.
+class SeriesMerge {
+ public:
+  virtual ~SeriesMerge() = default;
+  // Replaces `batch`; an empty batch is the end.
+  virtual absl::Status Next(std::vector<MergedSeries>& batch) = 0;
+  // REQUIRES: Next gave the end.
+  virtual const ReadOutcome& outcome() const = 0;
+};
+
+struct ReaderOptions {
+  // -replicationFactor on select, by group; "" is the default group.
+  std::vector<std::pair<std::string, int>> replication_factors;
+  int global_replication_factor = 1;
+  model::DedupRule dedup;
+};
+
+class Reader {
+ public:
+  Reader(NodeSet* nodes, ReaderOptions options);
+
+  absl::StatusOr<std::unique_ptr<SeriesMerge>> Search(
+      const ReadRequest& request);
+  // Sorted, without repeats. `label` "": names; else its values.
+  absl::StatusOr<std::vector<std::string>> Labels(const ReadRequest& request,
+                                                  const std::string& label,
+                                                  int64_t limit,
+                                                  ReadOutcome& outcome);
+  // Counts of distinct series: not multiplied by replicas.
+  absl::StatusOr<proto::CardinalityResponse> Cardinality(
+      const ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, ReadOutcome& outcome);
+  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const ReadRequest& request, ReadOutcome& outcome);
+
+ private:
+  NodeSet* const nodes_;
+  const ReaderOptions options_;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_READER_H_

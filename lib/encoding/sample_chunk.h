@@ -1,0 +1,35 @@
+// One run of samples as bytes: a timestamp column and a value column.
+//
+// In:      1..65535 samples; timestamps never decrease; any float64 bits.
+// Out:     bytes appended to `out`; what it held before is kept.
+// Errors:  DataLoss for missing, surplus or impossible bytes; decoders never
+//          read outside `src`. Lossless for every bit pattern.
+// Threads: free functions without state.
+// Source:  docs/formats/chunk.md: constant; decimal m/10^e by correctly
+//          rounded division; ordered raw bits; delta or frame of reference;
+//          PFOR in blocks of 128 with little-endian bit packing.
+#ifndef VARVE_LIB_ENCODING_SAMPLE_CHUNK_H_
+#define VARVE_LIB_ENCODING_SAMPLE_CHUNK_H_
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace varve::encoding {
+
+inline constexpr size_t kChunkSamplesMax = 65'535;
+
+void EncodeValues(std::span<const double> values, std::string& out);
+// Fills all of `values`, whose size is the count kept beside the chunk.
+absl::Status DecodeValues(std::string_view src, std::span<double> values);
+
+void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out);
+absl::Status DecodeTimestamps(std::string_view src,
+                              std::span<int64_t> timestamps_ms);
+
+}  // namespace varve::encoding
+
+#endif  // VARVE_LIB_ENCODING_SAMPLE_CHUNK_H_

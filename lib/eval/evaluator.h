@@ -1,0 +1,79 @@
+// Evaluates a syntax tree over a time range: one semantic for instant and
+// range queries, an instant one being a range of one step.
+//
+// In:      a checked tree, start, end and step in Unix milliseconds.
+// Out:     scalar, string, vector (instant) or matrix (range).
+// Errors:  InvalidArgument (the query asks what cannot be: 422 with the text),
+//          ResourceExhausted (a limit; the text names limit and flag),
+//          DeadlineExceeded, Cancelled, and whatever the source returns.
+// Threads: Evaluate is re-entrant; one query may use several threads.
+// Source:  prometheus/prometheus promql/engine.go (3.5).
+#ifndef VARVE_LIB_EVAL_EVALUATOR_H_
+#define VARVE_LIB_EVAL_EVALUATOR_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/thread_pool.h"
+#include "lib/eval/series_source.h"
+#include "lib/promql/ast.h"
+
+namespace varve::eval {
+
+struct Limits {
+  int64_t samples_max = 1'000'000'000;        // -search.maxSamplesPerQuery
+  int64_t series_max = 0;                     // 0: the storage decides
+  int64_t points_per_series_max = 30'000;     // -search.maxPointsPerTimeseries
+  int64_t subquery_points_max = 100'000;  // -search.maxPointsSubqueryPerTimeseries
+  int64_t memory_bytes_max = 0;               // -search.maxMemoryPerQuery
+  int threads_max = 1;                        // -search.maxWorkersPerQuery
+};
+
+struct EvalRequest {
+  const promql::Expr* expr = nullptr;
+  int64_t start_ms = 0;
+  int64_t end_ms = 0;
+  int64_t step_ms = 0;  // 0: an instant query at start_ms
+  int64_t lookback_ms = 300'000;
+  int64_t subquery_step_ms = 60'000;  // for [1h:]
+  Limits limits;
+  SeriesSource* source = nullptr;
+  base::ThreadPool* pool = nullptr;             // null: no parallelism
+  const std::atomic<bool>* cancelled = nullptr; // may be null
+  int64_t deadline_steady_ms = INT64_MAX;       // of base::SystemClock()
+};
+
+// One series of a result. Where a step has no sample, values[i] has the
+// staleness marker's bits.
+struct ResultSeries {
+  model::LabelSet labels;
+  std::vector<double> values;          // one per step
+};
+
+struct EvalStats {
+  int64_t series_fetched = 0;
+  int64_t samples_scanned = 0;
+  int64_t memory_bytes_peak = 0;
+};
+
+struct EvalResult {
+  promql::ValueType type = promql::ValueType::kVector;
+  std::string string_value;
+  // kScalar: one series without labels. kVector and range results: sorted by
+  // labels, unless the expression orders them (sort, topk, ...).
+  std::vector<ResultSeries> series;
+  // An instant query of a range selector: raw samples.
+  std::vector<SeriesData> raw;
+  std::vector<std::string> warnings;
+  std::vector<std::string> infos;
+  EvalStats stats;
+};
+
+absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_EVALUATOR_H_

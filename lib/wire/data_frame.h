@@ -1,0 +1,32 @@
+// Payload of a DATA call: how to acknowledge, then a data record, maybe LZ4.
+//
+//   frame := ack:u8 coding:u8 ref_epoch:u64 size:u32 bytes
+//   coding 0: bytes are the record; 1: an LZ4 block of `size` bytes
+//
+// Errors:  DataLoss for damage, ResourceExhausted for size over 64 MiB.
+// Threads: free functions without state.
+#ifndef VARVE_LIB_WIRE_DATA_FRAME_H_
+#define VARVE_LIB_WIRE_DATA_FRAME_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace varve::wire {
+
+// `ack` as storage::AckLevel: 0 durable, 1 written, 2 memory.
+std::string EncodeDataFrame(std::string_view record, uint8_t ack,
+                            uint64_t ref_epoch, bool compress);
+
+struct DataFrame {
+  uint8_t ack = 0;
+  uint64_t ref_epoch = 0;
+  std::string record;  // decompressed
+};
+absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload);
+
+}  // namespace varve::wire
+
+#endif  // VARVE_LIB_WIRE_DATA_FRAME_H_

@@ -1,0 +1,30 @@
+// The calls roles make of one another: numbers of net/rpc methods, version 1.
+// Numbers are never used again for something else.
+#ifndef VARVE_LIB_WIRE_METHODS_H_
+#define VARVE_LIB_WIRE_METHODS_H_
+
+#include <cstdint>
+
+namespace varve::wire {
+
+inline constexpr uint32_t kWireVersion = 1;
+
+enum Method : uint8_t {
+  // insert -> storage
+  kPing = 1,    // empty -> empty
+  kDefine = 2,  // proto DefineRequest -> DefineResponse, after its fsync
+  kData = 3,    // DataFrame (lib/wire/data_frame.h) -> proto Ack
+  kMissed = 4,  // proto Missed -> Ack
+  kDelete = 5,  // reserved
+  kPutRing = 6, // proto Ring -> empty
+  kGetRings = 7,  // empty -> proto RingList
+  // select -> storage
+  kSearch = 32,       // proto SearchRequest -> stream of series batches
+  kLabels = 33,       // proto LabelsRequest -> LabelsResponse
+  kCardinality = 34,  // proto CardinalityRequest -> CardinalityResponse
+  kTenants = 35,      // proto TenantsRequest -> TenantsResponse
+};
+
+}  // namespace varve::wire
+
+#endif  // VARVE_LIB_WIRE_METHODS_H_

@@ -1,0 +1,118 @@
+// HTTP/1.1 server: routes, requests, answers.
+//
+// Every route is registered once with its pattern, authorisation key and
+// metrics label; prefix handling, request counters, CORS and error texts
+// follow from that. Bytes only: what a path part means is the handler's.
+//
+// Keep-alive, pipelining, chunked bodies both ways, Expect: 100-continue;
+// answers are compressed (gzip, else zstd) when the client accepts it. Every
+// read has a size and a time limit.
+//
+// Threads: handlers run on pool threads and may block.
+#ifndef VARVE_NET_HTTP_SERVER_H_
+#define VARVE_NET_HTTP_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace varve::telemetry {
+class Metrics;
+}
+
+namespace varve::http {
+
+using Arguments = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string method;       // "GET"
+  std::string path;         // decoded, prefix removed, "//" collapsed
+  Arguments arguments;      // of the URL, then of a form body; decoded
+  Arguments headers;        // names in lower case
+  std::string body;         // as received: still compressed
+  std::string remote_addr;  // host:port
+  std::vector<std::string> captures;  // what the pattern's {}s matched
+
+  // "" when absent; the first where repeated.
+  std::string_view Argument(std::string_view name) const;
+  std::vector<std::string> AllArguments(std::string_view name) const;
+  bool HasArgument(std::string_view name) const;
+  std::string_view Header(std::string_view lower_case_name) const;
+};
+
+// Answers one request: either Send, or Begin and Writes. When the handler
+// returns without answering, 500 is sent. Compression is automatic.
+class ResponseWriter {
+ public:
+  virtual ~ResponseWriter() = default;
+  // Before Send or Begin.
+  virtual void SetHeader(std::string name, std::string value) = 0;
+  virtual void Send(int status, std::string_view content_type,
+                    std::string_view body) = 0;
+  // Starts a chunked answer.
+  virtual void Begin(int status, std::string_view content_type) = 0;
+  // Blocks for a slow client; Cancelled when it has gone.
+  virtual absl::Status Write(std::string_view bytes) = 0;
+  // After an error past Begin: closes the connection, so that the client sees
+  // a cut body rather than a complete one.
+  virtual void Abort() = 0;
+  virtual bool client_gone() const = 0;
+};
+
+using Handler = std::function<void(const Request&, ResponseWriter&)>;
+
+struct Route {
+  // "/insert/{}/prometheus/api/v1/write": {} matches one path part; a last
+  // part {*} matches the rest.
+  std::string pattern;
+  // Value of the path label of vm_http_requests_total; "" is the pattern.
+  std::string label;
+  // Authorisation key asked of ?authKey=; null or "" for none.
+  const std::string* auth_key = nullptr;
+  // Body limit in bytes as received; the text of the 400 names `limit_flag`.
+  int64_t body_bytes_max = 64 << 20;
+  std::string limit_flag;
+  Handler handler;
+};
+
+struct ServerOptions {
+  std::vector<std::string> addresses;  // "host:port"; port 0 picks one
+  std::string path_prefix;             // -http.pathPrefix
+  std::string user;                    // -httpAuth.username
+  std::string password;
+  absl::Duration connection_age_max = absl::Minutes(2);  // -http.connTimeout
+  absl::Duration idle_max = absl::Minutes(1);      // -http.idleConnTimeout
+  absl::Duration read_timeout = absl::Seconds(30); // between bytes of a request
+  bool compress = true;
+  int handler_threads_max = 0;  // 0: from the CPUs
+  telemetry::Metrics* metrics = nullptr;
+};
+
+class Server {
+ public:
+  // Listens at once; the real addresses are in addresses(). REQUIRES: metrics.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options,
+                                                       std::vector<Route> routes);
+  virtual ~Server() = default;
+  virtual const std::vector<std::string>& addresses() const = 0;
+  // Refuses new connections, waits for running handlers up to `grace`, closes.
+  virtual void Stop(absl::Duration grace) = 0;
+};
+
+// The body after Content-Encoding gzip, deflate or zstd (identity and none:
+// as it is); snappy is left to the protocols that use it. InvalidArgument for
+// damage and for more than `bytes_max` bytes; the text names `limit_flag`.
+absl::StatusOr<std::string> DecodedBody(const Request& request,
+                                        int64_t bytes_max,
+                                        std::string_view limit_flag);
+
+}  // namespace varve::http
+
+#endif  // VARVE_NET_HTTP_SERVER_H_

@@ -1,0 +1,192 @@
+// One storage node's data: log, head, blocks and index behind one façade.
+//
+// Directory:  flock.lock, node_id, wal/, data/, index/, snapshots/ below
+//             `path`; refuses to open while flock.lock is held elsewhere or
+//             restore-in-progress exists.
+// Durability: Define returns after its record is fsynced. Append returns when
+//             its rows are in the log as `ack` asks and visible to Search.
+// Errors:     Unavailable (replaying, stopping), ResourceExhausted (disk full,
+//             limits), DataLoss (checksums), InvalidArgument (a bad record; no
+//             part of it was stored).
+// Threads:    all members from any thread.
+#ifndef VARVE_STORAGE_ENGINE_ENGINE_H_
+#define VARVE_STORAGE_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/clock.h"
+#include "lib/model/label.h"
+#include "lib/model/matcher.h"
+#include "lib/model/sample.h"
+#include "lib/model/tenant.h"
+#include "lib/model/time_range.h"
+
+namespace varve::storage {
+
+enum class AckLevel : uint8_t { kDurable = 0, kWritten = 1, kMemory = 2 };
+
+struct EngineOptions {
+  std::string path;
+  int64_t retention_ms = 31 * model::kDayMs;
+  int64_t future_retention_ms = 2 * model::kDayMs;
+  int64_t max_backfill_age_ms = 0;  // 0: retention decides
+  model::DedupRule dedup;
+  int64_t flush_interval_ms = 3'600'000;   // age of a head generation
+  int64_t head_bytes_max = 0;              // 0: from the memory limit
+  int64_t wal_bytes_max = 4LL << 30;
+  int64_t block_cache_bytes = 0;           // 0: from the memory limit
+  int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
+  int64_t free_disk_bytes_min = 100 << 20; // below: read-only
+  const base::Clock* clock = &base::SystemClock();
+};
+
+struct SeriesDefinition {
+  model::TenantId tenant;
+  std::string_view labels;  // canonical bytes, see lib/model/label.h
+};
+
+// What became of the rows of one record.
+struct AppendResult {
+  int64_t rows = 0;
+  int64_t too_old = 0;     // out of retention: dropped, counted
+  int64_t too_new = 0;     // beyond -futureRetention: dropped, counted
+  int64_t unknown_ref = 0; // the sender must DEFINE again; nothing was stored
+};
+
+struct SearchRequest {
+  model::TenantId tenant;
+  std::vector<model::Matchers> matcher_groups;  // or-ed; each and-ed inside
+  model::TimeRange range;
+  int64_t series_max = 0;  // 0: EngineOptions::unique_series_max
+  bool labels_only = false;
+};
+
+struct SearchSeries {
+  uint64_t id = 0;
+  model::SeriesHash hash;
+  std::string labels;  // canonical bytes
+  model::SampleColumns samples;  // sorted, deduplicated by EngineOptions
+};
+
+// One search's series, in (metric, id) order. Pins what it reads.
+class SeriesCursor {
+ public:
+  virtual ~SeriesCursor() = default;
+  // Fills `series`, reusing its memory; false at the end. Series without
+  // samples in the range are left out.
+  virtual absl::StatusOr<bool> Next(SearchSeries& series) = 0;
+};
+
+struct LabelRequest {
+  model::TenantId tenant;
+  std::vector<model::Matchers> matcher_groups;  // none: everything
+  model::TimeRange range;
+  int64_t limit = 0;  // 0: none
+};
+
+struct TopEntry {
+  std::string name;
+  int64_t count = 0;
+};
+// Shapes of /api/v1/status/tsdb; each list has at most top_n entries.
+struct CardinalityRequest {
+  model::TenantId tenant;
+  std::vector<model::Matchers> matcher_groups;
+  model::TimeRange range;
+  std::string focus_label;
+  int64_t top_n = 10;
+};
+struct Cardinality {
+  int64_t total_series = 0;
+  int64_t total_label_value_pairs = 0;
+  std::vector<TopEntry> series_count_by_metric_name;
+  std::vector<TopEntry> series_count_by_label_name;
+  std::vector<TopEntry> series_count_by_focus_label_value;
+  std::vector<TopEntry> series_count_by_label_value_pair;
+  std::vector<TopEntry> label_value_count_by_label_name;
+};
+
+// Read by /metrics; values since start unless named otherwise.
+struct EngineStats {
+  int64_t rows_received = 0;
+  int64_t rows_too_old = 0;
+  int64_t rows_too_new = 0;
+  int64_t series_created = 0;
+  int64_t series_active_hour = 0;
+  int64_t head_series = 0;
+  int64_t head_bytes = 0;
+  int64_t wal_bytes = 0;
+  int64_t fsyncs = 0;
+  double fsync_seconds = 0;
+  int64_t data_bytes = 0;
+  int64_t data_rows = 0;
+  int64_t index_bytes = 0;
+  int64_t index_rows = 0;
+  int64_t free_disk_bytes = 0;
+  bool read_only = false;
+  int64_t corrupt_blocks = 0;
+  int64_t dedup_rows = 0;
+};
+
+class Engine {
+ public:
+  // Opens, replays the log, and is ready when it returns.
+  static absl::StatusOr<std::unique_ptr<Engine>> Open(
+      const EngineOptions& options);
+  virtual ~Engine() = default;
+
+  // Random, made at the first start, kept in the directory.
+  virtual uint64_t node_id() const = 0;
+  // Changes only when ids may have been lost; refs are valid within one.
+  virtual uint64_t ref_epoch() const = 0;
+  // Changes whenever what the node is complete for may have changed.
+  virtual uint64_t coverage_version() const = 0;
+
+  // ids[i] is the persistent id of definitions[i], new or known. Different
+  // labels under one hash: InvalidArgument, nothing defined.
+  virtual absl::Status Define(std::span<const SeriesDefinition> definitions,
+                              std::vector<uint64_t>& ids) = 0;
+
+  // `record` is a lib/encoding/data_record.h record; it is logged verbatim.
+  virtual absl::StatusOr<AppendResult> Append(std::string_view record,
+                                              AckLevel ack) = 0;
+
+  // Rings and MISSED records of lib/wire: opaque here, logged and kept until
+  // dropped. `key` identifies one for replacing.
+  virtual absl::Status PutState(std::string_view key,
+                                std::string_view value) = 0;
+  virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>>
+  ListState(std::string_view key_prefix) const = 0;
+
+  virtual absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
+      const SearchRequest& request) = 0;
+  // Sorted, without repeats.
+  virtual absl::StatusOr<std::vector<std::string>> LabelNames(
+      const LabelRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> LabelValues(
+      const LabelRequest& request, std::string_view label) = 0;
+  virtual absl::StatusOr<Cardinality> Status(
+      const CardinalityRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const model::TimeRange& range) = 0;
+
+  // Writes the head to blocks and cuts the log (index rows first,
+  // then segments with the watermark, then the log).
+  virtual absl::Status Flush() = 0;
+  // Drops whole days out of retention; run by the engine itself every minute.
+  virtual absl::Status ApplyRetention() = 0;
+  virtual EngineStats Stats() const = 0;
+  // Flushes nothing: the log has everything. Stops threads, closes files.
+  virtual absl::Status Close() = 0;
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_ENGINE_ENGINE_H_
