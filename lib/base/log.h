@@ -43,7 +43,9 @@ struct LogCount {
   LogLevel level;
   std::string location;  // "storage/wal/log_writer.cc:12"
   int64_t lines;
+  bool is_printed;  // false: below level_min
 };
+std::string_view LevelName(LogLevel level);  // "info", "warn" …
 std::vector<LogCount> LogCounts();
 
 // The place of the caller together with the first piece of the text.
