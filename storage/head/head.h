@@ -1,0 +1,161 @@
+// Recent samples in memory, compressed as they arrive, until a flush has
+// written them to blocks.
+//
+// In:      rows of series by their persistent ids, which are unique on the
+//          node (no two tenants share one). Any float64 bits; timestamps in
+//          any order. A row whose timestamp and value bits equal the series'
+//          last row is dropped: retries and log replay repeat rows.
+// Out:     samples as columns, in no promised order and perhaps twice: callers
+//          run model::SortAndDedup once over head and blocks together.
+// Layout:  shards by id, each with a short lock; per series 48 bytes of state
+//          and a chain of 48-byte blocks (see series_stream.h).
+// Late:    rows older than the series' last go to a plain late buffer. A buffer
+//          at its bound asks for an early flush; nothing is refused or dropped.
+// Threads: every member from any thread, but for Append during Cut: the caller
+//          excludes them, because a cut must fall between two log records.
+//          Samples are visible to a View taken after their Append returned.
+// Cost:    about 20 ns a row in scrape order; Cut and View take no data locks.
+#ifndef VARVE_STORAGE_HEAD_HEAD_H_
+#define VARVE_STORAGE_HEAD_HEAD_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lib/base/mutex.h"
+#include "lib/model/sample.h"
+#include "lib/model/time_range.h"
+
+namespace varve::storage {
+
+class HeadShard;
+
+struct HeadOptions {
+  // Rounded up to a power of two; 0: from the usable CPUs.
+  int shards = 0;
+  // 16 bytes each. A late buffer this long is better off as a segment.
+  int64_t late_samples_per_series_max = 4096;
+  // Of the whole generation: 64 MiB of late samples.
+  int64_t late_samples_max = 4 << 20;
+};
+
+// Columns as lib/encoding's FloatSection has them: series i has counts[i] rows
+// (0 is fine), and rows of all series follow one another.
+struct HeadRows {
+  std::span<const uint64_t> series_ids;
+  std::span<const uint32_t> counts;
+  std::span<const int64_t> timestamps_ms;
+  std::span<const double> values;
+};
+
+struct SeriesDay {
+  uint64_t series_id = 0;
+  int32_t day = 0;  // model::DayOf
+  friend bool operator==(const SeriesDay&, const SeriesDay&) = default;
+};
+
+struct HeadAppendResult {
+  int64_t stored = 0;      // late ones included
+  int64_t duplicates = 0;  // dropped: equal to the series' last row
+  int64_t late = 0;
+  // A late bound is reached: flush soon.
+  bool flush_wanted = false;
+  // Every (series, day) of the stored rows that is new to the active
+  // generation; a pair may be told more than once when days alternate.
+  std::vector<SeriesDay> opened_days;
+};
+
+struct HeadStats {
+  int64_t series = 0;
+  int64_t samples = 0;
+  int64_t late_samples = 0;
+  int64_t bytes = 0;
+  // INT64_MAX and INT64_MIN when there is no sample.
+  int64_t min_ms = INT64_MAX;
+  int64_t max_ms = INT64_MIN;
+};
+
+// The samples between two cuts. Active until cut, then frozen: nothing is
+// added any more, so that reads need no patience.
+class HeadGeneration {
+ public:
+  HeadGeneration(uint64_t number, const HeadOptions& options);
+  ~HeadGeneration();
+  HeadGeneration(const HeadGeneration&) = delete;
+  HeadGeneration& operator=(const HeadGeneration&) = delete;
+
+  uint64_t number() const { return number_; }
+
+  // Ascending; callers sort them by their own keys.
+  std::vector<uint64_t> SeriesIds() const;
+  // Appends the series' samples inside `range` to `out`: first the ones that
+  // arrived in order, then late ones. False when the series is not here.
+  bool Read(uint64_t series_id, const model::TimeRange& range,
+            model::SampleColumns& out) const;
+  HeadStats Stats() const;
+
+ private:
+  friend class Head;
+  void Append(const HeadRows& rows, HeadAppendResult& result);
+  size_t ShardOf(uint64_t series_id) const;
+
+  const uint64_t number_;
+  const HeadOptions options_;
+  std::vector<std::unique_ptr<HeadShard>> shards_;
+  std::atomic<int64_t> late_samples_{0};
+};
+
+// Generations alive when it was taken, oldest first; they stay readable for
+// as long as the view lives, dropped or not.
+class HeadView {
+ public:
+  explicit HeadView(
+      std::vector<std::shared_ptr<const HeadGeneration>> generations)
+      : generations_(std::move(generations)) {}
+
+  // As HeadGeneration::Read, over all generations.
+  bool Read(uint64_t series_id, const model::TimeRange& range,
+            model::SampleColumns& out) const;
+  // All series, ascending, without repeats.
+  std::vector<uint64_t> SeriesIds() const;
+
+ private:
+  std::vector<std::shared_ptr<const HeadGeneration>> generations_;
+};
+
+class Head {
+ public:
+  // Generations count up from `first_generation`; segments carry the number,
+  // so a restarted engine goes on above the last one it has written.
+  explicit Head(const HeadOptions& options, uint64_t first_generation = 1);
+
+  // REQUIRES: the columns' sizes agree; no Cut meanwhile.
+  HeadAppendResult Append(const HeadRows& rows);
+
+  HeadView View() const;
+
+  // Freezes the active generation, still part of every View, and starts the
+  // next. The caller flushes what it returns and then drops it.
+  std::shared_ptr<const HeadGeneration> Cut();
+  // Forgets a frozen generation; REQUIRES: its samples are in blocks that
+  // every later reader sees.
+  void Drop(uint64_t number);
+
+  uint64_t active_generation() const;
+  // Over all live generations. A series in two of them counts twice.
+  HeadStats Stats() const;
+  HeadStats ActiveStats() const;
+
+ private:
+  const HeadOptions options_;
+  mutable base::Mutex mutex_;
+  // Oldest first; the last one is active. Never empty.
+  std::vector<std::shared_ptr<HeadGeneration>> generations_
+      GUARDED_BY(mutex_);
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_HEAD_HEAD_H_
