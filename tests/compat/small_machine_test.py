@@ -1,0 +1,108 @@
+"""Small machines: the operator's arguments as another user, in little memory."""
+
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+
+from tests.support import http_client
+from tests.support.cluster import Cluster, wait_healthy
+from tests.support.processes import Process, binary, wait_until
+
+NOBODY = 65534
+SERIES = 20_000
+MIB = 1 << 20
+# The operator's default limits.
+LIMITS = {"storage": 500 * MIB, "select": 300 * MIB, "insert": 200 * MIB}
+
+
+def can_make_mounts():
+    return os.geteuid() == 0 and subprocess.run(
+        ["unshare", "-m", "true"], capture_output=True,
+        check=False).returncode == 0
+
+
+class OperatorArgumentsTest(unittest.TestCase):
+    """The argument lists of the operator, each word as it types them; only
+    the host names are this machine's."""
+
+    def start(self, name, args, folder):
+        # A mount namespace of its own with everything read-only but `folder`;
+        # the program runs as nobody.
+        script = (f"mount --bind {folder} {folder} && "
+                  "mount -o remount,ro,bind / && "
+                  f"mount -o remount,rw,bind {folder} && cd {folder} && "
+                  f"exec setpriv --reuid {NOBODY} --regid {NOBODY} "
+                  "--clear-groups \"$@\"")
+        return Process(name, "/usr/bin/unshare",
+                       ["-m", "/bin/sh", "-c", script, "sh", binary(name),
+                        *args])
+
+    @unittest.skipUnless(can_make_mounts(), "skipped: no mount namespaces")
+    def test_20k_series_within_the_default_limits(self):
+        processes = {}
+        with tempfile.TemporaryDirectory(prefix="varve-small-") as folder:
+            os.chmod(folder, 0o755)
+            for sub in ("vm-data", "cache"):
+                os.mkdir(f"{folder}/{sub}")
+                os.chown(f"{folder}/{sub}", NOBODY, NOBODY)
+            try:
+                self.start_all(folder, processes)
+                self.load_and_query()
+                self.check_memory(processes)
+            finally:
+                for process in processes.values():
+                    process.stop()
+
+    def start_all(self, folder, processes):
+        processes["storage"] = self.start("varve-storage", [
+            "-dedup.minScrapeInterval=1ms", "-httpListenAddr=:8482",
+            "-retentionPeriod=1", f"-storageDataPath={folder}/vm-data",
+            "-vminsertAddr=:8400", "-vmselectAddr=:8401",
+            "-loggerLevel=INFO", "-loggerFormat=json",
+            "-envflag.enable=true"], folder)
+        processes["insert"] = self.start("varve-insert", [
+            "-httpListenAddr=:8480", "-replicationFactor=1",
+            "-storageNode=localhost:8400"], folder)
+        processes["select"] = self.start("varve-select", [
+            f"-cacheDataPath={folder}/cache",
+            "-dedup.minScrapeInterval=1ms", "-httpListenAddr=:8481",
+            "-replicationFactor=1", "-selectNode=localhost:8481",
+            "-storageNode=localhost:8401"], folder)
+        for port in (8480, 8481, 8482):
+            wait_healthy(f"127.0.0.1:{port}", 10)
+
+    def load_and_query(self):
+        now = int(time.time())
+        writer = Cluster.__new__(Cluster)   # only its request maker
+        writer.inserts = [(None, "127.0.0.1:8480")]
+        def sent(series):
+            return Cluster.write(writer, series).status == 204
+        for step in range(20):
+            for part in range(0, SERIES, 5000):
+                series = [({"__name__": "small", "instance": f"host-{i % 200}",
+                            "job": "node", "n": str(i)},
+                           [((now - 300 + 15 * step) * 1000, i + step)])
+                          for i in range(part, part + 5000)]
+                wait_until(lambda: sent(series), 10, "a write")
+        answer = http_client.post_form(
+            "127.0.0.1:8481", "/select/0/prometheus/api/v1/query_range",
+            {"query": "sum(rate(small[2m]))", "start": now - 200,
+             "end": now, "step": 15}).json()
+        self.assertEqual(answer["status"], "success", answer)
+        self.assertGreater(len(answer["data"]["result"][0]["values"]), 5)
+        count = http_client.post_form(
+            "127.0.0.1:8481", "/select/0/prometheus/api/v1/query",
+            {"query": "count(small)", "time": now}).json()
+        self.assertEqual(count["data"]["result"][0]["value"][1], str(SERIES))
+
+    def check_memory(self, processes):
+        for role, process in processes.items():
+            peak = process.status_bytes("VmHWM")
+            print(f"{role}: {peak // MIB} MiB peak at {SERIES} series")
+            self.assertLess(peak, LIMITS[role], role)
+
+
+if __name__ == "__main__":
+    unittest.main()

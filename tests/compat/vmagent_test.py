@@ -1,0 +1,144 @@
+"""The real vmagent and vmalert work against a cluster, unchanged."""
+
+import json
+import os
+import socket
+import tempfile
+import time
+import unittest
+
+from tests.support import http_client
+from tests.support.cluster import Cluster
+from tests.support.processes import Process, peer, wait_until
+
+# How long insert is away in the drill; a release is judged with 180.
+OUTAGE = int(os.environ.get("VARVE_OUTAGE_SECONDS",
+                            "180" if os.environ.get("VARVE_LONG") else "15"))
+
+RULES = {"groups": [{
+    "name": "drill", "interval": "1s", "rules": [
+        {"record": "job:up:sum", "expr": "sum by (job) (up)"},
+        {"alert": "Always", "expr": "up > 0", "for": "3s",
+         "labels": {"severity": "test"}},
+        {"alert": "Slow", "expr": "up > 0", "for": "10m"},
+    ]}]}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Agent:
+    """vmagent scraping the cluster's own processes once a second."""
+
+    def __init__(self, cluster, folder):
+        self.port = free_port()
+        targets = [*(s.http for s in cluster.storages), cluster.select]
+        config = os.path.join(folder, "scrape.yml")
+        with open(config, "w", encoding="ascii") as file:
+            json.dump({"global": {"scrape_interval": "1s"},
+                       "scrape_configs": [{
+                           "job_name": "varve",
+                           "static_configs": [{"targets": targets}]}]}, file)
+        self.targets = targets
+        self.process = Process("vmagent", peer("vmagent"), [
+            f"-promscrape.config={config}",
+            f"-httpListenAddr=127.0.0.1:{self.port}",
+            f"-remoteWrite.tmpDataPath={folder}/queue",
+            "-remoteWrite.flushInterval=1s",
+            f"-remoteWrite.url=http://{cluster.insert}/insert/0/prometheus/"
+            "api/v1/write"])
+
+
+@unittest.skipUnless(peer("vmagent") and peer("vmalert"), "skipped: no peer")
+class AgentTest(unittest.TestCase):
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="varve-agent-")
+        self.cluster = Cluster(storages=2, replication_factor=2,
+                               select_args=["-dedup.minScrapeInterval=1ms"])
+        self.agent = Agent(self.cluster, self.folder.name)
+
+    def tearDown(self):
+        self.agent.process.stop(40)
+        self.cluster.close()
+        self.folder.cleanup()
+
+    def value(self, query, at=None):
+        result = self.cluster.query(query, at or time.time())["data"]["result"]
+        return float(result[0]["value"][1]) if result else None
+
+    def test_an_outage_of_insert_leaves_no_gap(self):
+        targets = len(self.agent.targets)
+        wait_until(lambda: self.value("sum(up)") == targets, 20, "scrapes")
+        process, address = self.cluster.inserts.pop()
+        begun = time.time()
+        process.kill()
+        wait_until(lambda: time.time() - begun > OUTAGE, OUTAGE + 10, "outage")
+        self.cluster.add_insert(args=[f"-httpListenAddr={address}"])
+        ended = time.time()
+        window = int(ended - begun) + 4
+        expected = targets * (window - 2)
+        # A new sample arrives, then the queue of the outage.
+        def complete():
+            counted = self.value(f"sum(count_over_time(up[{window}s]))",
+                                 ended + 2)
+            return counted is not None and counted >= expected
+        wait_until(complete, OUTAGE + 60, "the samples of the outage")
+        gaps = self.cluster.query(
+            f"max(count_over_time(up[{window}s])) - "
+            f"min(count_over_time(up[{window}s]))", ended + 2)
+        self.assertLessEqual(
+            float(gaps["data"]["result"][0]["value"][1]), 2, gaps)
+
+    def alert(self, folder, rules):
+        return Process("vmalert", peer("vmalert"), [
+            f"-rule={rules}", f"-httpListenAddr=127.0.0.1:{self.alert_port}",
+            f"-datasource.url=http://{self.cluster.select}/select/0/"
+            "prometheus",
+            f"-remoteRead.url=http://{self.cluster.select}/select/0/"
+            "prometheus",
+            f"-remoteWrite.url=http://{self.cluster.insert}/insert/0/"
+            "prometheus", "-remoteWrite.flushInterval=500ms",
+            "-notifier.blackhole", "-evaluationInterval=1s"])
+
+    def states(self):
+        alerts = http_client.get(f"127.0.0.1:{self.alert_port}",
+                                 "/api/v1/alerts").json()["data"]["alerts"]
+        return {(a["name"], a["state"]): a["activeAt"] for a in alerts}
+
+    def test_rules_are_evaluated_written_back_and_restored(self):
+        rules = os.path.join(self.folder.name, "rules.yml")
+        with open(rules, "w", encoding="ascii") as file:
+            json.dump(RULES, file)
+        self.alert_port = free_port()
+        wait_until(lambda: self.value("sum(up)"), 20, "scrapes")
+        alert = self.alert(self.folder.name, rules)
+        try:
+            wait_until(lambda: self.value("sum(job:up:sum)") ==
+                       len(self.agent.targets), 20, "the recording rule")
+            wait_until(lambda: ("Always", "firing") in self.states(), 20,
+                       "the alert fires")
+            wait_until(lambda: self.value(
+                'count(ALERTS{alertname="Always",alertstate="firing"})'), 20,
+                "the alert's series")
+            wait_until(lambda: self.value(
+                'count(ALERTS_FOR_STATE{alertname="Slow"})'), 20,
+                "the alert's state")
+            active_at = self.states()[("Slow", "pending")]
+            alert.stop()
+            alert = self.alert(self.folder.name, rules)
+            wait_until(lambda: self.states().get(("Slow", "pending")) and
+                       self.states()[("Slow", "pending")][:19] ==
+                       active_at[:19], 20, "the restored state")
+            errors = [line for line in alert.lines
+                      if "\terror\t" in line or "\twarn\t" in line]
+            self.assertFalse(errors)
+        finally:
+            alert.stop(30)
+
+
+if __name__ == "__main__":
+    unittest.main()
