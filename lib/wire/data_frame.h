@@ -1,7 +1,8 @@
 // Payload of a DATA call: how to acknowledge, then a data record, maybe LZ4.
 //
 //   frame := ack:u8 coding:u8 ref_epoch:u64 size:u32 bytes
-//   coding 0: bytes are the record; 1: an LZ4 block of `size` bytes
+//   coding 0: bytes are the record; 1: an LZ4 block; `size` is the record's
+//   size in either. Integers are little endian.
 //
 // Errors:  DataLoss for damage, ResourceExhausted for size over 64 MiB.
 // Threads: free functions without state.
@@ -16,7 +17,11 @@
 
 namespace varve::wire {
 
-// `ack` as storage::AckLevel: 0 durable, 1 written, 2 memory.
+// As net/rpc's payloads: a record is sent in one message.
+inline constexpr uint32_t kRecordBytesMax = 64 << 20;
+
+// `ack` as storage::AckLevel: 0 durable, 1 written, 2 memory. With `compress`
+// the record goes as LZ4 where that makes it smaller.
 std::string EncodeDataFrame(std::string_view record, uint8_t ack,
                             uint64_t ref_epoch, bool compress);
 

@@ -2,15 +2,18 @@
 //
 //   batch  := kind:u8 (0 series, 1 end) body
 //   series := { hash:16B labels:varint-prefixed n:varint
-//               [ ts:varint-prefixed | the previous series' column ]
-//               values:varint-prefixed }*
+//               [ shared:u8 [ ts:varint-prefixed ]* ]
+//               [ values:varint-prefixed ]* }*
 //   end    := proto Coverage
 //
-// Columns are lib/encoding/sample_chunk.h; runs over 65,535 samples are cut
-// into several. A column equal to the previous series' is sent as one byte.
+// hash is the high, then the low half, little endian. With n > 0: shared 0 is
+// followed by the timestamp column, shared 1 means the column last sent in
+// this message. Columns are lib/encoding/sample_chunk.h in runs of 65,535
+// samples and a last one of the rest. A series is never split over messages.
 //
-// Errors:  DataLoss for damage; decoders never read outside the message.
-// Threads: a writer or reader belongs to one thread.
+// Errors:  DataLoss for damage; ResourceExhausted for more samples than
+//          kBatchSamplesMax; decoders never read outside the message.
+// Threads: a writer belongs to one thread; decoding is free of state.
 #ifndef VARVE_LIB_WIRE_SERIES_BATCH_H_
 #define VARVE_LIB_WIRE_SERIES_BATCH_H_
 
@@ -26,18 +29,35 @@
 
 namespace varve::wire {
 
+// A few bytes can stand for 65,535 equal samples: this bounds what a decoder
+// allocates. Above the 30 million of -search.maxSamplesPerSeries.
+inline constexpr size_t kBatchSamplesMax = size_t{1} << 25;
+
+// When a sender should close a batch: large enough that calls do not matter,
+// small enough that the reader's memory does not.
+inline constexpr size_t kBatchBytesUsual = 128 << 10;
+inline constexpr size_t kBatchSamplesUsual = 128 << 10;
+
 class SeriesBatchWriter {
  public:
+  // REQUIRES: at most kBatchSamplesMax samples in one batch.
   void Add(const model::SeriesHash& hash, std::string_view labels,
            const model::SampleColumns& samples);
   size_t bytes() const { return out_.size(); }
+  size_t samples() const { return samples_; }
   bool empty() const { return out_.size() <= 1; }
+  // By kBatchBytesUsual and kBatchSamplesUsual.
+  bool full() const {
+    return bytes() >= kBatchBytesUsual || samples() >= kBatchSamplesUsual;
+  }
   // The message; the writer is ready for the next one.
   std::string Finish();
 
  private:
   std::string out_;
+  std::string column_;
   std::vector<int64_t> last_timestamps_ms_;
+  size_t samples_ = 0;
 };
 
 std::string EncodeSearchEnd(const proto::Coverage& coverage);

@@ -1,0 +1,28 @@
+// Bits of Hello::features: what a peer understands beyond version 1's minimum.
+//
+// A sender uses a feature only when the receiver's HELLO has its bit; a bit
+// keeps its meaning for ever.
+#ifndef VARVE_LIB_WIRE_FEATURES_H_
+#define VARVE_LIB_WIRE_FEATURES_H_
+
+#include <cstdint>
+
+namespace varve::wire {
+
+enum Feature : uint64_t {
+  kFeatureFloats = 1u << 0,      // data sections of kind 0 are decoded
+  kFeatureHistograms = 1u << 1,  // kind 1; without it: kept verbatim
+  kFeatureExemplars = 1u << 2,   // kind 2
+  kFeatureMetadata = 1u << 3,    // kind 3
+  kFeatureMissed = 1u << 4,      // MISSED records are kept and listed
+  kFeatureDelete = 1u << 5,      // DELETE is understood
+  kFeatureLz4 = 1u << 6,         // DATA frames of coding 1
+};
+
+// What this release understands.
+inline constexpr uint64_t kFeatures =
+    kFeatureFloats | kFeatureMissed | kFeatureLz4;
+
+}  // namespace varve::wire
+
+#endif  // VARVE_LIB_WIRE_FEATURES_H_

@@ -1,0 +1,76 @@
+#include "lib/wire/hello.h"
+
+#include "lib/base/status.h"
+#include "lib/wire/features.h"
+#include "lib/wire/methods.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::wire {
+namespace {
+
+// Releases next to one another understand each other.
+constexpr uint32_t kVersionMin = 1;
+
+// A greeting has names and numbers only.
+constexpr size_t kHelloBytesMax = 64 << 10;
+
+// Takes the same time wherever the first difference is.
+bool SameToken(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
+  return difference == 0;
+}
+
+}  // namespace
+
+std::string EncodeHello(std::string_view role, std::string_view token) {
+  proto::Hello hello;
+  hello.set_version(kWireVersion);
+  hello.set_role(std::string(role));
+  hello.set_features(kFeatures);
+  hello.set_token(std::string(token));
+  return hello.SerializeAsString();
+}
+
+std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
+                               std::string_view zone) {
+  proto::Hello hello;
+  hello.set_version(kWireVersion);
+  hello.set_role("storage");
+  hello.set_node_id(node_id);
+  hello.set_ref_epoch(ref_epoch);
+  hello.set_features(kFeatures);
+  hello.set_zone(std::string(zone));
+  return hello.SerializeAsString();
+}
+
+absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
+  proto::Hello hello;
+  if (bytes.size() > kHelloBytesMax ||
+      !hello.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return base::DataLoss("not a HELLO message: ", bytes.size(), " bytes");
+  }
+  return Hello{.version = hello.version(),
+               .role = hello.role(),
+               .node_id = hello.node_id(),
+               .ref_epoch = hello.ref_epoch(),
+               .features = hello.features(),
+               .token = hello.token(),
+               .zone = hello.zone()};
+}
+
+absl::Status AcceptHello(std::string_view bytes, std::string_view token) {
+  ASSIGN_OR_RETURN(const Hello hello, DecodeHello(bytes));
+  if (hello.version < kVersionMin) {
+    return base::FailedPrecondition("HELLO of version ", hello.version,
+                                    "; this node speaks ", kVersionMin, " to ",
+                                    kWireVersion);
+  }
+  if (!token.empty() && !SameToken(hello.token, token)) {
+    return absl::PermissionDeniedError("HELLO with a wrong token");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve::wire

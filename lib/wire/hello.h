@@ -1,0 +1,40 @@
+// The greeting of each side of a connection, and how it is judged.
+//
+// Errors:  DataLoss for bytes that are no Hello; FailedPrecondition for a
+//          version this release cannot speak; PermissionDenied for a wrong
+//          token. Texts name the peer's value, never the token.
+// Threads: free functions without state.
+#ifndef VARVE_LIB_WIRE_HELLO_H_
+#define VARVE_LIB_WIRE_HELLO_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace varve::wire {
+
+struct Hello {
+  uint32_t version = 0;
+  std::string role;        // "insert", "select", "storage"
+  uint64_t node_id = 0;    // of a storage node; 0 otherwise
+  uint64_t ref_epoch = 0;  // of a storage node
+  uint64_t features = 0;   // bits of lib/wire/features.h
+  std::string token;
+  std::string zone;
+};
+
+// This release's version and features are filled in.
+std::string EncodeHello(std::string_view role, std::string_view token);
+std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
+                               std::string_view zone);
+
+absl::StatusOr<Hello> DecodeHello(std::string_view bytes);
+
+// A server's judgement of a client; an empty `token` asks for none.
+absl::Status AcceptHello(std::string_view bytes, std::string_view token);
+
+}  // namespace varve::wire
+
+#endif  // VARVE_LIB_WIRE_HELLO_H_

@@ -1,0 +1,179 @@
+#include "lib/wire/series_batch.h"
+
+#include <algorithm>
+#include <span>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/status.h"
+#include "lib/encoding/sample_chunk.h"
+
+namespace varve::wire {
+namespace {
+
+constexpr uint8_t kKindSeries = 0;
+constexpr uint8_t kKindEnd = 1;
+constexpr uint8_t kOwnColumn = 0;
+constexpr uint8_t kLastColumn = 1;
+
+// Calls fn(run) for each run of at most kChunkSamplesMax elements; stops at
+// the first error.
+template <typename T, typename Fn>
+absl::Status ForRuns(std::span<T> column, Fn&& fn) {
+  for (size_t at = 0; at < column.size();) {
+    const size_t n =
+        std::min(encoding::kChunkSamplesMax, column.size() - at);
+    RETURN_IF_ERROR(fn(column.subspan(at, n)));
+    at += n;
+  }
+  return absl::OkStatus();
+}
+
+class BatchDecoder {
+ public:
+  BatchDecoder(std::string_view body, std::vector<WireSeries>& out)
+      : reader_(body), out_(out) {}
+
+  absl::Status DecodeAll() {
+    while (!reader_.empty()) {
+      WireSeries series;
+      RETURN_IF_ERROR(DecodeOne(series));
+      if (!series.samples.empty()) column_owner_ = out_.size();
+      out_.push_back(std::move(series));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status DecodeOne(WireSeries& series) {
+    series.hash.high = reader_.FixedLe<uint64_t>();
+    series.hash.low = reader_.FixedLe<uint64_t>();
+    series.labels = reader_.LengthPrefixed();
+    const uint64_t n = reader_.Varint();
+    if (!reader_.ok()) return base::DataLoss("series batch cut in a header");
+    if (n == 0) return absl::OkStatus();
+    if (n > kBatchSamplesMax - samples_) {
+      return base::ResourceExhausted("series batch of over ", kBatchSamplesMax,
+                                     " samples");
+    }
+    samples_ += n;
+    RETURN_IF_ERROR(DecodeTimestampColumn(n, series.samples.timestamps_ms));
+    return DecodeValueColumn(n, series.samples.values);
+  }
+
+  absl::Status DecodeTimestampColumn(size_t n, std::vector<int64_t>& column) {
+    const auto shared = reader_.FixedLe<uint8_t>();
+    if (!reader_.ok()) return base::DataLoss("series batch cut in a column");
+    if (shared == kLastColumn) {
+      if (column_owner_ >= out_.size()) {
+        return base::DataLoss("series batch shares a column it does not have");
+      }
+      const auto& last = out_[column_owner_].samples.timestamps_ms;
+      if (last.size() != n) {
+        return base::DataLoss("series batch shares a column of ", last.size(),
+                              " samples for ", n);
+      }
+      column = last;
+      return absl::OkStatus();
+    }
+    if (shared != kOwnColumn) {
+      return base::DataLoss("series batch with column kind ", int{shared});
+    }
+    return DecodeRuns(n, column, [](std::string_view bytes, auto run) {
+      return encoding::DecodeTimestamps(bytes, run);
+    });
+  }
+
+  absl::Status DecodeValueColumn(size_t n, std::vector<double>& column) {
+    return DecodeRuns(n, column, [](std::string_view bytes, auto run) {
+      return encoding::DecodeValues(bytes, run);
+    });
+  }
+
+  // Grows run by run, so that a claimed size alone allocates nothing.
+  template <typename T, typename Decode>
+  absl::Status DecodeRuns(size_t n, std::vector<T>& column, Decode&& decode) {
+    while (column.size() < n) {
+      const size_t at = column.size();
+      const size_t run = std::min(encoding::kChunkSamplesMax, n - at);
+      const std::string_view bytes = reader_.LengthPrefixed();
+      if (!reader_.ok()) return base::DataLoss("series batch cut in a column");
+      column.resize(at + run);
+      RETURN_IF_ERROR(decode(bytes, std::span<T>(column).subspan(at)));
+    }
+    return absl::OkStatus();
+  }
+
+  base::ByteReader reader_;
+  std::vector<WireSeries>& out_;
+  size_t column_owner_ = SIZE_MAX;  // index of the last series with samples
+  size_t samples_ = 0;
+};
+
+}  // namespace
+
+void SeriesBatchWriter::Add(const model::SeriesHash& hash,
+                            std::string_view labels,
+                            const model::SampleColumns& samples) {
+  if (out_.empty()) out_.push_back(static_cast<char>(kKindSeries));
+  base::PutFixedLe<uint64_t>(out_, hash.high);
+  base::PutFixedLe<uint64_t>(out_, hash.low);
+  base::PutLengthPrefixed(out_, labels);
+  base::PutVarint(out_, samples.size());
+  if (samples.empty()) return;
+  samples_ += samples.size();
+  if (samples.timestamps_ms == last_timestamps_ms_) {
+    out_.push_back(static_cast<char>(kLastColumn));
+  } else {
+    out_.push_back(static_cast<char>(kOwnColumn));
+    (void)ForRuns(std::span(samples.timestamps_ms), [this](auto run) {
+      column_.clear();
+      encoding::EncodeTimestamps(run, column_);
+      base::PutLengthPrefixed(out_, column_);
+      return absl::OkStatus();
+    });  // never fails
+    last_timestamps_ms_ = samples.timestamps_ms;
+  }
+  (void)ForRuns(std::span(samples.values), [this](auto run) {
+    column_.clear();
+    encoding::EncodeValues(run, column_);
+    base::PutLengthPrefixed(out_, column_);
+    return absl::OkStatus();
+  });  // never fails
+}
+
+std::string SeriesBatchWriter::Finish() {
+  if (out_.empty()) out_.push_back(static_cast<char>(kKindSeries));
+  std::string message = std::move(out_);
+  out_.clear();
+  last_timestamps_ms_.clear();
+  samples_ = 0;
+  return message;
+}
+
+std::string EncodeSearchEnd(const proto::Coverage& coverage) {
+  std::string out(1, static_cast<char>(kKindEnd));
+  coverage.AppendToString(&out);
+  return out;
+}
+
+absl::StatusOr<SeriesBatch> DecodeSeriesBatch(std::string_view message) {
+  if (message.empty()) return base::DataLoss("empty series batch");
+  const auto kind = static_cast<uint8_t>(message.front());
+  message.remove_prefix(1);
+  SeriesBatch batch;
+  if (kind == kKindEnd) {
+    batch.is_end = true;
+    if (!batch.coverage.ParseFromArray(message.data(),
+                                       static_cast<int>(message.size()))) {
+      return base::DataLoss("series batch with a bad Coverage");
+    }
+    return batch;
+  }
+  if (kind != kKindSeries) {
+    return base::DataLoss("series batch of unknown kind ", int{kind});
+  }
+  RETURN_IF_ERROR(BatchDecoder(message, batch.series).DecodeAll());
+  return batch;
+}
+
+}  // namespace varve::wire
