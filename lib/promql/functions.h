@@ -1,0 +1,42 @@
+// The functions of the language: names, argument types, results.
+//
+// All of Prometheus' functions, the experimental ones included, and of
+// MetricsQL `default_rollup`, which alerting needs to restore its state.
+//
+// Threads: a constant table; read it from anywhere.
+// Source:  prometheus/prometheus docs/querying/functions.md.
+#ifndef VARVE_LIB_PROMQL_FUNCTIONS_H_
+#define VARVE_LIB_PROMQL_FUNCTIONS_H_
+
+#include <span>
+#include <string_view>
+
+#include "lib/promql/ast.h"
+
+namespace varve::promql {
+
+struct FunctionInfo {
+  std::string_view name;
+  std::span<const ValueType> arguments;
+  // 0: exactly `arguments`. Above 0: the last one may be left out, and up to
+  // `variadic` of its type may stand in its place. -1: any number of them.
+  int variadic = 0;
+  ValueType result = ValueType::kVector;
+  bool experimental = false;
+  // The range vector argument may be an instant selector as well; its range
+  // is then the lookback.
+  bool takes_instant_selector = false;
+};
+
+// Null when there is no such function. Names are case-sensitive.
+const FunctionInfo* FindFunction(std::string_view name);
+
+// All of them, sorted by name.
+std::span<const FunctionInfo> AllFunctions();
+
+// "instant vector", "range vector", "scalar", "string": the words of errors.
+std::string_view TypeText(ValueType type);
+
+}  // namespace varve::promql
+
+#endif  // VARVE_LIB_PROMQL_FUNCTIONS_H_
