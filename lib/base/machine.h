@@ -5,6 +5,9 @@
 #define VARVE_LIB_BASE_MACHINE_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace varve::base {
 
@@ -16,6 +19,24 @@ int CpuThreads();
 
 // The cgroup's memory limit, or the machine's memory where there is none.
 int64_t MemoryLimitBytes();
+
+namespace internal {
+
+struct CgroupLimits {
+  std::optional<double> cpus;
+  std::optional<int64_t> memory_bytes;
+};
+
+// The path /proc/self/cgroup names for a v1 controller, or for v2 with "";
+// empty for the root.
+std::string CgroupPath(std::string_view proc_cgroup,
+                       std::string_view controller);
+
+// The lowest limits from the process' group up to the mount `root`.
+CgroupLimits ReadCgroupLimits(const std::string& root,
+                              const std::string& proc_cgroup);
+
+}  // namespace internal
 
 }  // namespace varve::base
 
