@@ -14,7 +14,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <shared_mutex>
 
+// GUARDED_BY, PT_GUARDED_BY, NO_THREAD_SAFETY_ANALYSIS: absl/status brings
+// them along, so that ours would clash.
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 
 #if defined(__clang__)
@@ -23,13 +27,9 @@
 #define VARVE_THREAD_ATTRIBUTE_(x)
 #endif
 
-#define GUARDED_BY(x) VARVE_THREAD_ATTRIBUTE_(guarded_by(x))
-#define PT_GUARDED_BY(x) VARVE_THREAD_ATTRIBUTE_(pt_guarded_by(x))
 #define REQUIRES_LOCK(...) \
   VARVE_THREAD_ATTRIBUTE_(requires_capability(__VA_ARGS__))
 #define EXCLUDES_LOCK(...) VARVE_THREAD_ATTRIBUTE_(locks_excluded(__VA_ARGS__))
-#define NO_THREAD_SAFETY_ANALYSIS \
-  VARVE_THREAD_ATTRIBUTE_(no_thread_safety_analysis)
 
 namespace varve::base {
 
@@ -64,6 +64,40 @@ class VARVE_THREAD_ATTRIBUTE_(scoped_lockable) MutexLock {
  private:
   friend class CondVar;
   std::unique_lock<std::mutex> lock_;
+};
+
+// Many readers or one writer: for what is read far more often than changed.
+class VARVE_THREAD_ATTRIBUTE_(capability("mutex")) SharedMutex {
+ private:
+  friend class ReaderLock;
+  friend class WriterLock;
+  std::shared_mutex mutex_;
+};
+
+class VARVE_THREAD_ATTRIBUTE_(scoped_lockable) ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex& mutex)
+      VARVE_THREAD_ATTRIBUTE_(acquire_shared_capability(mutex))
+      : lock_(mutex.mutex_) {}
+  ~ReaderLock() VARVE_THREAD_ATTRIBUTE_(release_capability()) {}
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+
+ private:
+  std::shared_lock<std::shared_mutex> lock_;
+};
+
+class VARVE_THREAD_ATTRIBUTE_(scoped_lockable) WriterLock {
+ public:
+  explicit WriterLock(SharedMutex& mutex)
+      VARVE_THREAD_ATTRIBUTE_(acquire_capability(mutex))
+      : lock_(mutex.mutex_) {}
+  ~WriterLock() VARVE_THREAD_ATTRIBUTE_(release_capability()) {}
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  std::unique_lock<std::shared_mutex> lock_;
 };
 
 class CondVar {
