@@ -105,10 +105,12 @@ class FlagSet {
                                  std::string help);
   const ListFlag& List(std::string name, std::string default_value,
                        std::string help);
-  // Known elsewhere, without effect here: accepted and ignored.
+  // Known elsewhere, without effect here: accepted and ignored, with or
+  // without a value. A later registration with a type takes its place.
   void Accept(std::string name, std::string help);
 
-  // OK, or what is wrong; `exit_code` gets the code to end with.
+  // OK, or what is wrong; `exit_code` gets the code to end with: -1 to go on,
+  // 0 where -help or -version was asked for.
   absl::Status Parse(const std::vector<std::string>& args, int* exit_code);
   // Prints the error, the help or the version and exits where Parse says so.
   void ParseOrExit(int argc, char** argv);
@@ -118,28 +120,39 @@ class FlagSet {
   }
   const std::string& program() const { return program_; }
   std::string HelpText() const;
-  // `-name="value"` lines, secrets hidden, for /flags.
+  std::string VersionText() const;
+  // `-name="value"` lines of the flags that are set, for /flags.
   std::string FlagsText() const;
+  // The value, or "secret" for secret flags, for those that -secret.flags
+  // names and for names that sound secret (pass, key, secret, token).
+  std::string ShownText(const Flag& flag) const;
 
  private:
   template <typename F>
   const F& Add(std::unique_ptr<F> flag);
   absl::Status Assign(Flag& flag, std::string_view value);
+  absl::Status ParseOne(const std::vector<std::string>& args, size_t& next);
   absl::Status ParseEnvironment();
 
   const std::string program_;
   std::map<std::string, std::unique_ptr<Flag>> flags_;
   const BoolFlag* envflag_enable_ = nullptr;
   const StringFlag* envflag_prefix_ = nullptr;
+  const ListFlag* secret_flags_ = nullptr;
+  const BoolFlag* version_ = nullptr;
+  const BoolFlag* help_ = nullptr;
 };
 
 // "1h30m", "1ms", "0", "1.5s"; InvalidArgument otherwise.
 absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text);
 // Suffixes s h d w M (31 d) y (365 d); a bare number is months.
 absl::StatusOr<absl::Duration> ParseRetention(std::string_view text);
-// KB MB GB TB KiB MiB GiB TiB or none.
+// A number, fractions too, with KB MB GB TB KiB MiB GiB TiB or no suffix.
 absl::StatusOr<int64_t> ParseBytes(std::string_view text);
-// Splits at commas outside "…", '…', [], {} and (); quotes are removed.
+// 1 t T TRUE true True, 0 f F FALSE false False.
+absl::StatusOr<bool> ParseBool(std::string_view text);
+// Splits at commas outside "…", '…', [], {} and (). An item that is one quoted
+// string loses its quotes and backslashes. "" has no items, "a," has two.
 std::vector<std::string> SplitList(std::string_view text);
 
 }  // namespace varve::base

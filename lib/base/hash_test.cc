@@ -1,0 +1,24 @@
+#include "lib/base/hash.h"
+
+#include <catch2/catch.hpp>
+
+namespace varve::base {
+namespace {
+
+TEST_CASE("hashes are those of xxh3, for ever", "[base]") {
+  // From xxhsum 0.8 -H3 and -H2; stored on disk, so they must not change.
+  CHECK(Hash64Of("") == 0x2d06800538d394c2);
+  CHECK(Hash64Of("a") == 0xe6c632b61e964e1f);
+  CHECK(Hash128Of("").high == 0x99aa06d3014798d8);
+  CHECK(Hash128Of("").low == 0x6001c324468d497f);
+  CHECK(Checksum("a") == Hash64Of("a"));
+}
+
+TEST_CASE("a seed gives another hash", "[base]") {
+  CHECK(Hash64Of("a", 1) != Hash64Of("a"));
+  CHECK(Hash128Of("a", 1) != Hash128Of("a"));
+  CHECK(Hash64Of("a", 0) == Hash64Of("a"));
+}
+
+}  // namespace
+}  // namespace varve::base
