@@ -1,0 +1,30 @@
+// The families of window functions behind Compute().
+//
+// Threads: free functions without state.
+#ifndef VARVE_LIB_ROLLUP_FUNCTIONS_H_
+#define VARVE_LIB_ROLLUP_FUNCTIONS_H_
+
+#include <span>
+
+#include "lib/rollup/rollup.h"
+
+namespace varve::rollup {
+
+// kRate, kIncrease, kDelta, kIrate, kIdelta.
+void ComputeRate(Function function, const Series& series,
+                 const Windows& windows, std::span<double> out);
+// kDeriv, kPredictLinear, kDoubleExponentialSmoothing.
+void ComputeTrend(Function function, const Series& series,
+                  const Windows& windows, const Arguments& arguments,
+                  std::span<double> out);
+// kAvg, kSum, kStddev, kStdvar, kQuantile, kMad.
+void ComputeStatistics(Function function, const Series& series,
+                       const Windows& windows, const Arguments& arguments,
+                       std::span<double> out);
+// All others: they pick or count samples.
+void ComputePick(Function function, const Series& series,
+                 const Windows& windows, std::span<double> out);
+
+}  // namespace varve::rollup
+
+#endif  // VARVE_LIB_ROLLUP_FUNCTIONS_H_

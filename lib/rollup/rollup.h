@@ -1,0 +1,108 @@
+// Window functions: one series' samples to one value per step.
+//
+// In:      columns of one series, timestamps ascending, and the windows, one
+//          per step; a window is left-open: (end - range, end]. Staleness
+//          markers must be gone (DropStale) except for kDefault, which reads
+//          them.
+// Out:     one value per step; the staleness marker's bits where the window
+//          has too few samples to give one.
+// Errors:  none; arguments out of a function's domain give what Prometheus
+//          gives.
+// Threads: free functions without state.
+// Source:  prometheus/prometheus promql/functions.go (3.5). kDefault is
+//          MetricsQL's default_rollup with staleness honoured, and with the
+//          lookback as range it is what an instant selector reads.
+//
+// Two indexes move over the samples once for all steps. Counter resets and
+// changes are found once per series, so a window costs O(1) for rate,
+// increase, delta, irate, idelta, changes, resets, count, last, first; the
+// exact sums (Kahan) and order statistics cost O(window).
+#ifndef VARVE_LIB_ROLLUP_ROLLUP_H_
+#define VARVE_LIB_ROLLUP_ROLLUP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "lib/model/sample.h"
+
+namespace varve::rollup {
+
+enum class Function : uint8_t {
+  kRate,
+  kIncrease,
+  kDelta,
+  kIrate,
+  kIdelta,
+  kDeriv,
+  kPredictLinear,
+  kChanges,
+  kResets,
+  kAvg,
+  kSum,
+  kMin,
+  kMax,
+  kCount,
+  kLast,
+  kFirst,
+  kPresent,
+  kStddev,
+  kStdvar,
+  kQuantile,
+  kMad,
+  kDoubleExponentialSmoothing,
+  kTsOfMin,
+  kTsOfMax,
+  kTsOfLast,
+  kTsOfFirst,
+  kDefault,
+};
+
+// By the name users type ("rate", "sum_over_time"); absent_over_time is not
+// one: it looks at all series at once.
+std::optional<Function> FunctionByName(std::string_view name);
+
+// True for the functions whose result is a sample of the series itself and
+// keeps its name.
+bool KeepsName(Function function);
+
+struct Windows {
+  int64_t first_end_ms = 0;  // right end of the first step's window
+  int64_t end_step_ms = 0;   // 0: all windows are the same (@ modifier)
+  int64_t range_ms = 0;
+  size_t count = 0;
+  // When the steps are evaluated: predict_linear counts from there.
+  int64_t first_eval_ms = 0;
+  int64_t eval_step_ms = 0;
+
+  int64_t End(size_t step) const {
+    return first_end_ms + static_cast<int64_t>(step) * end_step_ms;
+  }
+};
+
+// Scalar arguments, one value per step: quantile_over_time's phi,
+// predict_linear's seconds, double_exponential_smoothing's two factors.
+struct Arguments {
+  std::span<const double> first;
+  std::span<const double> second;
+};
+
+struct Series {
+  std::span<const int64_t> timestamps_ms;
+  std::span<const double> values;
+};
+
+// Removes the staleness markers of `columns`.
+void DropStale(model::SampleColumns& columns);
+bool HasStale(std::span<const double> values);
+
+// REQUIRES: out.size() == windows.count; the arguments the function needs
+// have as many values.
+void Compute(Function function, const Series& series, const Windows& windows,
+             const Arguments& arguments, std::span<double> out);
+
+}  // namespace varve::rollup
+
+#endif  // VARVE_LIB_ROLLUP_ROLLUP_H_
