@@ -1,0 +1,131 @@
+#include "lib/protocol/prometheus_text.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <random>
+
+#include "lib/model/sample.h"
+
+namespace varve::protocol {
+namespace {
+
+struct Result {
+  std::vector<std::string> lines;  // labels timestamp value
+  int64_t bad = 0;
+  std::string error;
+};
+
+Result Read(std::string_view text, size_t rows_max = SIZE_MAX) {
+  PrometheusTextReader reader(text, 777, 1000);
+  SampleBatch batch;
+  Result result;
+  bool more = true;
+  while (more) {
+    batch.Clear();
+    more = reader.Next(batch, rows_max);
+    for (const BatchSeries& series : batch.series) {
+      const auto labels = model::ParseCanonicalBytes(series.identity);
+      REQUIRE(labels.ok());
+      result.lines.push_back(base::StrCat(labels->Text(), " ",
+                                          batch.Timestamps(series)[0], " ",
+                                          batch.Values(series)[0]));
+    }
+  }
+  result.bad = reader.bad_lines();
+  result.error = reader.first_error();
+  return result;
+}
+
+using Lines = std::vector<std::string>;
+
+TEST_CASE("text lines with and without labels and timestamps are read",
+          "[protocol]") {
+  const Result r = Read(
+      "# HELP up is up\n# TYPE up gauge\n\n"
+      "up 1\nup{job=\"a\"} 2 1000\r\n  up { job = \"a\" , b=\"c\", } 3 -5 \n"
+      "up{} 4e3\n# EOF\nlast 5");
+  CHECK(r.bad == 0);
+  CHECK(r.lines == Lines{R"(up 777 1)", R"(up{job="a"} 1000 2)",
+                         R"(up{b="c", job="a"} -5 3)", R"(up 777 4000)",
+                         R"(last 777 5)"});
+}
+
+TEST_CASE("escapes and utf-8 in names and values are read", "[protocol]") {
+  const Result r = Read(
+      "a{x=\"q\\\"b\\\\n\\nz\\t\"} 1\n"
+      "{\"3fooµ¥\",\"3👋tfにちは\"=\"漢\"} 2\n3fooµ¥{k=\"é\"} 3\n");
+  CHECK(r.bad == 0);
+  REQUIRE(r.lines.size() == 3);
+  PrometheusTextReader reader("a{x=\"q\\\"b\\\\n\\nz\\t\"} 1", 0);
+  SampleBatch batch;
+  reader.Next(batch, 1);
+  const auto labels = model::ParseCanonicalBytes(batch.series[0].identity);
+  REQUIRE(labels.ok());
+  CHECK(labels->Get("x") == "q\"b\\n\nz\\t");
+  PrometheusTextReader utf8("{\"3fooµ¥\",\"3👋tfにちは\"=\"漢\"} 2", 0);
+  batch.Clear();
+  utf8.Next(batch, 1);
+  const auto named = model::ParseCanonicalBytes(batch.series[0].identity);
+  REQUIRE(named.ok());
+  CHECK(named->Get("__name__") == "3fooµ¥");
+  CHECK(named->Get("3👋tfにちは") == "漢");
+}
+
+TEST_CASE("special numbers keep their bits", "[protocol]") {
+  CHECK(std::signbit(*ParseNumber("-0")));
+  CHECK(ParseNumber("+Inf") == INFINITY);
+  CHECK(ParseNumber("-inf") == -INFINITY);
+  CHECK(ParseNumber("Infinity") == INFINITY);
+  CHECK(model::SameBits(*ParseNumber("NaN"), model::NormalNan()));
+  CHECK(ParseNumber("0x1p-2") == 0.25);
+  CHECK(ParseNumber("1e-400") == 0);
+  CHECK(ParseNumber("9007199254740993") == 9007199254740992.0);
+  CHECK(ParseNumber("0.1") == 0.1);
+  CHECK(ParseNumber("5e-324") == 5e-324);
+  for (const char* bad : {"", "+", "-", "--1", "+-1", "1x", "x", "nan(1)",
+                          "1e400", "0x", ".", "infin", "1 "}) {
+    CHECK_FALSE(ParseNumber(bad).has_value());
+  }
+}
+
+TEST_CASE("bad lines are skipped and counted, the good ones stay",
+          "[protocol]") {
+  const Result r = Read(
+      "good 1\nbad\nbad x\nbad{a=\"b\" 1\nbad{a=b} 1\nbad{a} 1\nbad{=\"x\"} "
+      "1\nbad 1 x\nbad 1 2 3\n{} 1\nbad{a=\"b\"c=\"d\"} 1\nbad{a=\"b\n 5\n" +
+      std::string(1001, 'x') + " 1\ngood 2");
+  CHECK(r.lines == Lines{"good 777 1", "good 777 2"});
+  CHECK(r.bad == 13);
+  CHECK(r.error == "line 2: the value is not a number");
+}
+
+TEST_CASE("of a repeated label the last one counts; empty ones go",
+          "[protocol]") {
+  const Result r = Read("a{x=\"1\",x=\"2\",y=\"\"} 1");
+  CHECK(r.lines == Lines{R"(a{x="2"} 777 1)"});
+}
+
+TEST_CASE("an exemplar after the value is ignored", "[protocol]") {
+  CHECK(Read("a 1 # {trace=\"x\"} 5 6\na 2 3 # {} 1").lines ==
+        Lines{"a 777 1", "a 3 2"});
+}
+
+TEST_CASE("text cut or damaged at any byte neither crashes nor loops",
+          "[protocol]") {
+  const std::string text =
+      "up{job=\"a\",b=\"c\\n\"} 1.5e3 1000 # {x=\"y\"} 1\n{\"q\"} NaN\n";
+  for (size_t size = 0; size <= text.size(); ++size) {
+    Read(std::string(text.data(), size));
+  }
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 5000; ++i) {
+    std::string damaged = text;
+    for (int n = 0; n < 4; ++n) {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    Read(damaged, 1);
+  }
+}
+
+}  // namespace
+}  // namespace varve::protocol

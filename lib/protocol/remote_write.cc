@@ -1,0 +1,265 @@
+#include "lib/protocol/remote_write.h"
+
+#include <bit>
+#include <cstring>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/status.h"
+
+namespace varve::protocol {
+namespace {
+
+using base::InvalidArgument;
+
+enum WireType : uint32_t {
+  kVarint = 0,
+  kFixed64 = 1,
+  kBytes = 2,
+  kFixed32 = 5,
+};
+
+// One field: its number and type; of kBytes the content, else the scalar.
+struct Field {
+  uint32_t number = 0;
+  uint32_t type = 0;
+  uint64_t scalar = 0;
+  std::string_view bytes;
+};
+
+// Walks the fields of one message; never past its end.
+class Fields {
+ public:
+  explicit Fields(std::string_view message)
+      : begin_(message.data()),
+        next_(message.data()),
+        end_(message.data() + message.size()) {}
+
+  bool done() const { return next_ == end_; }
+  const char* position() const { return next_; }
+  size_t offset() const { return static_cast<size_t>(next_ - begin_); }
+
+  // False for broken framing.
+  bool Next(Field& field) {
+    uint64_t tag = 0;
+    if (!Varint(tag) || tag > UINT32_MAX || tag >> 3 == 0) return false;
+    field.number = static_cast<uint32_t>(tag >> 3);
+    field.type = tag & 7;
+    switch (field.type) {
+      case kVarint:
+        return Varint(field.scalar);
+      case kFixed64:
+        return Fixed<uint64_t>(field.scalar);
+      case kFixed32:
+        return Fixed<uint32_t>(field.scalar);
+      case kBytes: {
+        uint64_t size = 0;
+        if (!Varint(size) || size > static_cast<size_t>(end_ - next_)) {
+          return false;
+        }
+        field.bytes = {next_, static_cast<size_t>(size)};
+        next_ += size;
+        return true;
+      }
+      default:  // groups are in no version of these messages
+        return false;
+    }
+  }
+
+ private:
+  bool Varint(uint64_t& value) {
+    if (next_ != end_ && static_cast<uint8_t>(*next_) < 0x80) {
+      value = static_cast<uint8_t>(*next_++);
+      return true;
+    }
+    value = 0;
+    for (int shift = 0; shift < 70 && next_ != end_; shift += 7) {
+      const auto byte = static_cast<uint8_t>(*next_++);
+      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) return true;
+    }
+    return false;
+  }
+  template <typename Int>
+  bool Fixed(uint64_t& value) {
+    if (static_cast<size_t>(end_ - next_) < sizeof(Int)) return false;
+    value = base::LoadLe<Int>(next_);
+    next_ += sizeof(Int);
+    return true;
+  }
+
+  const char* begin_;
+  const char* next_;
+  const char* end_;
+};
+
+absl::Status Broken(std::string_view what, size_t offset) {
+  return InvalidArgument("remote write: broken ", what, " at byte ", offset,
+                         " of its message");
+}
+
+// value = 1 double, timestamp = 2 varint: what every known encoder sends.
+bool ReadUsualSample(std::string_view message, int64_t& timestamp_ms,
+                     double& value) {
+  if (message.size() < 11 || message.size() > 20 || message[0] != 0x09 ||
+      message[9] != 0x10) {
+    return false;
+  }
+  value = std::bit_cast<double>(base::LoadLe<uint64_t>(message.data() + 1));
+  uint64_t varint = 0;
+  for (size_t i = 10, shift = 0; i < message.size(); ++i, shift += 7) {
+    const auto byte = static_cast<uint8_t>(message[i]);
+    varint |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      timestamp_ms = static_cast<int64_t>(varint);
+      return i + 1 == message.size();
+    }
+  }
+  return false;
+}
+
+bool ReadAnySample(std::string_view message, int64_t& timestamp_ms,
+                   double& value) {
+  timestamp_ms = 0;
+  value = 0;
+  Fields fields(message);
+  Field field;
+  while (!fields.done()) {
+    if (!fields.Next(field)) return false;
+    if (field.number == 1 && field.type == kFixed64) {
+      value = std::bit_cast<double>(field.scalar);
+    } else if (field.number == 2 && field.type == kVarint) {
+      timestamp_ms = static_cast<int64_t>(field.scalar);
+    }
+  }
+  return true;
+}
+
+// The label fields of one series seen so far. They are one run of bytes
+// unless an encoder mixes them with others; then they are put together.
+class RawLabels {
+ public:
+  void Add(const char* begin, const char* end) {
+    if (run_.empty() && joined_.empty()) {
+      run_ = {begin, static_cast<size_t>(end - begin)};
+    } else if (joined_.empty() && run_.data() + run_.size() == begin) {
+      run_ = {run_.data(), static_cast<size_t>(end - run_.data())};
+    } else {
+      if (joined_.empty()) joined_ = run_;
+      joined_.append(begin, end);
+    }
+  }
+  std::string_view Finish(Arena& arena) const {
+    return joined_.empty() ? run_ : arena.Copy(joined_);
+  }
+
+ private:
+  std::string_view run_;
+  std::string joined_;
+};
+
+}  // namespace
+
+RemoteWriteWalker::RemoteWriteWalker(std::string_view body) : body_(body) {}
+
+absl::Status RemoteWriteWalker::WalkSeries(std::string_view message,
+                                           SampleBatch& batch) {
+  BatchSeries series;
+  series.first_row = static_cast<uint32_t>(batch.values.size());
+  RawLabels labels;
+  Fields fields(message);
+  Field field;
+  while (!fields.done()) {
+    const char* const begin = fields.position();
+    if (!fields.Next(field)) return Broken("time series", fields.offset());
+    if (field.type != kBytes) continue;
+    if (field.number == 1) {
+      labels.Add(begin, fields.position());
+    } else if (field.number == 2) {
+      int64_t timestamp_ms = 0;
+      double value = 0;
+      if (!ReadUsualSample(field.bytes, timestamp_ms, value) &&
+          !ReadAnySample(field.bytes, timestamp_ms, value)) {
+        return Broken("sample", fields.offset());
+      }
+      if (++series.rows > kSeriesRowsMax) {
+        return InvalidArgument("remote write: a time series has more than ",
+                               kSeriesRowsMax, " samples");
+      }
+      batch.timestamps_ms.push_back(timestamp_ms);
+      batch.values.push_back(value);
+    } else if (field.number == 3) {
+      ++exemplars_;
+    } else if (field.number == 4) {
+      ++series.histograms;
+    }
+  }
+  histograms_ += series.histograms;
+  if (series.rows + series.histograms == 0) return absl::OkStatus();
+  series.identity = labels.Finish(batch.arena);
+  batch.series.push_back(series);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
+                                             size_t rows_max) {
+  Fields fields(body_.substr(position_));
+  Field field;
+  const size_t start = position_;
+  while (!fields.done() && batch.values.size() < rows_max &&
+         batch.series.size() < rows_max) {
+    if (!fields.Next(field)) {
+      return Broken("write request", start + fields.offset());
+    }
+    position_ = start + fields.offset();
+    if (field.type != kBytes) continue;
+    if (field.number == 1) {
+      RETURN_IF_ERROR(WalkSeries(field.bytes, batch));
+    } else if (field.number == 3) {
+      ++metadata_;
+    } else if (field.number == 4 || field.number == 5) {
+      return base::Unimplemented(
+          "remote write: the body is a remote write 2.0 message (field ",
+          field.number, "); send prometheus.WriteRequest (1.0)");
+    }
+  }
+  return !fields.done();
+}
+
+absl::Status CheckRemoteWrite(std::string_view body) {
+  constexpr size_t kBatchRows = 4096;  // keeps the scratch columns in cache
+  RemoteWriteWalker walker(body);
+  SampleBatch batch;
+  std::vector<model::Label> labels;
+  while (true) {
+    batch.Clear();
+    ASSIGN_OR_RETURN(const bool more, walker.Next(batch, kBatchRows));
+    for (const BatchSeries& series : batch.series) {
+      RETURN_IF_ERROR(ParseRawLabels(series.identity, labels));
+    }
+    if (!more) return absl::OkStatus();
+  }
+}
+
+absl::Status ParseRawLabels(std::string_view raw,
+                            std::vector<model::Label>& out) {
+  out.clear();
+  Fields fields(raw);
+  Field field;
+  while (!fields.done()) {
+    if (!fields.Next(field) || field.type != kBytes) {
+      return Broken("label fields", fields.offset());
+    }
+    std::string_view name, value;
+    Fields label(field.bytes);
+    while (!label.done()) {
+      if (!label.Next(field)) return Broken("label", label.offset());
+      if (field.type != kBytes) continue;
+      if (field.number == 1) name = field.bytes;
+      if (field.number == 2) value = field.bytes;
+    }
+    out.push_back({std::string(name), std::string(value)});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve::protocol

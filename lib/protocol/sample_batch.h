@@ -1,0 +1,88 @@
+// What every reader of this folder gives: series and their rows, as columns.
+//
+// A series is named by its identity: either the label fields of a remote-write
+// message as they came (kRemoteWriteLabels; equal bytes mean equal labels, but
+// not the other way round), or canonical bytes (kCanonical, lib/model/label.h).
+//
+// Lifetime: identities point into the request's body or into `arena`; both
+//           must outlive their use.
+// Threads:  belongs to one thread.
+#ifndef VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
+#define VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace varve::protocol {
+
+enum class IdentityForm : uint8_t { kRemoteWriteLabels = 0, kCanonical = 1 };
+
+// Rows of one series in one message. Encoders of remote write send tens; the
+// bound keeps a message of empty samples (2 bytes each on the wire, 16 here)
+// from costing eight times its size for long.
+inline constexpr uint32_t kSeriesRowsMax = 1 << 20;
+
+// Bytes that stay where they are until Clear.
+class Arena {
+ public:
+  std::string_view Copy(std::string_view bytes) {
+    if (bytes.size() > free_) AddChunk(bytes.size());
+    if (!bytes.empty()) std::memcpy(next_, bytes.data(), bytes.size());
+    const std::string_view copy(next_, bytes.size());
+    next_ += bytes.size();
+    free_ -= bytes.size();
+    return copy;
+  }
+  void Clear() {
+    chunks_.clear();
+    next_ = nullptr;
+    free_ = 0;
+  }
+
+ private:
+  static constexpr size_t kChunkBytes = 64 << 10;
+  void AddChunk(size_t bytes_min) {
+    free_ = bytes_min > kChunkBytes ? bytes_min : kChunkBytes;
+    chunks_.push_back(std::make_unique_for_overwrite<char[]>(free_));
+    next_ = chunks_.back().get();
+  }
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* next_ = nullptr;
+  size_t free_ = 0;
+};
+
+struct BatchSeries {
+  std::string_view identity;
+  uint32_t first_row = 0;
+  uint32_t rows = 0;
+  uint32_t histograms = 0;  // native ones, which have no rows yet
+};
+
+struct SampleBatch {
+  IdentityForm form = IdentityForm::kCanonical;
+  std::vector<BatchSeries> series;
+  std::vector<int64_t> timestamps_ms;
+  std::vector<double> values;
+  Arena arena;
+
+  std::span<const int64_t> Timestamps(const BatchSeries& s) const {
+    return {timestamps_ms.data() + s.first_row, s.rows};
+  }
+  std::span<const double> Values(const BatchSeries& s) const {
+    return {values.data() + s.first_row, s.rows};
+  }
+  void Clear() {
+    series.clear();
+    timestamps_ms.clear();
+    values.clear();
+    arena.Clear();
+  }
+};
+
+}  // namespace varve::protocol
+
+#endif  // VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
