@@ -6,7 +6,7 @@ namespace varve::base {
 namespace {
 
 TEST_CASE("hashes are those of xxh3, for ever", "[base]") {
-  // From xxhsum 0.8 -H3 and -H2; stored on disk, so they must not change.
+  // As libxxhash 0.8 gives them; stored on disk, so they must not change.
   CHECK(Hash64Of("") == 0x2d06800538d394c2);
   CHECK(Hash64Of("a") == 0xe6c632b61e964e1f);
   CHECK(Hash128Of("").high == 0x99aa06d3014798d8);
