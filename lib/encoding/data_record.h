@@ -6,9 +6,9 @@
 //   kind 0 floats; 1 native histograms, 2 exemplars, 3 metadata are reserved:
 //   a reader keeps what it does not know and says so in HELLO's features.
 //
-// The floats' body is drawn in data_record.cc and docs/formats/wire.md: refs
-// as zigzag deltas, one timestamp run per change, values as decimal varints
-// or raw bits, never losing a bit.
+// The floats' body is drawn in data_record.cc, with real numbers in
+// docs/formats/data_record.md: refs as zigzag deltas, one timestamp run per
+// change, values as decimal varints or raw bits, never losing a bit.
 //
 // Errors:  DataLoss for missing, surplus or impossible bytes; a decoder never
 //          reads outside `bytes` and allocates no more than 16 bytes a row of

@@ -11,6 +11,7 @@
 #ifndef VARVE_LIB_ENCODING_SAMPLE_CHUNK_H_
 #define VARVE_LIB_ENCODING_SAMPLE_CHUNK_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -29,6 +30,9 @@ absl::Status DecodeValues(std::string_view src, std::span<double> values);
 void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out);
 absl::Status DecodeTimestamps(std::string_view src,
                               std::span<int64_t> timestamps_ms);
+// The first and last timestamp, without decoding the column.
+absl::Status DecodeTimestampBounds(std::string_view src, int64_t& first_ms,
+                                   int64_t& last_ms);
 
 }  // namespace varve::encoding
 

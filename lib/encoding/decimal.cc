@@ -1,0 +1,59 @@
+#include "lib/encoding/decimal.h"
+
+#include <array>
+#include <cmath>
+
+namespace varve::encoding {
+namespace {
+
+constexpr int kExponentBias = 1023;
+
+// By biased exponent: the largest scale that surely keeps the mantissa below
+// 2^50, or -1. log10(2) = 0.30103 rounded up, so that it stays sure.
+constexpr std::array<int8_t, 2048> MakeSureScales() {
+  std::array<int8_t, 2048> scales{};
+  for (int biased = 0; biased < 2048; ++biased) {
+    const int bits_left = 49 - (biased - kExponentBias);
+    const int scale = bits_left < 0 ? -1 : bits_left * 30103 / 100000;
+    scales[biased] = static_cast<int8_t>(scale > kScaleMax ? kScaleMax : scale);
+  }
+  return scales;
+}
+constexpr std::array<int8_t, 2048> kSureScales = MakeSureScales();
+
+template <int64_t kPower, int kDigits>
+void StripZeros(Decimal& decimal) {
+  if (decimal.scale >= kDigits && decimal.mantissa % kPower == 0) {
+    decimal.mantissa /= kPower;
+    decimal.scale -= kDigits;
+  }
+}
+
+}  // namespace
+
+bool SmallestDecimal(double value, Decimal& out) {
+  const int64_t whole = NearestMantissa(value, 1);
+  if (Fits(value, whole, 1)) {
+    out = {whole, 0};
+    return true;
+  }
+  const auto bits = std::bit_cast<uint64_t>(value);
+  int scale = kSureScales[bits >> 52 & 0x7ff];
+  if (scale < 0) return false;
+  if (scale < kScaleMax && std::fabs(value) * kPowersOfTen[scale + 1] <
+                               static_cast<double>(kMantissaMax)) {
+    ++scale;
+  }
+  // A decimal of a smaller scale is one of this scale too: with mantissas
+  // below 2^50 the product is off by less than a quarter. One test decides.
+  const int64_t mantissa = NearestMantissa(value, kPowersOfTen[scale]);
+  if (!Fits(value, mantissa, kPowersOfTen[scale])) return false;
+  out = {mantissa, scale};
+  StripZeros<100'000'000, 8>(out);
+  StripZeros<10'000, 4>(out);
+  StripZeros<100, 2>(out);
+  StripZeros<10, 1>(out);
+  return true;
+}
+
+}  // namespace varve::encoding

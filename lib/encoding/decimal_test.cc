@@ -1,0 +1,85 @@
+#include "lib/encoding/decimal.h"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <string>
+
+#include <catch2/catch.hpp>
+
+namespace varve::encoding {
+namespace {
+
+double Back(const Decimal& decimal) {
+  return FromDecimal(decimal.mantissa, kPowersOfTen[decimal.scale]);
+}
+
+TEST_CASE("a printed decimal of up to 15 digits has its own scale",
+          "[encoding]") {
+  std::mt19937_64 random(20261120);
+  for (int i = 0; i < 200'000; ++i) {
+    const int digits = 1 + static_cast<int>(random() % 15);
+    const int scale = static_cast<int>(random() % 15);
+    int64_t mantissa = static_cast<int64_t>(
+        random() % static_cast<uint64_t>(std::pow(10, digits)));
+    if (random() % 2 == 0) mantissa = -mantissa;
+    if (mantissa == 0) continue;
+    const std::string text =
+        std::to_string(mantissa) + "e-" + std::to_string(scale);
+    const double value = std::stod(text);
+    CAPTURE(text);
+    Decimal decimal;
+    REQUIRE(SmallestDecimal(value, decimal));
+    REQUIRE(std::bit_cast<uint64_t>(Back(decimal)) ==
+            std::bit_cast<uint64_t>(value));
+    REQUIRE((decimal.scale == 0 || decimal.mantissa % 10 != 0));
+    REQUIRE(decimal.scale <= scale);
+  }
+}
+
+TEST_CASE("what has no decimal is refused", "[encoding]") {
+  using Limits = std::numeric_limits<double>;
+  for (double value :
+       {-0.0, Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
+        Limits::denorm_min(), Limits::min(), Limits::max(), -Limits::max(),
+        0.1 + 0.2, std::nextafter(1.0, 2.0), 1e-15, 0x1p51, 0x1p52, 0x1p53}) {
+    CAPTURE(value);
+    Decimal decimal;
+    CHECK_FALSE(SmallestDecimal(value, decimal));
+  }
+}
+
+TEST_CASE("the smallest scale is found at the borders", "[encoding]") {
+  Decimal decimal;
+  CHECK(SmallestDecimal(0.0, decimal));
+  CHECK(decimal == Decimal{0, 0});
+  CHECK(SmallestDecimal(0x1p50, decimal));
+  CHECK(decimal == Decimal{int64_t{1} << 50, 0});
+  CHECK(SmallestDecimal(-0x1p50, decimal));
+  CHECK(decimal == Decimal{-(int64_t{1} << 50), 0});
+  CHECK(SmallestDecimal(1e-14, decimal));
+  CHECK(decimal == Decimal{1, 14});
+  CHECK(SmallestDecimal(-2.5, decimal));
+  CHECK(decimal == Decimal{-25, 1});
+  CHECK(SmallestDecimal(8.12345678901234, decimal));
+  CHECK(decimal == Decimal{812'345'678'901'234, 14});
+  CHECK(SmallestDecimal(999.999999999999, decimal));
+  CHECK(decimal == Decimal{999'999'999'999'999, 12});
+}
+
+TEST_CASE("no bit pattern is mistaken for a decimal", "[encoding]") {
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 300'000; ++i) {
+    const auto value = std::bit_cast<double>(random());
+    Decimal decimal;
+    if (SmallestDecimal(value, decimal)) {
+      CAPTURE(value);
+      REQUIRE(std::bit_cast<uint64_t>(Back(decimal)) ==
+              std::bit_cast<uint64_t>(value));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace varve::encoding
