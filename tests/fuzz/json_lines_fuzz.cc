@@ -5,10 +5,12 @@
 
 #include "lib/model/label.h"
 #include "lib/protocol/json_lines.h"
+#include "tests/fuzz/seeds.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace varve::protocol;
-  JsonLinesReader reader({reinterpret_cast<const char*>(data), size});
+  JsonLinesReader reader(
+      std::string_view(reinterpret_cast<const char*>(data), size));
   SampleBatch batch;
   for (bool more = true; more;) {
     batch.Clear();
@@ -21,4 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   return 0;
+}
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  constexpr std::string_view kText =
+      R"({"metric":{"__name__":"up","j":"\u00e9"},"values":[1,null,"NaN",-0.0],"timestamps":[1,2,3,4]})";
+  add(kText.data(), kText.size());
 }

@@ -5,10 +5,12 @@
 
 #include "lib/model/label.h"
 #include "lib/protocol/prometheus_text.h"
+#include "tests/fuzz/seeds.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace varve::protocol;
-  PrometheusTextReader reader({reinterpret_cast<const char*>(data), size}, 1);
+  PrometheusTextReader reader(
+      std::string_view(reinterpret_cast<const char*>(data), size), 1);
   SampleBatch batch;
   for (bool more = true; more;) {
     batch.Clear();
@@ -20,4 +22,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   return 0;
+}
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  for (const std::string_view text :
+       {"up{job=\"a\\n\",b=\"c\"} 1.5e3 1000 # {x=\"y\"} 1\n",
+        "# TYPE a counter\n{\"q\",\"r\"=\"s\"} NaN\na -Inf 5\n"}) {
+    add(text.data(), text.size());
+  }
 }

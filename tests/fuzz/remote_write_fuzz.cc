@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lib/protocol/remote_write.h"
+#include "tests/fuzz/seeds.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace varve::protocol;
@@ -25,4 +26,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (good != CheckRemoteWrite(body).ok()) std::abort();
   return 0;
+}
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  // {__name__="up"} 1 @1000, with an exemplar and metadata.
+  constexpr char kBody[] =
+      "\x0a\x1f\x0a\x0e\x0a\x08__name__\x12\x02up"
+      "\x12\x0b\x09\0\0\0\0\0\0\xf0\x3f\x10\x08\x1a\x00\x1a\x00";
+  add(kBody, sizeof(kBody) - 1);
 }
