@@ -1,5 +1,6 @@
 #include "storage/fs/fault_file_system.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"

@@ -42,10 +42,15 @@ inline constexpr size_t kRecordChecksumBytes = 8;
 // Payloads below this are not worth a try at compression.
 inline constexpr size_t kCompressBytesMin = 128;
 
-// Appends the record for position `position` to `out`.
+// The payload as an LZ4 block, or "" when that would not be smaller.
 // REQUIRES: payload.size() <= kRecordBytesMax.
-void AppendRecord(std::string& out, RecordType type, std::string_view payload,
-                  uint64_t position, bool compress);
+std::string PackPayload(std::string_view payload);
+
+// Appends the record for position `position` to `out`. `stored` is the
+// payload and `raw_size` 0, or `stored` is PackPayload's answer and
+// `raw_size` the size of the payload.
+void AppendRecord(std::string& out, RecordType type, std::string_view stored,
+                  uint32_t raw_size, uint64_t position);
 
 struct ParsedRecord {
   RecordType type = RecordType::kData;

@@ -115,8 +115,7 @@ class Wal {
   absl::Status Replay(uint64_t replay_from, const ReplayFn& replay);
   absl::Status ReplaySegment(Segment& segment, bool last,
                              uint64_t replay_from, const ReplayFn& replay);
-  absl::Status Quarantine(const Segment& segment, uint64_t offset,
-                          uint64_t skipped);
+  absl::Status Quarantine(const Segment& segment, std::string_view content);
   absl::Status StartSegment(uint64_t begin) REQUIRES_LOCK(mutex_);
   absl::Status RotateLocked(base::MutexLock& lock) REQUIRES_LOCK(mutex_);
   absl::Status SyncLocked(base::MutexLock& lock, uint64_t end)

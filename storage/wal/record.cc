@@ -1,0 +1,213 @@
+#include "storage/wal/record.h"
+
+#include <cstring>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/hash.h"
+#include "lib/base/status.h"
+#include "lib/compress/compress.h"
+
+namespace varve::storage {
+namespace {
+
+constexpr std::string_view kRecordMagic = "WV";
+constexpr std::string_view kSegmentMagic = "VARVEWAL";
+constexpr uint8_t kFlagLz4 = 1;
+constexpr size_t kRawSizeBytes = 4;
+// Hex digits of one u64 in a segment's name.
+constexpr size_t kHexDigits = 16;
+// A search for the next record gives up after hashing this many times the
+// bytes it searches: damage made on purpose must not cost hours.
+constexpr uint64_t kSearchHashFactor = 4;
+
+// Header fields before the payload; nothing when they cannot be a record's.
+struct RecordHeader {
+  uint8_t type = 0;
+  uint8_t flags = 0;
+  uint32_t size = 0;
+  uint32_t raw_size = 0;
+  size_t header_bytes = 0;
+  size_t record_bytes = 0;
+};
+
+absl::StatusOr<RecordHeader> ParseHeader(std::string_view bytes) {
+  if (bytes.size() < kRecordHeaderBytes) {
+    return base::DataLoss("log record cut in its header");
+  }
+  if (bytes.substr(0, 2) != kRecordMagic) {
+    return base::DataLoss("log record without its magic");
+  }
+  RecordHeader header;
+  header.type = static_cast<uint8_t>(bytes[2]);
+  header.flags = static_cast<uint8_t>(bytes[3]);
+  header.size = base::LoadLe<uint32_t>(bytes.data() + 4);
+  header.header_bytes = kRecordHeaderBytes;
+  if (header.type == 0 || (header.flags & ~kFlagLz4) != 0 ||
+      header.size > kRecordBytesMax) {
+    return base::DataLoss("log record of type ", int{header.type}, " flags ",
+                          int{header.flags}, " size ", header.size);
+  }
+  if (header.flags & kFlagLz4) {
+    header.header_bytes += kRawSizeBytes;
+    if (bytes.size() < header.header_bytes) {
+      return base::DataLoss("log record cut in its header");
+    }
+    header.raw_size = base::LoadLe<uint32_t>(bytes.data() + 8);
+    if (header.raw_size > kRecordBytesMax) {
+      return base::DataLoss("log record of ", header.raw_size, " bytes raw");
+    }
+  }
+  header.record_bytes =
+      header.header_bytes + header.size + kRecordChecksumBytes;
+  return header;
+}
+
+void AppendHex(std::string& out, uint64_t value) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    out.push_back(kDigits[value >> shift & 15]);
+  }
+}
+
+std::optional<uint64_t> ParseHex(std::string_view text) {
+  uint64_t value = 0;
+  for (const char c : text) {
+    if (c >= '0' && c <= '9') {
+      value = value << 4 | static_cast<uint64_t>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      value = value << 4 | static_cast<uint64_t>(c - 'a' + 10);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string PackPayload(std::string_view payload) {
+  std::string packed;
+  if (payload.size() < kCompressBytesMin) return packed;
+  compress::Lz4Compress(payload, packed);
+  if (packed.size() + kRawSizeBytes >= payload.size()) packed.clear();
+  return packed;
+}
+
+void AppendRecord(std::string& out, RecordType type, std::string_view stored,
+                  uint32_t raw_size, uint64_t position) {
+  const size_t begin = out.size();
+  out.reserve(begin + kRecordHeaderBytes + kRawSizeBytes + stored.size() +
+              kRecordChecksumBytes);
+  out.append(kRecordMagic);
+  out.push_back(static_cast<char>(type));
+  out.push_back(static_cast<char>(raw_size != 0 ? kFlagLz4 : 0));
+  base::PutFixedLe<uint32_t>(out, static_cast<uint32_t>(stored.size()));
+  if (raw_size != 0) base::PutFixedLe<uint32_t>(out, raw_size);
+  out.append(stored);
+  base::PutFixedLe<uint64_t>(
+      out, base::Hash64Of(std::string_view(out).substr(begin), position));
+}
+
+absl::StatusOr<ParsedRecord> ParseRecord(std::string_view bytes,
+                                         uint64_t position) {
+  ASSIGN_OR_RETURN(const RecordHeader header, ParseHeader(bytes));
+  if (bytes.size() < header.record_bytes) {
+    return base::DataLoss("log record at ", position, " of ",
+                          header.record_bytes, " bytes is cut at ",
+                          bytes.size());
+  }
+  const size_t covered = header.record_bytes - kRecordChecksumBytes;
+  if (base::Hash64Of(bytes.substr(0, covered), position) !=
+      base::LoadLe<uint64_t>(bytes.data() + covered)) {
+    return base::DataLoss("log record at ", position, " has a wrong checksum");
+  }
+  ParsedRecord record;
+  record.type = static_cast<RecordType>(header.type);
+  record.flags = header.flags;
+  record.raw_size = header.raw_size;
+  record.stored = bytes.substr(header.header_bytes, header.size);
+  record.bytes = header.record_bytes;
+  return record;
+}
+
+absl::StatusOr<std::string_view> RecordPayload(const ParsedRecord& record,
+                                               std::string& scratch) {
+  if (!(record.flags & kFlagLz4)) return record.stored;
+  scratch.clear();
+  const absl::Status status =
+      compress::Lz4Decompress(record.stored, record.raw_size, scratch);
+  if (!status.ok() || scratch.size() != record.raw_size) {
+    return base::DataLoss("log record: LZ4: ", base::Message(status));
+  }
+  return std::string_view(scratch);
+}
+
+std::optional<size_t> FindRecord(std::string_view bytes, size_t from,
+                                 uint64_t position_of_bytes) {
+  uint64_t hash_budget = kSearchHashFactor * bytes.size();
+  for (size_t at = bytes.find(kRecordMagic, from);
+       at != std::string_view::npos; at = bytes.find(kRecordMagic, at + 1)) {
+    const std::string_view rest = bytes.substr(at);
+    const absl::StatusOr<RecordHeader> header = ParseHeader(rest);
+    if (!header.ok() || header->record_bytes > rest.size()) continue;
+    if (header->record_bytes > hash_budget) return std::nullopt;
+    hash_budget -= header->record_bytes;
+    if (ParseRecord(rest, position_of_bytes + at).ok()) return at;
+  }
+  return std::nullopt;
+}
+
+std::string SegmentHeaderBytes(const SegmentHeader& header) {
+  std::string out(kSegmentMagic);
+  base::PutFixedLe<uint32_t>(out, kSegmentVersion);
+  base::PutFixedLe<uint64_t>(out, header.position);
+  base::PutFixedLe<uint64_t>(out, header.incarnation);
+  base::PutFixedLe<uint64_t>(out, base::Checksum(out));
+  return out;
+}
+
+absl::StatusOr<SegmentHeader> ParseSegmentHeader(std::string_view bytes) {
+  base::ByteReader reader(bytes);
+  const std::string_view magic = reader.Bytes(kSegmentMagic.size());
+  const auto version = reader.FixedLe<uint32_t>();
+  SegmentHeader header;
+  header.position = reader.FixedLe<uint64_t>();
+  header.incarnation = reader.FixedLe<uint64_t>();
+  const auto checksum = reader.FixedLe<uint64_t>();
+  if (!reader.ok()) return base::DataLoss("log segment cut in its header");
+  if (magic != kSegmentMagic ||
+      checksum != base::Checksum(bytes.substr(
+                      0, kSegmentHeaderBytes - kRecordChecksumBytes))) {
+    return base::DataLoss("log segment with a damaged header");
+  }
+  if (version != kSegmentVersion) {
+    return base::FailedPrecondition("log segment of version ", version,
+                                    "; this release reads version ",
+                                    kSegmentVersion);
+  }
+  return header;
+}
+
+std::string SegmentFileName(const SegmentHeader& header) {
+  std::string name;
+  AppendHex(name, header.position);
+  name.push_back('-');
+  AppendHex(name, header.incarnation);
+  name.append(".wal");
+  return name;
+}
+
+std::optional<SegmentHeader> ParseSegmentFileName(std::string_view name) {
+  constexpr size_t kDash = kHexDigits;
+  constexpr size_t kDot = 2 * kHexDigits + 1;
+  if (name.size() != kDot + 4 || name[kDash] != '-' ||
+      name.substr(kDot) != ".wal") {
+    return std::nullopt;
+  }
+  const auto position = ParseHex(name.substr(0, kHexDigits));
+  const auto incarnation = ParseHex(name.substr(kDash + 1, kHexDigits));
+  if (!position || !incarnation) return std::nullopt;
+  return SegmentHeader{*position, *incarnation};
+}
+
+}  // namespace varve::storage

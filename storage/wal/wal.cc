@@ -1,0 +1,354 @@
+#include "storage/wal/wal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+
+namespace varve::storage {
+namespace {
+
+using base::LogError;
+using base::LogWarn;
+using base::MutexLock;
+
+// A file of the log that is larger than this was not written by us: the
+// largest segment is one record past its bound.
+constexpr uint64_t kSegmentFileBytesMax = uint64_t{4} << 30;
+
+// The buffer for one record is let go when a large one made it larger.
+constexpr size_t kScratchBytesKept = 1 << 20;
+
+uint64_t RandomIncarnation() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+double SecondsSince(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() -
+                                       start)
+      .count();
+}
+
+}  // namespace
+
+Wal::Wal(FileSystem& fs, std::string dir, const WalOptions& options)
+    : fs_(fs), dir_(std::move(dir)), options_(options) {}
+
+Wal::~Wal() = default;
+
+absl::StatusOr<std::unique_ptr<Wal>> Wal::Open(FileSystem& fs, std::string dir,
+                                               const WalOptions& options,
+                                               uint64_t replay_from,
+                                               const ReplayFn& replay) {
+  RETURN_IF_ERROR(fs.CreateDirs(dir));
+  std::unique_ptr<Wal> wal(new Wal(fs, std::move(dir), options));
+  RETURN_IF_ERROR(wal->Replay(replay_from, replay));
+  MutexLock lock(wal->mutex_);
+  const uint64_t end = wal->closed_.empty() ? 0 : wal->closed_.back().end;
+  RETURN_IF_ERROR(wal->StartSegment(std::max(end, replay_from)));
+  return wal;
+}
+
+absl::Status Wal::Replay(uint64_t replay_from, const ReplayFn& replay) {
+  std::vector<Segment> segments;
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.List(dir_));
+  for (const std::string& name : names) {  // sorted: by position
+    const auto header = ParseSegmentFileName(name);
+    if (!header) continue;
+    Segment segment;
+    segment.path = JoinPath(dir_, name);
+    segment.begin = segment.end = header->position;
+    segments.push_back(std::move(segment));
+  }
+  uint64_t end = replay_from;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    Segment& segment = segments[i];
+    if (segment.begin > std::max(end, replay_from)) {
+      // Positions go on without gaps from segment to segment, also after a
+      // torn tail: somebody took a file away.
+      LogError("log ", dir_, ": records from ", end, " to ", segment.begin,
+               " are missing");
+      MutexLock lock(mutex_);
+      ++stats_.corrupt_regions;
+    }
+    const bool last = i + 1 == segments.size();
+    RETURN_IF_ERROR(ReplaySegment(segment, last, replay_from, replay));
+    end = segment.end;
+    if (segment.begin == segment.end) {  // started, then never written
+      RETURN_IF_ERROR(fs_.Remove(segment.path));
+      continue;
+    }
+    if (last) {
+      // The process that wrote it may have died before its fsync.
+      RETURN_IF_ERROR(fs_.Truncate(segment.path, segment.file_bytes));
+    }
+    MutexLock lock(mutex_);
+    stats_.bytes += static_cast<int64_t>(segment.file_bytes);
+    closed_.push_back(std::move(segment));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Wal::ReplaySegment(Segment& segment, bool last,
+                                uint64_t replay_from, const ReplayFn& replay) {
+  ASSIGN_OR_RETURN(const std::string content,
+                   fs_.ReadWhole(segment.path, kSegmentFileBytesMax));
+  const auto header = ParseSegmentHeader(content);
+  if (header.ok() ? header->position != segment.begin
+                  : !absl::IsDataLoss(header.status())) {
+    return header.ok() ? base::DataLoss(segment.path, " begins at ",
+                                        header->position)
+                       : base::Annotate(header.status(), segment.path);
+  }
+  if (content.size() <= kSegmentHeaderBytes) {
+    if (!header.ok()) {
+      LogWarn("log segment ", segment.path, " has no whole header: the crash ",
+              "came before its first record; removed");
+    }
+    return absl::OkStatus();
+  }
+  // A damaged header with records behind it: the name has the position.
+  const std::string_view records =
+      std::string_view(content).substr(kSegmentHeaderBytes);
+  std::string scratch;
+  size_t at = 0;
+  while (at < records.size()) {
+    const uint64_t begin = segment.begin + at;
+    const auto record = ParseRecord(records.substr(at), begin);
+    absl::StatusOr<std::string_view> payload =
+        record.ok() ? RecordPayload(*record, scratch) : record.status();
+    if (payload.ok()) {
+      at += record->bytes;
+      const uint64_t end = segment.begin + at;
+      if (end <= replay_from) continue;
+      RETURN_IF_ERROR(replay({begin, end, record->type, *payload}));
+      continue;
+    }
+    const auto next = FindRecord(records, at + 1, segment.begin);
+    if (!next && last) {
+      LogWarn("log segment ", segment.path, ": torn tail of ",
+              records.size() - at, " bytes cut at position ", begin, " (",
+              base::Message(payload.status()), ")");
+      MutexLock lock(mutex_);
+      stats_.torn_tail_bytes += static_cast<int64_t>(records.size() - at);
+      break;
+    }
+    const size_t resume = next.value_or(records.size());
+    LogError("log segment ", segment.path, ": ", resume - at,
+             " damaged bytes at position ", begin, " skipped: ",
+             base::Message(payload.status()));
+    RETURN_IF_ERROR(Quarantine(segment, content));
+    at = resume;
+  }
+  segment.end = segment.begin + at;
+  segment.file_bytes = kSegmentHeaderBytes + at;
+  return absl::OkStatus();
+}
+
+absl::Status Wal::Quarantine(const Segment& segment,
+                             std::string_view content) {
+  {
+    MutexLock lock(mutex_);
+    ++stats_.corrupt_regions;
+  }
+  const std::string copy = segment.path + ".corrupt";
+  if (fs_.Exists(copy)) return absl::OkStatus();
+  const absl::Status status = fs_.WriteFileDurably(copy, content);
+  // The good records matter more than the copy: a full disk must not keep the
+  // node from starting.
+  if (!status.ok()) {
+    LogError("no copy of a damaged segment: ", base::Message(status));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Wal::StartSegment(uint64_t begin) {
+  const SegmentHeader header{begin, RandomIncarnation()};
+  Segment segment;
+  segment.path = JoinPath(dir_, SegmentFileName(header));
+  segment.begin = segment.end = begin;
+  segment.file_bytes = kSegmentHeaderBytes;
+  ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file, fs_.Create(segment.path));
+  absl::Status status = file->Append(SegmentHeaderBytes(header));
+  // The name must be durable before any record in it can be called so.
+  if (status.ok()) status = fs_.SyncDir(dir_);
+  if (!status.ok()) {
+    (void)fs_.Remove(segment.path);  // the first error is the one to tell
+    return status;
+  }
+  open_ = std::move(segment);
+  file_ = std::move(file);
+  durable_end_ = std::max(durable_end_, begin);
+  stats_.bytes += kSegmentHeaderBytes;
+  return absl::OkStatus();
+}
+
+absl::Status Wal::Fail(const absl::Status& cause) {
+  if (failed_.ok()) {
+    failed_ = base::Unavailable("log ", dir_, " takes no more records until ",
+                                "a restart: ", base::Message(cause));
+    LogError(base::Message(failed_));
+  }
+  synced_.NotifyAll();
+  return failed_;
+}
+
+absl::Status Wal::WriteLocked(std::string_view bytes) {
+  const uint64_t size_before = file_->size();
+  const absl::Status status = file_->Append(bytes);
+  if (status.ok()) return status;
+  // Half a record in the middle would hide what comes after it.
+  const absl::Status cut = file_->TruncateTo(size_before);
+  if (!cut.ok()) return Fail(cut);
+  return status;
+}
+
+absl::StatusOr<uint64_t> Wal::Append(RecordType type,
+                                     std::string_view payload) {
+  if (static_cast<uint8_t>(type) == 0 || payload.size() > kRecordBytesMax) {
+    return base::InvalidArgument("log record of type ",
+                                 int{static_cast<uint8_t>(type)}, " and ",
+                                 payload.size(), " bytes; at most ",
+                                 kRecordBytesMax);
+  }
+  const std::string packed =
+      options_.compress ? PackPayload(payload) : std::string();
+  MutexLock lock(mutex_);
+  if (!failed_.ok()) return failed_;
+  if (open_.file_bytes >= static_cast<uint64_t>(options_.segment_bytes)) {
+    RETURN_IF_ERROR(RotateLocked(lock));
+  }
+  scratch_.clear();
+  if (packed.empty()) {
+    AppendRecord(scratch_, type, payload, 0, open_.end);
+  } else {
+    AppendRecord(scratch_, type, packed, static_cast<uint32_t>(payload.size()),
+                 open_.end);
+  }
+  RETURN_IF_ERROR(WriteLocked(scratch_));
+  open_.end += scratch_.size();
+  open_.file_bytes += scratch_.size();
+  stats_.bytes += static_cast<int64_t>(scratch_.size());
+  ++stats_.records_appended;
+  if (scratch_.capacity() > kScratchBytesKept) std::string().swap(scratch_);
+  return open_.end;
+}
+
+absl::Status Wal::WaitDurable(uint64_t end) {
+  MutexLock lock(mutex_);
+  return SyncLocked(lock, end);
+}
+
+absl::Status Wal::SyncLocked(MutexLock& lock, uint64_t end) {
+  while (durable_end_ < end) {
+    if (!failed_.ok()) return failed_;
+    if (syncing_) {
+      synced_.Wait(lock);
+      continue;
+    }
+    // This caller leads: one fsync for everybody who appended so far.
+    syncing_ = true;
+    const uint64_t written = open_.end;
+    const std::shared_ptr<AppendFile> file = file_;
+    lock.Unlock();
+    const auto start = std::chrono::steady_clock::now();
+    const absl::Status status = file->Sync();
+    const double seconds = SecondsSince(start);
+    lock.Lock();
+    syncing_ = false;
+    ++stats_.fsyncs;
+    stats_.fsync_seconds += seconds;
+    if (!status.ok()) return Fail(status);
+    durable_end_ = std::max(durable_end_, written);
+    synced_.NotifyAll();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Wal::Rotate() {
+  MutexLock lock(mutex_);
+  if (!failed_.ok()) return failed_;
+  return RotateLocked(lock);
+}
+
+absl::Status Wal::RotateLocked(MutexLock& lock) {
+  const uint64_t begin = open_.begin;
+  // Most of the segment is synced without the lock; others may append to it
+  // meanwhile, or rotate it themselves.
+  RETURN_IF_ERROR(SyncLocked(lock, open_.end));
+  if (open_.begin != begin || open_.begin == open_.end) {
+    return absl::OkStatus();
+  }
+  if (durable_end_ < open_.end) {
+    // What came in during that fsync is little: sync it under the lock, or a
+    // busy log would never get to its next segment.
+    const absl::Status status = file_->Sync();
+    ++stats_.fsyncs;
+    if (!status.ok()) return Fail(status);
+    durable_end_ = open_.end;
+    synced_.NotifyAll();
+  }
+  Segment old = open_;
+  RETURN_IF_ERROR(StartSegment(old.end));
+  closed_.push_back(std::move(old));
+  return absl::OkStatus();
+}
+
+absl::Status Wal::CutBelow(uint64_t position) {
+  std::vector<Segment> cut;
+  {
+    MutexLock lock(mutex_);
+    auto keep = closed_.begin();
+    while (keep != closed_.end() && keep->end <= position) ++keep;
+    cut.assign(std::make_move_iterator(closed_.begin()),
+               std::make_move_iterator(keep));
+    closed_.erase(closed_.begin(), keep);
+    for (const Segment& segment : cut) {
+      stats_.bytes -= static_cast<int64_t>(segment.file_bytes);
+    }
+  }
+  // Oldest first: a crash in between leaves no gap.
+  for (const Segment& segment : cut) {
+    RETURN_IF_ERROR(fs_.Remove(segment.path));
+  }
+  return cut.empty() ? absl::OkStatus() : fs_.SyncDir(dir_);
+}
+
+uint64_t Wal::begin() const {
+  MutexLock lock(mutex_);
+  return closed_.empty() ? open_.begin : closed_.front().begin;
+}
+
+uint64_t Wal::end() const {
+  MutexLock lock(mutex_);
+  return open_.end;
+}
+
+uint64_t Wal::durable_end() const {
+  MutexLock lock(mutex_);
+  return durable_end_;
+}
+
+int64_t Wal::bytes() const {
+  MutexLock lock(mutex_);
+  return stats_.bytes;
+}
+
+WalStats Wal::stats() const {
+  MutexLock lock(mutex_);
+  WalStats stats = stats_;
+  stats.segments = static_cast<int64_t>(closed_.size()) + 1;
+  return stats;
+}
+
+std::vector<std::string> Wal::ClosedSegments() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> paths;
+  for (const Segment& segment : closed_) paths.push_back(segment.path);
+  return paths;
+}
+
+}  // namespace varve::storage
