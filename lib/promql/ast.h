@@ -43,6 +43,9 @@ struct Expr {
   virtual ~Expr() = default;
   ExprKind kind;
   ValueType type;
+  // Levels of the tree below and with this node; the parser bounds it, so that
+  // recursion over a tree is safe.
+  uint16_t height = 1;
   Position position;
 };
 using ExprPtr = std::unique_ptr<Expr>;

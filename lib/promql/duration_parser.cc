@@ -1,0 +1,144 @@
+// Durations in brackets and after offset: numbers (seconds), 5m, arithmetic,
+// step(), range(), min(a, b), max(a, b).
+#include <utility>
+
+#include "lib/promql/duration.h"
+#include "lib/promql/grammar.h"
+
+namespace varve::promql {
+namespace {
+
+constexpr int kPowPrecedence = 6;
+constexpr int kAddPrecedence = 4;
+constexpr std::string_view kExpected =
+    "number, duration, step(), or range()";
+
+bool IsDurationCall(const Token& token) {
+  for (std::string_view name :
+       {"step", "range", "min", "max", "min_of", "max_of"}) {
+    if (IsWord(token, name)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<DurationValue> Grammar::Fold(ExprPtr expr) {
+  DurationValue value;
+  const uint32_t begin = expr->position.begin;
+  const bool deferred = DependsOnQuery(*expr);
+  value.expr = std::move(expr);
+  if (deferred) return value;
+  const auto ms = DurationMs(value, {});
+  if (!ms.ok()) return ErrorAt(begin, base::Message(ms.status()));
+  value.ms = *ms;
+  value.expr = nullptr;
+  return value;
+}
+
+absl::StatusOr<DurationValue> Grammar::ParsePositiveDuration() {
+  const uint32_t begin = Peek().begin;
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationBinary(0));
+  ASSIGN_OR_RETURN(DurationValue value, Fold(std::move(expr)));
+  if (value.expr == nullptr && value.ms <= 0) {
+    return ErrorAt(begin, "duration must be greater than 0");
+  }
+  return value;
+}
+
+// Without parentheses only one term: `m offset 1m + 1m` adds one minute's
+// seconds to the value of m.
+absl::StatusOr<DurationValue> Grammar::ParseOffsetDuration() {
+  const uint32_t begin = Peek().begin;
+  const bool negate = At(TokenKind::kSub);
+  if (negate || At(TokenKind::kAdd)) Take();
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationPrimary("offset"));
+  if (negate) {
+    auto unary = std::make_unique<UnaryExpr>();
+    unary->negate = true;
+    unary->expr = std::move(expr);
+    RETURN_IF_ERROR(Adopt(*unary, begin, {unary->expr.get()}));
+    expr = std::move(unary);
+  }
+  return Fold(std::move(expr));
+}
+
+absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min) {
+  const NestingGuard guard(*this);
+  RETURN_IF_ERROR(guard.status());
+  ASSIGN_OR_RETURN(ExprPtr lhs, ParseDurationUnary());
+  for (;;) {
+    const BinaryOperatorInfo* info = FindBinaryOperator(Peek());
+    if (info == nullptr || info->precedence < precedence_min ||
+        info->precedence < kAddPrecedence || info->op == BinaryOp::kAtan2) {
+      return lhs;
+    }
+    Take();
+    auto binary = std::make_unique<BinaryExpr>();
+    binary->op = info->op;
+    binary->type = ValueType::kScalar;
+    const bool right_associative = info->op == BinaryOp::kPow;
+    ASSIGN_OR_RETURN(
+        binary->rhs,
+        ParseDurationBinary(info->precedence + (right_associative ? 0 : 1)));
+    binary->lhs = std::move(lhs);
+    RETURN_IF_ERROR(Adopt(*binary, binary->lhs->position.begin,
+                          {binary->lhs.get(), binary->rhs.get()}));
+    lhs = std::move(binary);
+  }
+}
+
+absl::StatusOr<ExprPtr> Grammar::ParseDurationUnary() {
+  if (!At(TokenKind::kAdd) && !At(TokenKind::kSub)) {
+    return ParseDurationPrimary("subquery or range selector");
+  }
+  const Token& sign = Take();
+  auto unary = std::make_unique<UnaryExpr>();
+  unary->negate = sign.kind == TokenKind::kSub;
+  ASSIGN_OR_RETURN(unary->expr, ParseDurationBinary(kPowPrecedence));
+  RETURN_IF_ERROR(Adopt(*unary, sign.begin, {unary->expr.get()}));
+  return ExprPtr(std::move(unary));
+}
+
+absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
+    std::string_view context) {
+  if (At(TokenKind::kNumber) || At(TokenKind::kDuration)) {
+    return ParseNumberLiteral();
+  }
+  if (At(TokenKind::kLeftParen)) {
+    const uint32_t begin = Take().begin;
+    auto paren = std::make_unique<ParenExpr>();
+    paren->type = ValueType::kScalar;
+    ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(0));
+    RETURN_IF_ERROR(Expect(TokenKind::kRightParen, context, "\")\""));
+    RETURN_IF_ERROR(Adopt(*paren, begin, {paren->expr.get()}));
+    return ExprPtr(std::move(paren));
+  }
+  if (IsDurationCall(Peek())) return ParseDurationCall();
+  return Unexpected(context, kExpected);
+}
+
+absl::StatusOr<ExprPtr> Grammar::ParseDurationCall() {
+  const Token& name = Take();
+  auto call = std::make_unique<Call>();
+  call->type = ValueType::kScalar;
+  for (std::string_view function : {"step", "range", "min", "max"}) {
+    if (IsWord(name, function)) call->function = function;
+  }
+  if (IsWord(name, "min_of")) call->function = "min";
+  if (IsWord(name, "max_of")) call->function = "max";
+  const bool takes_two = call->function[0] == 'm';
+  RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "duration", "\"(\""));
+  for (size_t i = 0; takes_two && i < 2; ++i) {
+    if (i > 0) RETURN_IF_ERROR(Expect(TokenKind::kComma, "duration", "\",\""));
+    ASSIGN_OR_RETURN(ExprPtr argument, ParseDurationBinary(0));
+    call->args.push_back(std::move(argument));
+  }
+  RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "duration", "\")\""));
+  const Expr* first = takes_two ? call->args[0].get() : nullptr;
+  const Expr* second = takes_two ? call->args[1].get() : nullptr;
+  RETURN_IF_ERROR(Adopt(*call, name.begin, {first, second}));
+  return ExprPtr(std::move(call));
+}
+
+}  // namespace varve::promql
