@@ -24,6 +24,7 @@
 #include <vector>
 
 namespace varve::base {
+class Clock;
 class FlagSet;
 }
 
@@ -58,9 +59,11 @@ class RangeHistogram {
   RangeHistogram();
   ~RangeHistogram();
   void Observe(double value);
+  // The lines of a metric `name` with `labels`.
+  std::string Text(const std::string& name,
+                   const MetricLabels& labels = {}) const;
 
  private:
-  friend class Metrics;
   struct Buckets;
   std::unique_ptr<Buckets> buckets_;
 };
@@ -70,11 +73,15 @@ class RangeHistogram {
 class QuantileSummary {
  public:
   QuantileSummary();
+  // `clock` outlives this.
+  explicit QuantileSummary(const base::Clock& clock);
   ~QuantileSummary();
   void Observe(double value);
+  // The lines of a metric `name` with `labels`.
+  std::string Text(const std::string& name,
+                   const MetricLabels& labels = {}) const;
 
  private:
-  friend class Metrics;
   struct Window;
   std::unique_ptr<Window> window_;
 };
@@ -93,7 +100,8 @@ class Metrics {
   QuantileSummary& AddSummary(const std::string& name,
                               const MetricLabels& labels = {});
   // Asked at each scrape; `read` may be called from any thread until the
-  // owner of what it reads calls RemoveCallbacks(owner).
+  // owner of what it reads calls RemoveCallbacks(owner), which waits for
+  // scrapes under way. `read` must not call RemoveCallbacks.
   void AddCallback(const void* owner, const std::string& name,
                    const MetricLabels& labels, std::function<double()> read);
   void RemoveCallbacks(const void* owner);
