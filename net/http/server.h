@@ -8,6 +8,10 @@
 // answers are compressed (gzip, else zstd) when the client accepts it. Every
 // read has a size and a time limit.
 //
+// Answers made here: 400 `unsupported path requested: "<path>"`, 400 for what
+// is not HTTP or over a limit, 401, 204 to OPTIONS, 503 with Retry-After when
+// the bodies in flight take too much memory.
+//
 // Threads: handlers run on pool threads and may block.
 #ifndef VARVE_NET_HTTP_SERVER_H_
 #define VARVE_NET_HTTP_SERVER_H_
@@ -23,6 +27,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+namespace varve::net {
+class Transport;
+}
 namespace varve::telemetry {
 class Metrics;
 }
@@ -74,11 +81,16 @@ struct Route {
   std::string pattern;
   // Value of the path label of vm_http_requests_total; "" is the pattern.
   std::string label;
+  // Value of its protocol label; "" for none.
+  std::string protocol = {};
   // Authorisation key asked of ?authKey=; null or "" for none.
   const std::string* auth_key = nullptr;
   // Body limit in bytes as received; the text of the 400 names `limit_flag`.
   int64_t body_bytes_max = 64 << 20;
   std::string limit_flag;
+  // The body is data even when its type says form, as `curl -d` does: it adds
+  // nothing to the arguments.
+  bool raw_body = false;
   Handler handler;
 };
 
@@ -93,6 +105,12 @@ struct ServerOptions {
   bool compress = true;
   int handler_threads_max = 0;  // 0: from the CPUs
   telemetry::Metrics* metrics = nullptr;
+  // Null: the server has an event loop of its own. Outlives the server.
+  net::Transport* transport = nullptr;
+  bool cors = true;  // Access-Control-Allow-Origin: *; -http.disableCORS
+  // Bodies being received or handled, all connections together; above it new
+  // ones get 503. 0: an eighth of the memory limit.
+  int64_t body_bytes_in_flight_max = 0;
 };
 
 class Server {

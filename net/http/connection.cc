@@ -1,0 +1,458 @@
+#include "net/http/connection.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "lib/base/hash.h"
+#include "lib/base/status.h"
+#include "lib/base/strings.h"
+#include "net/http/request_target.h"
+
+namespace varve::http {
+namespace {
+
+namespace beast_http = boost::beast::http;
+using boost::system::error_code;
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+// One read(2); the buffer is the loop thread's, not the connection's.
+constexpr size_t kReadBytes = 256 << 10;
+// Reads in a row before other connections get their turn.
+constexpr int kReadsInRow = 16;
+// After the last answer the peer's bytes are discarded for a while: closing
+// at once would reset the connection under the answer.
+constexpr absl::Duration kLingerTime = absl::Seconds(2);
+constexpr int64_t kLingerBytesMax = 64 << 20;
+
+std::string_view FromBeast(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+// +-10 %, so that connections made together do not end together.
+int64_t JitteredMs(absl::Duration age, const void* salt) {
+  const uint64_t hash = base::Hash64Of(
+      std::string_view(reinterpret_cast<const char*>(&salt), sizeof(salt)),
+      static_cast<uint64_t>(SteadyMs()));
+  const double factor = 0.9 + 0.2 * static_cast<double>(hash % 1000) / 1000;
+  return absl::ToInt64Milliseconds(age * factor);
+}
+
+// Equal texts; the time taken tells only the lengths.
+bool SameSecret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned char difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  }
+  return difference == 0;
+}
+
+}  // namespace
+
+struct Connection::Parser {
+  beast_http::request_parser<beast_http::string_body> beast;
+};
+
+Connection::Connection(std::shared_ptr<ServerCore> core,
+                       std::unique_ptr<net::Stream> stream)
+    : core_(std::move(core)),
+      stream_(std::move(stream)),
+      close_after_ms_(SteadyMs() +
+                      JitteredMs(core_->options.connection_age_max, this)) {
+  SetDeadline(core_->options.idle_max);
+}
+
+Connection::~Connection() {
+  ReleaseRequest();
+  base::MutexLock lock(core_->mutex);
+  core_->connections.erase(this);
+  core_->connection_gone.NotifyAll();
+}
+
+void Connection::Start() {
+  stream_->strand().Post([self = shared_from_this()] { self->ReadBytes(); });
+}
+
+void Connection::SetDeadline(absl::Duration from_now) {
+  deadline_ms_ = SteadyMs() + absl::ToInt64Milliseconds(from_now);
+}
+
+void Connection::CloseIfLate(int64_t now_ms) {
+  if (now_ms >= deadline_ms_) Close();
+}
+void Connection::CloseIfIdle() {
+  if (phase_ == Phase::kIdle) Close();
+}
+void Connection::Close() { stream_->Shutdown(); }
+
+void Connection::WaitForBytes() {
+  stream_->WhenReadable([self = shared_from_this()] { self->ReadBytes(); });
+}
+
+void Connection::ReadBytes() {
+  static thread_local std::unique_ptr<char[]> buffer(new char[kReadBytes]);
+  for (int i = 0; i < kReadsInRow; ++i) {
+    const net::IoResult got = stream_->Read({buffer.get(), kReadBytes});
+    if (got.code == net::IoResult::Code::kWouldBlock) return WaitForBytes();
+    if (got.code == net::IoResult::Code::kClosed) return;
+    if (!Consume({buffer.get(), got.bytes})) return;
+    // A short read has emptied the socket.
+    if (got.bytes < kReadBytes) return WaitForBytes();
+  }
+  stream_->strand().Post([self = shared_from_this()] { self->ReadBytes(); });
+}
+
+bool Connection::Consume(std::string_view bytes) {
+  if (phase_ == Phase::kLingering) {
+    lingered_bytes_ += static_cast<int64_t>(bytes.size());
+    return lingered_bytes_ <= kLingerBytesMax;
+  }
+  if (unread_.empty()) {
+    const bool go_on = ParseAll(bytes);
+    unread_.assign(bytes);
+    return go_on;
+  }
+  unread_ += bytes;
+  std::string_view rest = unread_;
+  const bool go_on = ParseAll(rest);
+  unread_.erase(0, unread_.size() - rest.size());
+  if (unread_.empty()) std::string().swap(unread_);
+  return go_on;
+}
+
+// Removes from `bytes` what is parsed.
+bool Connection::ParseAll(std::string_view& bytes) {
+  while (!bytes.empty()) {
+    const size_t before = bytes.size();
+    if (!ParseSome(bytes)) return false;
+    if (phase_ == Phase::kLingering) {
+      bytes = {};
+      return true;
+    }
+    if (bytes.size() == before) break;
+  }
+  return true;
+}
+
+bool Connection::ParseSome(std::string_view& bytes) {
+  if (phase_ == Phase::kIdle) {
+    while (!bytes.empty() && (bytes.front() == '\r' || bytes.front() == '\n')) {
+      bytes.remove_prefix(1);  // RFC 9112, section 2.2
+    }
+    if (bytes.empty()) return true;
+    BeginHead();
+  }
+  auto& beast = parser_->beast;
+  error_code error;
+  const size_t used =
+      beast.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+  bytes.remove_prefix(std::min(used, bytes.size()));
+  if (error == beast_http::error::need_more) return true;
+  if (error == beast_http::error::header_limit) {
+    return Answer(400, base::StrCat("the request's head is over ",
+                                    kHeadBytesMax, " bytes\n"));
+  }
+  if (error == beast_http::error::body_limit) {
+    return RefuseBody(
+        static_cast<uint64_t>(route_->route.body_bytes_max) + 1);
+  }
+  if (error) {
+    return Answer(400, base::StrCat("cannot parse the HTTP request: ",
+                                    error.message(), "\n"));
+  }
+  if (phase_ == Phase::kHead && beast.is_header_done()) {
+    phase_ = Phase::kBody;
+    if (!HeadDone()) return false;
+    if (phase_ != Phase::kBody) return true;  // answered already
+  }
+  if (phase_ == Phase::kBody) {
+    SetDeadline(core_->options.read_timeout);
+    if (!AccountBody()) return Answer(503, "too many bytes in flight; retry\n",
+                                      {{"Retry-After", "5"}});
+    if (beast.is_done()) {
+      Dispatch();
+      return false;
+    }
+  }
+  return true;
+}
+
+void Connection::BeginHead() {
+  phase_ = Phase::kHead;
+  // The whole head must be there by then: dripping bytes gain no time.
+  SetDeadline(core_->options.read_timeout);
+  parser_ = std::make_unique<Parser>();
+  parser_->beast.header_limit(kHeadBytesMax);
+  // Unlimited until the route is known; its limit is checked then.
+  parser_->beast.body_limit(UINT64_MAX);
+  parser_->beast.eager(false);
+}
+
+// The head is there: false when reading must pause.
+bool Connection::HeadDone() {
+  auto& beast = parser_->beast;
+  const auto& head = beast.get();
+  http_1_0_ = head.version() < 11;
+  keep_alive_ = head.keep_alive() && SteadyMs() < close_after_ms_ &&
+                !core_->stopping;
+  if (!FillRequest()) return !ends_;
+  uint64_t length = 0;
+  if (const auto claimed = beast.content_length()) length = *claimed;
+  if (length > static_cast<uint64_t>(route_->route.body_bytes_max)) {
+    return RefuseBody(length);
+  }
+  beast.body_limit(static_cast<uint64_t>(route_->route.body_bytes_max));
+  beast.eager(true);
+  if (!beast.is_done() &&
+      absl::EqualsIgnoreCase(base::ToAbsl(request_.Header("expect")),
+                             "100-continue")) {
+    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    const net::IoResult sent = stream_->Write({&kContinue, 1});
+    if (sent.code == net::IoResult::Code::kClosed) return false;
+  }
+  return true;
+}
+
+// Fills request_ and route_; false when it was answered here.
+bool Connection::FillRequest() {
+  const auto& head = parser_->beast.get();
+  request_ = Request();
+  route_ = nullptr;
+  request_.method = std::string(FromBeast(head.method_string()));
+  request_.remote_addr = stream_->peer_address();
+  for (const auto& field : head) {
+    request_.headers.emplace_back(
+        absl::AsciiStrToLower(base::ToAbsl(FromBeast(field.name_string()))),
+        std::string(FromBeast(field.value())));
+  }
+  if (request_.method == "OPTIONS") {
+    (void)Answer(204, "", {{"Access-Control-Allow-Headers", "*"},
+                           {"Access-Control-Allow-Methods", "*"}});
+    return false;
+  }
+  absl::StatusOr<RequestTarget> target = ParseTarget(FromBeast(head.target()));
+  if (!target.ok()) {
+    (void)Answer(400, base::StrCat(base::Message(target.status()), "\n"));
+    return false;
+  }
+  std::string_view path = target->path;
+  std::span<const std::string> parts = target->parts;
+  if (!StripPrefix(path, parts)) {
+    core_->unsupported->Increment();
+    (void)Answer(400, base::StrCat("missing -http.pathPrefix=\"",
+                                   core_->options.path_prefix,
+                                   "\" in the requested path \"", path,
+                                   "\"\n"));
+    return false;
+  }
+  const int64_t found =
+      core_->table.Find(parts, target->trailing_slash, request_.captures);
+  if (found < 0) {
+    core_->unsupported->Increment();
+    (void)Answer(400, base::StrCat("unsupported path requested: \"", path,
+                                   "\"\n"));
+    return false;
+  }
+  request_.path = std::string(path);
+  request_.arguments = std::move(target->arguments);
+  route_ = &core_->routes[static_cast<size_t>(found)];
+  return CheckBasicAuth();
+}
+
+// Takes -http.pathPrefix away; false when it is missing.
+bool Connection::StripPrefix(std::string_view& path,
+                             std::span<const std::string>& parts) const {
+  const std::string& prefix = core_->options.path_prefix;
+  if (prefix.empty() || NeedsNoPrefix(path)) return true;
+  const auto prefix_parts =
+      static_cast<size_t>(std::count(prefix.begin(), prefix.end(), '/'));
+  if (path.substr(0, prefix.size()) != prefix ||
+      (path.size() > prefix.size() && path[prefix.size()] != '/') ||
+      parts.size() < prefix_parts) {
+    return false;
+  }
+  path.remove_prefix(prefix.size());
+  if (path.empty()) path = "/";
+  parts = parts.subspan(prefix_parts);
+  return true;
+}
+
+bool Connection::CheckBasicAuth() {
+  const std::string* const key = route_->route.auth_key;
+  if (core_->authorization.empty() || (key != nullptr && !key->empty()) ||
+      NeedsNoPrefix(request_.path)) {
+    return true;
+  }
+  const std::string_view header = request_.Header("authorization");
+  std::string given;
+  if (absl::StartsWithIgnoreCase(base::ToAbsl(header), "basic ") &&
+      absl::Base64Unescape(base::ToAbsl(header.substr(6)), &given) &&
+      SameSecret(given, core_->authorization)) {
+    return true;
+  }
+  core_->wrong_basic_auth->Increment();
+  (void)Answer(401, "wrong user or password\n",
+               {{"WWW-Authenticate", "Basic realm=\"VictoriaMetrics\""}});
+  return false;
+}
+
+// Answers a body of `length` bytes or, in chunks, of at least as many.
+bool Connection::RefuseBody(uint64_t length) {
+  route_->requests->Increment();
+  route_->errors->Increment();
+  const bool claimed = parser_->beast.content_length().has_value();
+  return Answer(400, base::StrCat("too big request body: ",
+                                  claimed ? "" : "at least ", length,
+                                  " bytes; ",
+                                  LimitText(route_->route.limit_flag,
+                                            route_->route.body_bytes_max),
+                                  "\n"));
+}
+
+// False when the server holds too many bytes of bodies.
+bool Connection::AccountBody() {
+  const auto now =
+      static_cast<int64_t>(parser_->beast.get().body().size());
+  const int64_t more = now - accounted_bytes_;
+  if (more <= 0) return true;
+  accounted_bytes_ = now;
+  const int64_t total = core_->body_bytes.fetch_add(more) + more;
+  if (total <= core_->options.body_bytes_in_flight_max) return true;
+  core_->overloaded->Increment();
+  return false;
+}
+
+void Connection::ReleaseRequest() {
+  core_->body_bytes -= accounted_bytes_;
+  accounted_bytes_ = 0;
+  request_ = Request();
+  parser_.reset();
+}
+
+void Connection::Dispatch() {
+  request_.body = std::move(parser_->beast.get().body());
+  phase_ = Phase::kHandling;
+  deadline_ms_ = INT64_MAX;  // the handler's own affair
+  base::MutexLock lock(core_->mutex);
+  if (core_->stopped) return;  // Stop has closed us, or will
+  core_->pool->Submit([self = shared_from_this()] { self->RunHandler(); });
+}
+
+void Connection::RunHandler() {
+  MergeForm();
+  StreamedResponse response(stream_.get(), Traits(keep_alive_));
+  route_->requests->Increment();
+  if (CheckAuthKey(response)) {
+    route_->route.handler(request_, response);
+  }
+  const bool keep = response.Finish();
+  if (response.status() >= 400 && response.status() != 401 &&
+      response.status() != 429) {
+    route_->errors->Increment();
+  }
+  ReleaseRequest();
+  if (!keep) return Linger();
+  SetDeadline(core_->options.idle_max);
+  phase_ = Phase::kIdle;
+  // Stop either sees the idle phase or is seen here.
+  if (core_->stopping) Close();
+  if (unread_.empty()) return WaitForBytes();
+  stream_->strand().Post([self = shared_from_this()] {
+    if (self->Consume({})) self->ReadBytes();
+  });
+}
+
+bool Connection::CheckAuthKey(ResponseWriter& writer) {
+  const std::string* const key = route_->route.auth_key;
+  if (key == nullptr || key->empty()) return true;
+  if (SameSecret(request_.Argument("authKey"), *key)) return true;
+  core_->wrong_auth_key->Increment();
+  writer.Send(401, kText, "the provided authKey does not match\n");
+  return false;
+}
+
+void Connection::MergeForm() {
+  if (request_.body.empty() || route_->route.raw_body ||
+      !request_.Header("content-encoding").empty()) {
+    return;
+  }
+  const std::string_view type = request_.Header("content-type");
+  Arguments form;
+  absl::Status status;
+  if (absl::StartsWithIgnoreCase(base::ToAbsl(type),
+                                 "application/x-www-form-urlencoded")) {
+    status = ParseForm(request_.body, form);
+  } else if (absl::StartsWithIgnoreCase(base::ToAbsl(type),
+                                        "multipart/form-data")) {
+    status = ParseMultipart(request_.body, type, form);
+  }
+  // What is no form after all (curl -d with other data) is the handler's.
+  if (!status.ok()) return;
+  for (auto& argument : form) {
+    request_.arguments.push_back(std::move(argument));
+  }
+}
+
+AnswerTraits Connection::Traits(bool keep_alive) const {
+  AnswerTraits traits;
+  traits.keep_alive = keep_alive;
+  traits.closing = &core_->stopping;
+  traits.http_1_0 = http_1_0_;
+  traits.head_only = request_.method == "HEAD";
+  traits.cors = core_->options.cors;
+  traits.hostname = core_->hostname;
+  if (core_->options.compress) {
+    traits.coding = ChooseCoding(request_.Header("accept-encoding"));
+  }
+  return traits;
+}
+
+// Written from the loop, so it must not wait: a peer that has not even room
+// for this is closed without.
+bool Connection::Answer(int status, std::string_view text,
+                        const Arguments& headers) {
+  const bool keep = keep_alive_ && parser_ && parser_->beast.is_done() &&
+                    !core_->stopping;
+  const AnswerTraits traits = Traits(keep);
+  std::string answer =
+      AnswerHead(status, text.empty() ? "" : kText, headers, traits,
+                 Coding::kNone, static_cast<int64_t>(text.size()));
+  if (!traits.head_only) answer += text;
+  const std::string_view piece = answer;
+  const net::IoResult sent = stream_->Write({&piece, 1});
+  const bool complete = sent.code == net::IoResult::Code::kOk &&
+                        sent.bytes == answer.size();
+  ReleaseRequest();
+  if (!complete) {
+    ends_ = true;
+    Close();
+    return false;
+  }
+  if (keep) {
+    SetDeadline(core_->options.idle_max);
+    phase_ = Phase::kIdle;
+    return true;
+  }
+  stream_->ShutdownWrite();
+  SetDeadline(kLingerTime);
+  phase_ = Phase::kLingering;
+  return true;
+}
+
+// From the handler's thread, after an answer that ends the connection.
+void Connection::Linger() {
+  if (core_->stopping) return Close();  // nobody shall wait for the peer
+  stream_->ShutdownWrite();
+  unread_.clear();
+  SetDeadline(kLingerTime);
+  phase_ = Phase::kLingering;
+  WaitForBytes();
+}
+
+}  // namespace varve::http
