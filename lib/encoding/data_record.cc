@@ -42,7 +42,33 @@ absl::Status Broken(std::string_view what) {
   return base::DataLoss("data record: ", what);
 }
 
+// Moves the eight 7-bit groups of `value` to the low bits of bytes.
+// REQUIRES: value < 2^56.
+uint64_t SpreadGroups(uint64_t value) {
+  value = (value & 0x000000000fffffff) | (value & 0x00fffffff0000000) << 4;
+  value = (value & 0x00003fff00003fff) | (value & 0x0fffc0000fffc000) << 2;
+  return (value & 0x007f007f007f007f) | (value & 0x3f803f803f803f80) << 1;
+}
+
+// Its inverse; ignores the top bit of every byte.
+uint64_t GatherGroups(uint64_t bytes) {
+  bytes = (bytes & 0x007f007f007f007f) | (bytes & 0x7f007f007f007f00) >> 1;
+  bytes = (bytes & 0x00003fff00003fff) | (bytes & 0x3fff00003fff0000) >> 2;
+  return (bytes & 0x000000000fffffff) | (bytes & 0x0fffffff00000000) >> 4;
+}
+
+constexpr uint64_t kTopBits = 0x8080808080808080;
+
+// Lengths are random here, so that a loop over bytes would mispredict.
+// REQUIRES: room for kVarintBytesMax bytes.
 char* WriteVarint(char* to, uint64_t value) {
+  if (value < uint64_t{1} << 56) {
+    const int length = (std::bit_width(value | 1) + 6) / 7;
+    const uint64_t more = kTopBits & ((uint64_t{1} << (8 * length - 8)) - 1);
+    const uint64_t bytes = SpreadGroups(value) | more;
+    std::memcpy(to, &bytes, sizeof(bytes));
+    return to + length;
+  }
   while (value >= 0x80) {
     *to++ = static_cast<char>(value | 0x80);
     value >>= 7;
@@ -155,8 +181,8 @@ void AppendFloats(const FloatSection& section, std::string& out) {
   });
 }
 
-// A reader that looks ahead without bounds checks while it is far from the
-// end; decoding is twice as fast as with base::ByteReader alone.
+// Reads varints without a branch for each byte while it is 8 bytes from the
+// end: twice as fast here as base::ByteReader.
 class FastReader {
  public:
   explicit FastReader(std::string_view bytes)
@@ -166,10 +192,16 @@ class FastReader {
   bool AtEnd() const { return ok_ && at_ == end_; }
 
   uint64_t Varint() {
-    if (at_ < end_ && static_cast<uint8_t>(*at_) < 0x80) {
-      return static_cast<uint8_t>(*at_++);
+    if (end_ - at_ >= 8) {
+      const auto bytes = base::LoadLe<uint64_t>(at_);
+      const uint64_t stops = ~bytes & kTopBits;
+      if (stops != 0) {
+        const int last_bit = std::countr_zero(stops);  // 7, 15, ... 63
+        at_ += (last_bit + 1) / 8;
+        return GatherGroups(bytes & (~uint64_t{0} >> (63 - last_bit)));
+      }
     }
-    return LongVarint();
+    return SlowVarint();
   }
   uint64_t Zigzag() {
     return static_cast<uint64_t>(base::ZigzagDecode(Varint()));
@@ -191,7 +223,7 @@ class FastReader {
     at_ = end_;
     return 0;
   }
-  uint64_t LongVarint() {
+  uint64_t SlowVarint() {
     uint64_t value = 0;
     for (int shift = 0; shift < 64; shift += 7) {
       if (at_ == end_) return Fail();
@@ -295,9 +327,15 @@ void DataRecordBuilder::Add(uint8_t tenant_kind, uint64_t tenant_id,
   }
   open_.refs.push_back(ref);
   open_.counts.push_back(static_cast<uint32_t>(values.size()));
-  open_.timestamps_ms.insert(open_.timestamps_ms.end(), timestamps_ms.begin(),
-                             timestamps_ms.end());
-  open_.values.insert(open_.values.end(), values.begin(), values.end());
+  // Of scrapes nearly all calls have one row; inserting it costs 3 ns more.
+  if (values.size() == 1) {
+    open_.timestamps_ms.push_back(timestamps_ms[0]);
+    open_.values.push_back(values[0]);
+  } else {
+    open_.timestamps_ms.insert(open_.timestamps_ms.end(),
+                               timestamps_ms.begin(), timestamps_ms.end());
+    open_.values.insert(open_.values.end(), values.begin(), values.end());
+  }
   rows_ += static_cast<uint32_t>(values.size());
 }
 

@@ -54,8 +54,8 @@ inline bool Fits(double value, int64_t mantissa, double power_of_ten) {
   const bool same =
       std::bit_cast<uint64_t>(FromDecimal(mantissa, power_of_ten)) ==
       std::bit_cast<uint64_t>(value);
-  const bool in_range = static_cast<uint64_t>(mantissa + kMantissaMax) <=
-                        static_cast<uint64_t>(2 * kMantissaMax);
+  const bool in_range = static_cast<uint64_t>(mantissa) + kMantissaMax <=
+                        uint64_t{2 * kMantissaMax};
   return same && in_range;
 }
 

@@ -42,8 +42,9 @@ uint64_t Distance(int64_t value, const Plan& plan) {
   return plan.zigzag ? base::ZigzagEncode(static_cast<int64_t>(u)) : u;
 }
 
-// Finds the cheapest width for the distances from the plan's base.
-void ChooseWidth(std::span<const int64_t> values, Plan& plan) {
+// Finds the cheapest width for the distances from the plan's base; says how
+// many values need all of the bits.
+size_t ChooseWidth(std::span<const int64_t> values, Plan& plan) {
   std::array<uint8_t, 65> of_width{};
   int top = 0;
   for (int64_t value : values) {
@@ -53,6 +54,7 @@ void ChooseWidth(std::span<const int64_t> values, Plan& plan) {
   }
   if (top == kWidth64) top = 64;
   const size_t n = values.size();
+  const size_t at_top = of_width[top];
   plan.width = top;
   plan.bytes = 1 + PackedBytes(n, top);
   size_t above = 0;
@@ -68,6 +70,7 @@ void ChooseWidth(std::span<const int64_t> values, Plan& plan) {
       plan.exceptions = above;
     }
   }
+  return at_top;
 }
 
 // Nine values tell the middle well enough; exact medians cost more than they
@@ -93,10 +96,12 @@ Plan MakePlan(std::span<const int64_t> values) {
     from_min.bytes = 1 + PackedBytes(values.size(), top);
     return from_min;
   }
-  ChooseWidth(values, from_min);
-  // Around the middle only outliers below the rest can be cheaper: then the
-  // frame from the minimum is wide and its exceptions do not help.
-  if (from_min.width < 3) return from_min;
+  const size_t at_top = ChooseWidth(values, from_min);
+  // An outlier below the rest, such as a counter's reset, lifts all others to
+  // the top width; one above shows as an exception. Else half is at the top.
+  if (from_min.exceptions == 0 && at_top * 4 <= values.size() * 3) {
+    return from_min;
+  }
   Plan around_middle;
   around_middle.base = MiddleOf(values);
   around_middle.zigzag = true;
@@ -249,8 +254,18 @@ void AppendResiduals(std::span<const int64_t> values, std::string& out) {
   }
 }
 
-size_t ResidualBlockCost(std::span<const int64_t> values) {
-  return MakePlan(values).bytes;
+uint64_t EstimateResidualBits(std::span<const int64_t> values) {
+  int64_t a = values.front();
+  const int64_t b = values[values.size() / 2];
+  int64_t c = values.back();
+  if (a > c) std::swap(a, c);
+  const auto middle = static_cast<uint64_t>(std::clamp(b, a, c));
+  uint64_t bits = 0;
+  for (int64_t value : values) {
+    bits += std::bit_width(base::ZigzagEncode(
+        static_cast<int64_t>(static_cast<uint64_t>(value) - middle)));
+  }
+  return bits;
 }
 
 bool ResidualReader::NextBlock(std::span<int64_t> values) {

@@ -74,14 +74,14 @@ void AppendBody(std::span<const int64_t> t, std::string& out, uint8_t& form) {
     grid[i] = static_cast<int64_t>(Bits(t[i + 1]) - expected);
     delta[i] = static_cast<int64_t>(Bits(t[i + 1]) - Bits(t[i]));
   }
-  size_t grid_bytes = 0;
-  size_t delta_bytes = 0;
+  uint64_t grid_bits = 0;
+  uint64_t delta_bits = 0;
   for (size_t i = 0; i < n; i += kResidualBlock) {
     const size_t count = std::min(kResidualBlock, n - i);
-    grid_bytes += ResidualBlockCost({grid.data() + i, count});
-    delta_bytes += ResidualBlockCost({delta.data() + i, count});
+    grid_bits += EstimateResidualBits({grid.data() + i, count});
+    delta_bits += EstimateResidualBits({delta.data() + i, count});
   }
-  if (grid_bytes <= delta_bytes) {
+  if (grid_bits <= delta_bits) {
     form = kGrid;
     base::PutVarint(out, step);
     AppendResiduals(grid, out);

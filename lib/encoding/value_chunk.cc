@@ -237,19 +237,19 @@ bool DeltaIsCheaper(std::span<const int64_t> ints) {
   const size_t length = std::min(ints.size() - 1, kPredictorWindow);
   const size_t room = ints.size() - 1 - length;
   const size_t windows =
-      std::min(kPredictorWindows, 1 + room / kPredictorWindow);
-  size_t plain_bytes = 0;
-  size_t delta_bytes = 0;
+      std::min(kPredictorWindows, 1 + room / (2 * kPredictorWindow));
+  uint64_t plain_bits = 0;
+  uint64_t delta_bits = 0;
   std::array<int64_t, kPredictorWindow> deltas;
   for (size_t w = 0; w < windows; ++w) {
     const size_t begin = windows == 1 ? 0 : room * w / (windows - 1);
     for (size_t i = 0; i < length; ++i) {
       deltas[i] = Difference(ints[begin + i + 1], ints[begin + i]);
     }
-    plain_bytes += ResidualBlockCost(ints.subspan(begin, length));
-    delta_bytes += ResidualBlockCost({deltas.data(), length});
+    plain_bits += EstimateResidualBits(ints.subspan(begin, length));
+    delta_bits += EstimateResidualBits({deltas.data(), length});
   }
-  return delta_bytes < plain_bytes;
+  return delta_bits < plain_bits;
 }
 
 absl::Status Broken(std::string_view what) {
