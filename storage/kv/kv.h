@@ -178,6 +178,8 @@ class KvDb {
 
   // `sync`: durable when it returns.
   absl::Status Write(KvBatch& batch, bool sync);
+  // After a full disk has room again: until then all writes fail.
+  absl::Status Resume();
 
   // A table for `family` at `path` (on the database's file system).
   absl::StatusOr<std::unique_ptr<KvSstWriter>> NewSst(

@@ -1,0 +1,363 @@
+#include "storage/kv/kv.h"
+
+#include <rocksdb/convenience.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/utilities/checkpoint.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "lib/base/mutex.h"
+#include "storage/kv/kv_internal.h"
+
+namespace varve::storage {
+namespace {
+
+using base::MutexLock;
+
+// Keys of one call into RocksDB's MultiGet, which keeps state for each.
+constexpr size_t kMultiGetKeys = 256;
+
+class RocksIterator final : public KvIterator {
+ public:
+  RocksIterator(KvFamilyRef family, rocksdb::DB* db, KvScan scan)
+      : family_(std::move(family)), scan_(std::move(scan)) {
+    rocksdb::ReadOptions options;
+    lower_ = ToSlice(scan_.lower);
+    upper_ = ToSlice(scan_.upper);
+    if (!scan_.lower.empty()) options.iterate_lower_bound = &lower_;
+    if (!scan_.upper.empty()) options.iterate_upper_bound = &upper_;
+    options.fill_cache = scan_.fill_cache;
+    options.readahead_size = static_cast<size_t>(scan_.readahead_bytes);
+    if (scan_.snapshot) options.snapshot = scan_.snapshot->get();
+    it_.reset(db->NewIterator(options, family_->handle()));
+  }
+
+  void Seek(std::string_view key) override { it_->Seek(ToSlice(key)); }
+  void SeekForPrev(std::string_view key) override {
+    it_->SeekForPrev(ToSlice(key));
+  }
+  void SeekToFirst() override { it_->SeekToFirst(); }
+  void Next() override { it_->Next(); }
+  void Prev() override { it_->Prev(); }
+  bool Valid() const override { return it_->Valid(); }
+  std::string_view key() const override { return FromSlice(it_->key()); }
+  std::string_view value() const override { return FromSlice(it_->value()); }
+  absl::Status status() const override {
+    return FromRocks(it_->status(), "scan");
+  }
+
+ private:
+  const KvFamilyRef family_;
+  const KvScan scan_;
+  rocksdb::Slice lower_;
+  rocksdb::Slice upper_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+class RocksSstWriter final : public KvSstWriter {
+ public:
+  RocksSstWriter(const rocksdb::Options& options,
+                 rocksdb::ColumnFamilyHandle* family, std::string path)
+      : path_(std::move(path)),
+        writer_(rocksdb::EnvOptions(), options, family) {}
+
+  absl::Status Open() { return FromRocks(writer_.Open(path_), path_); }
+
+  absl::Status Put(std::string_view key, std::string_view value) override {
+    ++rows_;
+    return FromRocks(writer_.Put(ToSlice(key), ToSlice(value)), path_);
+  }
+  absl::Status Merge(std::string_view key, std::string_view value) override {
+    ++rows_;
+    return FromRocks(writer_.Merge(ToSlice(key), ToSlice(value)), path_);
+  }
+  int64_t file_bytes() const override {
+    // Not const in RocksDB, although it only reads.
+    auto& writer = const_cast<rocksdb::SstFileWriter&>(writer_);
+    return static_cast<int64_t>(writer.FileSize());
+  }
+  int64_t rows() const override { return rows_; }
+  absl::Status Finish() override { return FromRocks(writer_.Finish(), path_); }
+
+ private:
+  const std::string path_;
+  rocksdb::SstFileWriter writer_;
+  int64_t rows_ = 0;
+};
+
+}  // namespace
+
+struct KvDb::Impl {
+  KvOptions options;
+  std::shared_ptr<KvHandle> database;
+  mutable base::Mutex mutex;
+  std::map<std::string, KvFamilyRef, std::less<>> families GUARDED_BY(mutex);
+
+  rocksdb::DB* db() const { return database->db; }
+  rocksdb::ColumnFamilyOptions FamilyOptionsOf(std::string_view name) const {
+    const KvFamilyOptions family = options.family_options
+                                       ? options.family_options(name)
+                                       : KvFamilyOptions{};
+    return KvOptionsBuilder::Family(family, *options.cache);
+  }
+};
+
+KvDb::KvDb(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KvDb::~KvDb() = default;
+
+absl::StatusOr<std::unique_ptr<KvDb>> KvDb::Open(const KvOptions& options) {
+  if (options.cache == nullptr) return base::Internal("KvOptions::cache");
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  std::error_code error;
+  std::filesystem::create_directories(options.path, error);
+  if (error) {
+    return base::Unavailable("mkdir ", options.path, ": ", error.message());
+  }
+  const rocksdb::DBOptions db_options = MakeDbOptions(options);
+  std::vector<std::string> names;
+  // Fails for a new directory, which has no families yet.
+  (void)rocksdb::DB::ListColumnFamilies(db_options, options.path, &names);
+  names.push_back(rocksdb::kDefaultColumnFamilyName);
+  names.insert(names.end(), options.families.begin(), options.families.end());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (const std::string& name : names) {
+    descriptors.emplace_back(name, impl->FamilyOptionsOf(name));
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  RETURN_IF_ERROR(FromRocks(
+      rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db),
+      base::StrCat("open ", options.path)));
+  impl->database = std::make_shared<KvHandle>(db);
+  {
+    MutexLock lock(impl->mutex);
+    for (size_t i = 0; i < names.size(); ++i) {
+      auto family = std::make_shared<KvFamily>(impl->database, handles[i]);
+      if (names[i] == rocksdb::kDefaultColumnFamilyName) continue;
+      impl->families.emplace(names[i], std::move(family));
+    }
+  }
+  return std::unique_ptr<KvDb>(new KvDb(std::move(impl)));
+}
+
+KvFamilyRef KvDb::Find(std::string_view name) const {
+  MutexLock lock(impl_->mutex);
+  const auto it = impl_->families.find(name);
+  return it == impl_->families.end() ? nullptr : it->second;
+}
+
+absl::StatusOr<KvFamilyRef> KvDb::Create(const std::string& name) {
+  // The lock is kept over the I/O: creations are a few a day, and two at once
+  // for one name must become one family.
+  MutexLock lock(impl_->mutex);
+  const auto it = impl_->families.find(name);
+  if (it != impl_->families.end()) return it->second;
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  RETURN_IF_ERROR(FromRocks(
+      impl_->db()->CreateColumnFamily(impl_->FamilyOptionsOf(name), name,
+                                      &handle),
+      base::StrCat("create family ", name)));
+  auto family = std::make_shared<KvFamily>(impl_->database, handle);
+  impl_->families.emplace(name, family);
+  return family;
+}
+
+absl::Status KvDb::Drop(const std::string& name) {
+  KvFamilyRef family;
+  {
+    MutexLock lock(impl_->mutex);
+    const auto it = impl_->families.find(name);
+    if (it == impl_->families.end()) return absl::OkStatus();
+    family = it->second;
+    impl_->families.erase(it);
+  }
+  return FromRocks(impl_->db()->DropColumnFamily(family->handle()),
+                   base::StrCat("drop family ", name));
+}
+
+std::vector<std::string> KvDb::Families() const {
+  MutexLock lock(impl_->mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, family] : impl_->families) names.push_back(name);
+  return names;
+}
+
+absl::StatusOr<std::optional<std::string>> KvDb::Get(
+    const KvFamily& family, std::string_view key,
+    const KvSnapshotRef& snapshot) const {
+  rocksdb::ReadOptions options;
+  if (snapshot) options.snapshot = snapshot->get();
+  std::string value;
+  const rocksdb::Status status =
+      impl_->db()->Get(options, family.handle(), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  RETURN_IF_ERROR(FromRocks(status, "get"));
+  return std::optional<std::string>(std::move(value));
+}
+
+absl::Status KvDb::MultiGet(const KvFamily& family,
+                            std::span<const std::string> keys,
+                            std::vector<std::optional<std::string>>& values,
+                            const KvSnapshotRef& snapshot) const {
+  rocksdb::ReadOptions options;
+  if (snapshot) options.snapshot = snapshot->get();
+  values.assign(keys.size(), std::nullopt);
+  std::vector<rocksdb::Slice> slices(kMultiGetKeys);
+  std::vector<rocksdb::PinnableSlice> found(kMultiGetKeys);
+  std::vector<rocksdb::Status> statuses(kMultiGetKeys);
+  for (size_t begin = 0; begin < keys.size(); begin += kMultiGetKeys) {
+    const size_t n = std::min(kMultiGetKeys, keys.size() - begin);
+    for (size_t i = 0; i < n; ++i) slices[i] = ToSlice(keys[begin + i]);
+    impl_->db()->MultiGet(options, family.handle(), n, slices.data(),
+                          found.data(), statuses.data());
+    for (size_t i = 0; i < n; ++i) {
+      if (statuses[i].ok()) {
+        values[begin + i].emplace(found[i].data(), found[i].size());
+      } else if (!statuses[i].IsNotFound()) {
+        return FromRocks(statuses[i], "get");
+      }
+      found[i].Reset();
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::unique_ptr<KvIterator> KvDb::Scan(const KvFamilyRef& family,
+                                       KvScan scan) const {
+  return std::make_unique<RocksIterator>(family, impl_->db(),
+                                         std::move(scan));
+}
+
+KvSnapshotRef KvDb::Snapshot() const {
+  return std::make_shared<KvSnapshot>(impl_->database);
+}
+
+absl::Status KvDb::Write(KvBatch& batch, bool sync) {
+  RETURN_IF_ERROR(FromRocks(batch.impl_->status, "batch"));
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return FromRocks(impl_->db()->Write(options, &batch.impl_->batch), "write");
+}
+
+absl::Status KvDb::Resume() {
+  return FromRocks(impl_->db()->Resume(), "resume");
+}
+
+absl::StatusOr<std::unique_ptr<KvSstWriter>> KvDb::NewSst(
+    const KvFamily& family, const std::string& path) const {
+  const rocksdb::Options options = impl_->db()->GetOptions(family.handle());
+  auto writer =
+      std::make_unique<RocksSstWriter>(options, family.handle(), path);
+  RETURN_IF_ERROR(writer->Open());
+  return writer;
+}
+
+absl::Status KvDb::Ingest(std::span<const KvIngest> ingests) {
+  std::vector<rocksdb::IngestExternalFileArg> args;
+  for (const KvIngest& ingest : ingests) {
+    if (ingest.files.empty()) continue;
+    rocksdb::IngestExternalFileArg arg;
+    arg.column_family = ingest.family->handle();
+    arg.external_files = ingest.files;
+    arg.options.move_files = true;
+    arg.options.write_global_seqno = false;  // files stay as they were written
+    args.push_back(std::move(arg));
+  }
+  if (args.empty()) return absl::OkStatus();
+  return FromRocks(impl_->db()->IngestExternalFiles(args), "ingest");
+}
+
+absl::Status KvDb::DeleteFilesInRange(const KvFamily& family,
+                                      std::string_view begin,
+                                      std::string_view end) {
+  const rocksdb::Slice from = ToSlice(begin);
+  const rocksdb::Slice to = ToSlice(end);
+  return FromRocks(
+      rocksdb::DeleteFilesInRange(impl_->db(), family.handle(),
+                                  begin.empty() ? nullptr : &from,
+                                  end.empty() ? nullptr : &to,
+                                  /*include_end=*/false),
+      "delete files");
+}
+
+absl::Status KvDb::CompactRange(const KvFamily& family, std::string_view begin,
+                                std::string_view end) {
+  const rocksdb::Slice from = ToSlice(begin);
+  const rocksdb::Slice to = ToSlice(end);
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  return FromRocks(
+      impl_->db()->CompactRange(options, family.handle(),
+                                begin.empty() ? nullptr : &from,
+                                end.empty() ? nullptr : &to),
+      "compact");
+}
+
+absl::Status KvDb::Flush(const KvFamily& family) {
+  return FromRocks(
+      impl_->db()->Flush(rocksdb::FlushOptions(), family.handle()), "flush");
+}
+
+absl::Status KvDb::Checkpoint(const std::string& dir) {
+  rocksdb::Checkpoint* made = nullptr;
+  RETURN_IF_ERROR(
+      FromRocks(rocksdb::Checkpoint::Create(impl_->db(), &made), dir));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return FromRocks(checkpoint->CreateCheckpoint(dir), dir);
+}
+
+absl::Status KvDb::VerifyChecksums() const {
+  return FromRocks(impl_->db()->VerifyChecksum(), impl_->options.path);
+}
+
+namespace {
+
+int64_t IntProperty(rocksdb::DB* db, const KvFamily& family,
+                    const std::string& name) {
+  uint64_t value = 0;
+  db->GetIntProperty(family.handle(), name, &value);
+  return static_cast<int64_t>(value);
+}
+
+int64_t TotalProperty(rocksdb::DB* db, const std::string& name) {
+  uint64_t value = 0;
+  db->GetAggregatedIntProperty(name, &value);
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace
+
+int64_t KvDb::FamilyBytes(const KvFamily& family) const {
+  return IntProperty(impl_->db(), family,
+                     rocksdb::DB::Properties::kLiveSstFilesSize);
+}
+
+int64_t KvDb::FamilyRows(const KvFamily& family) const {
+  return IntProperty(impl_->db(), family,
+                     rocksdb::DB::Properties::kEstimateNumKeys);
+}
+
+int64_t KvDb::TotalBytes() const {
+  return TotalProperty(impl_->db(),
+                       rocksdb::DB::Properties::kLiveSstFilesSize);
+}
+
+int64_t KvDb::MemoryBytes() const {
+  return TotalProperty(impl_->db(),
+                       rocksdb::DB::Properties::kSizeAllMemTables) +
+         TotalProperty(impl_->db(),
+                       rocksdb::DB::Properties::kEstimateTableReadersMem);
+}
+
+int64_t KvDb::running_compactions() const {
+  return TotalProperty(impl_->db(),
+                       rocksdb::DB::Properties::kNumRunningCompactions);
+}
+
+}  // namespace varve::storage
