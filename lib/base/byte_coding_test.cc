@@ -31,9 +31,10 @@ TEST_CASE("varints of all lengths come back", "[base]") {
 
 TEST_CASE("a varint above 64 bits is an error", "[base]") {
   const std::string nine(9, '\xff');
-  CHECK(ByteReader(nine + "\x01").Varint() ==
-        std::numeric_limits<uint64_t>::max());
-  ByteReader over(nine + "\x02");
+  const std::string largest = nine + "\x01";
+  CHECK(ByteReader(largest).Varint() == std::numeric_limits<uint64_t>::max());
+  const std::string larger = nine + "\x02";
+  ByteReader over(larger);
   over.Varint();
   CHECK_FALSE(over.ok());
   const std::string endless(11, '\x80');

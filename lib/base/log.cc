@@ -23,7 +23,7 @@ struct LogState {
   Mutex mutex;
   LogOptions options GUARDED_BY(mutex);
   // One entry per place of logging in the source, so bounded by it.
-  std::map<std::tuple<std::string_view, uint_least32_t, LogLevel>, int64_t>
+  std::map<std::tuple<std::string_view, uint32_t, LogLevel>, int64_t>
       counts GUARDED_BY(mutex);
 };
 
@@ -123,17 +123,17 @@ void ConfigureLog(const LogOptions& options) {
   state.options = options;
 }
 
-void WriteLogLine(LogLevel level, const std::source_location& where,
+void WriteLogLine(LogLevel level, const SourcePlace& where,
                   std::string_view text) {
   LogState& state = State();
   LogOptions options;
   {
     MutexLock lock(state.mutex);
-    ++state.counts[{where.file_name(), where.line(), level}];
+    ++state.counts[{where.file, where.line, level}];
     options = state.options;
   }
   if (level < options.level_min) return;
-  const std::string location = StrCat(where.file_name(), ":", where.line());
+  const std::string location = StrCat(where.file, ":", where.line);
   WriteAll(FormatLine(options, level, location,
                       CutText(text, options.text_bytes_max)));
 }

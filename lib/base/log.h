@@ -15,7 +15,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <source_location>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +35,13 @@ struct LogOptions {
 // Before other threads start.
 void ConfigureLog(const LogOptions& options);
 
-void WriteLogLine(LogLevel level, const std::source_location& where,
+// Stands for std::source_location, which clang 14 lacks.
+struct SourcePlace {
+  const char* file = __builtin_FILE();
+  uint32_t line = __builtin_LINE();
+};
+
+void WriteLogLine(LogLevel level, const SourcePlace& where,
                   std::string_view text);
 
 struct LogCount {
@@ -52,10 +57,10 @@ std::vector<LogCount> LogCounts();
 struct LogHead {
   template <typename T>
   LogHead(const T& piece,  // NOLINT: implicit on purpose
-          std::source_location where = std::source_location::current())
-      : text(StrCat(piece)), where(where) {}
+          const char* file = __builtin_FILE(), uint32_t line = __builtin_LINE())
+      : text(StrCat(piece)), where{file, line} {}
   std::string text;
-  std::source_location where;
+  SourcePlace where;
 };
 
 template <typename... Pieces>
