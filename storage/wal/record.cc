@@ -157,7 +157,7 @@ std::optional<size_t> FindRecord(std::string_view bytes, size_t from,
   return std::nullopt;
 }
 
-std::string SegmentHeaderBytes(const SegmentHeader& header) {
+std::string SegmentHeaderBytes(const WalSegmentHeader& header) {
   std::string out(kSegmentMagic);
   base::PutFixedLe<uint32_t>(out, kSegmentVersion);
   base::PutFixedLe<uint64_t>(out, header.position);
@@ -166,11 +166,11 @@ std::string SegmentHeaderBytes(const SegmentHeader& header) {
   return out;
 }
 
-absl::StatusOr<SegmentHeader> ParseSegmentHeader(std::string_view bytes) {
+absl::StatusOr<WalSegmentHeader> ParseSegmentHeader(std::string_view bytes) {
   base::ByteReader reader(bytes);
   const std::string_view magic = reader.Bytes(kSegmentMagic.size());
   const auto version = reader.FixedLe<uint32_t>();
-  SegmentHeader header;
+  WalSegmentHeader header;
   header.position = reader.FixedLe<uint64_t>();
   header.incarnation = reader.FixedLe<uint64_t>();
   const auto checksum = reader.FixedLe<uint64_t>();
@@ -188,7 +188,7 @@ absl::StatusOr<SegmentHeader> ParseSegmentHeader(std::string_view bytes) {
   return header;
 }
 
-std::string SegmentFileName(const SegmentHeader& header) {
+std::string SegmentFileName(const WalSegmentHeader& header) {
   std::string name;
   AppendHex(name, header.position);
   name.push_back('-');
@@ -197,7 +197,7 @@ std::string SegmentFileName(const SegmentHeader& header) {
   return name;
 }
 
-std::optional<SegmentHeader> ParseSegmentFileName(std::string_view name) {
+std::optional<WalSegmentHeader> ParseSegmentFileName(std::string_view name) {
   constexpr size_t kDash = kHexDigits;
   constexpr size_t kDot = 2 * kHexDigits + 1;
   if (name.size() != kDot + 4 || name[kDash] != '-' ||
@@ -207,7 +207,7 @@ std::optional<SegmentHeader> ParseSegmentFileName(std::string_view name) {
   const auto position = ParseHex(name.substr(0, kHexDigits));
   const auto incarnation = ParseHex(name.substr(kDash + 1, kHexDigits));
   if (!position || !incarnation) return std::nullopt;
-  return SegmentHeader{*position, *incarnation};
+  return WalSegmentHeader{*position, *incarnation};
 }
 
 }  // namespace varve::storage

@@ -77,16 +77,16 @@ std::optional<size_t> FindRecord(std::string_view bytes, size_t from,
 // u64 LE, incarnation u64 LE, xxh3-64 of all before it.
 inline constexpr size_t kSegmentHeaderBytes = 36;
 inline constexpr uint32_t kSegmentVersion = 1;
-struct SegmentHeader {
+struct WalSegmentHeader {
   uint64_t position = 0;
   uint64_t incarnation = 0;
 };
-std::string SegmentHeaderBytes(const SegmentHeader& header);
-absl::StatusOr<SegmentHeader> ParseSegmentHeader(std::string_view bytes);
+std::string SegmentHeaderBytes(const WalSegmentHeader& header);
+absl::StatusOr<WalSegmentHeader> ParseSegmentHeader(std::string_view bytes);
 
 // "<position, 16 hex digits>-<incarnation, 16 hex digits>.wal"
-std::string SegmentFileName(const SegmentHeader& header);
-std::optional<SegmentHeader> ParseSegmentFileName(std::string_view name);
+std::string SegmentFileName(const WalSegmentHeader& header);
+std::optional<WalSegmentHeader> ParseSegmentFileName(std::string_view name);
 
 }  // namespace varve::storage
 

@@ -85,7 +85,7 @@ TEST_CASE("the next valid record is found behind damage", "[wal]") {
 }
 
 TEST_CASE("a segment's name and header say where it begins", "[wal]") {
-  const SegmentHeader header{0x123456789abcdef0, 42};
+  const WalSegmentHeader header{0x123456789abcdef0, 42};
   const std::string name = SegmentFileName(header);
   CHECK(name == "123456789abcdef0-000000000000002a.wal");
   const auto parsed = ParseSegmentFileName(name);

@@ -166,7 +166,7 @@ absl::Status Wal::Quarantine(const Segment& segment,
 }
 
 absl::Status Wal::StartSegment(uint64_t begin) {
-  const SegmentHeader header{begin, RandomIncarnation()};
+  const WalSegmentHeader header{begin, RandomIncarnation()};
   Segment segment;
   segment.path = JoinPath(dir_, SegmentFileName(header));
   segment.begin = segment.end = begin;
