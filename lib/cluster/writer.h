@@ -4,18 +4,24 @@
 // Acknowledged: every row is stored by RF distinct nodes, or by at least
 // `copies_min` when nodes are down; then a MISSED record (owner, slots, span)
 // is stored by every node that has a copy before the write is acknowledged,
-// and vm_rpc_rows_incompletely_replicated_total counts the rows. Fewer:
-// Unavailable. RF = 1 with its node down: the next node of the slot takes it.
+// and vm_rpc_rows_incompletely_replicated_total counts the rows. Fewer than
+// copies_min owners up: the next nodes of the slot's preference stand in (RF =
+// 1: the next node takes it). Not enough nodes for that: Unavailable.
 //
 // Hot path: the caller keeps a SeriesRoute per series it knows; no labels are
 // sent for it.
+//
+//   for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
+//     const auto view = writer.View();
+//     ... fill rows; labels of those whose route !view->Fits(route) ...
+//     status = writer.Write(*view, rows);
+//     if (status.code() != absl::StatusCode::kFailedPrecondition) break;
+//   }
 //
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_CLUSTER_WRITER_H_
 #define VARVE_LIB_CLUSTER_WRITER_H_
 
-#include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -25,28 +31,23 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "lib/base/clock.h"
 #include "lib/cluster/node_set.h"
-#include "lib/model/label.h"
+#include "lib/cluster/writer_view.h"
 #include "lib/model/tenant.h"
 #include "lib/telemetry/metrics.h"
 
 namespace varve::cluster {
 
-inline constexpr size_t kReplicationFactorMax = 4;
-
-// Where one series is written: valid within one generation of the writer,
-// which changes with the ring and with any owner's ref epoch.
-struct SeriesRoute {
-  uint32_t generation = 0;  // 0: not defined yet
-  std::array<uint16_t, kReplicationFactorMax> nodes{};
-  std::array<uint64_t, kReplicationFactorMax> refs{};
-};
+// Each attempt after the first follows a change of the view; a cluster that
+// changes faster than this is answered 503.
+inline constexpr int kWriteAttemptsMax = 4;
 
 struct SeriesRows {
   model::TenantId tenant;
   uint16_t slot = 0;
-  SeriesRoute* route = nullptr;  // filled when its generation is old
-  // Canonical labels; may be empty while the route is of this generation.
+  SeriesRoute* route = nullptr;  // filled when it does not fit the view
+  // Canonical labels; may be empty while the route fits the view.
   std::string_view labels;
   std::span<const int64_t> timestamps_ms;
   std::span<const double> values;
@@ -56,22 +57,32 @@ struct WriterOptions {
   int replication_factor = 1;
   int copies_min = 0;  // 0: max(1, replication_factor - 1)
   uint8_t ack = 0;     // as storage::AckLevel
+  bool compress = true;  // DATA frames; not worth it within one process
   absl::Duration timeout = absl::Seconds(10);
+  // How long a write waits for one more copy than copies_min.
+  absl::Duration laggard_timeout = absl::Seconds(2);
+  // How long after the start an unknown node is waited for: without its id
+  // the ring would lack it.
+  absl::Duration start_grace = absl::Seconds(5);
   telemetry::Metrics* metrics = nullptr;
+  const base::Clock* clock = &base::SystemClock();
 };
 
 class Writer {
  public:
+  // REQUIRES: nodes outlive the writer; options.metrics is set.
   Writer(NodeSet* nodes, WriterOptions options);
   ~Writer();
 
-  // The present generation; routes of another one must carry labels.
-  uint32_t generation() const;
+  // Who owns what at present. Also greets nodes that connected since.
+  std::shared_ptr<const WriteView> View();
 
   // Stores all rows or says why not; on an error some copies may be stored,
-  // which a retry does not double. REQUIRES: rows whose route is of another
-  // generation have `labels`. Errors: Unavailable (retry later; 503).
-  absl::Status Write(std::span<SeriesRows> rows);
+  // which a retry does not double. REQUIRES: `view` is of this writer; rows
+  // whose route does not fit it have labels; at most kRowsMax rows a series.
+  // Errors: FailedPrecondition: the view is outdated, take a new one and
+  //         call again; Unavailable (retry later; 503); Internal.
+  absl::Status Write(const WriteView& view, std::span<SeriesRows> rows);
 
  private:
   class Impl;

@@ -1,0 +1,57 @@
+#include "lib/cluster/missed_ledger.h"
+
+namespace varve::cluster {
+namespace {
+
+constexpr int64_t kHourMs = 3'600'000;
+
+}  // namespace
+
+model::TimeRange RoundToHours(const model::TimeRange& span) {
+  const auto floor = [](int64_t ms) {
+    const int64_t rest = ms % kHourMs;
+    const int64_t down = rest < 0 ? rest + kHourMs : rest;
+    return ms < INT64_MIN + down ? INT64_MIN : ms - down;
+  };
+  const int64_t last = floor(span.end_ms);
+  return {floor(span.start_ms),
+          last > INT64_MAX - kHourMs ? INT64_MAX : last + kHourMs - 1};
+}
+
+void MissedLedger::Enter(uint32_t liveness) {
+  base::MutexLock lock(mutex_);
+  if (liveness_ == liveness) return;
+  liveness_ = liveness;
+  entries_.clear();
+}
+
+std::vector<uint32_t> MissedLedger::NotYet(
+    uint64_t owner, uint64_t holder, const std::vector<uint32_t>& slots,
+    const model::TimeRange& span) const {
+  base::MutexLock lock(mutex_);
+  const auto found = entries_.find({owner, holder});
+  if (found == entries_.end() || span.start_ms < found->second->span.start_ms ||
+      span.end_ms > found->second->span.end_ms) {
+    return slots;
+  }
+  std::vector<uint32_t> missing;
+  for (uint32_t slot : slots) {
+    if (!found->second->slots[slot]) missing.push_back(slot);
+  }
+  return missing;
+}
+
+void MissedLedger::Add(uint32_t liveness, uint64_t owner, uint64_t holder,
+                       const std::vector<uint32_t>& slots,
+                       const model::TimeRange& span) {
+  base::MutexLock lock(mutex_);
+  if (liveness != liveness_) return;
+  std::unique_ptr<Entry>& entry = entries_[{owner, holder}];
+  if (entry == nullptr || entry->span != span) {
+    entry = std::make_unique<Entry>();
+    entry->span = span;
+  }
+  for (uint32_t slot : slots) entry->slots[slot] = true;
+}
+
+}  // namespace varve::cluster

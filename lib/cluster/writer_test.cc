@@ -1,0 +1,473 @@
+#include "lib/cluster/writer.h"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "lib/base/status.h"
+#include "lib/encoding/data_record.h"
+#include "lib/wire/data_frame.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::cluster {
+namespace {
+
+using Answer = absl::StatusOr<std::string>;
+
+// A storage node that keeps what it is sent in memory. One thread.
+struct FakeNode {
+  uint64_t id = 0;
+  uint64_t ref_epoch = 1;
+  std::map<std::string, uint64_t> refs;  // canonical labels -> ref
+  std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
+  std::vector<proto::Missed> missed;
+  std::vector<proto::Ring> rings;
+  int defines = 0;
+  bool up = true;
+  uint64_t connection = 1;
+  // Set: its answer is given instead of the node's.
+  std::function<std::optional<Answer>(rpc::Method)> interfere;
+
+  Answer Define(std::string_view payload) {
+    proto::DefineRequest request;
+    REQUIRE(request.ParseFromArray(payload.data(),
+                                   static_cast<int>(payload.size())));
+    proto::DefineResponse response;
+    response.set_ref_epoch(ref_epoch);
+    for (const auto& series : request.series()) {
+      ++defines;
+      const std::string key =
+          std::to_string(series.tenant().id()) + "/" + series.labels();
+      const uint64_t next = id * 1000 + refs.size();
+      response.add_refs(refs.try_emplace(key, next).first->second);
+    }
+    return response.SerializeAsString();
+  }
+  Answer Data(std::string_view payload) {
+    const auto frame = wire::DecodeDataFrame(payload);
+    REQUIRE(frame.ok());
+    proto::Ack ack;
+    if (frame->ref_epoch != ref_epoch) {
+      ack.set_redefine(true);
+      return ack.SerializeAsString();
+    }
+    encoding::DataRecordReader reader(frame->record);
+    encoding::FloatSection section;
+    while (*reader.Next()) {
+      REQUIRE(reader.DecodeFloats(section).ok());
+      size_t row = 0;
+      for (size_t s = 0; s < section.refs.size(); ++s) {
+        for (uint32_t n = 0; n < section.counts[s]; ++n, ++row) {
+          samples[section.refs[s]].emplace_back(section.timestamps_ms[row],
+                                                section.values[row]);
+        }
+      }
+    }
+    return ack.SerializeAsString();
+  }
+  Answer Handle(rpc::Method method, std::string_view payload) {
+    if (!up) return base::Unavailable("connection lost");
+    if (interfere) {
+      if (auto answer = interfere(method)) return *answer;
+    }
+    switch (method) {
+      case wire::kDefine:
+        return Define(payload);
+      case wire::kData:
+        return Data(payload);
+      case wire::kMissed:
+        missed.emplace_back().ParseFromString(std::string(payload));
+        return proto::Ack().SerializeAsString();
+      case wire::kPutRing:
+        rings.emplace_back().ParseFromString(std::string(payload));
+        return std::string();
+      case wire::kGetRings: {
+        proto::RingList list;
+        for (const auto& ring : rings) *list.add_rings() = ring;
+        return list.SerializeAsString();
+      }
+      default:
+        return base::Unimplemented("method ", int{method});
+    }
+  }
+  size_t rows() const {
+    size_t n = 0;
+    for (const auto& [ref, list] : samples) n += list.size();
+    return n;
+  }
+};
+
+class FakeCall final : public rpc::Call {
+ public:
+  explicit FakeCall(Answer answer) : answer_(std::move(answer)) {}
+  absl::StatusOr<std::optional<std::string>> Next(int64_t) override {
+    if (!answer_.ok()) return answer_.status();
+    return std::optional<std::string>(*answer_);
+  }
+
+ private:
+  Answer answer_;
+};
+
+class FakeChannel final : public rpc::Channel {
+ public:
+  FakeChannel(FakeNode* node, std::string address)
+      : node_(node), address_(std::move(address)) {}
+  std::unique_ptr<rpc::Call> Start(rpc::Method method,
+                                   std::string payload) override {
+    return std::make_unique<FakeCall>(node_->Handle(method, payload));
+  }
+  bool connected() const override { return node_->up; }
+  std::string peer_hello() const override {
+    return node_->up ? wire::EncodeStorageHello(node_->id, node_->ref_epoch, "")
+                     : "";
+  }
+  uint64_t connection_epoch() const override { return node_->connection; }
+  const std::string& address() const override { return address_; }
+
+ private:
+  FakeNode* node_;
+  std::string address_;
+};
+
+struct Cluster {
+  std::vector<std::unique_ptr<FakeNode>> fakes;
+  std::unique_ptr<NodeSet> nodes;
+  telemetry::Metrics metrics{"vminsert", nullptr};
+  base::ManualClock clock{1'000'000};
+  std::unique_ptr<Writer> writer;
+  std::map<int, SeriesRoute> routes;
+
+  explicit Cluster(int n) {
+    for (int i = 0; i < n; ++i) {
+      fakes.push_back(std::make_unique<FakeNode>());
+      fakes.back()->id = static_cast<uint64_t>(i) + 1;
+    }
+  }
+  void Start(int replication_factor, int copies_min = 0) {
+    std::vector<Node> list;
+    for (size_t i = 0; i < fakes.size(); ++i) {
+      const std::string address = base::StrCat("s", i, ":8400");
+      list.push_back({.address = address,
+                      .group = "",
+                      .channel = std::make_unique<FakeChannel>(
+                          fakes[i].get(), address)});
+    }
+    writer.reset();
+    nodes = std::make_unique<NodeSet>(std::move(list));
+    WriterOptions options;
+    options.replication_factor = replication_factor;
+    options.copies_min = copies_min;
+    options.metrics = &metrics;
+    options.clock = &clock;
+    writer = std::make_unique<Writer>(nodes.get(), options);
+  }
+  // One sample for each of `n` series, the way the caller in lib/ingest does.
+  absl::Status Write(int n, int64_t timestamp_ms, int first = 0) {
+    absl::Status status;
+    const double value = 1;
+    for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
+      const auto view = writer->View();
+      if (!view->status.ok()) return view->status;
+      std::vector<std::string> labels(n);
+      std::vector<SeriesRows> rows;
+      for (int i = 0; i < n; ++i) {
+        SeriesRoute& route = routes[first + i];
+        if (!view->Fits(route)) labels[i] = base::StrCat("series", first + i);
+        rows.push_back({.tenant = {},
+                        .slot = static_cast<uint16_t>((first + i) * 257),
+                        .route = &route,
+                        .labels = labels[i],
+                        .timestamps_ms = {&timestamp_ms, 1},
+                        .values = {&value, 1}});
+      }
+      status = writer->Write(*view, rows);
+      if (status.code() != absl::StatusCode::kFailedPrecondition) break;
+    }
+    return status;
+  }
+  size_t TotalRows() const {
+    size_t n = 0;
+    for (const auto& fake : fakes) n += fake->rows();
+    return n;
+  }
+  int TotalDefines() const {
+    int n = 0;
+    for (const auto& fake : fakes) n += fake->defines;
+    return n;
+  }
+  int64_t Sent() {
+    int64_t n = 0;
+    for (size_t i = 0; i < fakes.size(); ++i) {
+      n += metrics
+               .AddCounter("vm_rpc_rows_sent_total",
+                           {{"name", "vminsert"},
+                            {"addr", base::StrCat("s", i, ":8400")},
+                            {"rpc_call", "metric_rows"}})
+               .value();
+    }
+    return n;
+  }
+  int64_t Incomplete() {
+    return metrics
+        .AddCounter("vm_rpc_rows_incompletely_replicated_total",
+                    {{"name", "vminsert"}})
+        .value();
+  }
+};
+
+TEST_CASE("with two copies each sample is on exactly two nodes", "[cluster]") {
+  Cluster c(4);
+  c.Start(2);
+  REQUIRE(c.Write(500, 1000).ok());
+  CHECK(c.TotalRows() == 1000);
+  std::map<std::string, int> copies;
+  for (const auto& fake : c.fakes) {
+    for (const auto& [key, ref] : fake->refs) {
+      ++copies[key];
+      CHECK(fake->samples[ref].size() == 1);
+    }
+  }
+  CHECK(copies.size() == 500);
+  for (const auto& [key, n] : copies) CHECK(n == 2);
+  CHECK(c.Sent() == 1000);
+  CHECK(c.Incomplete() == 0);
+}
+
+TEST_CASE("a known series is not defined again", "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(100, 1000).ok());
+  REQUIRE(c.Write(100, 2000).ok());
+  CHECK(c.TotalDefines() == 200);
+  CHECK(c.TotalRows() == 400);
+}
+
+TEST_CASE("a ring is handed to every node before it is written by",
+          "[cluster]") {
+  Cluster c(3);
+  c.Start(2);
+  REQUIRE(c.Write(1, 1000).ok());
+  for (const auto& fake : c.fakes) {
+    REQUIRE(fake->rings.size() == 1);
+    CHECK(fake->rings[0].members_size() == 3);
+    CHECK(fake->rings[0].ring_id() == c.fakes[0]->rings[0].ring_id());
+    CHECK(fake->rings[0].members(1).address() == "s1:8400");
+  }
+}
+
+TEST_CASE("with one of two nodes down writes go on and the miss is recorded",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(10, 1000).ok());
+  c.fakes[1]->up = false;
+  REQUIRE(c.Write(20, 5'000'000).ok());
+  CHECK(c.fakes[0]->rows() == 30);
+  CHECK(c.Incomplete() == 20);
+  REQUIRE(c.fakes[0]->missed.size() == 1);
+  const proto::Missed& missed = c.fakes[0]->missed[0];
+  CHECK(missed.owner() == 2);
+  CHECK(missed.slots_size() == 20);
+  CHECK(missed.start_ms() <= 5'000'000);
+  CHECK(missed.end_ms() >= 5'000'000);
+  // The same hour again needs no further record; another hour does.
+  REQUIRE(c.Write(20, 5'000'001).ok());
+  CHECK(c.fakes[0]->missed.size() == 1);
+  REQUIRE(c.Write(20, 50'000'000).ok());
+  CHECK(c.fakes[0]->missed.size() == 2);
+}
+
+TEST_CASE("a node that is back gets its series without the others again",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  c.fakes[1]->up = false;
+  c.clock.Advance(10'000);
+  REQUIRE(c.Write(10, 1000).ok());
+  CHECK(c.fakes[0]->missed[0].owner() == 0);  // never heard of
+  c.fakes[1]->up = true;
+  ++c.fakes[1]->connection;
+  REQUIRE(c.Write(10, 2000).ok());
+  CHECK(c.fakes[1]->rows() == 10);
+  c.fakes[1]->up = false;
+  REQUIRE(c.Write(10, 3000, 10).ok());
+  CHECK(c.fakes[0]->missed[1].owner() == 2);
+  const int defined = c.fakes[0]->defines;
+  c.fakes[1]->up = true;
+  ++c.fakes[1]->connection;
+  REQUIRE(c.Write(20, 4000).ok());
+  CHECK(c.fakes[0]->defines == defined);
+  CHECK(c.fakes[1]->rows() == 30);
+}
+
+TEST_CASE("with copies_min of all a missing node refuses writes",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2, 2);
+  REQUIRE(c.Write(10, 1000).ok());
+  c.fakes[1]->up = false;
+  const absl::Status status = c.Write(10, 2000);
+  CHECK(status.code() == absl::StatusCode::kUnavailable);
+  CHECK(c.fakes[0]->rows() == 10);
+  c.fakes[1]->up = true;
+  CHECK(c.Write(10, 2000).ok());
+}
+
+TEST_CASE("with copies_min of all a third node stands in", "[cluster]") {
+  Cluster c(3);
+  c.Start(2, 2);
+  REQUIRE(c.Write(300, 1000).ok());
+  c.fakes[2]->up = false;
+  REQUIRE(c.Write(300, 2000).ok());
+  CHECK(c.fakes[0]->rows() + c.fakes[1]->rows() + c.fakes[2]->rows() == 1200);
+  CHECK(c.Incomplete() == 0);
+  CHECK_FALSE(c.fakes[0]->missed.empty());
+  c.fakes[2]->up = true;
+  REQUIRE(c.Write(300, 3000).ok());
+  CHECK(c.TotalRows() == 1800);
+}
+
+TEST_CASE("with one copy the next node takes over and gives back",
+          "[cluster]") {
+  Cluster c(3);
+  c.Start(1);
+  REQUIRE(c.Write(300, 1000).ok());
+  const size_t before = c.fakes[0]->rows();
+  CHECK(before > 0);
+  c.fakes[0]->up = false;
+  REQUIRE(c.Write(300, 2000).ok());
+  CHECK(c.fakes[0]->rows() == before);
+  CHECK(c.TotalRows() == 600);
+  c.fakes[0]->up = true;
+  REQUIRE(c.Write(300, 3000).ok());
+  CHECK(c.fakes[0]->rows() == 2 * before);
+  CHECK(c.TotalRows() == 900);
+}
+
+TEST_CASE("a node that fails in the middle is replaced in the same write",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(1);
+  REQUIRE(c.Write(100, 1000).ok());
+  c.fakes[0]->interfere = [](rpc::Method m) -> std::optional<Answer> {
+    if (m != wire::kData) return std::nullopt;
+    return Answer(base::DeadlineExceeded("too slow"));
+  };
+  REQUIRE(c.Write(100, 2000).ok());
+  std::set<std::string> keys;
+  for (const auto& [key, ref] : c.fakes[1]->refs) keys.insert(key);
+  CHECK(keys.size() == 100);
+}
+
+TEST_CASE("no node at all is unavailable", "[cluster]") {
+  Cluster c(2);
+  c.Start(1);
+  c.fakes[0]->up = c.fakes[1]->up = false;
+  CHECK(c.Write(1, 1).code() == absl::StatusCode::kUnavailable);
+  c.clock.Advance(100'000);
+  CHECK(c.Write(1, 1).code() == absl::StatusCode::kUnavailable);
+}
+
+TEST_CASE("a node that lost its index is defined anew", "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(50, 1000).ok());
+  c.fakes[0]->refs.clear();
+  c.fakes[0]->samples.clear();
+  c.fakes[0]->ref_epoch = 77;
+  ++c.fakes[0]->connection;
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(c.fakes[0]->rows() == 50);
+  CHECK(c.fakes[0]->refs.size() == 50);
+}
+
+TEST_CASE("a node that asks for definitions gets them", "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(50, 1000).ok());
+  bool asked = false;
+  c.fakes[0]->interfere = [&](rpc::Method m) -> std::optional<Answer> {
+    if (m != wire::kData || asked) return std::nullopt;
+    asked = true;
+    proto::Ack ack;
+    ack.set_redefine(true);
+    return Answer(ack.SerializeAsString());
+  };
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(asked);
+  CHECK(c.TotalDefines() == 200);
+  CHECK(c.Sent() == 200);
+}
+
+TEST_CASE("a write is not acknowledged while the miss is not recorded",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(5, 1000).ok());
+  c.fakes[1]->up = false;
+  c.fakes[0]->interfere = [](rpc::Method m) -> std::optional<Answer> {
+    if (m != wire::kMissed) return std::nullopt;
+    return Answer(base::ResourceExhausted("disk full"));
+  };
+  CHECK(c.Write(5, 2000).code() == absl::StatusCode::kUnavailable);
+  c.fakes[0]->interfere = nullptr;
+  c.clock.Advance(2'000);
+  CHECK(c.Write(5, 2000).ok());
+  CHECK(c.fakes[0]->missed.size() == 1);
+}
+
+TEST_CASE("a new writer learns the id of a node that is down from the others",
+          "[cluster]") {
+  Cluster c(3);
+  c.Start(2);
+  REQUIRE(c.Write(300, 1000).ok());
+  const uint64_t ring_id = c.fakes[0]->rings[0].ring_id();
+  const int defined = c.fakes[0]->defines;
+  c.fakes[2]->up = false;
+  c.routes.clear();
+  c.Start(2);
+  REQUIRE(c.Write(300, 2000).ok());
+  CHECK(c.fakes[0]->rings.back().ring_id() == ring_id);
+  CHECK(static_cast<size_t>(defined) == c.fakes[0]->refs.size());
+  REQUIRE_FALSE(c.fakes[0]->missed.empty());
+  CHECK(c.fakes[0]->missed[0].owner() == 3);
+}
+
+TEST_CASE("an unknown node is waited for, but not for ever", "[cluster]") {
+  Cluster c(2);
+  c.fakes[1]->up = false;
+  c.Start(1);
+  CHECK(c.Write(10, 1000).code() == absl::StatusCode::kUnavailable);
+  c.clock.Advance(5'000);
+  CHECK(c.Write(10, 1000).ok());
+  CHECK(c.fakes[0]->rows() == 10);
+}
+
+TEST_CASE("large writes are sent in several frames", "[cluster]") {
+  Cluster c(1);
+  c.Start(1);
+  const std::vector<int64_t> timestamps(300'000, 5);
+  const std::vector<double> values(300'000, 1.5);
+  std::vector<SeriesRoute> routes(4);
+  const auto view = c.writer->View();
+  std::vector<SeriesRows> rows;
+  const std::vector<std::string> labels = {"a", "b", "c", "d"};
+  for (size_t i = 0; i < 4; ++i) {
+    rows.push_back({.tenant = {},
+                    .slot = 0,
+                    .route = &routes[i],
+                    .labels = labels[i],
+                    .timestamps_ms = timestamps,
+                    .values = values});
+  }
+  REQUIRE(c.writer->Write(*view, rows).ok());
+  CHECK(c.fakes[0]->rows() == 1'200'000);
+}
+
+}  // namespace
+}  // namespace varve::cluster
