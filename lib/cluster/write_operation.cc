@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "lib/base/status.h"
-#include "lib/wire/data_frame.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -15,9 +14,6 @@ constexpr size_t kDefineSeries = 8'192;
 // Frames under way to one node before it counts as stalled: more than the
 // concurrent writes of a healthy insert node ever hold.
 constexpr int64_t kWindowBytes = 64 << 20;
-// Rows of one frame: far below encoding::kRowsMax, so that a frame stays well
-// under the frame limit whatever its values.
-constexpr uint32_t kFrameRows = 1 << 19;
 
 // What only another view can cure.
 absl::Status Outdated(std::string_view why) {
@@ -174,10 +170,10 @@ int64_t WriteOperation::NextAcceptMs() {
 }
 
 void WriteOperation::SendFrame(size_t node,
-                               encoding::DataRecordBuilder& builder) {
+                               wire::DataFrameBuilder& builder) {
   std::string frame =
-      wire::EncodeDataFrame(builder.Finish(), core_.options.ack,
-                            view_.ref_epochs[node], core_.options.compress);
+      builder.Finish(core_.options.ack, view_.ref_epochs[node],
+                     core_.options.compress);
   PerNode& state = per_node_[node];
   state.bytes += static_cast<int64_t>(frame.size());
   state.calls.push_back(
@@ -193,19 +189,19 @@ void WriteOperation::StartData() {
                                    " bytes is full"));
     }
   }
-  std::vector<encoding::DataRecordBuilder> builders(per_node_.size());
+  std::vector<wire::DataFrameBuilder> builders(per_node_.size());
   for (const SeriesRows& row : rows_) {
     const auto count = static_cast<uint32_t>(row.values.size());
     for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
       if (!Reaches(*row.route, k)) continue;
       const uint16_t node = row.route->nodes[k];
-      encoding::DataRecordBuilder& builder = builders[node];
-      if (builder.rows() > 0 && builder.rows() + count > kFrameRows) {
+      wire::DataFrameBuilder& builder = builders[node];
+      if (builder.rows() > 0 && builder.rows() + count > wire::kFrameRows) {
         SendFrame(node, builder);
       }
       if (builder.rows() == 0) builder.Start(view_.ring->id(), accept_ms);
-      builder.Add(row.tenant.kind, row.tenant.id, row.route->refs[k],
-                  row.timestamps_ms, row.values);
+      builder.Add(row.tenant, row.route->refs[k], row.timestamps_ms,
+                  row.values);
       per_node_[node].rows += count;
     }
   }

@@ -17,7 +17,7 @@
 #include "lib/cluster/missed_ledger.h"
 #include "lib/cluster/view_keeper.h"
 #include "lib/cluster/writer.h"
-#include "lib/encoding/data_record.h"
+#include "lib/wire/data_frame_builder.h"
 
 namespace varve::cluster {
 
@@ -83,7 +83,7 @@ class WriteOperation {
   void StartDefine(size_t node);
   absl::Status TakeDefined(size_t node, const Sent& sent,
                            const std::string& answer);
-  void SendFrame(size_t node, encoding::DataRecordBuilder& builder);
+  void SendFrame(size_t node, wire::DataFrameBuilder& builder);
   void StartData();
   // How long `node` is waited for when `answered` others have answered.
   int64_t DeadlineFor(size_t node, uint32_t answered) const;

@@ -7,8 +7,7 @@
 #include <set>
 
 #include "lib/base/status.h"
-#include "lib/encoding/data_record.h"
-#include "lib/wire/data_frame.h"
+#include "lib/wire/data_frame_builder.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
