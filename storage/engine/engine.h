@@ -30,6 +30,20 @@
 
 namespace varve::storage {
 
+class FileSystem;
+
+// State keys with this prefix say what this node lacks: putting one changes
+// coverage_version().
+inline constexpr std::string_view kMissedStatePrefix = "missed/";
+
+// How far a flush has come; each step is durable before the next begins.
+enum class FlushStep : uint8_t {
+  kCut = 0,       // nothing written yet
+  kIndexed = 1,   // index rows of its series and days
+  kIngested = 2,  // segments and watermark
+  kDropped = 3,   // the old generation is out of memory; the log is next
+};
+
 enum class AckLevel : uint8_t { kDurable = 0, kWritten = 1, kMemory = 2 };
 
 struct EngineOptions {
@@ -45,6 +59,10 @@ struct EngineOptions {
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   const base::Clock* clock = &base::SystemClock();
+  FileSystem* file_system = nullptr;       // null: the machine's own
+  // Asked after each step of a flush; false ends it there, as a crash would.
+  // For tests.
+  std::function<bool(FlushStep)> flush_hook;
 };
 
 struct SeriesDefinition {
@@ -76,12 +94,15 @@ struct SearchSeries {
 };
 
 // One search's series, in (metric, id) order. Pins what it reads.
+// REQUIRES: the engine outlives it; one thread.
 class SeriesCursor {
  public:
   virtual ~SeriesCursor() = default;
   // Fills `series`, reusing its memory; false at the end. Series without
   // samples in the range are left out.
   virtual absl::StatusOr<bool> Next(SearchSeries& series) = 0;
+  // False when a damaged block was left out of what was read so far.
+  virtual bool complete() const = 0;
 };
 
 struct LabelRequest {
@@ -121,6 +142,7 @@ struct EngineStats {
   int64_t series_created = 0;
   int64_t series_active_hour = 0;
   int64_t head_series = 0;
+  int64_t head_samples = 0;      // not yet in blocks
   int64_t head_bytes = 0;
   int64_t wal_bytes = 0;
   int64_t fsyncs = 0;
@@ -129,10 +151,17 @@ struct EngineStats {
   int64_t data_rows = 0;
   int64_t index_bytes = 0;
   int64_t index_rows = 0;
+  int64_t index_series_in_ram = 0;
+  int64_t index_ram_bytes = 0;
   int64_t free_disk_bytes = 0;
   bool read_only = false;
   int64_t corrupt_blocks = 0;
   int64_t dedup_rows = 0;
+  int64_t hash_collisions = 0;   // definitions refused
+  int64_t flushes = 0;
+  int64_t running_compactions = 0;
+  int64_t cache_bytes = 0;       // of blocks, data and index
+  int64_t cache_bytes_max = 0;
 };
 
 class Engine {

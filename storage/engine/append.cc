@@ -1,0 +1,290 @@
+// Writes: series definitions, rows and state, each logged first.
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "storage/engine/engine_impl.h"
+#include "storage/engine/log_record.h"
+
+namespace varve::storage {
+namespace {
+
+// A head over its bound is looked for once in so many rows: asking costs a
+// walk over the shards.
+constexpr int64_t kRowsPerRoomCheck = 64 << 10;
+
+// How long an append waits for a flush when memory is full.
+constexpr absl::Duration kRoomWait = absl::Seconds(10);
+
+// Rings, MISSED and the like are small; this bounds what a peer can grow.
+constexpr size_t kStateKeysMax = 100'000;
+constexpr size_t kStateBytesMax = 1 << 20;
+
+constexpr int64_t kHourMs = 3'600'000;
+
+}  // namespace
+
+absl::Status EngineImpl::Define(std::span<const SeriesDefinition> definitions,
+                                std::vector<uint64_t>& ids) {
+  RETURN_IF_ERROR(CheckRunning());
+  std::vector<IndexDefinition> wanted;
+  wanted.reserve(definitions.size());
+  for (const SeriesDefinition& one : definitions) {
+    wanted.push_back({.tenant = one.tenant,
+                      .hash = model::HashSeries(one.tenant, one.labels),
+                      .labels = one.labels});
+  }
+  std::vector<IndexDefined> defined;
+  uint64_t end = 0;
+  {
+    base::MutexLock lock(define_mutex_);
+    RETURN_IF_ERROR(LogPending());
+    if (disk_.read_only()) {
+      return base::ResourceExhausted(
+          "the storage is read-only: free disk space below "
+          "-storage.minFreeDiskSpaceBytes");
+    }
+    const CutGate::Pass pass(gate_);
+    RETURN_IF_ERROR(index_->FindOrCreate(wanted, defined));
+    for (size_t i = 0; i < defined.size(); ++i) {
+      const uint64_t id = defined[i].id;
+      registry_.Add(wanted[i].tenant, std::span(&id, 1));
+      if (!defined[i].is_new) continue;
+      ++series_created_;
+      AppendDefinition(pending_definitions_, {.id = id,
+                                              .tenant = wanted[i].tenant,
+                                              .labels = wanted[i].labels});
+    }
+    RETURN_IF_ERROR(LogPending());
+    end = definitions_end_;
+  }
+  // Also for known series: another call may have made them just now.
+  if (end > 0) RETURN_IF_ERROR(wal_->WaitDurable(end));
+  ids.clear();
+  for (const IndexDefined& one : defined) ids.push_back(one.id);
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::LogPending() {
+  if (pending_definitions_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(definitions_end_,
+                   wal_->Append(RecordType::kDefine, pending_definitions_));
+  pending_definitions_.clear();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
+                                                AckLevel ack) {
+  RETURN_IF_ERROR(CheckRunning());
+  if (disk_.read_only()) {
+    return base::ResourceExhausted(
+        "the storage is read-only: free disk space below "
+        "-storage.minFreeDiskSpaceBytes");
+  }
+  // Kept by the thread: a record's columns are a megabyte and more.
+  static thread_local DecodedRecord decoded;
+  if (const absl::Status status = DecodeRecord(record, decoded); !status.ok()) {
+    return base::InvalidArgument("bad data record: ", base::Message(status));
+  }
+  AppendResult result;
+  ASSIGN_OR_RETURN(result.unknown_ref, CountUnknown(decoded));
+  if (result.unknown_ref > 0) return result;
+  RETURN_IF_ERROR(WaitForRoom());
+
+  const int64_t now_ms = options_.clock->NowMs();
+  uint64_t end = 0;
+  {
+    const CutGate::Pass pass(gate_);
+    ASSIGN_OR_RETURN(end, wal_->Append(RecordType::kData, record));
+    for (size_t i = 0; i < decoded.used; ++i) {
+      DropOutsideRetention(decoded.sections[i], now_ms, result);
+      AppendToHead(decoded.sections[i]);
+      registry_.MarkWritten(now_ms / kHourMs, decoded.sections[i].refs);
+    }
+  }
+  result.rows = decoded.rows - result.too_old - result.too_new;
+  rows_received_ += decoded.rows;
+  rows_too_old_ += result.too_old;
+  rows_too_new_ += result.too_new;
+  rows_since_room_check_ += decoded.rows;
+  if (ack == AckLevel::kDurable) RETURN_IF_ERROR(wal_->WaitDurable(end));
+  return result;
+}
+
+absl::Status EngineImpl::DecodeRecord(std::string_view record,
+                                      DecodedRecord& decoded) {
+  decoded.used = 0;
+  decoded.rows = 0;
+  encoding::DataRecordReader reader(record);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, reader.Next());
+    if (!more) return absl::OkStatus();
+    if (reader.kind() != encoding::SectionKind::kFloats) {
+      // HELLO's features say so: kept rows that no flush could write would be
+      // lost with the log.
+      return base::DataLoss("section of kind ",
+                            static_cast<int>(reader.kind()),
+                            ", which this release does not store");
+    }
+    if (decoded.used == decoded.sections.size()) {
+      decoded.sections.emplace_back();
+    }
+    encoding::FloatSection& section = decoded.sections[decoded.used++];
+    RETURN_IF_ERROR(reader.DecodeFloats(section));
+    decoded.rows += static_cast<int64_t>(section.timestamps_ms.size());
+    if (decoded.rows > encoding::kRowsMax) {
+      return base::DataLoss("over ", encoding::kRowsMax, " rows");
+    }
+  }
+}
+
+absl::Status EngineImpl::LoadTenant(const model::TenantId& tenant) {
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> ids,
+                   index_->Select(tenant, {}, DayRange{}));
+  if (ids.empty()) return absl::OkStatus();  // may be anybody's invention
+  registry_.Add(tenant, ids);
+  registry_.MarkLoaded(tenant);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> EngineImpl::CountUnknown(const DecodedRecord& decoded) {
+  int64_t unknown = 0;
+  for (size_t i = 0; i < decoded.used; ++i) {
+    const encoding::FloatSection& section = decoded.sections[i];
+    const model::TenantId tenant{section.tenant_kind, section.tenant_id};
+    int64_t here = registry_.CountUnknown(tenant, section.refs);
+    if (here > 0 && !registry_.loaded(tenant)) {
+      RETURN_IF_ERROR(LoadTenant(tenant));
+      here = registry_.CountUnknown(tenant, section.refs);
+    }
+    unknown += here;
+  }
+  return unknown;
+}
+
+void EngineImpl::DropOutsideRetention(encoding::FloatSection& section,
+                                      int64_t now_ms,
+                                      AppendResult& result) const {
+  const model::TimeRange range = AcceptedRange(retention_rule(), now_ms);
+  bool all_inside = true;
+  for (const int64_t at_ms : section.timestamps_ms) {
+    all_inside &= range.Contains(at_ms);
+  }
+  if (all_inside) return;
+  size_t from = 0;
+  size_t to = 0;
+  for (uint32_t& count : section.counts) {
+    const size_t begin = to;
+    for (const size_t end = from + count; from < end; ++from) {
+      const int64_t at_ms = section.timestamps_ms[from];
+      if (!range.Contains(at_ms)) {
+        ++(at_ms < range.start_ms ? result.too_old : result.too_new);
+        continue;
+      }
+      section.timestamps_ms[to] = at_ms;
+      section.values[to] = section.values[from];
+      ++to;
+    }
+    count = static_cast<uint32_t>(to - begin);
+  }
+  section.timestamps_ms.resize(to);
+  section.values.resize(to);
+}
+
+void EngineImpl::AppendToHead(const encoding::FloatSection& section) {
+  HeadAppendResult appended =
+      head_->Append({.series_ids = section.refs,
+                     .counts = section.counts,
+                     .timestamps_ms = section.timestamps_ms,
+                     .values = section.values});
+  dedup_rows_ += appended.duplicates;
+  std::vector<SeriesDay>& opened = appended.opened_days;
+  if (!opened.empty()) {
+    std::sort(opened.begin(), opened.end(),
+              [](const SeriesDay& a, const SeriesDay& b) {
+                return a.day != b.day ? a.day < b.day
+                                      : a.series_id < b.series_id;
+              });
+    const model::TenantId tenant{section.tenant_kind, section.tenant_id};
+    std::vector<uint64_t> ids;
+    for (size_t i = 0; i < opened.size();) {
+      const int32_t day = opened[i].day;
+      ids.clear();
+      for (; i < opened.size() && opened[i].day == day; ++i) {
+        ids.push_back(opened[i].series_id);
+      }
+      index_->MarkActive(tenant, day, ids);
+      base::MutexLock lock(state_mutex_);
+      active_days_.insert(day);
+    }
+  }
+  if (appended.flush_wanted) {
+    base::MutexLock lock(maintenance_mutex_);
+    flush_wanted_ = true;
+    maintenance_wake_.NotifyAll();
+  }
+}
+
+absl::Status EngineImpl::WaitForRoom() {
+  if (rows_since_room_check_ < kRowsPerRoomCheck) return absl::OkStatus();
+  rows_since_room_check_ = 0;
+  const int64_t bytes = head_->Stats().bytes;
+  if (bytes < head_bytes_max_) return absl::OkStatus();
+  base::MutexLock lock(maintenance_mutex_);
+  flush_wanted_ = true;
+  maintenance_wake_.NotifyAll();
+  // Twice the bound: one generation in flush, one filling.
+  if (bytes < 2 * head_bytes_max_) return absl::OkStatus();
+  if (stopping_) return base::Unavailable("the storage is stopping");
+  (void)flushed_.WaitFor(lock, kRoomWait);  // the check below decides
+  rows_since_room_check_ = kRowsPerRoomCheck;
+  if (head_->Stats().bytes < 2 * head_bytes_max_) return absl::OkStatus();
+  return base::ResourceExhausted("the head has ", bytes,
+                                 " bytes and its flush is behind");
+}
+
+absl::Status EngineImpl::PutState(std::string_view key,
+                                  std::string_view value) {
+  RETURN_IF_ERROR(CheckRunning());
+  if (key.empty() || key.size() + value.size() > kStateBytesMax) {
+    return base::InvalidArgument("state of ", key.size(), " + ", value.size(),
+                                 " bytes; at most ", kStateBytesMax,
+                                 " are taken");
+  }
+  bool known = false;
+  {
+    base::MutexLock lock(state_mutex_);
+    const auto it = kept_state_.find(key);
+    known = it != kept_state_.end() && it->second == value;
+    if (it == kept_state_.end() && kept_state_.size() >= kStateKeysMax) {
+      return base::ResourceExhausted("over ", kStateKeysMax,
+                                     " kept state records");
+    }
+  }
+  // The call that put it first may still be waiting for its fsync.
+  if (known) return wal_->Sync();
+  uint64_t end = 0;
+  {
+    const CutGate::Pass pass(gate_);
+    ASSIGN_OR_RETURN(
+        end, wal_->Append(RecordType::kState, StateRecord(key, value)));
+    base::MutexLock lock(state_mutex_);
+    kept_state_[std::string(key)] = value;
+  }
+  if (key.starts_with(kMissedStatePrefix)) ++coverage_version_;
+  return wal_->WaitDurable(end);
+}
+
+absl::StatusOr<std::vector<std::pair<std::string, std::string>>>
+EngineImpl::ListState(std::string_view key_prefix) const {
+  std::vector<std::pair<std::string, std::string>> out;
+  base::MutexLock lock(state_mutex_);
+  for (auto it = kept_state_.lower_bound(key_prefix);
+       it != kept_state_.end() && it->first.starts_with(key_prefix); ++it) {
+    out.push_back(*it);
+  }
+  return out;
+}
+
+}  // namespace varve::storage

@@ -1,0 +1,232 @@
+// The engine's parts and their locks; one file for each idea:
+//
+//   open.cc         directory, databases, replay of the log
+//   append.cc       Define, Append, PutState
+//   flush.cc        head to blocks, log cut
+//   search.cc       Search
+//   label_search.cc label names and values, cardinality, tenants, Stats
+//   maintenance.cc  the background thread: flushes, retention, disk, closing
+//
+// Locks, outermost first: flush_mutex_ (one flush, day close or retention at
+// a time), define_mutex_ (an id is logged before a second caller gets it),
+// gate_ (a cut falls between records), state_mutex_, blocks_mutex_. The last
+// two are never held across I/O.
+#ifndef VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_
+#define VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "lib/base/mutex.h"
+#include "lib/encoding/data_record.h"
+#include "storage/block/block_key.h"
+#include "storage/engine/cut_gate.h"
+#include "storage/engine/engine.h"
+#include "storage/engine/series_registry.h"
+#include "storage/fs/file_system.h"
+#include "storage/head/head.h"
+#include "storage/index/index.h"
+#include "storage/kv/kv.h"
+#include "storage/retention/retention.h"
+#include "storage/wal/wal.h"
+
+namespace varve::storage {
+
+// Families of data/ besides the days'.
+inline constexpr std::string_view kMetaFamily = "meta";
+inline constexpr std::string_view kClosedFamily = "closed";
+
+// Keys of the meta family. A watermark is the log position below which
+// everything is in blocks, and the next head generation: two u64 LE.
+inline constexpr std::string_view kWatermarkKey = "watermark";
+inline constexpr std::string_view kStatePrefix = "state/";
+inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE: u64
+
+// Days within this of today have families of their own; older and later ones
+// go to `closed`, so that a backfill of years makes no hundreds of families
+// (creating one costs 23 ms at 100 families).
+inline constexpr int32_t kOpenDays = 2;
+
+struct DayFamily {
+  int32_t day = 0;
+  KvFamilyRef family;
+};
+
+// What of data/ may hold samples; replaced, never changed, so that a search
+// pins it by holding it.
+struct BlockFamilies {
+  KvFamilyRef closed;
+  std::vector<DayFamily> open_days;   // ascending
+  std::map<int32_t, int64_t> day_rows;  // days with samples, in any family
+};
+
+class EngineImpl final : public Engine {
+ public:
+  explicit EngineImpl(const EngineOptions& options);
+  ~EngineImpl() override;
+
+  // open.cc
+  absl::Status Start();
+  absl::Status Close() override;
+  uint64_t node_id() const override { return node_id_; }
+  uint64_t ref_epoch() const override { return index_->ref_epoch(); }
+  uint64_t coverage_version() const override { return coverage_version_; }
+
+  // append.cc
+  absl::Status Define(std::span<const SeriesDefinition> definitions,
+                      std::vector<uint64_t>& ids) override;
+  absl::StatusOr<AppendResult> Append(std::string_view record,
+                                      AckLevel ack) override;
+  absl::Status PutState(std::string_view key, std::string_view value) override;
+  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListState(
+      std::string_view key_prefix) const override;
+
+  // search.cc
+  absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
+      const SearchRequest& request) override;
+
+  // label_search.cc
+  absl::StatusOr<std::vector<std::string>> LabelNames(
+      const LabelRequest& request) override;
+  absl::StatusOr<std::vector<std::string>> LabelValues(
+      const LabelRequest& request, std::string_view label) override;
+  absl::StatusOr<Cardinality> Status(
+      const CardinalityRequest& request) override;
+  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const model::TimeRange& range) override;
+  EngineStats Stats() const override;
+
+  // flush.cc
+  absl::Status Flush() override;
+
+  // maintenance.cc
+  absl::Status ApplyRetention() override;
+
+ private:
+  friend class SearchCursor;
+
+  // One record's floats, decoded.
+  struct DecodedRecord {
+    std::vector<encoding::FloatSection> sections;
+    size_t used = 0;  // sections[0 .. used) are this record's
+    int64_t rows = 0;
+  };
+
+  std::string PathOf(std::string_view name) const;
+  RetentionRule retention_rule() const;
+  bool running() const { return state_ == State::kRunning; }
+  absl::Status CheckRunning() const;
+
+  absl::Status PrepareDirectory();
+  absl::Status ReadNodeId();
+  absl::Status OpenDatabases();
+  absl::Status LoadMeta(uint64_t& replay_from, uint64_t& next_generation);
+  absl::Status Replay(const WalRecord& record);
+  absl::Status ReplayDefinitions(std::string_view payload);
+  absl::Status ReplayData(std::string_view payload);
+
+  static absl::Status DecodeRecord(std::string_view record,
+                                   DecodedRecord& decoded);
+  absl::Status LoadTenant(const model::TenantId& tenant);
+  absl::StatusOr<int64_t> CountUnknown(const DecodedRecord& decoded);
+  void DropOutsideRetention(encoding::FloatSection& section, int64_t now_ms,
+                            AppendResult& result) const;
+  void AppendToHead(const encoding::FloatSection& section);
+  absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
+  absl::Status WaitForRoom();
+
+  struct FrozenHead {
+    uint64_t position = 0;  // records below it are in the generation
+    std::shared_ptr<const HeadGeneration> generation;
+    std::vector<int32_t> days;  // of its samples
+    std::map<std::string, std::string> state;
+  };
+  struct FlushFiles;
+  FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
+  absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
+  absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files);
+  absl::Status WriteDays(const FrozenHead& frozen,
+                         std::span<const int32_t> days, FlushFiles& files);
+  absl::Status WriteMeta(const FrozenHead& frozen, FlushFiles& files);
+  absl::StatusOr<std::vector<SeriesKey>> KeysInOrder(
+      const HeadGeneration& generation) const;
+  absl::StatusOr<KvFamilyRef> FamilyForDay(int32_t day);
+  bool Stopped(FlushStep step) const;
+
+  std::shared_ptr<const BlockFamilies> Blocks() const;
+  void ReplaceBlocks(std::shared_ptr<const BlockFamilies> blocks);
+
+  void RunMaintenance();
+  void MaintainOnce(int64_t now_steady_ms, int64_t& retention_at_ms);
+  bool FlushDue(int64_t now_steady_ms) const;
+  void ObserveDisk();
+  absl::Status CloseOldDays() REQUIRES_LOCK(flush_mutex_);
+  absl::Status CloseDay(const DayFamily& day) REQUIRES_LOCK(flush_mutex_);
+
+  const EngineOptions options_;
+  FileSystem& fs_;
+  const int64_t head_bytes_max_;
+
+  enum class State : uint8_t { kOpening, kRunning, kStopping };
+  std::atomic<State> state_{State::kOpening};
+  std::unique_ptr<FileLock> lock_;
+  uint64_t node_id_ = 0;
+  std::atomic<uint64_t> coverage_version_{0};
+
+  std::shared_ptr<KvCache> cache_;
+  std::unique_ptr<KvDb> data_;
+  std::unique_ptr<KvDb> index_db_;
+  std::unique_ptr<Index> index_;
+  KvFamilyRef meta_;
+  std::unique_ptr<Head> head_;
+  std::unique_ptr<Wal> wal_;
+  SeriesRegistry registry_;
+  DiskGuard disk_;
+
+  base::Mutex flush_mutex_;
+  uint64_t next_generation_ GUARDED_BY(flush_mutex_) = 1;
+  uint64_t flushed_position_ GUARDED_BY(flush_mutex_) = 0;
+  // Cut, not yet in blocks; kept over a failed flush for the next one.
+  FrozenHead frozen_ GUARDED_BY(flush_mutex_);
+  std::atomic<int64_t> last_flush_steady_ms_{0};
+
+  base::Mutex define_mutex_;
+  // DEFINE records whose ids the index has and the log has not.
+  std::string pending_definitions_ GUARDED_BY(define_mutex_);
+  uint64_t definitions_end_ GUARDED_BY(define_mutex_) = 0;
+
+  CutGate gate_;
+
+  mutable base::Mutex state_mutex_;
+  std::map<std::string, std::string, std::less<>> kept_state_
+      GUARDED_BY(state_mutex_);
+  // Days of the rows in the active generation.
+  std::set<int32_t> active_days_ GUARDED_BY(state_mutex_);
+
+  mutable base::Mutex blocks_mutex_;
+  std::shared_ptr<const BlockFamilies> blocks_ GUARDED_BY(blocks_mutex_);
+
+  mutable base::Mutex maintenance_mutex_;
+  base::CondVar maintenance_wake_;
+  base::CondVar flushed_;
+  bool flush_wanted_ GUARDED_BY(maintenance_mutex_) = false;
+  bool stopping_ GUARDED_BY(maintenance_mutex_) = false;
+  std::thread maintenance_;
+
+  std::atomic<int64_t> rows_received_{0};
+  std::atomic<int64_t> rows_too_old_{0};
+  std::atomic<int64_t> rows_too_new_{0};
+  std::atomic<int64_t> series_created_{0};
+  std::atomic<int64_t> corrupt_blocks_{0};
+  std::atomic<int64_t> dedup_rows_{0};
+  std::atomic<int64_t> flushes_{0};
+  std::atomic<int64_t> rows_since_room_check_{0};
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_

@@ -1,0 +1,82 @@
+#include <catch2/catch.hpp>
+#include <numeric>
+
+#include "storage/engine/log_record.h"
+#include "storage/engine/series_registry.h"
+
+namespace varve::storage {
+namespace {
+
+constexpr model::TenantId kA{0, 1};
+constexpr model::TenantId kB{1, 1};
+
+TEST_CASE("a DEFINE record gives back its series", "[engine]") {
+  std::string record;
+  AppendDefinition(record, {.id = 7, .tenant = kA, .labels = "abc"});
+  AppendDefinition(record, {.id = UINT64_MAX, .tenant = kB, .labels = ""});
+  const auto got = ParseDefinitions(record);
+  REQUIRE(got.ok());
+  REQUIRE(got->size() == 2);
+  CHECK((*got)[0].id == 7);
+  CHECK((*got)[0].labels == "abc");
+  CHECK((*got)[1].tenant == kB);
+  CHECK(ParseDefinitions("")->empty());
+}
+
+TEST_CASE("a DEFINE record cut inside a series is data loss", "[engine]") {
+  std::string record;
+  AppendDefinition(record, {.id = 7, .tenant = kA, .labels = "abc"});
+  for (size_t keep = 1; keep < record.size(); ++keep) {
+    CAPTURE(keep);
+    CHECK(absl::IsDataLoss(
+        ParseDefinitions(std::string_view(record).substr(0, keep)).status()));
+  }
+}
+
+TEST_CASE("a STATE record gives back key and value", "[engine]") {
+  const std::string record = StateRecord("ring/1", std::string("\0x", 2));
+  const auto got = ParseState(record);
+  REQUIRE(got.ok());
+  CHECK(got->key == "ring/1");
+  CHECK(got->value == std::string_view("\0x", 2));
+  for (size_t keep = 0; keep < record.size(); ++keep) {
+    CHECK(absl::IsDataLoss(
+        ParseState(std::string_view(record).substr(0, keep)).status()));
+  }
+  CHECK(absl::IsDataLoss(ParseState(record + "x").status()));
+}
+
+TEST_CASE("ids belong to the tenant they were added for", "[engine]") {
+  SeriesRegistry registry;
+  std::vector<uint64_t> many(10'000);
+  std::iota(many.begin(), many.end(), 1);
+  registry.Add(kA, many);
+  const std::vector<uint64_t> b = {10'001, 20'000};
+  registry.Add(kB, b);
+  CHECK(registry.CountUnknown(kA, many) == 0);
+  CHECK(registry.CountUnknown(kB, many) == 10'000);
+  CHECK(registry.CountUnknown(kA, b) == 2);
+  CHECK(registry.CountUnknown(kB, b) == 0);
+  CHECK(registry.CountUnknown({0, 9}, b) == 2);
+  CHECK(registry.TenantOf(4'096) == kA);
+  CHECK(registry.TenantOf(20'000) == kB);
+  CHECK_FALSE(registry.TenantOf(20'001).has_value());
+  CHECK_FALSE(registry.TenantOf(UINT64_MAX).has_value());
+  CHECK_FALSE(registry.loaded(kA));
+  registry.MarkLoaded(kA);
+  CHECK(registry.loaded(kA));
+}
+
+TEST_CASE("a series written twice in an hour counts once", "[engine]") {
+  SeriesRegistry registry;
+  const std::vector<uint64_t> ids = {1, 64, 64, 100'000};
+  registry.MarkWritten(5, ids);
+  registry.MarkWritten(5, ids);
+  CHECK(registry.written(5) == 3);
+  CHECK(registry.written(6) == 0);
+  registry.MarkWritten(6, std::span(ids).first(1));
+  CHECK(registry.written(6) == 1);
+}
+
+}  // namespace
+}  // namespace varve::storage

@@ -1,0 +1,310 @@
+// The head to blocks, then the log cut.
+//
+// One cut at log position L for the whole node. Each step is durable before
+// the next: (1) index rows, (2) tables of all days together with watermark L,
+// (3) the old generation and the log below L go. After a crash between two of
+// them the log is replayed from the watermark: ids without samples after (1)
+// are harmless, and rows that are in blocks and in the log collapse when read.
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_format.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "storage/block/block_key.h"
+#include "storage/block/block_writer.h"
+#include "storage/engine/engine_impl.h"
+
+namespace varve::storage {
+namespace {
+
+// Days written in one pass over the head; each has a table writer of about a
+// megabyte open.
+constexpr size_t kDaysPerPass = 16;
+
+// ENGINE.md section 13: large enough to be few, small enough to compact.
+constexpr int64_t kTableBytesMax = 64 << 20;
+
+int32_t TodayOf(const base::Clock& clock) {
+  return model::DayOf(clock.NowMs());
+}
+
+}  // namespace
+
+// The tables of one flush, by family, and how many rows each day got.
+struct EngineImpl::FlushFiles {
+  std::string dir;
+  int next_number = 0;
+  std::vector<KvIngest> ingests;
+  std::map<int32_t, int64_t> rows;
+
+  std::string NextPath() {
+    return JoinPath(dir, absl::StrFormat("%06d.sst", next_number++));
+  }
+};
+
+namespace {
+
+// One day's table of a pass; starts a new file at kTableBytesMax.
+class DayTable {
+ public:
+  DayTable(KvDb& db, KvFamilyRef family, bool closed, int32_t day)
+      : db_(db), family_(std::move(family)), closed_(closed), day_(day) {}
+
+  template <typename NextPath>
+  absl::Status Add(std::string_view key, std::string_view value,
+                   NextPath&& next_path) {
+    if (writer_ != nullptr && writer_->file_bytes() > kTableBytesMax) {
+      RETURN_IF_ERROR(Finish());
+    }
+    if (writer_ == nullptr) {
+      files_.push_back(next_path());
+      ASSIGN_OR_RETURN(writer_, db_.NewSst(*family_, files_.back()));
+    }
+    if (!closed_) return writer_->Merge(key, value);
+    closed_key_.clear();
+    base::PutFixedBe<int32_t>(closed_key_, day_);
+    closed_key_.append(key);
+    return writer_->Merge(closed_key_, value);
+  }
+
+  absl::Status Finish() {
+    if (writer_ == nullptr) return absl::OkStatus();
+    RETURN_IF_ERROR(writer_->Finish());
+    writer_.reset();
+    return absl::OkStatus();
+  }
+
+  const KvFamilyRef& family() const { return family_; }
+  const std::vector<std::string>& files() const { return files_; }
+
+ private:
+  KvDb& db_;
+  const KvFamilyRef family_;
+  const bool closed_;
+  const int32_t day_;
+  std::unique_ptr<KvSstWriter> writer_;
+  std::vector<std::string> files_;
+  std::string closed_key_;
+};
+
+}  // namespace
+
+bool EngineImpl::Stopped(FlushStep step) const {
+  return options_.flush_hook != nullptr && !options_.flush_hook(step);
+}
+
+absl::Status EngineImpl::Flush() {
+  RETURN_IF_ERROR(CheckRunning());
+  base::MutexLock lock(flush_mutex_);
+  return FlushLocked();
+}
+
+EngineImpl::FrozenHead EngineImpl::CutHead() {
+  FrozenHead frozen;
+  const CutGate::Closed closed(gate_);
+  frozen.position = wal_->end();
+  frozen.generation = head_->Cut();
+  next_generation_ = frozen.generation->number() + 1;
+  base::MutexLock lock(state_mutex_);
+  frozen.days.assign(active_days_.begin(), active_days_.end());
+  active_days_.clear();
+  frozen.state.insert(kept_state_.begin(), kept_state_.end());
+  return frozen;
+}
+
+absl::Status EngineImpl::FlushLocked() {
+  const int64_t begin_ms = options_.clock->SteadyMs();
+  last_flush_steady_ms_ = begin_ms;
+  if (frozen_.generation == nullptr) {
+    if (wal_->end() == flushed_position_) return absl::OkStatus();
+    frozen_ = CutHead();
+  }  // else: the last flush failed; its generation is still to be written
+  const HeadStats stats = frozen_.generation->Stats();
+  if (Stopped(FlushStep::kCut)) return absl::AbortedError("flush_hook");
+  RETURN_IF_ERROR(index_->Flush());
+  if (Stopped(FlushStep::kIndexed)) return absl::AbortedError("flush_hook");
+
+  FlushFiles files;
+  files.dir = PathOf("tmp");
+  RETURN_IF_ERROR(fs_.RemoveTree(files.dir));
+  RETURN_IF_ERROR(fs_.CreateDirs(files.dir));
+  RETURN_IF_ERROR(WriteBlocks(frozen_, files));
+  RETURN_IF_ERROR(WriteMeta(frozen_, files));
+  RETURN_IF_ERROR(data_->Ingest(files.ingests));
+  if (Stopped(FlushStep::kIngested)) return absl::AbortedError("flush_hook");
+
+  auto blocks = std::make_shared<BlockFamilies>(*Blocks());
+  for (const auto& [day, rows] : files.rows) blocks->day_rows[day] += rows;
+  ReplaceBlocks(std::move(blocks));
+  flushed_position_ = frozen_.position;
+  head_->Drop(frozen_.generation->number());
+  frozen_ = FrozenHead{};
+  ++flushes_;
+  {
+    base::MutexLock lock(maintenance_mutex_);
+    flushed_.NotifyAll();
+  }
+  if (Stopped(FlushStep::kDropped)) return absl::AbortedError("flush_hook");
+  RETURN_IF_ERROR(wal_->Rotate());
+  RETURN_IF_ERROR(wal_->CutBelow(flushed_position_));
+  base::LogInfo("flushed ", stats.samples, " samples of ", stats.series,
+                " series in ", options_.clock->SteadyMs() - begin_ms, " ms");
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,
+                                     FlushFiles& files) {
+  const std::span<const int32_t> days = frozen.days;
+  for (size_t i = 0; i < days.size(); i += kDaysPerPass) {
+    RETURN_IF_ERROR(WriteDays(
+        frozen, days.subspan(i, std::min(kDaysPerPass, days.size() - i)),
+        files));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SeriesKey>> EngineImpl::KeysInOrder(
+    const HeadGeneration& generation) const {
+  std::map<model::TenantId, std::vector<uint64_t>> by_tenant;
+  for (const uint64_t id : generation.SeriesIds()) {
+    const std::optional<model::TenantId> tenant = registry_.TenantOf(id);
+    if (!tenant) return base::Internal("head has series ", id, " of no tenant");
+    by_tenant[*tenant].push_back(id);
+  }
+  std::vector<SeriesKey> keys;
+  for (const auto& [tenant, ids] : by_tenant) {
+    const size_t before = keys.size();
+    RETURN_IF_ERROR(index_->ForEachSeries(
+        tenant, ids, [&, tenant = tenant](const IndexSeries& series) {
+          keys.push_back({tenant, series.metric_id, series.id});
+        }));
+    if (keys.size() - before != ids.size()) {
+      return base::Internal("index lacks ", ids.size() + before - keys.size(),
+                            " series of the head");
+    }
+  }
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
+                                   std::span<const int32_t> days,
+                                   FlushFiles& files) {
+  std::map<int32_t, DayTable> tables;
+  for (const int32_t day : days) {
+    ASSIGN_OR_RETURN(KvFamilyRef family, FamilyForDay(day));
+    const bool closed = family == Blocks()->closed;
+    tables.try_emplace(day, *data_, std::move(family), closed, day);
+  }
+  BlockWriter writer(
+      frozen.generation->number(),
+      [&](int32_t day, std::string_view key, std::string_view value) {
+        const auto table = tables.find(day);
+        // Days between the first and the last of this pass that no row named.
+        if (table == tables.end()) {
+          return base::Internal("head has rows of an unmarked day ", day);
+        }
+        return table->second.Add(key, value,
+                                 [&files] { return files.NextPath(); });
+      });
+  const model::TimeRange range = {
+      .start_ms = int64_t{days.front()} * model::kDayMs,
+      .end_ms = int64_t{days.back()} * model::kDayMs + model::kDayMs - 1};
+  ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
+                   KeysInOrder(*frozen.generation));
+  model::SampleColumns columns;
+  for (const SeriesKey& key : keys) {
+    columns.clear();
+    frozen.generation->Read(key.series_id, range, columns);
+    if (columns.empty()) continue;
+    // On disk only byte-equal samples collapse.
+    model::SortAndDedup(columns, {.interval_ms = 0, .keep_all = true});
+    RETURN_IF_ERROR(writer.Add(key, columns));
+    for (const int64_t at_ms : columns.timestamps_ms) {
+      ++files.rows[model::DayOf(at_ms)];
+    }
+  }
+  std::map<KvFamilyRef, std::vector<std::string>> by_family;
+  for (auto& [day, table] : tables) {
+    RETURN_IF_ERROR(table.Finish());
+    std::vector<std::string>& to = by_family[table.family()];
+    to.insert(to.end(), table.files().begin(), table.files().end());
+  }
+  for (auto& [family, paths] : by_family) {
+    if (paths.empty()) continue;
+    const auto same = std::find_if(
+        files.ingests.begin(), files.ingests.end(),
+        [&family = family](const KvIngest& one) {
+          return one.family == family;
+        });
+    if (same == files.ingests.end()) {
+      files.ingests.push_back({family, std::move(paths)});
+    } else {
+      same->files.insert(same->files.end(), paths.begin(), paths.end());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
+                                   FlushFiles& files) {
+  std::map<std::string, std::string> rows;  // a table wants keys in order
+  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
+  for (const auto& [day, count] : files.rows) {
+    std::string key(kRowsPrefix);
+    base::PutFixedBe<int32_t>(key, day);
+    const auto before = blocks->day_rows.find(day);
+    base::PutFixedLe<int64_t>(
+        rows[key],
+        count + (before == blocks->day_rows.end() ? 0 : before->second));
+  }
+  for (const auto& [key, value] : frozen.state) {
+    rows[base::StrCat(kStatePrefix, key)] = value;
+  }
+  std::string& watermark = rows[std::string(kWatermarkKey)];
+  base::PutFixedLe<uint64_t>(watermark, frozen.position);
+  base::PutFixedLe<uint64_t>(watermark, frozen.generation->number() + 1);
+
+  const std::string path = files.NextPath();
+  ASSIGN_OR_RETURN(const std::unique_ptr<KvSstWriter> writer,
+                   data_->NewSst(*meta_, path));
+  for (const auto& [key, value] : rows) {
+    RETURN_IF_ERROR(writer->Put(key, value));
+  }
+  RETURN_IF_ERROR(writer->Finish());
+  files.ingests.push_back({meta_, {path}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KvFamilyRef> EngineImpl::FamilyForDay(int32_t day) {
+  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
+  for (const DayFamily& open : blocks->open_days) {
+    if (open.day == day) return open.family;
+  }
+  const int32_t today = TodayOf(*options_.clock);
+  if (day < today - kOpenDays || day > today + kOpenDays) {
+    return blocks->closed;
+  }
+  ASSIGN_OR_RETURN(const KvFamilyRef family,
+                   data_->Create(DayFamilyName(day)));
+  auto changed = std::make_shared<BlockFamilies>(*blocks);
+  changed->open_days.push_back({day, family});
+  std::sort(changed->open_days.begin(), changed->open_days.end(),
+            [](const auto& a, const auto& b) { return a.day < b.day; });
+  ReplaceBlocks(std::move(changed));
+  return family;
+}
+
+std::shared_ptr<const BlockFamilies> EngineImpl::Blocks() const {
+  base::MutexLock lock(blocks_mutex_);
+  return blocks_;
+}
+
+void EngineImpl::ReplaceBlocks(std::shared_ptr<const BlockFamilies> blocks) {
+  base::MutexLock lock(blocks_mutex_);
+  blocks_ = std::move(blocks);
+}
+
+}  // namespace varve::storage

@@ -1,0 +1,128 @@
+// Label names and values, cardinality, tenants: asked of the index alone, by
+// whole days. And what /metrics reads.
+#include <algorithm>
+
+#include "lib/base/status.h"
+#include "storage/engine/engine_impl.h"
+
+namespace varve::storage {
+namespace {
+
+constexpr int64_t kHourMs = 3'600'000;
+
+std::vector<TopEntry> Entries(std::vector<IndexCount> counts) {
+  std::vector<TopEntry> out;
+  out.reserve(counts.size());
+  for (IndexCount& one : counts) {
+    out.push_back({std::move(one.name), one.count});
+  }
+  return out;
+}
+
+// No days: nothing that is kept lies in `range`.
+std::optional<DayRange> DaysOf(model::TimeRange range,
+                               int64_t oldest_readable_ms) {
+  range.start_ms = std::max(range.start_ms, oldest_readable_ms);
+  range.end_ms = std::min(range.end_ms, model::kTimestampMaxMs);
+  if (range.start_ms > range.end_ms) return std::nullopt;
+  return DayRange{.first = model::DayOf(range.start_ms),
+                  .last = model::DayOf(range.end_ms)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::string>> EngineImpl::LabelNames(
+    const LabelRequest& request) {
+  RETURN_IF_ERROR(CheckRunning());
+  const auto days = DaysOf(
+      request.range,
+      OldestReadableMs(retention_rule(), options_.clock->NowMs()));
+  if (!days) return std::vector<std::string>();
+  return index_->LabelNames(request.tenant, request.matcher_groups, *days,
+                            request.limit);
+}
+
+absl::StatusOr<std::vector<std::string>> EngineImpl::LabelValues(
+    const LabelRequest& request, std::string_view label) {
+  RETURN_IF_ERROR(CheckRunning());
+  const auto days = DaysOf(
+      request.range,
+      OldestReadableMs(retention_rule(), options_.clock->NowMs()));
+  if (!days) return std::vector<std::string>();
+  return index_->LabelValues(request.tenant, request.matcher_groups, *days,
+                             label, request.limit);
+}
+
+absl::StatusOr<Cardinality> EngineImpl::Status(
+    const CardinalityRequest& request) {
+  RETURN_IF_ERROR(CheckRunning());
+  const auto days = DaysOf(
+      request.range,
+      OldestReadableMs(retention_rule(), options_.clock->NowMs()));
+  if (!days) return Cardinality();
+  ASSIGN_OR_RETURN(
+      IndexCardinality counted,
+      index_->CardinalityOf(request.tenant, request.matcher_groups, *days,
+                            request.focus_label, request.top_n));
+  Cardinality out;
+  out.total_series = counted.total_series;
+  out.total_label_value_pairs = counted.total_label_value_pairs;
+  out.series_count_by_metric_name =
+      Entries(std::move(counted.series_count_by_metric_name));
+  out.series_count_by_label_name =
+      Entries(std::move(counted.series_count_by_label_name));
+  out.series_count_by_focus_label_value =
+      Entries(std::move(counted.series_count_by_focus_label_value));
+  out.series_count_by_label_value_pair =
+      Entries(std::move(counted.series_count_by_label_value_pair));
+  out.label_value_count_by_label_name =
+      Entries(std::move(counted.label_value_count_by_label_name));
+  return out;
+}
+
+absl::StatusOr<std::vector<model::TenantId>> EngineImpl::Tenants(
+    const model::TimeRange& range) {
+  RETURN_IF_ERROR(CheckRunning());
+  const auto days = DaysOf(
+      range, OldestReadableMs(retention_rule(), options_.clock->NowMs()));
+  if (!days) return std::vector<model::TenantId>();
+  return index_->Tenants(*days);
+}
+
+EngineStats EngineImpl::Stats() const {
+  EngineStats out;
+  out.rows_received = rows_received_;
+  out.rows_too_old = rows_too_old_;
+  out.rows_too_new = rows_too_new_;
+  out.series_created = series_created_;
+  out.series_active_hour =
+      registry_.written(options_.clock->NowMs() / kHourMs);
+  const HeadStats head = head_->Stats();
+  out.head_series = head.series;
+  out.head_samples = head.samples;
+  out.head_bytes = head.bytes;
+  const WalStats wal = wal_->stats();
+  out.wal_bytes = wal.bytes;
+  out.fsyncs = wal.fsyncs;
+  out.fsync_seconds = wal.fsync_seconds;
+  out.data_bytes = data_->TotalBytes();
+  for (const auto& [day, rows] : Blocks()->day_rows) out.data_rows += rows;
+  const IndexStats index = index_->stats();
+  out.index_bytes = index.disk_bytes;
+  out.index_rows = index.disk_rows;
+  out.index_series_in_ram = index.series_in_ram;
+  out.index_ram_bytes = index.ram_bytes;
+  out.hash_collisions = index.hash_collisions;
+  out.free_disk_bytes = disk_.free_bytes();
+  out.read_only = disk_.read_only();
+  out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions;
+  out.dedup_rows = dedup_rows_;
+  out.flushes = flushes_;
+  out.running_compactions =
+      data_->running_compactions() + index_db_->running_compactions();
+  out.cache_bytes = cache_->used_bytes();
+  out.cache_bytes_max = cache_->bytes_max();
+  return out;
+}
+
+}  // namespace varve::storage

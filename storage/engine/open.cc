@@ -1,0 +1,298 @@
+// Opening: the directory's lock and identity, the databases, the log's replay.
+#include <algorithm>
+#include <random>
+
+#include "absl/strings/str_format.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/log.h"
+#include "lib/base/machine.h"
+#include "lib/base/status.h"
+#include "storage/block/block_key.h"
+#include "storage/engine/engine_impl.h"
+#include "storage/engine/log_record.h"
+
+namespace varve::storage {
+namespace {
+
+// Shares of the memory limit when no flag decides. The whole node is to stay
+// below -memory.allowedPercent (60): a quarter for the head (two generations
+// during a flush), a sixteenth for blocks; the rest is the index's, the
+// searches' and the allocator's.
+int64_t HeadBytesMax(const EngineOptions& options) {
+  if (options.head_bytes_max > 0) return options.head_bytes_max;
+  return std::max<int64_t>(16 << 20, base::MemoryLimitBytes() / 8);
+}
+int64_t BlockCacheBytes(const EngineOptions& options) {
+  if (options.block_cache_bytes > 0) return options.block_cache_bytes;
+  return std::clamp<int64_t>(base::MemoryLimitBytes() / 16, 8 << 20, 4LL << 30);
+}
+
+uint64_t RandomId() {
+  std::random_device device;
+  const uint64_t id = uint64_t{device()} << 32 | device();
+  return id == 0 ? 1 : id;
+}
+
+KvFamilyOptions DataFamilyOptions(std::string_view name) {
+  KvFamilyOptions options;
+  if (name == kMetaFamily) return options;
+  options.merges = true;
+  options.universal = name != kClosedFamily;  // days never overlap there
+  options.block_bytes = 32 << 10;  // ENGINE.md section 1: the middle size
+  return options;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(
+    const EngineOptions& options) {
+  auto engine = std::make_unique<EngineImpl>(options);
+  RETURN_IF_ERROR(engine->Start());
+  return engine;
+}
+
+EngineImpl::EngineImpl(const EngineOptions& options)
+    : options_(options),
+      fs_(options.file_system != nullptr ? *options.file_system
+                                         : RealFileSystem()),
+      head_bytes_max_(HeadBytesMax(options)),
+      disk_(options.free_disk_bytes_min) {}
+
+EngineImpl::~EngineImpl() {
+  // A destructor has nobody to tell; callers who care call Close.
+  (void)Close();
+}
+
+std::string EngineImpl::PathOf(std::string_view name) const {
+  return JoinPath(options_.path, name);
+}
+
+RetentionRule EngineImpl::retention_rule() const {
+  return {.retention_ms = options_.retention_ms,
+          .future_retention_ms = options_.future_retention_ms,
+          .max_backfill_age_ms = options_.max_backfill_age_ms};
+}
+
+absl::Status EngineImpl::CheckRunning() const {
+  switch (state_.load()) {
+    case State::kRunning:
+      return absl::OkStatus();
+    case State::kOpening:
+      return base::Unavailable("the storage is replaying its log");
+    case State::kStopping:
+      break;
+  }
+  return base::Unavailable("the storage is stopping");
+}
+
+absl::Status EngineImpl::Start() {
+  RETURN_IF_ERROR(PrepareDirectory());
+  RETURN_IF_ERROR(ReadNodeId());
+  RETURN_IF_ERROR(OpenDatabases());
+  coverage_version_ = RandomId();
+  uint64_t replay_from = 0;
+  uint64_t next_generation = 1;
+  RETURN_IF_ERROR(LoadMeta(replay_from, next_generation));
+  {
+    base::MutexLock lock(flush_mutex_);
+    next_generation_ = next_generation;
+    flushed_position_ = replay_from;
+  }
+  head_ = std::make_unique<Head>(HeadOptions{}, next_generation);
+  const int64_t begin_ms = options_.clock->SteadyMs();
+  int64_t records = 0;
+  ASSIGN_OR_RETURN(
+      wal_, Wal::Open(fs_, PathOf("wal"), WalOptions{}, replay_from,
+                      [this, &records](const WalRecord& record) {
+                        ++records;
+                        return Replay(record);
+                      }));
+  base::LogInfo("replayed ", records, " log records in ",
+                options_.clock->SteadyMs() - begin_ms, " ms");
+  ObserveDisk();
+  last_flush_steady_ms_ = options_.clock->SteadyMs();
+  state_ = State::kRunning;
+  maintenance_ = std::thread([this] { RunMaintenance(); });
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::PrepareDirectory() {
+  RETURN_IF_ERROR(fs_.CreateDirs(options_.path));
+  ASSIGN_OR_RETURN(lock_, fs_.Lock(PathOf("flock.lock")));
+  if (fs_.Exists(PathOf("restore-in-progress"))) {
+    return base::FailedPrecondition(
+        "a restore into ", options_.path,
+        " was not finished: restore-in-progress exists; run the restore again "
+        "until it succeeds");
+  }
+  for (const std::string_view name : {"wal", "data", "index", "snapshots"}) {
+    RETURN_IF_ERROR(fs_.CreateDirs(PathOf(name)));
+  }
+  // Tables of a flush that did not finish.
+  RETURN_IF_ERROR(fs_.RemoveTree(PathOf("tmp")));
+  return fs_.CreateDirs(PathOf("tmp"));
+}
+
+absl::Status EngineImpl::ReadNodeId() {
+  constexpr size_t kDigits = 16;
+  const std::string path = PathOf("node_id");
+  if (!fs_.Exists(path)) {
+    node_id_ = RandomId();
+    return fs_.WriteFileDurably(path, absl::StrFormat("%016x\n", node_id_));
+  }
+  ASSIGN_OR_RETURN(const std::string text, fs_.ReadWhole(path, 64));
+  node_id_ = 0;
+  size_t digits = 0;
+  for (const char c : text) {
+    if (c == '\n') break;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                             : -1;
+    if (digit < 0) break;
+    node_id_ = node_id_ << 4 | static_cast<uint64_t>(digit);
+    ++digits;
+  }
+  if (digits != kDigits || node_id_ == 0) {
+    return base::DataLoss(path, " has no node id: \"", text, "\"");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::OpenDatabases() {
+  cache_ = std::make_shared<KvCache>(BlockCacheBytes(options_));
+  KvOptions data;
+  data.path = PathOf("data");
+  data.cache = cache_;
+  data.family_options = DataFamilyOptions;
+  data.families = {std::string(kMetaFamily), std::string(kClosedFamily)};
+  data.background_threads = std::min(2, base::CpuThreads());
+  ASSIGN_OR_RETURN(data_, KvDb::Open(data));
+  meta_ = data_->Find(kMetaFamily);
+
+  KvOptions index;
+  index.path = PathOf("index");
+  index.cache = cache_;
+  index.family_options = Index::FamilyOptions;
+  index.families = Index::FamilyNames();
+  index.background_threads = data.background_threads;
+  ASSIGN_OR_RETURN(index_db_, KvDb::Open(index));
+  ASSIGN_OR_RETURN(index_, Index::Open(*index_db_, IndexOptions{}));
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
+                                  uint64_t& next_generation) {
+  auto blocks = std::make_shared<BlockFamilies>();
+  blocks->closed = data_->Find(kClosedFamily);
+  for (const std::string& name : data_->Families()) {
+    const absl::StatusOr<int32_t> day = ParseDayFamilyName(name);
+    if (!day.ok()) continue;  // meta and closed
+    blocks->open_days.push_back({*day, data_->Find(name)});
+  }
+  std::sort(blocks->open_days.begin(), blocks->open_days.end(),
+            [](const auto& a, const auto& b) { return a.day < b.day; });
+  const std::unique_ptr<KvIterator> it = data_->Scan(meta_, KvScan{});
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const std::string_view key = it->key();
+    base::ByteReader value(it->value());
+    if (key == kWatermarkKey) {
+      replay_from = value.FixedLe<uint64_t>();
+      next_generation = value.FixedLe<uint64_t>();
+      if (!value.AtEnd()) return base::DataLoss("bad watermark in data/");
+    } else if (key.starts_with(kRowsPrefix)) {
+      base::ByteReader day(key.substr(kRowsPrefix.size()));
+      blocks->day_rows[day.FixedBe<int32_t>()] = value.FixedLe<int64_t>();
+      if (!day.AtEnd() || !value.AtEnd()) {
+        return base::DataLoss("bad row count in data/");
+      }
+    } else if (key.starts_with(kStatePrefix)) {
+      base::MutexLock lock(state_mutex_);
+      kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();
+    }
+  }
+  RETURN_IF_ERROR(it->status());
+  ReplaceBlocks(std::move(blocks));
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::Replay(const WalRecord& record) {
+  absl::Status status;
+  switch (record.type) {
+    case RecordType::kDefine:
+      status = ReplayDefinitions(record.payload);
+      break;
+    case RecordType::kData:
+      status = ReplayData(record.payload);
+      break;
+    case RecordType::kState: {
+      const absl::StatusOr<LoggedState> state = ParseState(record.payload);
+      if (state.ok()) {
+        base::MutexLock lock(state_mutex_);
+        kept_state_[std::string(state->key)] = state->value;
+      }
+      status = state.status();
+      break;
+    }
+    default:
+      base::LogWarn("log record of unknown type ",
+                    static_cast<int>(record.type), " at ", record.begin,
+                    " is left out");
+      return absl::OkStatus();
+  }
+  // The record's checksum was right: what is wrong was logged so. One record
+  // must not keep the rest from being served.
+  if (absl::IsDataLoss(status)) {
+    ++corrupt_blocks_;
+    base::LogError("log record at ", record.begin,
+                   " is left out: ", base::Message(status));
+    return absl::OkStatus();
+  }
+  return status;
+}
+
+absl::Status EngineImpl::ReplayDefinitions(std::string_view payload) {
+  ASSIGN_OR_RETURN(const std::vector<LoggedDefinition> definitions,
+                   ParseDefinitions(payload));
+  for (const LoggedDefinition& one : definitions) {
+    const IndexDefinition definition{
+        .tenant = one.tenant,
+        .hash = model::HashSeries(one.tenant, one.labels),
+        .labels = one.labels};
+    RETURN_IF_ERROR(index_->Restore(one.id, definition));
+    registry_.Add(one.tenant, std::span(&one.id, 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::ReplayData(std::string_view payload) {
+  DecodedRecord decoded;
+  RETURN_IF_ERROR(DecodeRecord(payload, decoded));
+  ASSIGN_OR_RETURN(const int64_t unknown, CountUnknown(decoded));
+  if (unknown > 0) {
+    return base::DataLoss("rows of ", unknown,
+                          " series that no DEFINE record names");
+  }
+  AppendResult dropped;  // counted when the rows arrived
+  for (size_t i = 0; i < decoded.used; ++i) {
+    DropOutsideRetention(decoded.sections[i], options_.clock->NowMs(),
+                         dropped);
+    AppendToHead(decoded.sections[i]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::Close() {
+  if (state_.exchange(State::kStopping) == State::kStopping) {
+    return absl::OkStatus();
+  }
+  {
+    base::MutexLock lock(maintenance_mutex_);
+    stopping_ = true;
+    maintenance_wake_.NotifyAll();
+    flushed_.NotifyAll();
+  }
+  if (maintenance_.joinable()) maintenance_.join();
+  return wal_ != nullptr ? wal_->Sync() : absl::OkStatus();
+}
+
+}  // namespace varve::storage

@@ -1,0 +1,69 @@
+// Which tenant a series id belongs to, and which series were written in the
+// present hour: what the append path asks of every ref.
+//
+// A page of 4,096 ids that all belong to one tenant is one word; a mixed page
+// has a word for each id. Tenants are filled in when first written to.
+//
+// Threads: all members from any thread.
+// Cost:    1 to 2 ns for each id of a check.
+#ifndef VARVE_STORAGE_ENGINE_SERIES_REGISTRY_H_
+#define VARVE_STORAGE_ENGINE_SERIES_REGISTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/mutex.h"
+#include "lib/model/tenant.h"
+
+namespace varve::storage {
+
+class SeriesRegistry {
+ public:
+  // Every id of `ids` is the tenant's; ids known already are left alone.
+  void Add(const model::TenantId& tenant, std::span<const uint64_t> ids);
+  // Ids of the tenant that were created before this process were added.
+  void MarkLoaded(const model::TenantId& tenant);
+  bool loaded(const model::TenantId& tenant) const;
+
+  // How many of `ids` are not the tenant's.
+  int64_t CountUnknown(const model::TenantId& tenant,
+                       std::span<const uint64_t> ids) const;
+  // Nothing when the id was never added.
+  std::optional<model::TenantId> TenantOf(uint64_t id) const;
+
+  // Counts the ids as written in `hour` (hours since 1970).
+  void MarkWritten(int64_t hour, std::span<const uint64_t> ids);
+  // Distinct ids written in `hour`; 0 when it is not the last one marked.
+  int64_t written(int64_t hour) const;
+
+ private:
+  static constexpr uint64_t kPageIds = 4096;
+  struct Page {
+    uint32_t owner = 0;   // of all ids, while `owners` is null
+    uint32_t filled = 0;  // ids with an owner, while `owners` is set
+    std::unique_ptr<uint32_t[]> owners;
+  };
+
+  uint32_t OwnerOf(uint64_t id) const REQUIRES_LOCK(mutex_);
+  void SetOwner(uint64_t id, uint32_t owner) REQUIRES_LOCK(mutex_);
+  uint32_t NumberOf(const model::TenantId& tenant) REQUIRES_LOCK(mutex_);
+
+  mutable base::Mutex mutex_;
+  // Numbers count from 1; 0 is nobody.
+  absl::flat_hash_map<model::TenantId, uint32_t> numbers_ GUARDED_BY(mutex_);
+  std::vector<model::TenantId> tenants_ GUARDED_BY(mutex_);
+  std::vector<bool> loaded_ GUARDED_BY(mutex_);
+  std::vector<Page> pages_ GUARDED_BY(mutex_);
+
+  int64_t hour_ GUARDED_BY(mutex_) = 0;
+  int64_t written_ GUARDED_BY(mutex_) = 0;
+  std::vector<uint64_t> written_bits_ GUARDED_BY(mutex_);
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_ENGINE_SERIES_REGISTRY_H_
