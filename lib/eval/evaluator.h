@@ -39,6 +39,8 @@ struct EvalRequest {
   int64_t step_ms = 0;  // 0: an instant query at start_ms
   int64_t lookback_ms = 300'000;
   int64_t subquery_step_ms = 60'000;  // for [1h:]
+  // Prometheus' promql-delayed-name-removal: names go at the end only.
+  bool delayed_name_removal = false;
   Limits limits;
   SeriesSource* source = nullptr;
   base::ThreadPool* pool = nullptr;             // null: no parallelism

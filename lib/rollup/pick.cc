@@ -99,6 +99,13 @@ void ComputePick(Function function, const Series& series,
       return SlideWindows(
           series, windows, out,
           [&](size_t, size_t hi, size_t) { return Seconds(ts[hi - 1]); });
+    case Function::kTsOfDefault:
+      return SlideWindows(series, windows, out,
+                          [&](size_t, size_t hi, size_t) {
+                            return model::IsStaleNan(values[hi - 1])
+                                       ? model::StaleNan()
+                                       : Seconds(ts[hi - 1]);
+                          });
     default:  // kLast, kDefault: a marker's bits say "no sample" themselves
       return SlideWindows(
           series, windows, out,

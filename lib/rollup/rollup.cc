@@ -54,6 +54,10 @@ bool KeepsName(Function function) {
          function == Function::kDefault;
 }
 
+bool ReadsStale(Function function) {
+  return function == Function::kDefault || function == Function::kTsOfDefault;
+}
+
 bool HasStale(std::span<const double> values) {
   return std::any_of(values.begin(), values.end(),
                      [](double value) { return model::IsStaleNan(value); });

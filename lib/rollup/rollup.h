@@ -2,8 +2,7 @@
 //
 // In:      columns of one series, timestamps ascending, and the windows, one
 //          per step; a window is left-open: (end - range, end]. Staleness
-//          markers must be gone (DropStale) except for kDefault, which reads
-//          them.
+//          markers must be gone (DropStale) unless ReadsStale(function).
 // Out:     one value per step; the staleness marker's bits where the window
 //          has too few samples to give one.
 // Errors:  none; arguments out of a function's domain give what Prometheus
@@ -58,6 +57,7 @@ enum class Function : uint8_t {
   kTsOfLast,
   kTsOfFirst,
   kDefault,
+  kTsOfDefault,  // the timestamp of what kDefault reads; has no name
 };
 
 // By the name users type ("rate", "sum_over_time"); absent_over_time is not
@@ -67,6 +67,9 @@ std::optional<Function> FunctionByName(std::string_view name);
 // True for the functions whose result is a sample of the series itself and
 // keeps its name.
 bool KeepsName(Function function);
+
+// True for kDefault and kTsOfDefault: a staleness marker ends the series.
+bool ReadsStale(Function function);
 
 struct Windows {
   int64_t first_end_ms = 0;  // right end of the first step's window

@@ -1,0 +1,141 @@
+// absent() and absent_over_time(): one series where there is none.
+#include "absl/container/flat_hash_set.h"
+#include "lib/base/status.h"
+#include "lib/eval/families.h"
+#include "lib/eval/stream_plan.h"
+#include "lib/eval/subquery.h"
+#include "lib/eval/timing.h"
+
+namespace varve::eval {
+namespace {
+
+// The labels that `expr` asks to be equal to one value, once each.
+model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
+  const promql::VectorSelector* selector = nullptr;
+  if (expr.kind == promql::ExprKind::kVectorSelector) {
+    selector = static_cast<const promql::VectorSelector*>(&expr);
+  } else if (expr.kind == promql::ExprKind::kMatrixSelector) {
+    selector =
+        static_cast<const promql::MatrixSelector&>(expr).selector.get();
+  }
+  model::LabelSet labels;
+  if (selector == nullptr) return labels;
+  absl::flat_hash_set<std::string> seen;
+  for (const model::Matcher& matcher : selector->matchers) {
+    if (matcher.name == model::kMetricName) continue;
+    if (matcher.type == model::MatchType::kEqual &&
+        seen.insert(matcher.name).second) {
+      labels.Set(matcher.name, matcher.value);
+    } else {
+      labels.Remove(matcher.name);
+    }
+  }
+  return labels;
+}
+
+void MarkPresent(std::span<const double> column, std::vector<bool>& present) {
+  for (size_t i = 0; i < column.size(); ++i) {
+    if (!IsAbsent(column[i])) present[i] = true;
+  }
+}
+
+class PresenceSink final : public ColumnSink {
+ public:
+  PresenceSink(size_t lanes, size_t steps)
+      : lanes_(lanes, std::vector<bool>(steps)) {}
+  absl::Status Add(size_t lane, model::LabelSet& labels,
+                   std::span<const double> column) override {
+    MarkPresent(column, lanes_[lane]);
+    return absl::OkStatus();
+  }
+  std::vector<bool> Finish() {
+    for (size_t lane = 1; lane < lanes_.size(); ++lane) {
+      for (size_t i = 0; i < lanes_[0].size(); ++i) {
+        if (lanes_[lane][i]) lanes_[0][i] = true;
+      }
+    }
+    return lanes_[0];
+  }
+
+ private:
+  std::vector<std::vector<bool>> lanes_;
+};
+
+Value Complement(const promql::Expr& expr, const std::vector<bool>& present) {
+  EvalSeries series{LabelsOfSelector(expr), false,
+                    std::vector<double>(present.size(), 1)};
+  for (size_t i = 0; i < present.size(); ++i) {
+    if (present[i]) series.values[i] = Absent();
+  }
+  Value value;
+  value.series.push_back(std::move(series));
+  RemoveEmpty(value.series);
+  return value;
+}
+
+absl::StatusOr<std::vector<bool>> StreamPresence(Evaluation& ev,
+                                                 const RollupPlan& plan) {
+  PresenceSink sink(ev.lanes(), plan.windows.count);
+  RETURN_IF_ERROR(StreamColumns(ev, plan, sink));
+  return sink.Finish();
+}
+
+absl::StatusOr<Value> AbsentCall(Evaluation& ev, const promql::Call& call,
+                                 const StepRange& steps) {
+  const promql::Expr& arg = Unwrap(*call.args[0]);
+  std::vector<bool> present(steps.count);
+  if (arg.kind == promql::ExprKind::kVectorSelector) {
+    StreamPlan plan;
+    RETURN_IF_ERROR(MakeStreamPlan(ev, arg, steps, plan));
+    ASSIGN_OR_RETURN(present, StreamPresence(ev, plan.rollup));
+  } else {
+    ASSIGN_OR_RETURN(const Value value, ev.Eval(arg, steps));
+    for (const EvalSeries& series : value.series) {
+      MarkPresent(series.values, present);
+    }
+  }
+  return Complement(arg, present);
+}
+
+absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
+                                         const promql::Call& call,
+                                         const StepRange& steps) {
+  const promql::Expr& arg = Unwrap(*call.args[0]);
+  std::vector<bool> present(steps.count);
+  if (arg.kind == promql::ExprKind::kSubquery) {
+    ASSIGN_OR_RETURN(
+        const SubqueryResult inner,
+        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg),
+                     steps));
+    model::SampleColumns samples;
+    std::vector<double> column(steps.count);
+    for (const EvalSeries& series : inner.value.series) {
+      SamplesOf(inner, series, samples);
+      rollup::Compute(rollup::Function::kPresent,
+                      {samples.timestamps_ms, samples.values}, inner.windows,
+                      {}, column);
+      MarkPresent(column, present);
+    }
+    return Complement(arg, present);
+  }
+  const auto& matrix = static_cast<const promql::MatrixSelector&>(arg);
+  RollupPlan plan;
+  plan.selector = matrix.selector.get();
+  plan.function = rollup::Function::kPresent;
+  ASSIGN_OR_RETURN(const int64_t range_ms,
+                   PositiveDurationMs(ev.request(), matrix.range));
+  ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
+                                           range_ms, steps));
+  ASSIGN_OR_RETURN(present, StreamPresence(ev, plan));
+  return Complement(arg, present);
+}
+
+}  // namespace
+
+CallFamily FindAbsentCall(std::string_view name) {
+  if (name == "absent") return AbsentCall;
+  if (name == "absent_over_time") return AbsentOverTimeCall;
+  return nullptr;
+}
+
+}  // namespace varve::eval

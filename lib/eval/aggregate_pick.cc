@@ -1,0 +1,171 @@
+// topk, bottomk, limitk, limit_ratio: some of each group's own series.
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/status.h"
+#include "lib/eval/families.h"
+#include "lib/eval/grouping.h"
+#include "lib/eval/text.h"
+
+namespace varve::eval {
+namespace {
+
+using promql::AggregateOp;
+
+// Prometheus checks the parameter of all steps at once, and so do we.
+absl::Status CheckCounts(const std::vector<double>& counts) {
+  for (double k : counts) {
+    if (std::isnan(k)) return base::InvalidArgument("Parameter value is NaN");
+    if (k <= -0x1p63) {
+      return base::InvalidArgument("Scalar value ", GeneralNumber(k),
+                                   " underflows int64");
+    }
+    if (k >= 0x1p63) {
+      return base::InvalidArgument("Scalar value ", GeneralNumber(k),
+                                   " overflows int64");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRatios(Evaluation& ev, std::vector<double>& ratios) {
+  for (double& ratio : ratios) {
+    if (std::isnan(ratio)) return base::InvalidArgument("Ratio value is NaN");
+    const double capped = std::clamp(ratio, -1.0, 1.0);
+    if (capped == ratio) continue;
+    ev.Warn(base::StrCat("ratio value should be between -1 and 1, got ",
+                         GeneralNumber(ratio), ", capping to ",
+                         GeneralNumber(capped)));
+    ratio = capped;
+  }
+  return absl::OkStatus();
+}
+
+// Where the series lies in [0, 1]: the same for ever, as in Prometheus, whose
+// hash is XXH64 of the label set's bytes.
+double RatioOffset(const model::LabelSet& labels) {
+  std::string bytes;
+  model::AppendCanonicalBytes(bytes, labels);
+  return static_cast<double>(XXH64(bytes.data(), bytes.size(), 0)) /
+         static_cast<double>(std::numeric_limits<uint64_t>::max());
+}
+
+// Picks, per step, which series of one group stay.
+class Picker {
+ public:
+  Picker(AggregateOp op, const std::vector<EvalSeries>& input)
+      : op_(op), input_(input) {
+    if (op != AggregateOp::kLimitRatio) return;
+    for (const EvalSeries& s : input) offsets_.push_back(RatioOffset(s.labels));
+  }
+
+  // Indexes into the input, best first; they are valid until the next call.
+  const std::vector<size_t>& Pick(const std::vector<size_t>& members,
+                                  size_t step, double parameter) {
+    picked_.clear();
+    for (size_t index : members) {
+      if (IsAbsent(input_[index].values[step])) continue;
+      if (op_ != AggregateOp::kLimitRatio || InRatio(index, parameter)) {
+        picked_.push_back(index);
+      }
+    }
+    if (op_ == AggregateOp::kLimitRatio) return picked_;
+    const size_t wanted =
+        parameter < 1 ? 0
+                      : static_cast<size_t>(std::min(
+                            parameter, static_cast<double>(picked_.size())));
+    if (op_ != AggregateOp::kLimitk) SortBest(step, wanted);
+    picked_.resize(wanted);
+    return picked_;
+  }
+
+ private:
+  bool InRatio(size_t index, double ratio) const {
+    if (ratio >= 0) return offsets_[index] < ratio;
+    return offsets_[index] >= 1.0 + ratio;
+  }
+
+  void SortBest(size_t step, size_t wanted) {
+    const bool top = op_ == AggregateOp::kTopk;
+    std::partial_sort(
+        picked_.begin(), picked_.begin() + static_cast<std::ptrdiff_t>(wanted),
+        picked_.end(), [this, step, top](size_t a, size_t b) {
+          const double x = input_[a].values[step];
+          const double y = input_[b].values[step];
+          if (std::isnan(x) || std::isnan(y)) {
+            return std::isnan(x) == std::isnan(y) ? a < b : std::isnan(y);
+          }
+          if (x != y) return top ? x > y : x < y;
+          return a < b;
+        });
+  }
+
+  const AggregateOp op_;
+  const std::vector<EvalSeries>& input_;
+  std::vector<double> offsets_;
+  std::vector<size_t> picked_;
+};
+
+std::vector<std::vector<size_t>> GroupMembers(
+    const Grouping& grouping, const std::vector<EvalSeries>& input) {
+  std::vector<std::vector<size_t>> groups;
+  absl::flat_hash_map<std::string, size_t> index;
+  std::string key;
+  for (size_t i = 0; i < input.size(); ++i) {
+    grouping.Key(input[i].labels, false, key);
+    const auto [it, is_new] = index.try_emplace(key, groups.size());
+    if (is_new) groups.emplace_back();
+    groups[it->second].push_back(i);
+  }
+  return groups;
+}
+
+}  // namespace
+
+absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
+                                        const promql::AggregateExpr& expr,
+                                        const StepRange& steps) {
+  ASSIGN_OR_RETURN(std::vector<double> parameter,
+                   ev.EvalScalar(*expr.param, steps));
+  RETURN_IF_ERROR(expr.op == AggregateOp::kLimitRatio
+                      ? CheckRatios(ev, parameter)
+                      : CheckCounts(parameter));
+  ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
+  const std::vector<std::vector<size_t>> groups =
+      GroupMembers(Grouping(expr), input.series);
+  Picker picker(expr.op, input.series);
+  std::vector<std::vector<double>> columns(input.series.size());
+  std::vector<size_t> order;  // as first picked
+  for (const std::vector<size_t>& members : groups) {
+    for (size_t step = 0; step < steps.count; ++step) {
+      for (size_t index : picker.Pick(members, step, parameter[step])) {
+        if (columns[index].empty()) {
+          columns[index].assign(steps.count, Absent());
+          order.push_back(index);
+        }
+        columns[index][step] = input.series[index].values[step];
+      }
+    }
+  }
+  Value value;
+  for (size_t index : order) {
+    EvalSeries& series = input.series[index];
+    value.series.push_back({std::move(series.labels), series.drop_name,
+                            std::move(columns[index])});
+  }
+  value.charge = std::move(input.charge);
+  value.ordered =
+      expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk;
+  if (!value.ordered || steps.count > 1) SortByLabels(value.series);
+  return value;
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,141 @@
+// quantile and count_values: aggregations that need all values of a step.
+#include <bit>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/status.h"
+#include "lib/eval/families.h"
+#include "lib/eval/grouping.h"
+#include "lib/eval/text.h"
+#include "lib/rollup/quantile.h"
+
+namespace varve::eval {
+namespace {
+
+struct Members {
+  model::LabelSet labels;
+  bool drop_name = false;
+  std::vector<const EvalSeries*> series;
+};
+
+std::vector<Members> GroupSeries(const Grouping& grouping,
+                                 const std::vector<EvalSeries>& series) {
+  std::vector<Members> groups;
+  absl::flat_hash_map<std::string, size_t> index;
+  std::string key;
+  for (const EvalSeries& s : series) {
+    grouping.Key(s.labels, false, key);
+    const auto [it, is_new] = index.try_emplace(key, groups.size());
+    if (is_new) {
+      groups.push_back({grouping.Labels(s.labels, false), s.drop_name, {}});
+    }
+    groups[it->second].series.push_back(&s);
+  }
+  return groups;
+}
+
+std::vector<double> QuantileColumn(const Members& group,
+                                   const std::vector<double>& phi) {
+  std::vector<double> column(phi.size(), Absent());
+  std::vector<double> values;
+  for (size_t step = 0; step < phi.size(); ++step) {
+    values.clear();
+    for (const EvalSeries* series : group.series) {
+      if (!IsAbsent(series->values[step])) {
+        values.push_back(series->values[step]);
+      }
+    }
+    if (!values.empty()) column[step] = rollup::Quantile(phi[step], values);
+  }
+  return column;
+}
+
+// One label set's number of series with a value, over the steps.
+class ValueCounts {
+ public:
+  ValueCounts(const Grouping& grouping, const std::string& label,
+              size_t steps)
+      : grouping_(grouping), label_(label), steps_(steps) {}
+
+  void Add(const EvalSeries& series) {
+    absl::flat_hash_map<uint64_t, size_t> by_bits;
+    for (size_t step = 0; step < steps_; ++step) {
+      const double value = series.values[step];
+      if (IsAbsent(value)) continue;
+      const auto [it, is_new] =
+          by_bits.try_emplace(std::bit_cast<uint64_t>(value), 0);
+      if (is_new) it->second = Find(series, value);
+      double& count = out_[it->second].values[step];
+      count = IsAbsent(count) ? 1 : count + 1;
+    }
+  }
+  std::vector<EvalSeries> Finish() { return std::move(out_); }
+
+ private:
+  size_t Find(const EvalSeries& series, double value) {
+    model::LabelSet labels = series.labels;
+    labels.Set(label_, FixedNumber(value));
+    std::string key;
+    grouping_.Key(labels, false, key);
+    const auto [it, is_new] = index_.try_emplace(std::move(key), out_.size());
+    if (is_new) {
+      out_.push_back({grouping_.Labels(labels, false), series.drop_name,
+                      std::vector<double>(steps_, Absent())});
+    }
+    return it->second;
+  }
+
+  const Grouping& grouping_;
+  const std::string& label_;
+  const size_t steps_;
+  absl::flat_hash_map<std::string, size_t> index_;
+  std::vector<EvalSeries> out_;
+};
+
+}  // namespace
+
+absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
+                                   const promql::AggregateExpr& expr,
+                                   const StepRange& steps) {
+  ASSIGN_OR_RETURN(const std::vector<double> phi,
+                   ev.EvalScalar(*expr.param, steps));
+  for (double p : phi) {
+    if (p >= 0 && p <= 1) continue;
+    ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
+                         GeneralNumber(p)));
+    break;
+  }
+  ASSIGN_OR_RETURN(const Value input, ev.Eval(*expr.expr, steps));
+  const Grouping grouping(expr);
+  Value value;
+  for (Members& group : GroupSeries(grouping, input.series)) {
+    value.series.push_back({std::move(group.labels), group.drop_name,
+                            QuantileColumn(group, phi)});
+  }
+  SortByLabels(value.series);
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));
+  return value;
+}
+
+absl::StatusOr<Value> EvalCountValues(Evaluation& ev,
+                                      const promql::AggregateExpr& expr,
+                                      const StepRange& steps) {
+  ASSIGN_OR_RETURN(const Value label, ev.Eval(*expr.param, steps));
+  if (!IsLabelName(label.text)) {
+    return base::InvalidArgument("invalid label name ", Quoted(label.text));
+  }
+  ASSIGN_OR_RETURN(const Value input, ev.Eval(*expr.expr, steps));
+  const Grouping grouping(expr, label.text);
+  ValueCounts counts(grouping, label.text, steps.count);
+  for (const EvalSeries& series : input.series) counts.Add(series);
+  Value value;
+  value.series = counts.Finish();
+  SortByLabels(value.series);
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));
+  return value;
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,20 @@
+// Finds the family of a function.
+#include "lib/base/status.h"
+#include "lib/eval/families.h"
+
+namespace varve::eval {
+
+absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
+                               const StepRange& steps) {
+  for (const auto find :
+       {FindRollupCall, FindMathCall, FindConversionCall, FindLabelCall,
+        FindHistogramCall, FindTimeCall, FindSortCall, FindAbsentCall}) {
+    if (const CallFamily family = find(call.function); family != nullptr) {
+      return family(ev, call, steps);
+    }
+  }
+  return base::Unimplemented("the function ", call.function,
+                             "() is not implemented");
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,199 @@
+#include "lib/eval/column_stream.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/eval/text.h"
+
+namespace varve::eval {
+namespace {
+
+// Waking a thread costs some microseconds, a series about as much.
+constexpr size_t kSeriesPerLaneMin = 16;
+
+// What one lane needs again for every series.
+struct Lane {
+  std::vector<double> column;
+  std::string checked_name;  // of the last series asked whether it counts
+  absl::Status status;
+};
+
+bool LooksLikeCounter(std::string_view name) {
+  constexpr std::array<std::string_view, 4> kSuffixes = {"_total", "_sum",
+                                                         "_count", "_bucket"};
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [name](std::string_view s) { return name.ends_with(s); });
+}
+
+class SeriesWorker {
+ public:
+  SeriesWorker(Evaluation& ev, const RollupPlan& plan, ColumnSink& sink)
+      : ev_(ev),
+        plan_(plan),
+        sink_(sink),
+        counts_(plan.function == rollup::Function::kRate ||
+                plan.function == rollup::Function::kIncrease),
+        lanes_(ev.lanes()) {
+    for (Lane& lane : lanes_) lane.column.resize(plan.windows.count);
+  }
+
+  absl::Status Run(std::vector<SeriesData>& batch) {
+    const size_t wanted = batch.size() / kSeriesPerLaneMin;
+    const size_t used = std::clamp<size_t>(wanted, 1, lanes_.size());
+    if (used == 1) return RunRange(0, batch);
+    ev_.request().pool->ParallelFor(used, used, [&](size_t lane) {
+      const size_t begin = batch.size() * lane / used;
+      const size_t end = batch.size() * (lane + 1) / used;
+      lanes_[lane].status =
+          RunRange(lane, std::span(batch).subspan(begin, end - begin));
+    });
+    for (const Lane& lane : lanes_) RETURN_IF_ERROR(lane.status);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status RunRange(size_t lane, std::span<SeriesData> batch) {
+    for (SeriesData& series : batch) RETURN_IF_ERROR(RunOne(lane, series));
+    return absl::OkStatus();
+  }
+
+  absl::Status RunOne(size_t lane_index, SeriesData& series) {
+    Lane& lane = lanes_[lane_index];
+    if (!rollup::ReadsStale(plan_.function) &&
+        rollup::HasStale(series.samples.values)) {
+      rollup::DropStale(series.samples);
+    }
+    rollup::Compute(plan_.function,
+                    {series.samples.timestamps_ms, series.samples.values},
+                    plan_.windows, plan_.arguments, lane.column);
+    if (AllAbsent(lane.column)) return absl::OkStatus();
+    if (counts_) CheckCounterName(lane, series.labels);
+    return sink_.Add(lane_index, series.labels, lane.column);
+  }
+
+  void CheckCounterName(Lane& lane, const model::LabelSet& labels) {
+    const std::string_view name = labels.Get(model::kMetricName);
+    if (name == lane.checked_name) return;
+    lane.checked_name = std::string(name);
+    if (name.empty() || LooksLikeCounter(name)) return;
+    ev_.Info(base::StrCat(
+        "metric might not be a counter, name does not end in "
+        "_total/_sum/_count/_bucket: ",
+        Quoted(name)));
+  }
+
+  Evaluation& ev_;
+  const RollupPlan& plan_;
+  ColumnSink& sink_;
+  const bool counts_;
+  std::vector<Lane> lanes_;
+};
+
+SelectRequest RequestOf(const RollupPlan& plan) {
+  const rollup::Windows& windows = plan.windows;
+  SelectRequest request;
+  request.matcher_groups = {plan.selector->matchers};
+  request.range.start_ms = windows.first_end_ms - windows.range_ms + 1;
+  request.range.end_ms = windows.End(windows.count - 1);
+  return request;
+}
+
+int64_t SamplesOf(const std::vector<SeriesData>& batch) {
+  int64_t samples = 0;
+  for (const SeriesData& series : batch) {
+    samples += static_cast<int64_t>(series.samples.size());
+  }
+  return samples;
+}
+
+// Calls `use` for each batch until the stream ends.
+template <typename Use>
+absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
+                   ev.request().source->Select(RequestOf(plan)));
+  std::vector<SeriesData> batch;
+  while (true) {
+    RETURN_IF_ERROR(ev.CheckAlive());
+    RETURN_IF_ERROR(stream->Next(batch));
+    if (batch.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(ev.CountFetched(static_cast<int64_t>(batch.size()),
+                                    SamplesOf(batch)));
+    RETURN_IF_ERROR(use(batch));
+  }
+}
+
+class CollectSink final : public ColumnSink {
+ public:
+  explicit CollectSink(Evaluation& ev) : ev_(ev), lanes_(ev.lanes()) {}
+
+  absl::Status Add(size_t lane, model::LabelSet& labels,
+                   std::span<const double> column) override {
+    lanes_[lane].series.push_back(
+        {std::move(labels), false,
+         std::vector<double>(column.begin(), column.end())});
+    return ev_.Charge(lanes_[lane].charge, 1, column.size());
+  }
+
+  absl::StatusOr<Value> Finish(size_t steps) {
+    Value value;
+    for (Value& lane : lanes_) {
+      std::move(lane.series.begin(), lane.series.end(),
+                std::back_inserter(value.series));
+    }
+    RETURN_IF_ERROR(ev_.Charge(value.charge, value.series.size(), steps));
+    SortByLabels(value.series);
+    return value;
+  }
+
+ private:
+  Evaluation& ev_;
+  std::vector<Value> lanes_;
+};
+
+}  // namespace
+
+absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
+                           ColumnSink& sink) {
+  SeriesWorker worker(ev, plan, sink);
+  return ForEachBatch(ev, plan, [&worker](std::vector<SeriesData>& batch) {
+    return worker.Run(batch);
+  });
+}
+
+absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan) {
+  CollectSink sink(ev);
+  RETURN_IF_ERROR(StreamColumns(ev, plan, sink));
+  return sink.Finish(plan.windows.count);
+}
+
+absl::StatusOr<std::vector<SeriesData>> CollectSamples(
+    Evaluation& ev, const RollupPlan& plan) {
+  const int64_t end_ms = plan.windows.first_end_ms;
+  const int64_t begin_ms = end_ms - plan.windows.range_ms;
+  std::vector<SeriesData> all;
+  RETURN_IF_ERROR(ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
+    for (SeriesData& series : batch) {
+      SeriesData kept;
+      for (size_t i = 0; i < series.samples.size(); ++i) {
+        const int64_t ts = series.samples.timestamps_ms[i];
+        if (ts <= begin_ms || ts > end_ms) continue;
+        kept.samples.push_back(ts, series.samples.values[i]);
+      }
+      rollup::DropStale(kept.samples);
+      if (kept.samples.empty()) continue;
+      kept.labels = std::move(series.labels);
+      all.push_back(std::move(kept));
+    }
+    return absl::OkStatus();
+  }));
+  std::sort(all.begin(), all.end(),
+            [](const SeriesData& a, const SeriesData& b) {
+              return a.labels < b.labels;
+            });
+  return all;
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,53 @@
+// Series from the source, through a window function, to whoever uses them:
+// a batch at a time, so that no more than a batch of samples is in memory.
+//
+// The series of a batch are split over lanes by position; each lane is one
+// thread at a time. A sink with one state per lane, joined in the order of the
+// lanes, therefore gives the same result for the same batches.
+//
+// Errors:  of the source, of the sink; limits and deadline once per batch.
+#ifndef VARVE_LIB_EVAL_COLUMN_STREAM_H_
+#define VARVE_LIB_EVAL_COLUMN_STREAM_H_
+
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/eval/evaluation.h"
+#include "lib/eval/value.h"
+#include "lib/model/label.h"
+#include "lib/promql/ast.h"
+#include "lib/rollup/rollup.h"
+
+namespace varve::eval {
+
+class ColumnSink {
+ public:
+  virtual ~ColumnSink() = default;
+  // Called for each series with a value at some step; `labels` may be moved
+  // from. Calls of different lanes come at the same time.
+  virtual absl::Status Add(size_t lane, model::LabelSet& labels,
+                           std::span<const double> column) = 0;
+};
+
+struct RollupPlan {
+  const promql::VectorSelector* selector = nullptr;
+  rollup::Function function = rollup::Function::kDefault;
+  rollup::Windows windows;
+  rollup::Arguments arguments;
+};
+
+absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
+                           ColumnSink& sink);
+
+// All series, sorted by labels.
+absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan);
+
+// The samples themselves: an instant query of a range selector.
+absl::StatusOr<std::vector<SeriesData>> CollectSamples(
+    Evaluation& ev, const RollupPlan& plan);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_COLUMN_STREAM_H_

@@ -1,0 +1,87 @@
+// The state of one query while it is evaluated: request, limits, notes.
+//
+// Role:    made by Evaluate() for one query, used by the function families.
+// Errors:  as evaluator.h says; limits name their flag.
+// Threads: Eval and its kin from the query's own thread; the notes, counters
+//          and the memory account from any thread.
+#ifndef VARVE_LIB_EVAL_EVALUATION_H_
+#define VARVE_LIB_EVAL_EVALUATION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/mutex.h"
+#include "lib/eval/evaluator.h"
+#include "lib/eval/invariance.h"
+#include "lib/eval/memory_charge.h"
+#include "lib/eval/value.h"
+#include "lib/promql/ast.h"
+
+namespace varve::eval {
+
+class Evaluation {
+ public:
+  explicit Evaluation(const EvalRequest& request);
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+
+  const EvalRequest& request() const { return request_; }
+  MemoryAccount& memory() { return memory_; }
+  // How many series ranges are worked on at a time; at least 1.
+  size_t lanes() const { return lanes_; }
+
+  // A scalar, string or vector. Parts that are the same at every step are
+  // evaluated once. REQUIRES: the type of `expr` is not kMatrix.
+  absl::StatusOr<Value> Eval(const promql::Expr& expr, const StepRange& steps);
+  // A scalar expression's value at each step.
+  absl::StatusOr<std::vector<double>> EvalScalar(const promql::Expr& expr,
+                                                 const StepRange& steps);
+  // The value of `expr` does not depend on the moment of evaluation.
+  bool IsStepInvariant(const promql::Expr& expr);
+
+  // DeadlineExceeded or Cancelled once the query should end.
+  absl::Status CheckAlive() const;
+  absl::Status CountFetched(int64_t series, int64_t samples);
+  // Bytes of `columns` columns over `steps`, charged to `charge`.
+  absl::Status Charge(MemoryCharge& charge, size_t columns, size_t steps);
+
+  // Removes the metadata labels, at once or (delayed) at the end.
+  void DropName(EvalSeries& series) const;
+  // At the end of a function that dropped names: equal label sets are an
+  // error or, where they never meet, one series.
+  absl::Status AfterDrop(std::vector<EvalSeries>& series) const;
+
+  // Notes for the user; repeated ones count once. `text` without prefix.
+  void Warn(std::string_view text);
+  void Info(std::string_view text);
+  std::vector<std::string> warnings() const;
+  std::vector<std::string> infos() const;
+  EvalStats stats() const;
+
+ private:
+  absl::StatusOr<Value> EvalNode(const promql::Expr& expr,
+                                 const StepRange& steps);
+
+  const EvalRequest& request_;
+  const size_t lanes_;
+  MemoryAccount memory_;
+  std::atomic<int64_t> series_{0};
+  std::atomic<int64_t> samples_{0};
+  InvarianceCache invariant_;
+
+  mutable base::Mutex mutex_;
+  std::vector<std::string> warnings_ GUARDED_BY(mutex_);
+  std::vector<std::string> infos_ GUARDED_BY(mutex_);
+};
+
+// The expression inside any parentheses.
+const promql::Expr& Unwrap(const promql::Expr& expr);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_EVALUATION_H_

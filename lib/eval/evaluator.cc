@@ -1,0 +1,137 @@
+#include "lib/eval/evaluator.h"
+
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/eval/column_stream.h"
+#include "lib/eval/evaluation.h"
+#include "lib/eval/subquery.h"
+#include "lib/eval/timing.h"
+
+namespace varve::eval {
+namespace {
+
+using promql::ValueType;
+
+std::string_view TypeName(ValueType type) {
+  switch (type) {
+    case ValueType::kScalar:
+      return "scalar";
+    case ValueType::kString:
+      return "string";
+    case ValueType::kVector:
+      return "instant vector";
+    case ValueType::kMatrix:
+      return "range vector";
+  }
+  return "";
+}
+
+absl::StatusOr<StepRange> StepsOf(const EvalRequest& request) {
+  StepRange steps;
+  steps.start_ms = request.start_ms;
+  if (request.step_ms == 0) return steps;
+  if (request.step_ms < 0) {
+    return base::InvalidArgument(
+        "zero or negative query resolution step widths are not accepted. Try "
+        "a positive integer");
+  }
+  if (request.end_ms < request.start_ms) {
+    return base::InvalidArgument(
+        "end timestamp must not be before start time");
+  }
+  steps.step_ms = request.step_ms;
+  const int64_t count =
+      (request.end_ms - request.start_ms) / request.step_ms + 1;
+  const int64_t count_max = request.limits.points_per_series_max;
+  if (count_max > 0 && count > count_max) {
+    return base::ResourceExhausted(
+        "too many points for the given start, end and step: ", count,
+        "; the maximum is ", count_max,
+        "; raise the step or -search.maxPointsPerTimeseries");
+  }
+  steps.count = static_cast<size_t>(count);
+  return steps;
+}
+
+absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
+                                                   const promql::Expr& expr,
+                                                   const StepRange& steps) {
+  if (expr.kind == promql::ExprKind::kMatrixSelector) {
+    const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
+    RollupPlan plan;
+    plan.selector = matrix.selector.get();
+    ASSIGN_OR_RETURN(const int64_t range_ms,
+                     PositiveDurationMs(ev.request(), matrix.range));
+    ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
+                                             range_ms, steps));
+    return CollectSamples(ev, plan);
+  }
+  ASSIGN_OR_RETURN(
+      SubqueryResult inner,
+      EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(expr), steps));
+  std::vector<SeriesData> raw;
+  for (EvalSeries& series : inner.value.series) {
+    SeriesData data;
+    SamplesOf(inner, series, data.samples);
+    if (data.samples.empty()) continue;
+    data.labels = std::move(series.labels);
+    raw.push_back(std::move(data));
+  }
+  return raw;
+}
+
+absl::Status MoveSeries(const Evaluation& ev, Value value,
+                        EvalResult& result) {
+  if (ev.request().delayed_name_removal) {
+    for (EvalSeries& series : value.series) {
+      if (series.drop_name) RemoveMetadata(series.labels);
+    }
+    RETURN_IF_ERROR(MergeSameLabels(value.series));
+  }
+  RemoveEmpty(value.series);
+  if (!value.ordered || ev.request().step_ms != 0) SortByLabels(value.series);
+  for (EvalSeries& series : value.series) {
+    result.series.push_back(
+        {std::move(series.labels), std::move(series.values)});
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
+  if (request.expr == nullptr || request.source == nullptr) {
+    return base::Internal("a query without expression or source");
+  }
+  ASSIGN_OR_RETURN(const StepRange steps, StepsOf(request));
+  const promql::Expr& expr = Unwrap(*request.expr);
+  const bool range = request.step_ms != 0;
+  if (range && (expr.type == ValueType::kString ||
+                expr.type == ValueType::kMatrix)) {
+    return base::InvalidArgument(
+        "invalid expression type \"", TypeName(expr.type),
+        "\" for range query, must be Scalar or instant Vector");
+  }
+  Evaluation ev(request);
+  EvalResult result;
+  result.type = range ? ValueType::kMatrix : expr.type;
+  if (expr.type == ValueType::kMatrix) {
+    ASSIGN_OR_RETURN(result.raw, RawSamples(ev, expr, steps));
+  } else {
+    ASSIGN_OR_RETURN(Value value, ev.Eval(expr, steps));
+    if (value.type == ValueType::kScalar) {
+      result.series.push_back({{}, std::move(value.scalar)});
+    } else if (value.type == ValueType::kString) {
+      result.string_value = std::move(value.text);
+    } else {
+      RETURN_IF_ERROR(MoveSeries(ev, std::move(value), result));
+    }
+  }
+  result.warnings = ev.warnings();
+  result.infos = ev.infos();
+  result.stats = ev.stats();
+  return result;
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,68 @@
+// The families of expressions behind Evaluation::Eval, one per source file.
+//
+// In:      a node of the tree and the steps to evaluate it at.
+// Out:     a value whose columns have steps.count entries and whose series
+//          have a sample at one step at least.
+// Errors:  as evaluator.h says.
+// Threads: the query's own.
+#ifndef VARVE_LIB_EVAL_FAMILIES_H_
+#define VARVE_LIB_EVAL_FAMILIES_H_
+
+#include "absl/status/statusor.h"
+#include "lib/eval/evaluation.h"
+#include "lib/eval/value.h"
+#include "lib/promql/ast.h"
+
+namespace varve::eval {
+
+absl::StatusOr<Value> EvalSelector(Evaluation& ev,
+                                   const promql::VectorSelector& selector,
+                                   const StepRange& steps);
+
+absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
+                                    const promql::AggregateExpr& expr,
+                                    const StepRange& steps);
+// topk, bottomk, limitk, limit_ratio: the input's own series.
+absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
+                                        const promql::AggregateExpr& expr,
+                                        const StepRange& steps);
+absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
+                                   const promql::AggregateExpr& expr,
+                                   const StepRange& steps);
+absl::StatusOr<Value> EvalCountValues(Evaluation& ev,
+                                      const promql::AggregateExpr& expr,
+                                      const StepRange& steps);
+
+absl::StatusOr<Value> EvalBinary(Evaluation& ev,
+                                 const promql::BinaryExpr& expr,
+                                 const StepRange& steps);
+// Vector with vector, arithmetic and comparison. Takes both values.
+absl::StatusOr<Value> MatchVectors(Evaluation& ev,
+                                   const promql::BinaryExpr& expr, Value lhs,
+                                   Value rhs, const StepRange& steps);
+// and, or, unless.
+absl::StatusOr<Value> CombineSets(Evaluation& ev,
+                                  const promql::BinaryExpr& expr, Value lhs,
+                                  Value rhs, const StepRange& steps);
+
+// A function call. Each family answers Unimplemented for names that are not
+// its own; EvalCall asks them in turn.
+absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
+                               const StepRange& steps);
+
+using CallFamily = absl::StatusOr<Value> (*)(Evaluation& ev,
+                                             const promql::Call& call,
+                                             const StepRange& steps);
+// Each returns null when `name` is not in the family.
+CallFamily FindRollupCall(std::string_view name);
+CallFamily FindAbsentCall(std::string_view name);
+CallFamily FindMathCall(std::string_view name);
+CallFamily FindTimeCall(std::string_view name);
+CallFamily FindLabelCall(std::string_view name);
+CallFamily FindSortCall(std::string_view name);
+CallFamily FindHistogramCall(std::string_view name);
+CallFamily FindConversionCall(std::string_view name);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_FAMILIES_H_

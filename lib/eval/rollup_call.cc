@@ -1,0 +1,92 @@
+// Instant selectors and window functions over selectors and subqueries.
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/eval/families.h"
+#include "lib/eval/stream_plan.h"
+#include "lib/eval/subquery.h"
+
+namespace varve::eval {
+namespace {
+
+// A window function's results must differ as label sets even where they have
+// samples at different steps.
+absl::Status DropNames(Evaluation& ev, bool may_collide,
+                       std::vector<EvalSeries>& series) {
+  for (EvalSeries& s : series) ev.DropName(s);
+  if (!may_collide || ev.request().delayed_name_removal) {
+    return absl::OkStatus();
+  }
+  const size_t before = series.size();
+  RETURN_IF_ERROR(MergeSameLabels(series));
+  if (series.size() == before) return absl::OkStatus();
+  return base::InvalidArgument(kSameLabelSetText);
+}
+
+absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
+                                         rollup::Function function,
+                                         const RollupArguments& arguments,
+                                         const StepRange& steps) {
+  StreamPlan plan;
+  RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
+  ASSIGN_OR_RETURN(
+      SubqueryResult inner,
+      EvalSubquery(ev,
+                   static_cast<const promql::SubqueryExpr&>(
+                       *arguments.range_vector),
+                   steps));
+  Value value;
+  model::SampleColumns samples;
+  for (EvalSeries& series : inner.value.series) {
+    SamplesOf(inner, series, samples);
+    std::vector<double> column(steps.count);
+    rollup::Compute(function, {samples.timestamps_ms, samples.values},
+                    inner.windows, plan.rollup.arguments, column);
+    if (AllAbsent(column)) continue;
+    value.series.push_back(
+        {std::move(series.labels), series.drop_name, std::move(column)});
+  }
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));
+  if (!rollup::KeepsName(function)) {
+    RETURN_IF_ERROR(DropNames(ev, true, value.series));
+  }
+  return value;
+}
+
+absl::StatusOr<Value> RollupCall(Evaluation& ev, const promql::Call& call,
+                                 const StepRange& steps) {
+  if (!CanStream(call)) {
+    const RollupArguments arguments = SplitArguments(call);
+    if (arguments.range_vector == nullptr ||
+        arguments.range_vector->kind != promql::ExprKind::kSubquery) {
+      return base::Unimplemented(call.function,
+                                 "() of this kind of argument is not "
+                                 "implemented");
+    }
+    return RollupOverSubquery(ev, *rollup::FunctionByName(call.function),
+                              arguments, steps);
+  }
+  StreamPlan plan;
+  RETURN_IF_ERROR(MakeStreamPlan(ev, call, steps, plan));
+  ASSIGN_OR_RETURN(Value value, CollectColumns(ev, plan.rollup));
+  if (plan.drop_name) {
+    RETURN_IF_ERROR(DropNames(ev, plan.may_collide, value.series));
+  }
+  return value;
+}
+
+}  // namespace
+
+absl::StatusOr<Value> EvalSelector(Evaluation& ev,
+                                   const promql::VectorSelector& selector,
+                                   const StepRange& steps) {
+  StreamPlan plan;
+  RETURN_IF_ERROR(MakeStreamPlan(ev, selector, steps, plan));
+  return CollectColumns(ev, plan.rollup);
+}
+
+CallFamily FindRollupCall(std::string_view name) {
+  return rollup::FunctionByName(name) ? RollupCall : nullptr;
+}
+
+}  // namespace varve::eval

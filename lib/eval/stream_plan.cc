@@ -1,0 +1,128 @@
+#include "lib/eval/stream_plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_format.h"
+#include "lib/base/status.h"
+#include "lib/eval/text.h"
+#include "lib/eval/timing.h"
+
+namespace varve::eval {
+namespace {
+
+using promql::ExprKind;
+
+// All series of the selector have the same name.
+bool TakesOneName(const promql::VectorSelector& selector) {
+  return std::any_of(selector.matchers.begin(), selector.matchers.end(),
+                     [](const model::Matcher& matcher) {
+                       return matcher.type == model::MatchType::kEqual &&
+                              matcher.name == model::kMetricName;
+                     });
+}
+
+absl::Status CheckFactors(const std::vector<double>& values,
+                          std::string_view name, std::string_view symbol) {
+  for (double value : values) {
+    if (value > 0 && value < 1) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "invalid %s factor. Expected: 0 < %s < 1, got: %f",
+        base::ToAbsl(name), base::ToAbsl(symbol), value));
+  }
+  return absl::OkStatus();
+}
+
+void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values) {
+  for (double value : values) {
+    if (value >= 0 && value <= 1) continue;
+    ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
+                         GeneralNumber(value)));
+    return;
+  }
+}
+
+absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
+                         const StepRange& steps, StreamPlan& plan) {
+  int64_t range_ms = ev.request().lookback_ms;
+  if (range_vector.kind == ExprKind::kMatrixSelector) {
+    const auto& matrix =
+        static_cast<const promql::MatrixSelector&>(range_vector);
+    plan.rollup.selector = matrix.selector.get();
+    ASSIGN_OR_RETURN(range_ms, PositiveDurationMs(ev.request(), matrix.range));
+  } else {
+    plan.rollup.selector =
+        static_cast<const promql::VectorSelector*>(&range_vector);
+  }
+  ASSIGN_OR_RETURN(plan.rollup.windows,
+                   WindowsOf(ev.request(), plan.rollup.selector->time,
+                             range_ms, steps));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+RollupArguments SplitArguments(const promql::Call& call) {
+  RollupArguments arguments;
+  for (const promql::ExprPtr& arg : call.args) {
+    const promql::Expr& expr = Unwrap(*arg);
+    if (expr.type == promql::ValueType::kScalar) {
+      arguments.scalars.push_back(&expr);
+    } else {
+      arguments.range_vector = &expr;
+    }
+  }
+  return arguments;
+}
+
+absl::Status FillArguments(Evaluation& ev, rollup::Function function,
+                           const RollupArguments& arguments,
+                           const StepRange& steps, StreamPlan& plan) {
+  if (!arguments.scalars.empty()) {
+    ASSIGN_OR_RETURN(plan.first_argument,
+                     ev.EvalScalar(*arguments.scalars[0], steps));
+  }
+  if (arguments.scalars.size() > 1) {
+    ASSIGN_OR_RETURN(plan.second_argument,
+                     ev.EvalScalar(*arguments.scalars[1], steps));
+  }
+  plan.rollup.function = function;
+  plan.rollup.arguments = {plan.first_argument, plan.second_argument};
+  if (function == rollup::Function::kQuantile) {
+    WarnOfQuantiles(ev, plan.first_argument);
+  }
+  if (function == rollup::Function::kDoubleExponentialSmoothing) {
+    RETURN_IF_ERROR(CheckFactors(plan.first_argument, "smoothing", "sf"));
+    RETURN_IF_ERROR(CheckFactors(plan.second_argument, "trend", "tf"));
+  }
+  return absl::OkStatus();
+}
+
+bool CanStream(const promql::Expr& unwrapped) {
+  if (unwrapped.kind == ExprKind::kVectorSelector) return true;
+  if (unwrapped.kind != ExprKind::kCall) return false;
+  const auto& call = static_cast<const promql::Call&>(unwrapped);
+  if (!rollup::FunctionByName(call.function)) return false;
+  const promql::Expr* source = SplitArguments(call).range_vector;
+  return source != nullptr && (source->kind == ExprKind::kMatrixSelector ||
+                               source->kind == ExprKind::kVectorSelector);
+}
+
+absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,
+                            const StepRange& steps, StreamPlan& plan) {
+  if (unwrapped.kind == ExprKind::kVectorSelector) {
+    plan.rollup.function = rollup::Function::kDefault;
+    return FillWindows(ev, unwrapped, steps, plan);
+  }
+  const auto& call = static_cast<const promql::Call&>(unwrapped);
+  const rollup::Function function = *rollup::FunctionByName(call.function);
+  const RollupArguments arguments = SplitArguments(call);
+  RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
+  RETURN_IF_ERROR(FillWindows(ev, *arguments.range_vector, steps, plan));
+  plan.drop_name = !rollup::KeepsName(function);
+  plan.may_collide =
+      plan.drop_name && !TakesOneName(*plan.rollup.selector);
+  return absl::OkStatus();
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,60 @@
+#include "lib/eval/subquery.h"
+
+#include "lib/base/status.h"
+#include "lib/eval/timing.h"
+
+namespace varve::eval {
+namespace {
+
+// The largest multiple of `step` at or below `value`.
+int64_t AlignDown(int64_t value, int64_t step) {
+  const int64_t rest = value % step;
+  return value - (rest < 0 ? rest + step : rest);
+}
+
+}  // namespace
+
+absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
+                                            const promql::SubqueryExpr& expr,
+                                            const StepRange& steps) {
+  const EvalRequest& request = ev.request();
+  ASSIGN_OR_RETURN(const int64_t range_ms,
+                   PositiveDurationMs(request, expr.range));
+  SubqueryResult result;
+  ASSIGN_OR_RETURN(result.windows,
+                   WindowsOf(request, expr.time, range_ms, steps));
+  int64_t step_ms = request.subquery_step_ms;
+  if (expr.step.ms != 0 || expr.step.expr != nullptr) {
+    ASSIGN_OR_RETURN(step_ms, PositiveDurationMs(request, expr.step));
+  }
+  const int64_t begin_ms = result.windows.first_end_ms - range_ms;
+  const int64_t end_ms = result.windows.End(result.windows.count - 1);
+  result.steps.start_ms = AlignDown(begin_ms, step_ms) + step_ms;
+  result.steps.step_ms = step_ms;
+  result.steps.count = 0;
+  if (result.steps.start_ms > end_ms) return result;
+  const int64_t count = (end_ms - result.steps.start_ms) / step_ms + 1;
+  const int64_t count_max = request.limits.subquery_points_max;
+  if (count_max > 0 && count > count_max) {
+    return base::ResourceExhausted(
+        "the subquery has ", count, " points per series, more than ",
+        count_max, "; raise its step or -search.maxPointsSubqueryPerTimeseries");
+  }
+  result.steps.count = static_cast<size_t>(count);
+  ASSIGN_OR_RETURN(result.value, ev.Eval(*expr.expr, result.steps));
+  if (result.value.type == promql::ValueType::kScalar) {
+    result.value.series.push_back({{}, false, std::move(result.value.scalar)});
+  }
+  return result;
+}
+
+void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
+               model::SampleColumns& columns) {
+  columns.clear();
+  for (size_t i = 0; i < series.values.size(); ++i) {
+    if (IsAbsent(series.values[i])) continue;
+    columns.push_back(result.steps.At(i), series.values[i]);
+  }
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,36 @@
+// An expression evaluated over its own steps, for a window function.
+//
+// The steps are multiples of the resolution since 1970, within the windows.
+//
+// Errors:  ResourceExhausted for more steps than
+//          -search.maxPointsSubqueryPerTimeseries.
+// Threads: the query's own.
+#ifndef VARVE_LIB_EVAL_SUBQUERY_H_
+#define VARVE_LIB_EVAL_SUBQUERY_H_
+
+#include "absl/status/statusor.h"
+#include "lib/eval/evaluation.h"
+#include "lib/eval/value.h"
+#include "lib/model/sample.h"
+#include "lib/promql/ast.h"
+#include "lib/rollup/rollup.h"
+
+namespace varve::eval {
+
+struct SubqueryResult {
+  rollup::Windows windows;
+  StepRange steps;  // of `value`; count 0: no step lies in a window
+  Value value;
+};
+
+absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
+                                            const promql::SubqueryExpr& expr,
+                                            const StepRange& steps);
+
+// The samples of one of its series; `columns` is reused.
+void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
+               model::SampleColumns& columns);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_SUBQUERY_H_

@@ -1,0 +1,34 @@
+// Durations, offsets and @ modifiers of a query made into milliseconds.
+//
+// Errors:  InvalidArgument for a duration expression without a usable value.
+// Threads: free functions without state.
+#ifndef VARVE_LIB_EVAL_TIMING_H_
+#define VARVE_LIB_EVAL_TIMING_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "lib/eval/evaluator.h"
+#include "lib/eval/value.h"
+#include "lib/promql/ast.h"
+#include "lib/rollup/rollup.h"
+
+namespace varve::eval {
+
+// May be negative (an offset).
+absl::StatusOr<int64_t> DurationMs(const EvalRequest& request,
+                                   const promql::DurationValue& duration);
+// Must be above zero (a range or a resolution).
+absl::StatusOr<int64_t> PositiveDurationMs(
+    const EvalRequest& request, const promql::DurationValue& duration);
+
+// The windows (end - range, end] that a selector or subquery with `time`
+// reads at `steps`.
+absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
+                                          const promql::TimeModifiers& time,
+                                          int64_t range_ms,
+                                          const StepRange& steps);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_TIMING_H_
