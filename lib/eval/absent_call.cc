@@ -15,8 +15,7 @@ model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
   if (expr.kind == promql::ExprKind::kVectorSelector) {
     selector = static_cast<const promql::VectorSelector*>(&expr);
   } else if (expr.kind == promql::ExprKind::kMatrixSelector) {
-    selector =
-        static_cast<const promql::MatrixSelector&>(expr).selector.get();
+    selector = static_cast<const promql::MatrixSelector&>(expr).selector.get();
   }
   model::LabelSet labels;
   if (selector == nullptr) return labels;
@@ -105,8 +104,7 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
   if (arg.kind == promql::ExprKind::kSubquery) {
     ASSIGN_OR_RETURN(
         const SubqueryResult inner,
-        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg),
-                     steps));
+        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg), steps));
     model::SampleColumns samples;
     std::vector<double> column(steps.count);
     for (const EvalSeries& series : inner.value.series) {

@@ -37,8 +37,7 @@ class GroupTable {
       groups_.push_back({grouping_.Labels(labels, without_metadata), drop_name,
                          GroupColumns(op_, steps_)});
       RETURN_IF_ERROR(charge_.Add(
-          ev_.memory(),
-          static_cast<int64_t>(groups_.back().columns.bytes())));
+          ev_.memory(), static_cast<int64_t>(groups_.back().columns.bytes())));
     }
     groups_[it->second].columns.Add(column);
     return absl::OkStatus();
@@ -59,8 +58,8 @@ class GroupTable {
   Value Finish() {
     Value value;
     for (Group& group : groups_) {
-      value.series.push_back({std::move(group.labels), group.drop_name,
-                              group.columns.Finish()});
+      value.series.push_back(
+          {std::move(group.labels), group.drop_name, group.columns.Finish()});
     }
     value.charge = std::move(charge_);
     SortByLabels(value.series);
@@ -94,7 +93,8 @@ class AggregateSink final : public ColumnSink {
       : plan_(plan),
         delayed_(ev.request().delayed_name_removal),
         hashes_(ev.lanes()) {
-    for (size_t i = 0; i < ev.lanes(); ++i) tables_.emplace_back(ev, expr, steps);
+    for (size_t i = 0; i < ev.lanes(); ++i)
+      tables_.emplace_back(ev, expr, steps);
   }
 
   absl::Status Add(size_t lane, model::LabelSet& labels,

@@ -56,8 +56,7 @@ std::vector<double> QuantileColumn(const Members& group,
 // One label set's number of series with a value, over the steps.
 class ValueCounts {
  public:
-  ValueCounts(const Grouping& grouping, const std::string& label,
-              size_t steps)
+  ValueCounts(const Grouping& grouping, const std::string& label, size_t steps)
       : grouping_(grouping), label_(label), steps_(steps) {}
 
   void Add(const EvalSeries& series) {
@@ -112,8 +111,8 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
   const Grouping grouping(expr);
   Value value;
   for (Members& group : GroupSeries(grouping, input.series)) {
-    value.series.push_back({std::move(group.labels), group.drop_name,
-                            QuantileColumn(group, phi)});
+    value.series.push_back(
+        {std::move(group.labels), group.drop_name, QuantileColumn(group, phi)});
   }
   SortByLabels(value.series);
   RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));

@@ -31,8 +31,7 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
     const std::vector<double>& left = scalar_is_left ? scalar : series.values;
     const std::vector<double>& right = scalar_is_left ? series.values : scalar;
     std::vector<double> column(series.values.size());
-    ApplyColumns(expr.op, expr.return_bool, left, right, series.values,
-                 column);
+    ApplyColumns(expr.op, expr.return_bool, left, right, series.values, column);
     series.values = std::move(column);
     if (drops) ev.DropName(series);
   }
@@ -44,8 +43,7 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
 
 }  // namespace
 
-absl::StatusOr<Value> EvalBinary(Evaluation& ev,
-                                 const promql::BinaryExpr& expr,
+absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
                                  const StepRange& steps) {
   if (expr.op == BinaryOp::kTrimUpper || expr.op == BinaryOp::kTrimLower) {
     return base::Unimplemented(

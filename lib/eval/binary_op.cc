@@ -9,8 +9,8 @@ template <typename Op>
 void Each(std::span<const double> lhs, std::span<const double> rhs,
           std::span<double> out, Op op) {
   for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = IsAbsent(lhs[i]) || IsAbsent(rhs[i]) ? Absent()
-                                                  : op(lhs[i], rhs[i]);
+    out[i] =
+        IsAbsent(lhs[i]) || IsAbsent(rhs[i]) ? Absent() : op(lhs[i], rhs[i]);
   }
 }
 
@@ -68,9 +68,8 @@ void ApplyColumns(BinaryOp op, bool return_bool, std::span<const double> lhs,
       break;
   }
   if (!promql::IsComparison(op)) {
-    return Each(lhs, rhs, out, [op](double a, double b) {
-      return Arithmetic(op, a, b);
-    });
+    return Each(lhs, rhs, out,
+                [op](double a, double b) { return Arithmetic(op, a, b); });
   }
   for (size_t i = 0; i < out.size(); ++i) {
     if (IsAbsent(lhs[i]) || IsAbsent(rhs[i])) {

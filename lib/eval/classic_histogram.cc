@@ -23,8 +23,7 @@ bool AlmostEqual(double a, double b) {
   if (a == 0 || b == 0 || sum < kNormalMin) {
     return difference < kRoundingTolerance * kNormalMin;
   }
-  return difference /
-             std::fmin(sum, std::numeric_limits<double>::max()) <
+  return difference / std::fmin(sum, std::numeric_limits<double>::max()) <
          kRoundingTolerance;
 }
 

@@ -26,8 +26,7 @@ struct QuantileResult {
 
 // REQUIRES: `buckets` is not empty.
 QuantileResult BucketQuantile(double phi, std::vector<Bucket>& buckets);
-double BucketFraction(double lower, double upper,
-                      std::vector<Bucket>& buckets);
+double BucketFraction(double lower, double upper, std::vector<Bucket>& buckets);
 
 }  // namespace varve::eval
 

@@ -79,10 +79,10 @@ class SeriesWorker {
     if (name == lane.checked_name) return;
     lane.checked_name = std::string(name);
     if (name.empty() || LooksLikeCounter(name)) return;
-    ev_.Info(base::StrCat(
-        "metric might not be a counter, name does not end in "
-        "_total/_sum/_count/_bucket: ",
-        Quoted(name)));
+    ev_.Info(
+        base::StrCat("metric might not be a counter, name does not end in "
+                     "_total/_sum/_count/_bucket: ",
+                     Quoted(name)));
   }
 
   Evaluation& ev_;
@@ -119,8 +119,8 @@ absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
     RETURN_IF_ERROR(ev.CheckAlive());
     RETURN_IF_ERROR(stream->Next(batch));
     if (batch.empty()) return absl::OkStatus();
-    RETURN_IF_ERROR(ev.CountFetched(static_cast<int64_t>(batch.size()),
-                                    SamplesOf(batch)));
+    RETURN_IF_ERROR(
+        ev.CountFetched(static_cast<int64_t>(batch.size()), SamplesOf(batch)));
     RETURN_IF_ERROR(use(batch));
   }
 }
@@ -169,8 +169,8 @@ absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan) {
   return sink.Finish(plan.windows.count);
 }
 
-absl::StatusOr<std::vector<SeriesData>> CollectSamples(
-    Evaluation& ev, const RollupPlan& plan) {
+absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
+                                                       const RollupPlan& plan) {
   const int64_t end_ms = plan.windows.first_end_ms;
   const int64_t begin_ms = end_ms - plan.windows.range_ms;
   std::vector<SeriesData> all;

@@ -45,8 +45,8 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan);
 
 // The samples themselves: an instant query of a range selector.
-absl::StatusOr<std::vector<SeriesData>> CollectSamples(
-    Evaluation& ev, const RollupPlan& plan);
+absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
+                                                       const RollupPlan& plan);
 
 }  // namespace varve::eval
 

@@ -154,8 +154,7 @@ absl::Status Evaluation::CountFetched(int64_t series, int64_t samples) {
 
 absl::Status Evaluation::Charge(MemoryCharge& charge, size_t columns,
                                 size_t steps) {
-  const size_t bytes =
-      columns * (steps * sizeof(double) + sizeof(EvalSeries));
+  const size_t bytes = columns * (steps * sizeof(double) + sizeof(EvalSeries));
   return charge.Add(memory_, static_cast<int64_t>(bytes));
 }
 

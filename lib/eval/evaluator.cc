@@ -37,8 +37,7 @@ absl::StatusOr<StepRange> StepsOf(const EvalRequest& request) {
         "a positive integer");
   }
   if (request.end_ms < request.start_ms) {
-    return base::InvalidArgument(
-        "end timestamp must not be before start time");
+    return base::InvalidArgument("end timestamp must not be before start time");
   }
   steps.step_ms = request.step_ms;
   const int64_t count =
@@ -81,8 +80,7 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
   return raw;
 }
 
-absl::Status MoveSeries(const Evaluation& ev, Value value,
-                        EvalResult& result) {
+absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
   if (ev.request().delayed_name_removal) {
     for (EvalSeries& series : value.series) {
       if (series.drop_name) RemoveMetadata(series.labels);
@@ -107,8 +105,8 @@ absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
   ASSIGN_OR_RETURN(const StepRange steps, StepsOf(request));
   const promql::Expr& expr = Unwrap(*request.expr);
   const bool range = request.step_ms != 0;
-  if (range && (expr.type == ValueType::kString ||
-                expr.type == ValueType::kMatrix)) {
+  if (range &&
+      (expr.type == ValueType::kString || expr.type == ValueType::kMatrix)) {
     return base::InvalidArgument(
         "invalid expression type \"", TypeName(expr.type),
         "\" for range query, must be Scalar or instant Vector");

@@ -24,12 +24,13 @@
 namespace varve::eval {
 
 struct Limits {
-  int64_t samples_max = 1'000'000'000;        // -search.maxSamplesPerQuery
-  int64_t series_max = 0;                     // 0: the storage decides
-  int64_t points_per_series_max = 30'000;     // -search.maxPointsPerTimeseries
-  int64_t subquery_points_max = 100'000;  // -search.maxPointsSubqueryPerTimeseries
-  int64_t memory_bytes_max = 0;               // -search.maxMemoryPerQuery
-  int threads_max = 1;                        // -search.maxWorkersPerQuery
+  int64_t samples_max = 1'000'000'000;     // -search.maxSamplesPerQuery
+  int64_t series_max = 0;                  // 0: the storage decides
+  int64_t points_per_series_max = 30'000;  // -search.maxPointsPerTimeseries
+  int64_t subquery_points_max =
+      100'000;                   // -search.maxPointsSubqueryPerTimeseries
+  int64_t memory_bytes_max = 0;  // -search.maxMemoryPerQuery
+  int threads_max = 1;           // -search.maxWorkersPerQuery
 };
 
 struct EvalRequest {
@@ -43,16 +44,16 @@ struct EvalRequest {
   bool delayed_name_removal = false;
   Limits limits;
   SeriesSource* source = nullptr;
-  base::ThreadPool* pool = nullptr;             // null: no parallelism
-  const std::atomic<bool>* cancelled = nullptr; // may be null
-  int64_t deadline_steady_ms = INT64_MAX;       // of base::SystemClock()
+  base::ThreadPool* pool = nullptr;              // null: no parallelism
+  const std::atomic<bool>* cancelled = nullptr;  // may be null
+  int64_t deadline_steady_ms = INT64_MAX;        // of base::SystemClock()
 };
 
 // One series of a result. Where a step has no sample, values[i] has the
 // staleness marker's bits.
 struct ResultSeries {
   model::LabelSet labels;
-  std::vector<double> values;          // one per step
+  std::vector<double> values;  // one per step
 };
 
 struct EvalStats {

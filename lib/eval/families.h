@@ -33,8 +33,7 @@ absl::StatusOr<Value> EvalCountValues(Evaluation& ev,
                                       const promql::AggregateExpr& expr,
                                       const StepRange& steps);
 
-absl::StatusOr<Value> EvalBinary(Evaluation& ev,
-                                 const promql::BinaryExpr& expr,
+absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
                                  const StepRange& steps);
 // Vector with vector, arithmetic and comparison. Takes both values.
 absl::StatusOr<Value> MatchVectors(Evaluation& ev,

@@ -61,8 +61,7 @@ GroupColumns::GroupColumns(AggregateOp op, size_t steps)
 
 size_t GroupColumns::bytes() const {
   return sizeof(*this) + carries_mean_.size() +
-         sizeof(double) * (main_.size() + compensation_.size() +
-                           count_.size());
+         sizeof(double) * (main_.size() + compensation_.size() + count_.size());
 }
 
 void GroupColumns::Add(std::span<const double> column) {
@@ -150,8 +149,8 @@ void GroupColumns::Merge(const GroupColumns& other) {
     case AggregateOp::kCount:
       for (size_t i = 0; i < main_.size(); ++i) {
         if (IsAbsent(other.main_[i])) continue;
-        main_[i] = IsAbsent(main_[i]) ? other.main_[i]
-                                      : main_[i] + other.main_[i];
+        main_[i] =
+            IsAbsent(main_[i]) ? other.main_[i] : main_[i] + other.main_[i];
       }
       return;
     case AggregateOp::kSum:
@@ -210,8 +209,8 @@ void GroupColumns::MergeVariance(size_t step, const GroupColumns& other) {
   }
   const double count = count_[step] + other_count;
   const double delta = other.compensation_[step] - compensation_[step];
-  main_[step] += other.main_[step] +
-                 delta * delta * (count_[step] * other_count / count);
+  main_[step] +=
+      other.main_[step] + delta * delta * (count_[step] * other_count / count);
   compensation_[step] += delta * (other_count / count);
   count_[step] = count;
 }

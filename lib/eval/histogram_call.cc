@@ -129,11 +129,10 @@ absl::StatusOr<Value> FractionCall(Evaluation& ev, const promql::Call& call,
                    ev.EvalScalar(*call.args[0], steps));
   ASSIGN_OR_RETURN(const std::vector<double> upper,
                    ev.EvalScalar(*call.args[1], steps));
-  return MapHistograms(ev, *call.args[2], steps,
-                       [&](std::vector<Bucket>& buckets, size_t step) {
-                         return BucketFraction(lower[step], upper[step],
-                                               buckets);
-                       });
+  return MapHistograms(
+      ev, *call.args[2], steps, [&](std::vector<Bucket>& buckets, size_t step) {
+        return BucketFraction(lower[step], upper[step], buckets);
+      });
 }
 
 // histogram_count and its kin see native histograms only.

@@ -21,12 +21,10 @@ Matching::Matching(const promql::VectorMatching& matching)
 }
 
 bool Matching::Keeps(const std::string& name) const {
-  return std::binary_search(names_.begin(), names_.end(), name) ==
-         matching_.on;
+  return std::binary_search(names_.begin(), names_.end(), name) == matching_.on;
 }
 
-model::LabelSet Matching::SignatureLabels(
-    const model::LabelSet& labels) const {
+model::LabelSet Matching::SignatureLabels(const model::LabelSet& labels) const {
   std::vector<model::Label> kept;
   for (const model::Label& label : labels) {
     if (Keeps(label.name)) kept.push_back(label);

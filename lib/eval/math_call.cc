@@ -38,7 +38,9 @@ constexpr std::array<std::pair<std::string_view, Unary>, 23> kUnary = {{
     {"atanh", [](double v) { return std::atanh(v); }},
     {"rad", [](double v) { return v * std::numbers::pi / 180; }},
     {"deg", [](double v) { return v * 180 / std::numbers::pi; }},
-    {"sgn", [](double v) { return v < 0 ? -1.0 : v > 0 ? 1.0 : v; }},
+    {"sgn", [](double v) { return v < 0   ? -1.0
+                                  : v > 0 ? 1.0
+                                          : v; }},
 }};
 
 Unary FindUnary(std::string_view name) {

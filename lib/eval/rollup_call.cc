@@ -31,10 +31,9 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
   RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
   ASSIGN_OR_RETURN(
       SubqueryResult inner,
-      EvalSubquery(ev,
-                   static_cast<const promql::SubqueryExpr&>(
-                       *arguments.range_vector),
-                   steps));
+      EvalSubquery(
+          ev, static_cast<const promql::SubqueryExpr&>(*arguments.range_vector),
+          steps));
   Value value;
   model::SampleColumns samples;
   for (EvalSeries& series : inner.value.series) {

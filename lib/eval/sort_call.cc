@@ -31,8 +31,8 @@ absl::StatusOr<Value> SortCall(Evaluation& ev, const promql::Call& call,
 }
 
 // Below 0, 0 or above 0.
-int CompareBy(const std::vector<std::string>& names,
-              const model::LabelSet& a, const model::LabelSet& b) {
+int CompareBy(const std::vector<std::string>& names, const model::LabelSet& a,
+              const model::LabelSet& b) {
   for (const std::string& name : names) {
     const std::string_view x = a.Get(name);
     const std::string_view y = b.Get(name);
@@ -42,8 +42,7 @@ int CompareBy(const std::vector<std::string>& names,
   return a == b ? 0 : a < b ? -1 : 1;
 }
 
-absl::StatusOr<Value> SortByLabelCall(Evaluation& ev,
-                                      const promql::Call& call,
+absl::StatusOr<Value> SortByLabelCall(Evaluation& ev, const promql::Call& call,
                                       const StepRange& steps) {
   std::vector<std::string> names;
   for (size_t i = 1; i < call.args.size(); ++i) {
@@ -53,11 +52,10 @@ absl::StatusOr<Value> SortByLabelCall(Evaluation& ev,
   ASSIGN_OR_RETURN(Value value, ev.Eval(*call.args[0], steps));
   if (steps.count > 1) return value;
   const int sign = call.function == "sort_by_label_desc" ? -1 : 1;
-  std::stable_sort(
-      value.series.begin(), value.series.end(),
-      [&names, sign](const EvalSeries& a, const EvalSeries& b) {
-        return sign * CompareBy(names, a.labels, b.labels) < 0;
-      });
+  std::stable_sort(value.series.begin(), value.series.end(),
+                   [&names, sign](const EvalSeries& a, const EvalSeries& b) {
+                     return sign * CompareBy(names, a.labels, b.labels) < 0;
+                   });
   value.ordered = true;
   return value;
 }

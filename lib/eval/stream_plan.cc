@@ -26,9 +26,9 @@ absl::Status CheckFactors(const std::vector<double>& values,
                           std::string_view name, std::string_view symbol) {
   for (double value : values) {
     if (value > 0 && value < 1) continue;
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "invalid %s factor. Expected: 0 < %s < 1, got: %f",
-        base::ToAbsl(name), base::ToAbsl(symbol), value));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("invalid %s factor. Expected: 0 < %s < 1, got: %f",
+                        base::ToAbsl(name), base::ToAbsl(symbol), value));
   }
   return absl::OkStatus();
 }
@@ -54,9 +54,9 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
     plan.rollup.selector =
         static_cast<const promql::VectorSelector*>(&range_vector);
   }
-  ASSIGN_OR_RETURN(plan.rollup.windows,
-                   WindowsOf(ev.request(), plan.rollup.selector->time,
-                             range_ms, steps));
+  ASSIGN_OR_RETURN(
+      plan.rollup.windows,
+      WindowsOf(ev.request(), plan.rollup.selector->time, range_ms, steps));
   return absl::OkStatus();
 }
 
@@ -120,8 +120,7 @@ absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,
   RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
   RETURN_IF_ERROR(FillWindows(ev, *arguments.range_vector, steps, plan));
   plan.drop_name = !rollup::KeepsName(function);
-  plan.may_collide =
-      plan.drop_name && !TakesOneName(*plan.rollup.selector);
+  plan.may_collide = plan.drop_name && !TakesOneName(*plan.rollup.selector);
   return absl::OkStatus();
 }
 

@@ -37,8 +37,8 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
   const int64_t count_max = request.limits.subquery_points_max;
   if (count_max > 0 && count > count_max) {
     return base::ResourceExhausted(
-        "the subquery has ", count, " points per series, more than ",
-        count_max, "; raise its step or -search.maxPointsSubqueryPerTimeseries");
+        "the subquery has ", count, " points per series, more than ", count_max,
+        "; raise its step or -search.maxPointsSubqueryPerTimeseries");
   }
   result.steps.count = static_cast<size_t>(count);
   ASSIGN_OR_RETURN(result.value, ev.Eval(*expr.expr, result.steps));

@@ -59,8 +59,8 @@ std::string GeneralNumber(double value) {
   if (!std::isfinite(value)) return NotFinite(value);
   const double size = std::fabs(value);
   const bool fixed = size == 0 || (size >= 1e-4 && size < 1e21);
-  return Digits(value, fixed ? std::chars_format::fixed
-                             : std::chars_format::scientific);
+  return Digits(
+      value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
 }
 
 std::string Quoted(std::string_view text) {

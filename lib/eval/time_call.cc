@@ -16,8 +16,7 @@ using Part = double (*)(absl::CivilSecond);
 
 double DaysInMonth(absl::CivilSecond time) {
   const absl::CivilMonth month(time);
-  return static_cast<double>(absl::CivilDay(month + 1) -
-                             absl::CivilDay(month));
+  return static_cast<double>(absl::CivilDay(month + 1) - absl::CivilDay(month));
 }
 
 // Sunday is 0, as in Go.

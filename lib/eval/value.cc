@@ -24,8 +24,7 @@ void SortByLabels(std::vector<EvalSeries>& series) {
 }
 
 bool IsMetadataLabel(std::string_view name) {
-  return name == model::kMetricName || name == "__type__" ||
-         name == "__unit__";
+  return name == model::kMetricName || name == "__type__" || name == "__unit__";
 }
 
 void RemoveMetadata(model::LabelSet& labels) {

@@ -48,11 +48,11 @@ class VectorStream final : public SeriesStream {
 
 bool Matches(const std::vector<model::CompiledMatcher>& matchers,
              const model::LabelSet& labels) {
-  return std::all_of(matchers.begin(), matchers.end(),
-                     [&labels](const model::CompiledMatcher& matcher) {
-                       return matcher.Matches(
-                           labels.Get(matcher.matcher().name));
-                     });
+  return std::all_of(
+      matchers.begin(), matchers.end(),
+      [&labels](const model::CompiledMatcher& matcher) {
+        return matcher.Matches(labels.Get(matcher.matcher().name));
+      });
 }
 
 }  // namespace

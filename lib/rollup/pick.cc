@@ -28,8 +28,8 @@ void CountBetween(const Series& series, const Windows& windows,
                   std::span<double> out, Differs differs) {
   std::vector<uint32_t> upto(series.values.size(), 0);
   for (size_t i = 1; i < upto.size(); ++i) {
-    upto[i] = upto[i - 1] +
-              (differs(series.values[i - 1], series.values[i]) ? 1 : 0);
+    upto[i] =
+        upto[i - 1] + (differs(series.values[i - 1], series.values[i]) ? 1 : 0);
   }
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {
     return static_cast<double>(upto[hi - 1] - upto[lo]);
@@ -89,27 +89,26 @@ void ComputePick(Function function, const Series& series,
       return SlideWindows(series, windows, out,
                           [](size_t, size_t, size_t) { return 1.0; });
     case Function::kFirst:
-      return SlideWindows(series, windows, out,
-                          [&](size_t lo, size_t, size_t) { return values[lo]; });
+      return SlideWindows(series, windows, out, [&](size_t lo, size_t, size_t) {
+        return values[lo];
+      });
     case Function::kTsOfFirst:
-      return SlideWindows(
-          series, windows, out,
-          [&](size_t lo, size_t, size_t) { return Seconds(ts[lo]); });
+      return SlideWindows(series, windows, out, [&](size_t lo, size_t, size_t) {
+        return Seconds(ts[lo]);
+      });
     case Function::kTsOfLast:
-      return SlideWindows(
-          series, windows, out,
-          [&](size_t, size_t hi, size_t) { return Seconds(ts[hi - 1]); });
+      return SlideWindows(series, windows, out, [&](size_t, size_t hi, size_t) {
+        return Seconds(ts[hi - 1]);
+      });
     case Function::kTsOfDefault:
-      return SlideWindows(series, windows, out,
-                          [&](size_t, size_t hi, size_t) {
-                            return model::IsStaleNan(values[hi - 1])
-                                       ? model::StaleNan()
-                                       : Seconds(ts[hi - 1]);
-                          });
+      return SlideWindows(series, windows, out, [&](size_t, size_t hi, size_t) {
+        return model::IsStaleNan(values[hi - 1]) ? model::StaleNan()
+                                                 : Seconds(ts[hi - 1]);
+      });
     default:  // kLast, kDefault: a marker's bits say "no sample" themselves
-      return SlideWindows(
-          series, windows, out,
-          [&](size_t, size_t hi, size_t) { return values[hi - 1]; });
+      return SlideWindows(series, windows, out, [&](size_t, size_t hi, size_t) {
+        return values[hi - 1];
+      });
   }
 }
 

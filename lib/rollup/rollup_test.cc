@@ -39,15 +39,19 @@ double At(Function function, const Input& input, int64_t end_ms,
 }
 
 const Function kAll[] = {
-    Function::kRate,    Function::kIncrease,  Function::kDelta,
-    Function::kIrate,   Function::kIdelta,    Function::kDeriv,
-    Function::kPredictLinear, Function::kChanges, Function::kResets,
-    Function::kAvg,     Function::kSum,       Function::kMin,
-    Function::kMax,     Function::kCount,     Function::kLast,
-    Function::kFirst,   Function::kPresent,   Function::kStddev,
-    Function::kStdvar,  Function::kQuantile,  Function::kMad,
-    Function::kDoubleExponentialSmoothing,    Function::kTsOfMin,
-    Function::kTsOfMax, Function::kTsOfLast,  Function::kTsOfFirst,
+    Function::kRate,          Function::kIncrease,
+    Function::kDelta,         Function::kIrate,
+    Function::kIdelta,        Function::kDeriv,
+    Function::kPredictLinear, Function::kChanges,
+    Function::kResets,        Function::kAvg,
+    Function::kSum,           Function::kMin,
+    Function::kMax,           Function::kCount,
+    Function::kLast,          Function::kFirst,
+    Function::kPresent,       Function::kStddev,
+    Function::kStdvar,        Function::kQuantile,
+    Function::kMad,           Function::kDoubleExponentialSmoothing,
+    Function::kTsOfMin,       Function::kTsOfMax,
+    Function::kTsOfLast,      Function::kTsOfFirst,
     Function::kDefault};
 
 TEST_CASE("no samples give no value, whatever the function", "[rollup]") {
@@ -107,16 +111,15 @@ TEST_CASE("sliding equals computing each window alone", "[rollup]") {
         Run(function, input, windows, {argument, argument});
     for (size_t i = 0; i < steps; ++i) {
       CAPTURE(static_cast<int>(function), i);
-      CHECK(model::SameBits(
-          all[i], At(function, input, windows.End(i), 61'000, 0.3)));
+      CHECK(model::SameBits(all[i],
+                            At(function, input, windows.End(i), 61'000, 0.3)));
     }
   }
 }
 
 TEST_CASE("avg survives sums beyond the largest double", "[rollup]") {
   const double big = std::numeric_limits<double>::max();
-  CHECK(At(Function::kAvg, Every(10, {big, big, big}), 20, 100) ==
-        Approx(big));
+  CHECK(At(Function::kAvg, Every(10, {big, big, big}), 20, 100) == Approx(big));
   CHECK(At(Function::kAvg, Every(10, {kInf, kInf}), 20, 100) == kInf);
   CHECK(std::isnan(At(Function::kAvg, Every(10, {kInf, -kInf}), 20, 100)));
 }
@@ -134,8 +137,7 @@ TEST_CASE("NaN loses against every number in min and max", "[rollup]") {
   CHECK((std::isnan(max) && !model::IsStaleNan(max)));
 }
 
-TEST_CASE("a stale marker ends a series for default_rollup only",
-          "[rollup]") {
+TEST_CASE("a stale marker ends a series for default_rollup only", "[rollup]") {
   Input input = Every(10, {1, model::StaleNan()});
   CHECK(model::IsStaleNan(At(Function::kDefault, input, 10, 100)));
   CHECK(At(Function::kDefault, input, 9, 100) == 1);
@@ -150,8 +152,7 @@ TEST_CASE("a pinned window is the same at every step", "[rollup]") {
   const Input input = Every(10'000, {0, 10, 20});
   const std::vector<double> seconds(3, 10);
   const Windows windows{20'000, 0, 30'000, 3, 0, 10'000};
-  CHECK(Run(Function::kSum, input, windows) ==
-        std::vector<double>{30, 30, 30});
+  CHECK(Run(Function::kSum, input, windows) == std::vector<double>{30, 30, 30});
   // The line is v = t: predict_linear counts from the evaluation's time.
   const std::vector<double> predicted =
       Run(Function::kPredictLinear, input, windows, {seconds, {}});
