@@ -24,6 +24,7 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/encoding/decimal.h"
+#include "lib/encoding/varint_stream.h"
 
 namespace varve::encoding {
 namespace {
@@ -34,47 +35,11 @@ constexpr uint8_t kTimestampRuns = 4;
 constexpr uint8_t kFlagsKnown = 7;
 constexpr uint64_t kRawScale = 15;
 
-// A varint of 64 bits, and a raw value behind its token.
-constexpr size_t kVarintBytesMax = 10;
+// A raw value stands behind its token.
 constexpr size_t kValueBytesMax = kVarintBytesMax + 8;
 
 absl::Status Broken(std::string_view what) {
   return base::DataLoss("data record: ", what);
-}
-
-// Moves the eight 7-bit groups of `value` to the low bits of bytes.
-// REQUIRES: value < 2^56.
-uint64_t SpreadGroups(uint64_t value) {
-  value = (value & 0x000000000fffffff) | (value & 0x00fffffff0000000) << 4;
-  value = (value & 0x00003fff00003fff) | (value & 0x0fffc0000fffc000) << 2;
-  return (value & 0x007f007f007f007f) | (value & 0x3f803f803f803f80) << 1;
-}
-
-// Its inverse; ignores the top bit of every byte.
-uint64_t GatherGroups(uint64_t bytes) {
-  bytes = (bytes & 0x007f007f007f007f) | (bytes & 0x7f007f007f007f00) >> 1;
-  bytes = (bytes & 0x00003fff00003fff) | (bytes & 0x3fff00003fff0000) >> 2;
-  return (bytes & 0x000000000fffffff) | (bytes & 0x0fffffff00000000) >> 4;
-}
-
-constexpr uint64_t kTopBits = 0x8080808080808080;
-
-// Lengths are random here, so that a loop over bytes would mispredict.
-// REQUIRES: room for kVarintBytesMax bytes.
-char* WriteVarint(char* to, uint64_t value) {
-  if (value < uint64_t{1} << 56) {
-    const int length = (std::bit_width(value | 1) + 6) / 7;
-    const uint64_t more = kTopBits & ((uint64_t{1} << (8 * length - 8)) - 1);
-    const uint64_t bytes = SpreadGroups(value) | more;
-    std::memcpy(to, &bytes, sizeof(bytes));
-    return to + length;
-  }
-  while (value >= 0x80) {
-    *to++ = static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  *to++ = static_cast<char>(value);
-  return to;
 }
 
 char* WriteZigzag(char* to, uint64_t value, uint64_t before) {
@@ -181,66 +146,7 @@ void AppendFloats(const FloatSection& section, std::string& out) {
   });
 }
 
-// Reads varints without a branch for each byte while it is 8 bytes from the
-// end: twice as fast here as base::ByteReader.
-class FastReader {
- public:
-  explicit FastReader(std::string_view bytes)
-      : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
-
-  bool ok() const { return ok_; }
-  bool AtEnd() const { return ok_ && at_ == end_; }
-
-  uint64_t Varint() {
-    if (end_ - at_ >= 8) {
-      const auto bytes = base::LoadLe<uint64_t>(at_);
-      const uint64_t stops = ~bytes & kTopBits;
-      if (stops != 0) {
-        const int last_bit = std::countr_zero(stops);  // 7, 15, ... 63
-        at_ += (last_bit + 1) / 8;
-        return GatherGroups(bytes & (~uint64_t{0} >> (63 - last_bit)));
-      }
-    }
-    return SlowVarint();
-  }
-  uint64_t Zigzag() {
-    return static_cast<uint64_t>(base::ZigzagDecode(Varint()));
-  }
-  uint64_t Fixed64() {
-    if (end_ - at_ < 8) return Fail();
-    const auto value = base::LoadLe<uint64_t>(at_);
-    at_ += 8;
-    return value;
-  }
-  uint8_t Byte() {
-    if (at_ == end_) return static_cast<uint8_t>(Fail());
-    return static_cast<uint8_t>(*at_++);
-  }
-
- private:
-  uint64_t Fail() {
-    ok_ = false;
-    at_ = end_;
-    return 0;
-  }
-  uint64_t SlowVarint() {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      if (at_ == end_) return Fail();
-      const auto byte = static_cast<uint8_t>(*at_++);
-      if (shift == 63 && byte > 1) return Fail();
-      value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    return Fail();
-  }
-
-  const char* at_;
-  const char* end_;
-  bool ok_ = true;
-};
-
-bool ReadTimestamps(FastReader& reader, uint8_t flags,
+bool ReadTimestamps(VarintReader& reader, uint8_t flags,
                     std::vector<int64_t>& timestamps_ms) {
   const size_t rows = timestamps_ms.size();
   uint64_t last = 0;
@@ -266,7 +172,7 @@ bool ReadTimestamps(FastReader& reader, uint8_t flags,
   return true;
 }
 
-bool ReadValues(FastReader& reader, std::vector<double>& values) {
+bool ReadValues(VarintReader& reader, std::vector<double>& values) {
   for (double& value : values) {
     const uint64_t token = reader.Varint();
     if ((token & 1) == 0) {
@@ -285,7 +191,7 @@ bool ReadValues(FastReader& reader, std::vector<double>& values) {
   return reader.ok();
 }
 
-bool ReadCounts(FastReader& reader, uint64_t rows,
+bool ReadCounts(VarintReader& reader, uint64_t rows,
                 std::vector<uint32_t>& counts) {
   uint64_t sum = 0;
   for (uint32_t& count : counts) {
@@ -388,7 +294,7 @@ absl::Status DataRecordReader::DecodeFloats(FloatSection& out) const {
   out.clear();
   out.tenant_kind = tenant_kind_;
   out.tenant_id = tenant_id_;
-  FastReader reader(body_);
+  VarintReader reader(body_);
   const uint64_t series = reader.Varint();
   const uint64_t rows = reader.Varint();
   const uint8_t flags = reader.Byte();

@@ -1,0 +1,206 @@
+#include "storage/head/head.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "lib/base/machine.h"
+#include "storage/head/head_shard.h"
+
+namespace varve::storage {
+namespace {
+
+// Four shards a CPU make two threads meet in one seldom; more would only cost
+// the memory of their started slabs.
+constexpr int kShardsPerCpu = 4;
+constexpr int kShardsMax = 256;
+
+HeadOptions WithShards(HeadOptions options) {
+  int shards = options.shards > 0 ? options.shards
+                                  : base::CpuThreads() * kShardsPerCpu;
+  shards = std::clamp(shards, 1, kShardsMax);
+  options.shards = static_cast<int>(std::bit_ceil(static_cast<unsigned>(shards)));
+  return options;
+}
+
+void AddStats(const HeadStats& from, HeadStats& to) {
+  to.series += from.series;
+  to.samples += from.samples;
+  to.late_samples += from.late_samples;
+  to.bytes += from.bytes;
+  to.min_ms = std::min(to.min_ms, from.min_ms);
+  to.max_ms = std::max(to.max_ms, from.max_ms);
+}
+
+// The rows' series in the order of their shards.
+struct ShardedRows {
+  std::vector<uint32_t> ends;  // of each shard in `series`
+  std::vector<SeriesRows> series;
+};
+
+template <typename ShardOf>
+void GroupByShard(const HeadRows& rows, size_t shards, const ShardOf& shard_of,
+                  ShardedRows& out) {
+  const size_t n = rows.series_ids.size();
+  out.ends.assign(shards + 1, 0);
+  for (uint64_t id : rows.series_ids) ++out.ends[shard_of(id) + 1];
+  for (size_t s = 0; s < shards; ++s) out.ends[s + 1] += out.ends[s];
+  out.series.resize(n);
+  uint32_t row = 0;
+  for (size_t i = 0; i < n; ++i) {
+    // ends[s] is where shard s goes on until it has reached its end.
+    out.series[out.ends[shard_of(rows.series_ids[i])]++] = {
+        static_cast<uint32_t>(i), row};
+    row += rows.counts[i];
+  }
+}
+
+}  // namespace
+
+HeadGeneration::HeadGeneration(uint64_t number, const HeadOptions& options)
+    : number_(number), options_(options) {
+  shards_.reserve(static_cast<size_t>(options.shards));
+  for (int i = 0; i < options.shards; ++i) {
+    shards_.push_back(std::make_unique<HeadShard>());
+  }
+}
+
+HeadGeneration::~HeadGeneration() = default;
+
+size_t HeadGeneration::ShardOf(uint64_t series_id) const {
+  return series_id / kPageIds & (shards_.size() - 1);
+}
+
+void HeadGeneration::Append(const HeadRows& rows, HeadAppendResult& result) {
+  thread_local ShardedRows grouped;
+  const uint64_t mask = shards_.size() - 1;
+  GroupByShard(
+      rows, shards_.size(),
+      [mask](uint64_t id) { return id / kPageIds & mask; }, grouped);
+  uint32_t begin = 0;
+  for (size_t s = 0; s < shards_.size(); ++s) {
+    const uint32_t end = grouped.ends[s];
+    if (begin != end) {
+      shards_[s]->Append(rows, {grouped.series.data() + begin, end - begin},
+                         options_.late_samples_per_series_max, result);
+    }
+    begin = end;
+  }
+  if (result.late > 0 &&
+      late_samples_.fetch_add(result.late, std::memory_order_relaxed) +
+              result.late >=
+          options_.late_samples_max) {
+    result.flush_wanted = true;
+  }
+}
+
+bool HeadGeneration::Read(uint64_t series_id, const model::TimeRange& range,
+                          model::SampleColumns& out) const {
+  return shards_[ShardOf(series_id)]->Read(series_id, range, out);
+}
+
+std::vector<uint64_t> HeadGeneration::SeriesIds() const {
+  std::vector<uint64_t> ids;
+  for (const auto& shard : shards_) shard->AppendSeriesIds(ids);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+HeadStats HeadGeneration::Stats() const {
+  HeadStats stats;
+  for (const auto& shard : shards_) shard->AddStats(stats);
+  return stats;
+}
+
+bool HeadView::Read(uint64_t series_id, const model::TimeRange& range,
+                    model::SampleColumns& out) const {
+  bool found = false;
+  for (const auto& generation : generations_) {
+    found |= generation->Read(series_id, range, out);
+  }
+  return found;
+}
+
+std::vector<uint64_t> HeadView::SeriesIds() const {
+  std::vector<uint64_t> ids;
+  for (const auto& generation : generations_) {
+    const std::vector<uint64_t> more = generation->SeriesIds();
+    ids.insert(ids.end(), more.begin(), more.end());
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+Head::Head(const HeadOptions& options, uint64_t first_generation)
+    : options_(WithShards(options)),
+      generations_{
+          std::make_shared<HeadGeneration>(first_generation, options_)} {}
+
+HeadAppendResult Head::Append(const HeadRows& rows) {
+  assert(rows.series_ids.size() == rows.counts.size());
+  assert(rows.timestamps_ms.size() == rows.values.size());
+  std::shared_ptr<HeadGeneration> active;
+  {
+    base::MutexLock lock(mutex_);
+    active = generations_.back();
+  }
+  HeadAppendResult result;
+  active->Append(rows, result);
+  return result;
+}
+
+HeadView Head::View() const {
+  base::MutexLock lock(mutex_);
+  return HeadView({generations_.begin(), generations_.end()});
+}
+
+std::shared_ptr<const HeadGeneration> Head::Cut() {
+  base::MutexLock lock(mutex_);
+  std::shared_ptr<const HeadGeneration> frozen = generations_.back();
+  generations_.push_back(
+      std::make_shared<HeadGeneration>(frozen->number() + 1, options_));
+  return frozen;
+}
+
+void Head::Drop(uint64_t number) {
+  // Freed outside the lock: a generation may be gigabytes.
+  std::shared_ptr<HeadGeneration> dropped;
+  base::MutexLock lock(mutex_);
+  for (auto it = generations_.begin(); it + 1 != generations_.end(); ++it) {
+    if ((*it)->number() != number) continue;
+    dropped = std::move(*it);
+    generations_.erase(it);
+    break;
+  }
+  lock.Unlock();
+}
+
+uint64_t Head::active_generation() const {
+  base::MutexLock lock(mutex_);
+  return generations_.back()->number();
+}
+
+HeadStats Head::Stats() const {
+  std::vector<std::shared_ptr<HeadGeneration>> generations;
+  {
+    base::MutexLock lock(mutex_);
+    generations = generations_;
+  }
+  HeadStats stats;
+  for (const auto& generation : generations) {
+    AddStats(generation->Stats(), stats);
+  }
+  return stats;
+}
+
+HeadStats Head::ActiveStats() const {
+  std::shared_ptr<HeadGeneration> active;
+  {
+    base::MutexLock lock(mutex_);
+    active = generations_.back();
+  }
+  return active->Stats();
+}
+
+}  // namespace varve::storage

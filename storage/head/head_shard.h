@@ -1,0 +1,88 @@
+// The series of one shard of a generation, behind one short lock.
+//
+// A table of pages of 64 consecutive ids finds a series: ids are made in
+// order and scraped in order, so that the next row's page is nearly always
+// the last one's (1 ns, where a hash table costs a cache miss).
+//
+// Threads: every member from any thread. Read copies a series' bytes under the
+//          lock and decodes them outside.
+#ifndef VARVE_STORAGE_HEAD_HEAD_SHARD_H_
+#define VARVE_STORAGE_HEAD_HEAD_SHARD_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/mutex.h"
+#include "lib/model/sample.h"
+#include "lib/model/time_range.h"
+#include "storage/head/head.h"
+#include "storage/head/series_stream.h"
+
+namespace varve::storage {
+
+// A page lies in one shard whole.
+inline constexpr uint64_t kPageIds = 64;
+
+// Where the rows of one series stand in a HeadRows.
+struct SeriesRows {
+  uint32_t series = 0;
+  uint32_t first_row = 0;
+};
+
+class HeadShard {
+ public:
+  // Adds to `result`, but for flush_wanted of the generation's bound.
+  void Append(const HeadRows& rows, std::span<const SeriesRows> mine,
+              int64_t late_per_series_max, HeadAppendResult& result);
+  bool Read(uint64_t series_id, const model::TimeRange& range,
+            model::SampleColumns& out) const;
+  void AppendSeriesIds(std::vector<uint64_t>& ids) const;
+  // Adds to `stats`.
+  void AddStats(HeadStats& stats) const;
+
+ private:
+  static constexpr uint32_t kSlabStates = 64;  // 3 KiB
+  // Number of a series within the shard, plus one; 0: not here.
+  using Page = std::array<uint32_t, kPageIds>;
+
+  uint32_t FindOrAdd(uint64_t series_id) REQUIRES_LOCK(mutex_);
+  static constexpr uint32_t kAbsent = UINT32_MAX;
+  uint32_t Find(uint64_t series_id) const REQUIRES_LOCK(mutex_);
+  StreamState& state(uint32_t series) REQUIRES_LOCK(mutex_) {
+    return states_[series / kSlabStates][series % kSlabStates];
+  }
+  const StreamState& state(uint32_t series) const REQUIRES_LOCK(mutex_) {
+    return states_[series / kSlabStates][series % kSlabStates];
+  }
+  // One series' rows.
+  void AppendSeries(uint32_t series, uint64_t series_id,
+                    std::span<const int64_t> timestamps_ms,
+                    std::span<const double> values,
+                    int64_t late_per_series_max, HeadAppendResult& result)
+      REQUIRES_LOCK(mutex_);
+  void AppendLate(uint32_t series, model::Sample sample,
+                  int64_t late_per_series_max, HeadAppendResult& result)
+      REQUIRES_LOCK(mutex_);
+
+  mutable base::Mutex mutex_;
+  absl::flat_hash_map<uint64_t, uint32_t> pages_by_number_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Page>> pages_ GUARDED_BY(mutex_);
+  // The page of the last FindOrAdd.
+  uint64_t last_number_ GUARDED_BY(mutex_) = UINT64_MAX;
+  Page* last_page_ GUARDED_BY(mutex_) = nullptr;
+
+  std::vector<std::unique_ptr<StreamState[]>> states_ GUARDED_BY(mutex_);
+  uint32_t series_ GUARDED_BY(mutex_) = 0;
+  BlockArena arena_ GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint32_t, std::vector<model::Sample>> late_
+      GUARDED_BY(mutex_);
+  HeadStats stats_ GUARDED_BY(mutex_);
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_HEAD_HEAD_SHARD_H_
