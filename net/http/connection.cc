@@ -113,16 +113,19 @@ bool Connection::Consume(std::string_view bytes) {
     lingered_bytes_ += static_cast<int64_t>(bytes.size());
     return lingered_bytes_ <= kLingerBytesMax;
   }
+  bool go_on;
   if (unread_.empty()) {
-    const bool go_on = ParseAll(bytes);
+    go_on = ParseAll(bytes);
     unread_.assign(bytes);
-    return go_on;
+  } else {
+    unread_ += bytes;
+    std::string_view rest = unread_;
+    go_on = ParseAll(rest);
+    unread_.erase(0, unread_.size() - rest.size());
+    if (unread_.empty()) std::string().swap(unread_);
   }
-  unread_ += bytes;
-  std::string_view rest = unread_;
-  const bool go_on = ParseAll(rest);
-  unread_.erase(0, unread_.size() - rest.size());
-  if (unread_.empty()) std::string().swap(unread_);
+  // Last of all: from there on the handler's thread owns the members.
+  if (phase_ == Phase::kHandling) Dispatch();
   return go_on;
 }
 
@@ -176,7 +179,7 @@ bool Connection::ParseSome(std::string_view& bytes) {
     if (!AccountBody()) return Answer(503, "too many bytes in flight; retry\n",
                                       {{"Retry-After", "5"}});
     if (beast.is_done()) {
-      Dispatch();
+      phase_ = Phase::kHandling;
       return false;
     }
   }
@@ -337,7 +340,6 @@ void Connection::ReleaseRequest() {
 
 void Connection::Dispatch() {
   request_.body = std::move(parser_->beast.get().body());
-  phase_ = Phase::kHandling;
   deadline_ms_ = INT64_MAX;  // the handler's own affair
   base::MutexLock lock(core_->mutex);
   if (core_->stopped) return;  // Stop has closed us, or will

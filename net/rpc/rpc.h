@@ -13,6 +13,7 @@
 #define VARVE_NET_RPC_RPC_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,11 @@ class Call {
   // DeadlineExceeded after `deadline_steady_ms` (base::SystemClock()).
   virtual absl::StatusOr<std::optional<std::string>> Next(
       int64_t deadline_steady_ms) = 0;
+  // For who reads several calls at once: whether Next would return without
+  // waiting, and a callback for when that may have become so, from any thread
+  // and maybe more than once; it must be short. Before the first Next.
+  virtual bool ready() { return true; }
+  virtual void OnReady(std::function<void()> callback) { callback(); }
 };
 
 class Channel {

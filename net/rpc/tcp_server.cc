@@ -1,0 +1,126 @@
+#include "net/rpc/tcp_server.h"
+
+#include <algorithm>
+
+#include "lib/base/clock.h"
+#include "lib/base/machine.h"
+#include "lib/base/status.h"
+#include "net/rpc/server_session.h"
+
+namespace varve::rpc {
+namespace {
+
+constexpr int kHandlerThreadsMin = 32;
+constexpr int kHandlerThreadsPerCpu = 8;
+
+TcpServerOptions WithDefaults(TcpServerOptions options) {
+  if (options.handler_threads_max <= 0) {
+    options.handler_threads_max =
+        std::max(kHandlerThreadsMin,
+                 kHandlerThreadsPerCpu * base::CpuThreads());
+  }
+  if (options.request_bytes_max <= 0) {
+    options.request_bytes_max = base::MemoryLimitBytes() / 8;
+  }
+  return options;
+}
+
+}  // namespace
+
+class TcpServer::Impl {
+ public:
+  Impl(Service* service, TcpServerOptions options)
+      : core_(std::make_shared<ServerCore>()) {
+    core_->service = service;
+    core_->options = WithDefaults(std::move(options));
+    pool_ = std::make_unique<base::ThreadPool>(
+        "rpc", static_cast<size_t>(core_->options.handler_threads_max));
+    base::MutexLock lock(core_->mutex);
+    core_->pool = pool_.get();
+  }
+
+  ~Impl() {
+    Stop(absl::ZeroDuration());
+    pool_.reset();  // waits for the handlers
+    base::MutexLock lock(core_->mutex);
+    while (core_->running > 0) core_->changed.Wait(lock);
+  }
+
+  absl::Status Listen(net::Transport* transport) {
+    ASSIGN_OR_RETURN(
+        listener_,
+        transport->Listen(core_->options.address, core_->options.listen,
+                          [core = core_](auto stream) {
+                            Accept(core, std::move(stream));
+                          }));
+    return absl::OkStatus();
+  }
+
+  const std::string& address() const { return listener_->address(); }
+  std::shared_ptr<const net::TrafficCounters> counters() const {
+    return listener_->counters();
+  }
+
+  size_t connections() const {
+    base::MutexLock lock(core_->mutex);
+    return static_cast<size_t>(
+        std::count_if(core_->sessions.begin(), core_->sessions.end(),
+                      [](const auto& session) { return session->greeted(); }));
+  }
+
+  void Stop(absl::Duration grace) {
+    if (listener_) listener_->Close();
+    const int64_t end_ms = base::SystemClock().SteadyMs() +
+                           absl::ToInt64Milliseconds(grace);
+    std::set<std::shared_ptr<ServerSession>> sessions;
+    {
+      base::MutexLock lock(core_->mutex);
+      core_->refusing = true;
+      while (core_->running > 0) {
+        const int64_t left_ms = end_ms - base::SystemClock().SteadyMs();
+        if (left_ms <= 0) break;
+        core_->changed.WaitFor(lock, absl::Milliseconds(left_ms));
+      }
+      core_->pool = nullptr;
+      sessions = core_->sessions;
+    }
+    for (const auto& session : sessions) {
+      session->CancelCalls();
+      session->Close(base::Unavailable("the node is stopping"));
+    }
+  }
+
+ private:
+  static void Accept(const std::shared_ptr<ServerCore>& core,
+                     std::unique_ptr<net::Stream> stream) {
+    auto session = std::make_shared<ServerSession>(core, std::move(stream));
+    {
+      base::MutexLock lock(core->mutex);
+      core->sessions.insert(session);
+    }
+    session->Open();
+  }
+
+  const std::shared_ptr<ServerCore> core_;
+  std::unique_ptr<base::ThreadPool> pool_;
+  std::unique_ptr<net::Listener> listener_;
+};
+
+TcpServer::TcpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TcpServer::~TcpServer() = default;
+
+absl::StatusOr<std::unique_ptr<TcpServer>> TcpServer::Start(
+    net::Transport* transport, Service* service, TcpServerOptions options) {
+  auto impl = std::make_unique<Impl>(service, std::move(options));
+  RETURN_IF_ERROR(impl->Listen(transport));
+  return std::unique_ptr<TcpServer>(new TcpServer(std::move(impl)));
+}
+
+const std::string& TcpServer::address() const { return impl_->address(); }
+std::shared_ptr<const net::TrafficCounters> TcpServer::counters() const {
+  return impl_->counters();
+}
+size_t TcpServer::connections() const { return impl_->connections(); }
+void TcpServer::Stop(absl::Duration grace) { impl_->Stop(grace); }
+
+}  // namespace varve::rpc
