@@ -23,4 +23,8 @@ Hash128 Hash128Of(std::string_view bytes, uint64_t seed) {
   return {hash.high64, hash.low64};
 }
 
+uint64_t Xxh64Of(std::string_view bytes) {
+  return XXH64(bytes.data(), bytes.size(), 0);
+}
+
 }  // namespace varve::base

@@ -1,6 +1,6 @@
 // xxh3 hashes: checksums of stored bytes, identities of series, table keys.
 //
-// Source:  xxHash 0.8, XXH3_64bits and XXH3_128bits; stable across versions
+// Source:  xxHash 0.8, XXH3_64bits, XXH3_128bits, XXH64; stable across versions
 //          and machines, so that they may be stored.
 // Threads: free functions without state.
 #ifndef VARVE_LIB_BASE_HASH_H_
@@ -26,6 +26,9 @@ uint64_t Hash64Of(std::string_view bytes);
 uint64_t Hash64Of(std::string_view bytes, uint64_t seed);
 Hash128 Hash128Of(std::string_view bytes);
 Hash128 Hash128Of(std::string_view bytes, uint64_t seed);
+
+// The older XXH64, where an outside rule names it; not for stored bytes.
+uint64_t Xxh64Of(std::string_view bytes);
 
 // The checksum of every file and frame.
 inline uint64_t Checksum(std::string_view bytes) { return Hash64Of(bytes); }

@@ -11,6 +11,7 @@ TEST_CASE("hashes are those of xxh3, for ever", "[base]") {
   CHECK(Hash64Of("a") == 0xe6c632b61e964e1f);
   CHECK(Hash128Of("").high == 0x99aa06d3014798d8);
   CHECK(Hash128Of("").low == 0x6001c324468d497f);
+  CHECK(Xxh64Of("") == 0xef46db3751d8e999);
   CHECK(Checksum("a") == Hash64Of("a"));
 }
 

@@ -1,5 +1,4 @@
 // topk, bottomk, limitk, limit_ratio: some of each group's own series.
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
@@ -54,7 +54,7 @@ absl::Status CheckRatios(Evaluation& ev, std::vector<double>& ratios) {
 double RatioOffset(const model::LabelSet& labels) {
   std::string bytes;
   model::AppendCanonicalBytes(bytes, labels);
-  return static_cast<double>(XXH64(bytes.data(), bytes.size(), 0)) /
+  return static_cast<double>(base::Xxh64Of(bytes)) /
          static_cast<double>(std::numeric_limits<uint64_t>::max());
 }
 
