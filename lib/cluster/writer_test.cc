@@ -1,137 +1,14 @@
 #include "lib/cluster/writer.h"
 
-#include <atomic>
 #include <catch2/catch.hpp>
-#include <functional>
 #include <map>
 #include <set>
 
 #include "lib/base/status.h"
-#include "lib/wire/data_frame_builder.h"
-#include "lib/wire/hello.h"
-#include "lib/wire/methods.h"
-#include "proto/varve_rpc.pb.h"
+#include "lib/cluster/fake_storage.h"
 
 namespace varve::cluster {
 namespace {
-
-using Answer = absl::StatusOr<std::string>;
-
-// A storage node that keeps what it is sent in memory. One thread.
-struct FakeNode {
-  uint64_t id = 0;
-  uint64_t ref_epoch = 1;
-  std::map<std::string, uint64_t> refs;  // canonical labels -> ref
-  std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
-  std::vector<proto::Missed> missed;
-  std::vector<proto::Ring> rings;
-  int defines = 0;
-  bool up = true;
-  uint64_t connection = 1;
-  // Set: its answer is given instead of the node's.
-  std::function<std::optional<Answer>(rpc::Method)> interfere;
-
-  Answer Define(std::string_view payload) {
-    proto::DefineRequest request;
-    REQUIRE(request.ParseFromArray(payload.data(),
-                                   static_cast<int>(payload.size())));
-    proto::DefineResponse response;
-    response.set_ref_epoch(ref_epoch);
-    for (const auto& series : request.series()) {
-      ++defines;
-      const std::string key =
-          std::to_string(series.tenant().id()) + "/" + series.labels();
-      const uint64_t next = id * 1000 + refs.size();
-      response.add_refs(refs.try_emplace(key, next).first->second);
-    }
-    return response.SerializeAsString();
-  }
-  Answer Data(std::string_view payload) {
-    const auto frame = wire::DecodeDataFrame(payload);
-    REQUIRE(frame.ok());
-    proto::Ack ack;
-    if (frame->ref_epoch != ref_epoch) {
-      ack.set_redefine(true);
-      return ack.SerializeAsString();
-    }
-    encoding::DataRecordReader reader(frame->record);
-    encoding::FloatSection section;
-    while (*reader.Next()) {
-      REQUIRE(reader.DecodeFloats(section).ok());
-      size_t row = 0;
-      for (size_t s = 0; s < section.refs.size(); ++s) {
-        for (uint32_t n = 0; n < section.counts[s]; ++n, ++row) {
-          samples[section.refs[s]].emplace_back(section.timestamps_ms[row],
-                                                section.values[row]);
-        }
-      }
-    }
-    return ack.SerializeAsString();
-  }
-  Answer Handle(rpc::Method method, std::string_view payload) {
-    if (!up) return base::Unavailable("connection lost");
-    if (interfere) {
-      if (auto answer = interfere(method)) return *answer;
-    }
-    switch (method) {
-      case wire::kDefine:
-        return Define(payload);
-      case wire::kData:
-        return Data(payload);
-      case wire::kMissed:
-        missed.emplace_back().ParseFromString(std::string(payload));
-        return proto::Ack().SerializeAsString();
-      case wire::kPutRing:
-        rings.emplace_back().ParseFromString(std::string(payload));
-        return std::string();
-      case wire::kGetRings: {
-        proto::RingList list;
-        for (const auto& ring : rings) *list.add_rings() = ring;
-        return list.SerializeAsString();
-      }
-      default:
-        return base::Unimplemented("method ", int{method});
-    }
-  }
-  size_t rows() const {
-    size_t n = 0;
-    for (const auto& [ref, list] : samples) n += list.size();
-    return n;
-  }
-};
-
-class FakeCall final : public rpc::Call {
- public:
-  explicit FakeCall(Answer answer) : answer_(std::move(answer)) {}
-  absl::StatusOr<std::optional<std::string>> Next(int64_t) override {
-    if (!answer_.ok()) return answer_.status();
-    return std::optional<std::string>(*answer_);
-  }
-
- private:
-  Answer answer_;
-};
-
-class FakeChannel final : public rpc::Channel {
- public:
-  FakeChannel(FakeNode* node, std::string address)
-      : node_(node), address_(std::move(address)) {}
-  std::unique_ptr<rpc::Call> Start(rpc::Method method,
-                                   std::string payload) override {
-    return std::make_unique<FakeCall>(node_->Handle(method, payload));
-  }
-  bool connected() const override { return node_->up; }
-  std::string peer_hello() const override {
-    return node_->up ? wire::EncodeStorageHello(node_->id, node_->ref_epoch, "")
-                     : "";
-  }
-  uint64_t connection_epoch() const override { return node_->connection; }
-  const std::string& address() const override { return address_; }
-
- private:
-  FakeNode* node_;
-  std::string address_;
-};
 
 struct Cluster {
   std::vector<std::unique_ptr<FakeNode>> fakes;

@@ -1,0 +1,151 @@
+// A storage node that keeps what insert nodes send it in memory: for tests.
+//
+// Threads: one at a time.
+#ifndef VARVE_LIB_CLUSTER_FAKE_STORAGE_H_
+#define VARVE_LIB_CLUSTER_FAKE_STORAGE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/status.h"
+#include "lib/wire/data_frame_builder.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "net/rpc/rpc.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::cluster {
+
+using Answer = absl::StatusOr<std::string>;
+
+struct FakeNode {
+  uint64_t id = 0;
+  uint64_t ref_epoch = 1;
+  std::map<std::string, uint64_t> refs;  // canonical labels -> ref
+  std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
+  std::vector<proto::Missed> missed;
+  std::vector<proto::Ring> rings;
+  int defines = 0;
+  bool up = true;
+  uint64_t connection = 1;
+  // Set: its answer is given instead of the node's.
+  std::function<std::optional<Answer>(rpc::Method)> interfere;
+
+  Answer Define(std::string_view payload) {
+    proto::DefineRequest request;
+    if (!request.ParseFromString(std::string(payload))) {
+      return base::InvalidArgument("no DefineRequest");
+    }
+    proto::DefineResponse response;
+    response.set_ref_epoch(ref_epoch);
+    for (const auto& series : request.series()) {
+      ++defines;
+      const std::string key =
+          base::StrCat(series.tenant().id(), "/", series.labels());
+      const uint64_t next = id * 1000 + refs.size();
+      response.add_refs(refs.try_emplace(key, next).first->second);
+    }
+    return response.SerializeAsString();
+  }
+  Answer Data(std::string_view payload) {
+    const auto frame = wire::DecodeDataFrame(payload);
+    if (!frame.ok()) return frame.status();
+    proto::Ack ack;
+    if (frame->ref_epoch != ref_epoch) {
+      ack.set_redefine(true);
+      return ack.SerializeAsString();
+    }
+    encoding::DataRecordReader reader(frame->record);
+    encoding::FloatSection section;
+    while (*reader.Next()) {
+      RETURN_IF_ERROR(reader.DecodeFloats(section));
+      size_t row = 0;
+      for (size_t s = 0; s < section.refs.size(); ++s) {
+        for (uint32_t n = 0; n < section.counts[s]; ++n, ++row) {
+          samples[section.refs[s]].emplace_back(section.timestamps_ms[row],
+                                                section.values[row]);
+        }
+      }
+    }
+    return ack.SerializeAsString();
+  }
+  Answer Handle(rpc::Method method, std::string_view payload) {
+    if (!up) return base::Unavailable("connection lost");
+    if (interfere) {
+      if (auto answer = interfere(method)) return *answer;
+    }
+    switch (method) {
+      case wire::kDefine:
+        return Define(payload);
+      case wire::kData:
+        return Data(payload);
+      case wire::kMissed:
+        if (!missed.emplace_back().ParseFromString(std::string(payload))) {
+          return base::InvalidArgument("no Missed");
+        }
+        return proto::Ack().SerializeAsString();
+      case wire::kPutRing:
+        if (!rings.emplace_back().ParseFromString(std::string(payload))) {
+          return base::InvalidArgument("no Ring");
+        }
+        return std::string();
+      case wire::kGetRings: {
+        proto::RingList list;
+        for (const auto& ring : rings) *list.add_rings() = ring;
+        return list.SerializeAsString();
+      }
+      default:
+        return base::Unimplemented("method ", int{method});
+    }
+  }
+  size_t rows() const {
+    size_t n = 0;
+    for (const auto& [ref, list] : samples) n += list.size();
+    return n;
+  }
+};
+
+class FakeCall final : public rpc::Call {
+ public:
+  explicit FakeCall(Answer answer) : answer_(std::move(answer)) {}
+  absl::StatusOr<std::optional<std::string>> Next(int64_t) override {
+    if (!answer_.ok()) return answer_.status();
+    return std::optional<std::string>(*answer_);
+  }
+
+ private:
+  Answer answer_;
+};
+
+class FakeChannel final : public rpc::Channel {
+ public:
+  FakeChannel(FakeNode* node, std::string address)
+      : node_(node), address_(std::move(address)) {}
+  std::unique_ptr<rpc::Call> Start(rpc::Method method,
+                                   std::string payload) override {
+    return std::make_unique<FakeCall>(node_->Handle(method, payload));
+  }
+  bool connected() const override { return node_->up; }
+  std::string peer_hello() const override {
+    return node_->up ? wire::EncodeStorageHello(node_->id, node_->ref_epoch, "")
+                     : "";
+  }
+  uint64_t connection_epoch() const override { return node_->connection; }
+  const std::string& address() const override { return address_; }
+
+ private:
+  FakeNode* node_;
+  std::string address_;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_FAKE_STORAGE_H_

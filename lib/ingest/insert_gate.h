@@ -1,0 +1,57 @@
+// At most so many inserts at once; the rest wait their turn, but not for long.
+//
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_INGEST_INSERT_GATE_H_
+#define VARVE_LIB_INGEST_INSERT_GATE_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/telemetry/metrics.h"
+
+namespace varve::ingest {
+
+class InsertGate {
+ public:
+  // -maxConcurrentInserts and -insert.maxQueueDuration.
+  InsertGate(int concurrent_max, absl::Duration queue_max,
+             telemetry::Metrics& metrics);
+  ~InsertGate();
+
+  // Holds a place while it lives, if it got one.
+  class Pass {
+   public:
+    explicit Pass(InsertGate& gate) : gate_(gate), granted_(gate.Enter()) {}
+    ~Pass() {
+      if (granted_) gate_.Leave();
+    }
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+    bool granted() const { return granted_; }
+
+   private:
+    InsertGate& gate_;
+    const bool granted_;
+  };
+
+  int concurrent_max() const { return concurrent_max_; }
+
+ private:
+  bool Enter();
+  void Leave();
+
+  const int concurrent_max_;
+  const absl::Duration queue_max_;
+  telemetry::Metrics& metrics_;
+  telemetry::Counter& limit_reached_;
+  telemetry::Counter& limit_timeout_;
+  mutable base::Mutex mutex_;
+  base::CondVar left_;
+  int inside_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_INSERT_GATE_H_

@@ -1,0 +1,216 @@
+#include "lib/ingest/inserter.h"
+
+#include <algorithm>
+#include <random>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "lib/protocol/remote_write.h"
+
+namespace varve::ingest {
+namespace {
+
+constexpr size_t kNamedBytesMax = 300;
+
+uint64_t RandomSeed() {
+  // An outsider who knew it could make series collide in the table.
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+// The scratch of one Store; kept by its thread for the next.
+struct Inserter::Work {
+  model::TenantId tenant;
+  const std::vector<model::Label>* extra_labels = nullptr;
+  std::vector<base::Hash128> keys;
+  std::vector<SeriesEntry> entries;
+  std::vector<std::string_view> labels;  // canonical, where resolved
+  std::vector<uint32_t> changed;         // entries to keep in the table
+  std::vector<cluster::SeriesRows> rows;
+  std::vector<model::Label> parsed;
+  std::string canonical;
+  protocol::Arena arena;
+
+  void Start(size_t series) {
+    keys.resize(series);
+    entries.assign(series, SeriesEntry{});
+    labels.assign(series, {});
+    changed.clear();
+    rows.clear();
+    arena.Clear();
+  }
+};
+
+Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
+    : writer_(writer),
+      options_(options),
+      seed_(RandomSeed()),
+      table_(options.table_entries_max, options.copies, *options.clock) {
+  telemetry::Metrics& metrics = *options.metrics;
+  for (size_t i = 1; i < kRejections; ++i) {
+    rejected_rows_[i] = &metrics.AddCounter(
+        "vm_rows_ignored_total",
+        {{"reason", std::string(ReasonOf(static_cast<Rejection>(i)))}});
+  }
+  const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
+  metrics.AddCallback(this, "vm_cache_entries", type, [this] {
+    return static_cast<double>(table_.size());
+  });
+  metrics.AddCallback(this, "vm_cache_size_bytes", type, [this] {
+    return static_cast<double>(table_.bytes());
+  });
+  metrics.AddCallback(this, "varve_series_table_evictions_total", {}, [this] {
+    return static_cast<double>(table_.evictions());
+  });
+}
+
+Inserter::~Inserter() { options_.metrics->RemoveCallbacks(this); }
+
+void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
+  // Tenant, form and extra labels change what bytes mean: they are part of
+  // the seed, as is what makes the table unpredictable.
+  std::string context;
+  model::AppendTenantKey(context, work.tenant);
+  context.push_back(static_cast<char>(batch.form));
+  for (const model::Label& label : *work.extra_labels) {
+    base::PutLengthPrefixed(context, label.name);
+    base::PutLengthPrefixed(context, label.value);
+  }
+  const uint64_t seed = base::Hash64Of(context, seed_);
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    work.keys[i] = base::Hash128Of(batch.series[i].identity, seed);
+  }
+}
+
+absl::Status Inserter::ReadLabels(const protocol::SampleBatch& batch, size_t i,
+                                  std::vector<model::Label>& labels) const {
+  const std::string_view identity = batch.series[i].identity;
+  if (batch.form == protocol::IdentityForm::kRemoteWriteLabels) {
+    return protocol::ParseRawLabels(identity, labels);
+  }
+  ASSIGN_OR_RETURN(const model::LabelSet set,
+                   model::ParseCanonicalBytes(identity));
+  labels = set.labels();
+  return absl::OkStatus();
+}
+
+absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
+                               Work& work) {
+  SeriesEntry& entry = work.entries[i];
+  RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
+  for (const model::Label& extra : *work.extra_labels) {
+    std::erase_if(work.parsed, [&extra](const model::Label& label) {
+      return label.name == extra.name;
+    });
+    work.parsed.push_back(extra);
+  }
+  if (!entry.known) work.changed.push_back(static_cast<uint32_t>(i));
+  entry.known = true;
+  entry.rejection = CheckSeries(work.parsed, options_.limits);
+  if (entry.rejection != Rejection::kNone) return absl::OkStatus();
+  const model::LabelSet labels(std::move(work.parsed));
+  work.canonical.clear();
+  model::AppendCanonicalBytes(work.canonical, labels);
+  entry.slot = model::SlotOf(model::HashSeries(work.tenant, work.canonical));
+  work.labels[i] = work.arena.Copy(work.canonical);
+  return absl::OkStatus();
+}
+
+absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
+                               const cluster::WriteView& view, Work& work) {
+  work.rows.clear();
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    SeriesEntry& entry = work.entries[i];
+    const protocol::BatchSeries& series = batch.series[i];
+    if (!entry.known) RETURN_IF_ERROR(Resolve(batch, i, work));
+    if (entry.rejection != Rejection::kNone || series.rows == 0) continue;
+    if (work.labels[i].empty() && !view.Fits(entry.route)) {
+      RETURN_IF_ERROR(Resolve(batch, i, work));
+      work.changed.push_back(static_cast<uint32_t>(i));
+    }
+    work.rows.push_back({.tenant = work.tenant,
+                         .slot = entry.slot,
+                         .route = &entry.route,
+                         .labels = work.labels[i],
+                         .timestamps_ms = batch.Timestamps(series),
+                         .values = batch.Values(series)});
+  }
+  return absl::OkStatus();
+}
+
+void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
+                      Rejection why, int64_t rows, InsertOutcome& outcome) {
+  rejected_rows_[static_cast<size_t>(why)]->Add(rows);
+  outcome.rows_rejected += rows;
+  ++outcome.series_rejected;
+  if (outcome.rejected.size() >= kRejectedNamed) return;
+  std::vector<model::Label> labels;
+  std::string text;
+  if (ReadLabels(batch, i, labels).ok()) {
+    for (const model::Label& label : labels) {
+      base::StrAppend(&text, text.empty() ? "{" : ",", label.name, "=\"",
+                      label.value, "\"");
+      if (text.size() > kNamedBytesMax) break;
+    }
+  }
+  if (text.size() > kNamedBytesMax) {
+    text.resize(kNamedBytesMax);
+    text += "...";
+  } else {
+    text += text.empty() ? "{}" : "}";
+  }
+  // Labels that are not UTF-8 must not make the answer so.
+  if (why == Rejection::kInvalidUtf8) {
+    for (char& c : text) {
+      if (static_cast<uint8_t>(c) >= 0x80) c = '?';
+    }
+  }
+  outcome.rejected.push_back(base::StrCat(ReasonOf(why), ": ", text));
+}
+
+absl::Status Inserter::Store(const model::TenantId& tenant,
+                             const std::vector<model::Label>& extra_labels,
+                             const protocol::SampleBatch& batch,
+                             InsertOutcome& outcome) {
+  static thread_local Work work;
+  work.Start(batch.series.size());
+  work.tenant = tenant;
+  work.extra_labels = &extra_labels;
+  Hash(batch, work);
+  table_.Lookup(work.keys, work.entries);
+  absl::Status status;
+  for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
+    const auto view = writer_->View();
+    RETURN_IF_ERROR(view->status);
+    RETURN_IF_ERROR(Prepare(batch, *view, work));
+    if (!work.rows.empty()) status = writer_->Write(*view, work.rows);
+    if (status.code() != absl::StatusCode::kFailedPrecondition) break;
+  }
+  if (status.code() == absl::StatusCode::kFailedPrecondition) {
+    status = base::Unavailable(base::Message(status));
+  }
+  // Definitions made by a write that failed later hold all the same.
+  if (!work.changed.empty()) {
+    table_.Store(work.keys, work.entries, work.changed);
+  }
+  RETURN_IF_ERROR(status);
+  for (const cluster::SeriesRows& rows : work.rows) {
+    outcome.rows_stored += static_cast<int64_t>(rows.values.size());
+  }
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    const Rejection why = work.entries[i].rejection;
+    const protocol::BatchSeries& series = batch.series[i];
+    if (why != Rejection::kNone) {
+      Reject(batch, i, why, series.rows + series.histograms, outcome);
+    } else if (series.histograms != 0) {
+      Reject(batch, i, Rejection::kNativeHistogram, series.histograms,
+             outcome);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve::ingest

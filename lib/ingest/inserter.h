@@ -1,0 +1,81 @@
+// From columns of a request to acknowledged rows: looks each series up, checks
+// and places those that are new, hands all to the cluster's writer.
+//
+// Lifetime: one per process; used by the threads that handle requests.
+// Threads:  all members from any thread.
+#ifndef VARVE_LIB_INGEST_INSERTER_H_
+#define VARVE_LIB_INGEST_INSERTER_H_
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "lib/base/clock.h"
+#include "lib/cluster/writer.h"
+#include "lib/ingest/series_check.h"
+#include "lib/ingest/series_table.h"
+#include "lib/model/label.h"
+#include "lib/model/tenant.h"
+#include "lib/protocol/sample_batch.h"
+#include "lib/telemetry/metrics.h"
+
+namespace varve::ingest {
+
+struct InserterOptions {
+  SeriesLimits limits;
+  size_t table_entries_max = 1 << 20;
+  size_t copies = 1;  // -replicationFactor
+  telemetry::Metrics* metrics = nullptr;
+  const base::Clock* clock = &base::SystemClock();
+};
+
+// What became of one request; summed over its batches.
+struct InsertOutcome {
+  int64_t rows_stored = 0;
+  int64_t rows_rejected = 0;
+  int64_t series_rejected = 0;
+  // Up to kRejectedNamed of them: `reason: series`.
+  std::vector<std::string> rejected;
+};
+inline constexpr size_t kRejectedNamed = 10;
+
+class Inserter {
+ public:
+  // REQUIRES: `writer` and options.metrics outlive it.
+  Inserter(cluster::Writer* writer, const InserterOptions& options);
+  ~Inserter();
+
+  // Stores the good series of `batch`; the bad ones are counted in
+  // vm_rows_ignored_total and in `outcome`. `extra_labels` are set on every
+  // series. Errors: InvalidArgument (broken label bytes; nothing stored),
+  // Unavailable (a retry doubles nothing), Internal.
+  absl::Status Store(const model::TenantId& tenant,
+                     const std::vector<model::Label>& extra_labels,
+                     const protocol::SampleBatch& batch,
+                     InsertOutcome& outcome);
+
+ private:
+  struct Work;
+  void Hash(const protocol::SampleBatch& batch, Work& work) const;
+  absl::Status Prepare(const protocol::SampleBatch& batch,
+                       const cluster::WriteView& view, Work& work);
+  // Labels of one series: checked, and in canonical form when taken.
+  absl::Status Resolve(const protocol::SampleBatch& batch, size_t i,
+                       Work& work);
+  absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
+                          std::vector<model::Label>& labels) const;
+  void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
+              int64_t rows, InsertOutcome& outcome);
+
+  cluster::Writer* const writer_;
+  const InserterOptions options_;
+  const uint64_t seed_;
+  SeriesTable table_;
+  std::array<telemetry::Counter*, kRejections> rejected_rows_{};
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_INSERTER_H_

@@ -1,0 +1,32 @@
+// Which label sets are taken, and the names of the reasons against.
+//
+// Threads: free functions without state.
+#ifndef VARVE_LIB_INGEST_SERIES_CHECK_H_
+#define VARVE_LIB_INGEST_SERIES_CHECK_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "lib/ingest/series_table.h"
+#include "lib/model/label.h"
+
+namespace varve::ingest {
+
+struct SeriesLimits {
+  int64_t labels_max = 40;              // -maxLabelsPerTimeseries
+  int64_t label_name_bytes_max = 256;   // -maxLabelNameLen
+  int64_t label_value_bytes_max = 4096; // -maxLabelValueLen
+};
+
+// The first reason against `labels`, which may be unsorted and repeated.
+// Labels with an empty value do not exist and do not count.
+Rejection CheckSeries(const std::vector<model::Label>& labels,
+                      const SeriesLimits& limits);
+
+// The reason label of vm_rows_ignored_total.
+std::string_view ReasonOf(Rejection rejection);
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_SERIES_CHECK_H_

@@ -1,0 +1,206 @@
+#include "lib/ingest/series_table.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace varve::ingest {
+namespace {
+
+constexpr int64_t kPeriodMs = 600'000;
+constexpr uint32_t kPeriodsKept = 6;  // an hour, as churned series fade out
+constexpr size_t kIndexMin = 64;
+
+constexpr int kRefBits = 48;
+constexpr uint64_t kRefMask = (uint64_t{1} << kRefBits) - 1;
+
+uint64_t Pack(uint16_t node, uint64_t ref) {
+  // A reference over 48 bits is not kept: it is asked for again. Storage ids
+  // count from 0.
+  return uint64_t{node} << kRefBits | std::min(ref, kRefMask);
+}
+
+}  // namespace
+
+SeriesTable::SeriesTable(size_t entries_max, size_t copies,
+                         const base::Clock& clock)
+    : shard_entries_max_(std::max<size_t>(entries_max / kShards, 16)),
+      copies_(std::clamp<size_t>(copies, 1, cluster::kReplicationFactorMax)),
+      clock_(clock) {
+  for (Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    shard.index.resize(kIndexMin);
+    shard.swept = Period();
+  }
+}
+
+uint32_t SeriesTable::Period() const {
+  return static_cast<uint32_t>(clock_.SteadyMs() / kPeriodMs);
+}
+
+uint32_t* SeriesTable::Find(Shard& shard, const base::Hash128& key) const {
+  const size_t mask = shard.index.size() - 1;
+  for (size_t i = key.low & mask;; i = (i + 1) & mask) {
+    uint32_t& place = shard.index[i];
+    if (place == 0 || RecordAt(shard, place - 1).key == key) return &place;
+  }
+}
+
+void SeriesTable::Read(Shard& shard, size_t i, uint32_t period,
+                       SeriesEntry& entry) const {
+  Record& record = RecordAt(shard, i);
+  record.period = period;
+  entry.known = true;
+  entry.rejection = record.rejection;
+  entry.slot = record.slot;
+  entry.route.generation = record.generation;
+  entry.route.detour = record.detour;
+  const uint64_t* const packed = CopiesAt(shard, i);
+  for (size_t k = 0; k < copies_; ++k) {
+    entry.route.nodes[k] = static_cast<uint16_t>(packed[k] >> kRefBits);
+    const uint64_t ref = packed[k] & kRefMask;
+    entry.route.refs[k] = ref == kRefMask ? cluster::kNoRef : ref;
+  }
+}
+
+void SeriesTable::Lookup(std::span<const base::Hash128> keys,
+                         std::span<SeriesEntry> entries) {
+  // Grouped by shard, so that each lock is taken once.
+  std::array<uint32_t, kShards + 1> begin{};
+  for (const base::Hash128& key : keys) ++begin[ShardOf(key) + 1];
+  for (size_t s = 0; s < kShards; ++s) begin[s + 1] += begin[s];
+  std::vector<uint32_t> order(keys.size());
+  std::array<uint32_t, kShards> next{};
+  std::copy_n(begin.begin(), kShards, next.begin());
+  for (uint32_t i = 0; i < keys.size(); ++i) {
+    order[next[ShardOf(keys[i])]++] = i;
+  }
+  const uint32_t period = Period();
+  for (size_t s = 0; s < kShards; ++s) {
+    if (begin[s] == begin[s + 1]) continue;
+    Shard& shard = shards_[s];
+    base::MutexLock lock(shard.mutex);
+    const size_t mask = shard.index.size() - 1;
+    for (uint32_t o = begin[s]; o < begin[s + 1]; ++o) {
+      // The index and the records miss the cache; fetch ahead what can be
+      // known without waiting.
+      if (o + 8 < begin[s + 1]) {
+        __builtin_prefetch(&shard.index[keys[order[o + 8]].low & mask]);
+      }
+      if (o + 4 < begin[s + 1]) {
+        const uint32_t place = shard.index[keys[order[o + 4]].low & mask];
+        if (place != 0) __builtin_prefetch(&RecordAt(shard, place - 1));
+      }
+      const uint32_t place = *Find(shard, keys[order[o]]);
+      if (place != 0) Read(shard, place - 1, period, entries[order[o]]);
+    }
+  }
+}
+
+void SeriesTable::Store(std::span<const base::Hash128> keys,
+                        std::span<const SeriesEntry> entries,
+                        std::span<const uint32_t> which) {
+  const uint32_t period = Period();
+  for (size_t s = 0; s < kShards; ++s) {
+    Shard& shard = shards_[s];
+    base::MutexLock lock(shard.mutex);
+    for (uint32_t i : which) {
+      if (ShardOf(keys[i]) == s) Put(shard, keys[i], entries[i], period);
+    }
+  }
+}
+
+void SeriesTable::Put(Shard& shard, const base::Hash128& key,
+                      const SeriesEntry& entry, uint32_t period) {
+  uint32_t* place = Find(shard, key);
+  if (*place == 0) {
+    MakeRoom(shard, period);
+    place = Find(shard, key);
+    if (shard.size == shard.chunks.size() * kChunk) {
+      shard.chunks.push_back(
+          {std::make_unique<Record[]>(kChunk),
+           std::make_unique<uint64_t[]>(kChunk * copies_)});
+    }
+    *place = static_cast<uint32_t>(++shard.size);
+    RecordAt(shard, *place - 1).key = key;
+  }
+  Record& record = RecordAt(shard, *place - 1);
+  record.generation = entry.route.generation;
+  record.detour = entry.route.detour;
+  record.slot = entry.slot;
+  record.rejection = entry.rejection;
+  record.period = period;
+  uint64_t* const packed = CopiesAt(shard, *place - 1);
+  for (size_t k = 0; k < copies_; ++k) {
+    packed[k] = Pack(entry.route.nodes[k], entry.route.refs[k]);
+  }
+}
+
+void SeriesTable::MakeRoom(Shard& shard, uint32_t period) {
+  if (period - shard.swept >= kPeriodsKept) {
+    Sweep(shard, period - kPeriodsKept + 1);
+    shard.swept = period;
+  }
+  if (shard.size >= shard_entries_max_) {
+    Sweep(shard, period);
+    // All in use: start anew rather than sweep at every insertion.
+    if (shard.size > shard_entries_max_ / 4 * 3) Sweep(shard, period + 1);
+  }
+  if ((shard.size + 1) * 4 > shard.index.size() * 3) {
+    Reindex(shard, shard.index.size() * 2);
+  }
+}
+
+void SeriesTable::Sweep(Shard& shard, uint32_t period_min) {
+  size_t kept = 0;
+  for (size_t i = 0; i < shard.size; ++i) {
+    const Record& record = RecordAt(shard, i);
+    if (record.period < period_min) continue;
+    if (kept != i) {
+      RecordAt(shard, kept) = record;
+      std::copy_n(CopiesAt(shard, i), copies_, CopiesAt(shard, kept));
+    }
+    ++kept;
+  }
+  shard.evictions += static_cast<int64_t>(shard.size - kept);
+  shard.size = kept;
+  shard.chunks.resize((kept + kChunk - 1) / kChunk);
+  Reindex(shard, std::max(kIndexMin, std::bit_ceil(kept * 2)));
+}
+
+void SeriesTable::Reindex(Shard& shard, size_t slots) {
+  shard.index.assign(slots, 0);
+  shard.index.shrink_to_fit();
+  for (size_t i = 0; i < shard.size; ++i) {
+    *Find(shard, RecordAt(shard, i).key) = static_cast<uint32_t>(i + 1);
+  }
+}
+
+size_t SeriesTable::size() const {
+  size_t n = 0;
+  for (const Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    n += shard.size;
+  }
+  return n;
+}
+
+size_t SeriesTable::bytes() const {
+  size_t n = 0;
+  for (const Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    n += shard.index.size() * sizeof(uint32_t) +
+         shard.chunks.size() * kChunk * (sizeof(Record) + 8 * copies_);
+  }
+  return n;
+}
+
+int64_t SeriesTable::evictions() const {
+  int64_t n = 0;
+  for (const Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    n += shard.evictions;
+  }
+  return n;
+}
+
+}  // namespace varve::ingest
