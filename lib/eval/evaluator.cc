@@ -30,6 +30,12 @@ std::string_view TypeName(ValueType type) {
 absl::StatusOr<StepRange> StepsOf(const EvalRequest& request) {
   StepRange steps;
   steps.start_ms = request.start_ms;
+  for (int64_t time_ms : {request.start_ms, request.end_ms}) {
+    if (time_ms > kTimeMaxMs || time_ms < -kTimeMaxMs) {
+      return base::InvalidArgument(
+          "the query's time is out of range: ", time_ms, " ms");
+    }
+  }
   if (request.step_ms == 0) return steps;
   if (request.step_ms < 0) {
     return base::InvalidArgument(

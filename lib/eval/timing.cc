@@ -1,6 +1,7 @@
 #include "lib/eval/timing.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include "lib/base/status.h"
 #include "lib/eval/evaluation.h"
@@ -81,11 +82,14 @@ absl::StatusOr<double> Seconds(const EvalRequest& request,
 
 absl::StatusOr<int64_t> DurationMs(const EvalRequest& request,
                                    const promql::DurationValue& duration) {
-  if (duration.expr == nullptr) return duration.ms;
-  ASSIGN_OR_RETURN(const double seconds, Seconds(request, *duration.expr));
+  double seconds = static_cast<double>(duration.ms) / 1000;
+  if (duration.expr != nullptr) {
+    ASSIGN_OR_RETURN(seconds, Seconds(request, *duration.expr));
+  }
   if (!(std::fabs(seconds) <= kDurationSecondsMax)) {
     return base::InvalidArgument("duration out of range");
   }
+  if (duration.expr == nullptr) return duration.ms;
   return static_cast<int64_t>(std::round(seconds * 1000));
 }
 
@@ -124,6 +128,10 @@ absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
       windows.first_end_ms =
           request.step_ms == 0 ? request.start_ms : request.end_ms;
       break;
+  }
+  if (std::abs(windows.first_end_ms) > kTimeMaxMs) {
+    return base::InvalidArgument("timestamp out of bounds for @ modifier: ",
+                                 windows.first_end_ms);
   }
   windows.first_end_ms -= offset_ms;
   return windows;

@@ -15,6 +15,10 @@
 
 namespace varve::eval {
 
+// Times beyond (300,000 years) are refused, so that sums of times and durations
+// stay in int64.
+inline constexpr int64_t kTimeMaxMs = 10'000'000'000'000'000;
+
 // May be negative (an offset).
 absl::StatusOr<int64_t> DurationMs(const EvalRequest& request,
                                    const promql::DurationValue& duration);

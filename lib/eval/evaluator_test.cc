@@ -1,0 +1,244 @@
+#include "lib/eval/evaluator.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+#include "lib/eval/vector_source.h"
+#include "lib/promql/parser.h"
+
+namespace varve::eval {
+namespace {
+
+// 40 series m{host,zone} with a sample each 10 s over 10 minutes.
+VectorSource& Hosts() {
+  static VectorSource* source = [] {
+    auto* made = new VectorSource(/*batch_series=*/40);
+    for (int host = 0; host < 40; ++host) {
+      SeriesData series;
+      series.labels = {{"__name__", "m"},
+                       {"host", std::to_string(host)},
+                       {"zone", std::to_string(host % 3)}};
+      for (int i = 0; i <= 60; ++i) {
+        series.samples.push_back(i * 10'000, 0.1 * i * (host + 1));
+      }
+      made->Add(std::move(series));
+    }
+    return made;
+  }();
+  return *source;
+}
+
+struct Query {
+  explicit Query(std::string_view text) {
+    auto parsed = promql::ParseExpr(text);
+    INFO(text << " " << parsed.status());
+    REQUIRE(parsed.ok());
+    expr = *std::move(parsed);
+    request.expr = expr.get();
+    request.start_ms = 300'000;
+    request.source = &Hosts();
+  }
+  Query& Range(int64_t end_ms, int64_t step_ms) {
+    request.end_ms = end_ms;
+    request.step_ms = step_ms;
+    return *this;
+  }
+  absl::StatusOr<EvalResult> Run() const { return Evaluate(request); }
+  EvalResult Get() const {
+    auto result = Run();
+    INFO(result.status());
+    REQUIRE(result.ok());
+    return *std::move(result);
+  }
+  absl::Status Error() const { return Run().status(); }
+
+  promql::ExprPtr expr;
+  EvalRequest request;
+};
+
+bool Says(const absl::Status& status, std::string_view text) {
+  return base::Message(status).find(text) != std::string_view::npos;
+}
+
+TEST_CASE("scalars, strings and raw samples keep their types", "[eval]") {
+  CHECK(Query("1 + 1").Get().series[0].values[0] == 2);
+  CHECK(Query("1").Get().type == promql::ValueType::kScalar);
+  CHECK(Query("'text'").Get().string_value == "text");
+  const EvalResult raw = Query("m{host='1'}[30s]").Get();
+  CHECK(raw.type == promql::ValueType::kMatrix);
+  REQUIRE(raw.raw.size() == 1);
+  CHECK(raw.raw[0].samples.timestamps_ms ==
+        std::vector<int64_t>{280'000, 290'000, 300'000});
+  CHECK(Query("m[1m:30s]").Get().raw.size() == 40);
+}
+
+TEST_CASE("a range query wants a scalar or an instant vector", "[eval]") {
+  const absl::Status status = Query("m[5m]").Range(400'000, 10'000).Error();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(Says(status,
+             "invalid expression type \"range vector\" for range "
+             "query, must be Scalar or instant Vector"));
+  CHECK(Query("1").Range(400'000, 10'000).Get().type ==
+        promql::ValueType::kMatrix);
+}
+
+TEST_CASE("each limit says which flag it is", "[eval]") {
+  Query samples("sum(rate(m[5m]))");
+  samples.request.limits.samples_max = 100;
+  CHECK(Says(samples.Error(), "-search.maxSamplesPerQuery"));
+
+  Query series("m");
+  series.request.limits.series_max = 10;
+  CHECK(Says(series.Error(), "-search.maxUniqueTimeseries"));
+
+  Query points("m");
+  points.Range(600'000, 1).request.limits.points_per_series_max = 1'000;
+  CHECK(Says(points.Error(), "-search.maxPointsPerTimeseries"));
+
+  Query subquery("max_over_time(m[10m:1ms])");
+  CHECK(Says(subquery.Error(), "-search.maxPointsSubqueryPerTimeseries"));
+
+  Query memory("m + on(host, zone) m");
+  memory.request.limits.memory_bytes_max = 3'000;
+  const absl::Status status = memory.Error();
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(Says(status, "-search.maxMemoryPerQuery"));
+}
+
+TEST_CASE("an aggregation holds its groups, not its series", "[eval]") {
+  const EvalResult all = Query("m").Range(600'000, 1'000).Get();
+  const EvalResult sum = Query("sum(m)").Range(600'000, 1'000).Get();
+  CHECK(sum.stats.memory_bytes_peak * 10 < all.stats.memory_bytes_peak);
+  CHECK(sum.stats.samples_scanned == all.stats.samples_scanned);
+  CHECK(sum.stats.series_fetched == 40);
+}
+
+TEST_CASE("a query ends when it is cancelled or late", "[eval]") {
+  std::atomic<bool> cancelled{true};
+  Query query("m");
+  query.request.cancelled = &cancelled;
+  CHECK(query.Error().code() == absl::StatusCode::kCancelled);
+  cancelled = false;
+  CHECK(query.Error().ok());
+  query.request.deadline_steady_ms = base::SystemClock().SteadyMs() - 1;
+  CHECK(query.Error().code() == absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_CASE("threads change no result", "[eval]") {
+  base::ThreadPool pool("eval_test", 4);
+  for (const char* text :
+       {"sum by (zone) (rate(m[1m]))", "avg(m)", "count by (zone) (m)",
+        "stddev(m)", "rate(m[1m])", "topk(2, m)", "absent(m)", "max(m)",
+        "absent_over_time(m[1m])"}) {
+    CAPTURE(text);
+    Query query(text);
+    query.Range(600'000, 7'000);
+    const EvalResult one = query.Get();
+    query.request.pool = &pool;
+    query.request.limits.threads_max = 2;
+    const EvalResult two = query.Get();
+    const EvalResult again = query.Get();
+    REQUIRE(one.series.size() == two.series.size());
+    for (size_t i = 0; i < one.series.size(); ++i) {
+      CHECK(one.series[i].labels == two.series[i].labels);
+      for (size_t step = 0; step < one.series[i].values.size(); ++step) {
+        const double a = one.series[i].values[step];
+        const double b = two.series[i].values[step];
+        if (std::isnan(a)) {
+          CHECK(std::isnan(b));
+        } else {
+          CHECK(a == Approx(b).epsilon(1e-12));
+        }
+        CHECK(model::SameBits(b, again.series[i].values[step]));
+      }
+    }
+  }
+}
+
+TEST_CASE("metrics that become equal are an error, streamed or not", "[eval]") {
+  VectorSource source;
+  source.Add({{{"__name__", "a"}, {"x", "1"}}, {{290'000, 300'000}, {1, 2}}});
+  source.Add({{{"__name__", "b"}, {"x", "1"}}, {{290'000, 300'000}, {1, 2}}});
+  for (const char* text :
+       {"rate({x='1'}[1m])", "sum(rate({x='1'}[1m]))", "-{x='1'}",
+        "abs({x='1'})", "label_replace({x='1'}, '__name__', 'c', '', '')",
+        "max_over_time({x='1'}[1m:10s])"}) {
+    CAPTURE(text);
+    Query query(text);
+    query.request.source = &source;
+    CHECK(base::Message(query.Error()) ==
+          "vector cannot contain metrics with the same labelset");
+  }
+  Query fine("sum({x='1'})");
+  fine.request.source = &source;
+  CHECK(fine.Get().series[0].values[0] == 4);
+}
+
+TEST_CASE("matching errors have Prometheus' words", "[eval]") {
+  CHECK(base::Message(Query("m + on(zone) m").Error())
+            .starts_with("found duplicate series for the match group "
+                         "{zone=\""));
+  CHECK(Says(Query("m + on(zone) sum by (zone) (m)").Error(),
+             "multiple matches for labels: many-to-one matching must be "
+             "explicit (group_left/group_right)"));
+  CHECK(Says(Query("sum by (zone) (m) + on(zone) group_right() "
+                   "label_replace(m, 'host', '', '', '')")
+                 .Error(),
+             "vector cannot contain metrics with the same labelset"));
+}
+
+class BrokenSource final : public SeriesSource {
+ public:
+  absl::StatusOr<std::unique_ptr<SeriesStream>> Select(
+      const SelectRequest&) override {
+    return base::Unavailable("no node answers");
+  }
+};
+
+TEST_CASE("the source's error is the query's", "[eval]") {
+  BrokenSource source;
+  Query query("sum(m)");
+  query.request.source = &source;
+  CHECK(query.Error().code() == absl::StatusCode::kUnavailable);
+  CHECK(base::Message(query.Error()) == "no node answers");
+}
+
+TEST_CASE("notes say what looked wrong", "[eval]") {
+  CHECK(Query("rate(m[1m])").Get().infos ==
+        std::vector<std::string>{
+            "PromQL info: metric might not be a counter, name does not end "
+            "in _total/_sum/_count/_bucket: \"m\""});
+  CHECK(Query("quantile(2, m)").Get().warnings ==
+        std::vector<std::string>{
+            "PromQL warning: quantile value should be between 0 and 1, got "
+            "2"});
+  CHECK(Query("histogram_quantile(0.5, m)").Get().warnings ==
+        std::vector<std::string>{
+            "PromQL warning: bucket label \"le\" is missing or has a "
+            "malformed value of \"\" for metric name \"m\""});
+}
+
+TEST_CASE("what is not implemented says so by name", "[eval]") {
+  const absl::Status status = Query("info(m)").Error();
+  CHECK(status.code() == absl::StatusCode::kUnimplemented);
+  CHECK(Says(status, "info()"));
+}
+
+TEST_CASE("results come sorted by labels unless they are ordered", "[eval]") {
+  const EvalResult sorted = Query("m").Get();
+  for (size_t i = 1; i < sorted.series.size(); ++i) {
+    CHECK(sorted.series[i - 1].labels < sorted.series[i].labels);
+  }
+  const EvalResult top = Query("topk(3, m)").Get();
+  REQUIRE(top.series.size() == 3);
+  CHECK(top.series[0].labels.Get("host") == "39");
+  const EvalResult range = Query("topk(3, m)").Range(300'000, 1'000).Get();
+  CHECK(range.series[0].labels.Get("host") == "37");
+}
+
+}  // namespace
+}  // namespace varve::eval
