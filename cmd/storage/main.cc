@@ -1,0 +1,133 @@
+// varve-storage: holds the data. Flags, objects, and the wait for a signal.
+#include <cstdio>
+#include <cstdlib>
+
+#include "lib/base/flags.h"
+#include "lib/base/log.h"
+#include "lib/base/log_flags.h"
+#include "lib/base/process.h"
+#include "lib/base/status.h"
+#include "lib/storenode/storage_flags.h"
+#include "lib/storenode/storage_role.h"
+#include "lib/telemetry/metrics.h"
+#include "net/http/common_routes.h"
+#include "net/http/server.h"
+#include "net/rpc/tcp_server.h"
+#include "net/tcp/event_loop.h"
+#include "net/tcp/traffic_metrics.h"
+#include "net/tcp/transport.h"
+
+namespace varve {
+namespace {
+
+// Operators and tests of this kind of database know a bad configuration by it.
+constexpr int kExitConfig = 255;
+
+// Running writes and searches may end; then connections are cut.
+constexpr absl::Duration kRpcGrace = absl::Milliseconds(500);
+
+struct Listeners {
+  std::unique_ptr<rpc::TcpServer> inserts;
+  std::unique_ptr<rpc::TcpServer> selects;
+  std::unique_ptr<http::Server> http;
+};
+
+absl::StatusOr<std::unique_ptr<rpc::TcpServer>> Serve(
+    net::Transport& transport, rpc::Service& service,
+    const std::string& address, const std::string& name,
+    telemetry::Metrics& metrics) {
+  rpc::TcpServerOptions options;
+  options.address = address;
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<rpc::TcpServer> server,
+      rpc::TcpServer::Start(&transport, &service, std::move(options)));
+  net::ShowListener(metrics, &transport, name, server->address(),
+                    server->counters());
+  base::LogInfo("accepting ", name, " conns at ", server->address());
+  return server;
+}
+
+absl::Status StartListeners(const storenode::StorageFlags& flags,
+                            const http::ServerFlags& server_flags,
+                            storenode::StorageRole& role,
+                            std::vector<http::Route> routes,
+                            net::Transport& transport,
+                            telemetry::Metrics& metrics, Listeners& out) {
+  ASSIGN_OR_RETURN(out.inserts,
+                   Serve(transport, role.insert_service(),
+                         flags.insert_address(), "vminsert", metrics));
+  ASSIGN_OR_RETURN(out.selects,
+                   Serve(transport, role.select_service(),
+                         flags.select_address(), "vmselect", metrics));
+  for (http::Route& route : role.Routes()) routes.push_back(std::move(route));
+  http::ServerOptions options = server_flags.Options(&metrics);
+  options.transport = &transport;
+  ASSIGN_OR_RETURN(out.http,
+                   http::Server::Start(std::move(options), std::move(routes)));
+  for (const std::string& address : out.http->addresses()) {
+    base::LogInfo("started server at http://", address, "/");
+  }
+  return absl::OkStatus();
+}
+
+int Run(int argc, char** argv) {
+  base::SignalWaiter signals;
+  base::FlagSet flag_set("varve-storage");
+  const storenode::StorageFlags flags(flag_set, "vmstorage-data");
+  const http::ServerFlags server_flags(flag_set, ":8482");
+  const base::LogFlags log_flags(flag_set);
+  const base::BoolFlag& enable_ipv6 = flag_set.Bool(
+      "enableTCP6", false, "Listen on IPv6 addresses as well");
+  flag_set.ParseOrExit(argc, argv);
+  absl::Status status = log_flags.Configure();
+  if (status.ok()) status = flags.Check();
+  if (!status.ok()) {
+    base::LogError(base::Message(status));
+    return kExitConfig;
+  }
+
+  telemetry::Metrics metrics("vmstorage", &flag_set);
+  auto role = storenode::StorageRole::Open(
+      {.flags = &flags, .metrics = &metrics, .service = {}});
+  if (!role.ok()) {
+    base::LogError("cannot open storage \"", flags.path(),
+                   "\": ", base::Message(role.status()));
+    return kExitConfig;
+  }
+  http::Lifecycle lifecycle;
+  net::EventLoop loop;
+  net::Transport transport(&loop, {.enable_ipv6 = enable_ipv6.value()});
+  Listeners listeners;
+  status = StartListeners(
+      flags, server_flags, **role,
+      http::CommonRoutes({.flags = &flag_set,
+                          .metrics = &metrics,
+                          .server_flags = &server_flags,
+                          .lifecycle = &lifecycle,
+                          .program = "varve-storage"}),
+      transport, metrics, listeners);
+  if (!status.ok()) {
+    base::LogError("cannot listen: ", base::Message(status));
+    return kExitConfig;
+  }
+
+  const int signal = signals.Wait();
+  base::LogInfo("received signal ", signal, "; stopping");
+  lifecycle.Drain(server_flags.shutdown_delay());
+  listeners.inserts->Stop(kRpcGrace);
+  listeners.selects->Stop(kRpcGrace);
+  listeners.http->Stop(std::min(server_flags.graceful_max(), kRpcGrace));
+  metrics.RemoveCallbacks(&transport);
+  status = (*role)->Close();
+  if (!status.ok()) {
+    base::LogError("closing the storage: ", base::Message(status));
+    return EXIT_FAILURE;
+  }
+  base::LogInfo("the storage is closed");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+}  // namespace varve
+
+int main(int argc, char** argv) { return varve::Run(argc, argv); }

@@ -1,0 +1,135 @@
+#include "lib/storenode/insert_service.h"
+
+#include "lib/base/status.h"
+#include "lib/storenode/message.h"
+#include "lib/wire/convert.h"
+#include "lib/wire/data_frame.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::storenode {
+namespace {
+
+// Insert nodes send thousands; this bounds what one call can define.
+constexpr int kDefinitionsMax = 100'000;
+
+}  // namespace
+
+InsertService::InsertService(storage::Engine* engine, KeptState* kept,
+                             RequestGate* gate, telemetry::Metrics* metrics,
+                             ServiceOptions options)
+    : engine_(engine),
+      kept_(kept),
+      gate_(gate),
+      options_(std::move(options)),
+      bad_names_(metrics->AddCounter("vm_rows_ignored_total",
+                                     {{"reason", "invalid_raw_metric_name"}})) {
+}
+
+std::string InsertService::Hello() {
+  return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
+                                  options_.zone);
+}
+
+absl::Status InsertService::Accept(std::string_view client_hello) {
+  return wire::AcceptHello(client_hello, options_.token);
+}
+
+absl::Status InsertService::Handle(rpc::ServerCall& call) {
+  if (call.method() == wire::kPing) return call.Send("");
+  const RequestGate::Pass pass(*gate_);
+  RETURN_IF_ERROR(pass.status());
+  absl::StatusOr<std::string> answer;
+  switch (call.method()) {
+    case wire::kDefine:
+      answer = Define(call.payload());
+      break;
+    case wire::kData:
+      answer = Data(call.payload());
+      break;
+    case wire::kMissed:
+      answer = PutMissed(call.payload());
+      break;
+    case wire::kPutRing:
+      answer = PutRing(call.payload());
+      break;
+    case wire::kGetRings:
+      answer = GetRings();
+      break;
+    default:
+      return base::Unimplemented("insert port of a storage node: method ",
+                                 int{call.method()});
+  }
+  RETURN_IF_ERROR(answer.status());
+  return call.Send(*answer);
+}
+
+absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
+  proto::DefineRequest request;
+  RETURN_IF_ERROR(ParseMessage(payload, request));
+  if (request.series_size() > kDefinitionsMax) {
+    return base::InvalidArgument("DEFINE of ", request.series_size(),
+                                 " series; at most ", kDefinitionsMax,
+                                 " are taken");
+  }
+  std::vector<storage::SeriesDefinition> definitions;
+  definitions.reserve(request.series_size());
+  for (const proto::DefineRequest::Series& one : request.series()) {
+    ASSIGN_OR_RETURN(const model::TenantId tenant,
+                     wire::FromProto(one.tenant()));
+    definitions.push_back({.tenant = tenant, .labels = one.labels()});
+  }
+  std::vector<uint64_t> ids;
+  const absl::Status status = engine_->Define(definitions, ids);
+  if (absl::IsInvalidArgument(status)) bad_names_.Increment();
+  RETURN_IF_ERROR(status);
+  proto::DefineResponse response;
+  response.set_ref_epoch(engine_->ref_epoch());
+  response.mutable_refs()->Assign(ids.begin(), ids.end());
+  return response.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
+  ASSIGN_OR_RETURN(const wire::DataFrame frame,
+                   wire::DecodeDataFrame(payload));
+  proto::Ack ack;
+  if (frame.ref_epoch != engine_->ref_epoch()) {
+    ack.set_redefine(true);
+  } else {
+    ASSIGN_OR_RETURN(
+        const storage::AppendResult result,
+        engine_->Append(frame.record,
+                        static_cast<storage::AckLevel>(frame.ack)));
+    ack.set_rows(result.rows);
+    ack.set_too_old(result.too_old);
+    ack.set_too_new(result.too_new);
+    ack.set_redefine(result.unknown_ref > 0);
+  }
+  ack.set_coverage_version(engine_->coverage_version());
+  return ack.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::PutMissed(
+    std::string_view payload) {
+  proto::Missed missed;
+  RETURN_IF_ERROR(ParseMessage(payload, missed));
+  RETURN_IF_ERROR(kept_->PutMissed(missed));
+  proto::Ack ack;
+  ack.set_coverage_version(engine_->coverage_version());
+  return ack.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::PutRing(std::string_view payload) {
+  proto::Ring ring;
+  RETURN_IF_ERROR(ParseMessage(payload, ring));
+  RETURN_IF_ERROR(kept_->PutRing(ring));
+  return std::string();
+}
+
+absl::StatusOr<std::string> InsertService::GetRings() {
+  ASSIGN_OR_RETURN(const proto::RingList rings, kept_->Rings());
+  return rings.SerializeAsString();
+}
+
+}  // namespace varve::storenode

@@ -1,0 +1,51 @@
+// What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS.
+//
+// Errors:  InvalidArgument or DataLoss for a bad message; nothing of it was
+//          stored. Unavailable while stopping or over its concurrency,
+//          ResourceExhausted on a full disk: another node may take it.
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_STORENODE_INSERT_SERVICE_H_
+#define VARVE_LIB_STORENODE_INSERT_SERVICE_H_
+
+#include <string>
+
+#include "lib/storenode/kept_state.h"
+#include "lib/storenode/request_gate.h"
+#include "lib/telemetry/metrics.h"
+#include "net/rpc/rpc.h"
+#include "storage/engine/engine.h"
+
+namespace varve::storenode {
+
+struct ServiceOptions {
+  std::string token;  // asked of clients; "" for none
+  std::string zone;
+};
+
+class InsertService final : public rpc::Service {
+ public:
+  // All outlive the service.
+  InsertService(storage::Engine* engine, KeptState* kept, RequestGate* gate,
+                telemetry::Metrics* metrics, ServiceOptions options);
+
+  std::string Hello() override;
+  absl::Status Accept(std::string_view client_hello) override;
+  absl::Status Handle(rpc::ServerCall& call) override;
+
+ private:
+  absl::StatusOr<std::string> Define(std::string_view payload);
+  absl::StatusOr<std::string> Data(std::string_view payload);
+  absl::StatusOr<std::string> PutMissed(std::string_view payload);
+  absl::StatusOr<std::string> PutRing(std::string_view payload);
+  absl::StatusOr<std::string> GetRings();
+
+  storage::Engine* const engine_;
+  KeptState* const kept_;
+  RequestGate* const gate_;
+  const ServiceOptions options_;
+  telemetry::Counter& bad_names_;
+};
+
+}  // namespace varve::storenode
+
+#endif  // VARVE_LIB_STORENODE_INSERT_SERVICE_H_

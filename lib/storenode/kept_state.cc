@@ -1,0 +1,104 @@
+#include "lib/storenode/kept_state.h"
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_format.h"
+#include "lib/base/status.h"
+
+namespace varve::storenode {
+namespace {
+
+constexpr std::string_view kRingPrefix = "ring/";
+
+// Far above real clusters; bounds what a peer can make a node keep.
+constexpr int kMembersMax = 10'000;
+constexpr int kSlotsMax = 65'536;
+constexpr size_t kRingsMax = 10'000;
+
+}  // namespace
+
+template <typename Message>
+absl::StatusOr<Message> KeptState::Kept(const std::string& key) const {
+  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(key));
+  Message message;
+  for (const auto& [name, value] : kept) {
+    if (name != key) continue;
+    if (!message.ParseFromString(value)) {
+      return base::DataLoss("kept state ", key, " cannot be read");
+    }
+  }
+  return message;
+}
+
+absl::Status KeptState::PutRing(const proto::Ring& ring) {
+  if (ring.ring_id() == 0 || ring.members().empty() ||
+      ring.members_size() > kMembersMax) {
+    return base::InvalidArgument("ring ", ring.ring_id(), " with ",
+                                 ring.members_size(), " members");
+  }
+  const std::string key =
+      base::StrCat(kRingPrefix, absl::StrFormat("%016x", ring.ring_id()));
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const proto::Ring kept, Kept<proto::Ring>(key));
+  proto::Ring put = ring;
+  if (kept.ring_id() != 0) {
+    put.set_first_ms(std::min(put.first_ms(), kept.first_ms()));
+    put.set_last_ms(std::max(put.last_ms(), kept.last_ms()));
+  } else {
+    ASSIGN_OR_RETURN(const auto rings, engine_->ListState(kRingPrefix));
+    if (rings.size() >= kRingsMax) {
+      return base::ResourceExhausted("over ", kRingsMax, " rings are kept");
+    }
+  }
+  return engine_->PutState(key, put.SerializeAsString());
+}
+
+absl::StatusOr<proto::RingList> KeptState::Rings() const {
+  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(kRingPrefix));
+  proto::RingList list;
+  for (const auto& [key, value] : kept) {
+    if (!list.add_rings()->ParseFromString(value)) {
+      return base::DataLoss("kept state ", key, " cannot be read");
+    }
+  }
+  return list;
+}
+
+absl::Status KeptState::PutMissed(const proto::Missed& missed) {
+  if (missed.owner() == 0 || missed.slots_size() > kSlotsMax ||
+      missed.start_ms() > missed.end_ms()) {
+    return base::InvalidArgument("MISSED for node ", missed.owner(), " with ",
+                                 missed.slots_size(), " slots");
+  }
+  const std::string key = base::StrCat(
+      storage::kMissedStatePrefix,
+      absl::StrFormat("%016x/%016x/%d-%d", missed.owner(), missed.ring(),
+                      missed.start_ms(), missed.end_ms()));
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const proto::Missed kept, Kept<proto::Missed>(key));
+  std::set<uint32_t> slots(kept.slots().begin(), kept.slots().end());
+  for (const uint32_t slot : missed.slots()) {
+    if (slot >= kSlotsMax) {
+      return base::InvalidArgument("MISSED with slot ", slot);
+    }
+    slots.insert(slot);
+  }
+  proto::Missed put = missed;
+  put.mutable_slots()->Assign(slots.begin(), slots.end());
+  return engine_->PutState(key, put.SerializeAsString());
+}
+
+absl::StatusOr<std::vector<proto::Missed>> KeptState::Missed() const {
+  ASSIGN_OR_RETURN(const auto kept,
+                   engine_->ListState(storage::kMissedStatePrefix));
+  std::vector<proto::Missed> out;
+  for (const auto& [key, value] : kept) {
+    if (!out.emplace_back().ParseFromString(value)) {
+      return base::DataLoss("kept state ", key, " cannot be read");
+    }
+  }
+  return out;
+}
+
+}  // namespace varve::storenode

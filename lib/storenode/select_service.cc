@@ -1,0 +1,174 @@
+#include "lib/storenode/select_service.h"
+
+#include "lib/base/status.h"
+#include "lib/storenode/message.h"
+#include "lib/wire/convert.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "lib/wire/series_batch.h"
+
+namespace varve::storenode {
+namespace {
+
+using Entries =
+    google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
+
+void ToProto(std::vector<storage::TopEntry>& from, Entries& to) {
+  for (storage::TopEntry& one : from) {
+    proto::CardinalityResponse::Entry& entry = *to.Add();
+    entry.set_name(std::move(one.name));
+    entry.set_count(one.count);
+  }
+}
+
+}  // namespace
+
+SelectService::SelectService(storage::Engine* engine, KeptState* kept,
+                             RequestGate* gate, model::DedupRule dedup,
+                             ServiceOptions options)
+    : engine_(engine),
+      kept_(kept),
+      gate_(gate),
+      dedup_(dedup),
+      options_(std::move(options)) {}
+
+std::string SelectService::Hello() {
+  return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
+                                  options_.zone);
+}
+
+absl::Status SelectService::Accept(std::string_view client_hello) {
+  return wire::AcceptHello(client_hello, options_.token);
+}
+
+absl::Status SelectService::Handle(rpc::ServerCall& call) {
+  if (call.method() == wire::kPing) return call.Send("");
+  const RequestGate::Pass pass(*gate_);
+  RETURN_IF_ERROR(pass.status());
+  switch (call.method()) {
+    case wire::kSearch:
+      return Search(call);
+    case wire::kLabels:
+      return Labels(call);
+    case wire::kCardinality:
+      return Cardinality(call);
+    case wire::kTenants:
+      return Tenants(call);
+    case wire::kGetRings:
+      return GetRings(call);
+    default:
+      return base::Unimplemented("select port of a storage node: method ",
+                                 int{call.method()});
+  }
+}
+
+proto::Coverage SelectService::Coverage(uint64_t version) const {
+  proto::Coverage coverage;
+  coverage.set_node_id(engine_->node_id());
+  coverage.set_coverage_version(version);
+  coverage.set_dedup_interval_ms(dedup_.interval_ms);
+  coverage.set_dedup_keep_all(dedup_.keep_all);
+  return coverage;
+}
+
+absl::Status SelectService::Search(rpc::ServerCall& call) {
+  proto::SearchRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  storage::SearchRequest search;
+  ASSIGN_OR_RETURN(search.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(search.matcher_groups, wire::FromProto(request.groups()));
+  search.range = {request.start_ms(), request.end_ms()};
+  search.series_max = request.series_max();
+  search.labels_only = request.labels_only();
+
+  // Before the search: what is missed from now on is told by a newer one.
+  const uint64_t version = engine_->coverage_version();
+  ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
+                   engine_->Search(search));
+  wire::SeriesBatchWriter writer;
+  storage::SearchSeries series;
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, cursor->Next(series));
+    if (!more) break;
+    if (series.samples.size() > wire::kBatchSamplesMax) {
+      return base::ResourceExhausted(
+          "a series has ", series.samples.size(), " samples in the range; at "
+          "most ", wire::kBatchSamplesMax, " are sent: narrow the time range");
+    }
+    if (writer.samples() + series.samples.size() > wire::kBatchSamplesMax) {
+      RETURN_IF_ERROR(call.Send(writer.Finish()));
+    }
+    writer.Add(series.hash, series.labels, series.samples);
+    if (writer.full()) RETURN_IF_ERROR(call.Send(writer.Finish()));
+    if (call.cancelled()) return base::Cancelled("the client has gone");
+  }
+  if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
+  proto::Coverage coverage = Coverage(version);
+  coverage.set_damaged(!cursor->complete());
+  return call.Send(wire::EncodeSearchEnd(coverage));
+}
+
+absl::Status SelectService::Labels(rpc::ServerCall& call) {
+  proto::LabelsRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  storage::LabelRequest labels;
+  ASSIGN_OR_RETURN(labels.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(labels.matcher_groups, wire::FromProto(request.groups()));
+  labels.range = {request.start_ms(), request.end_ms()};
+  labels.limit = request.limit();
+  proto::LabelsResponse response;
+  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  ASSIGN_OR_RETURN(const std::vector<std::string> items,
+                   request.label().empty()
+                       ? engine_->LabelNames(labels)
+                       : engine_->LabelValues(labels, request.label()));
+  response.mutable_items()->Assign(items.begin(), items.end());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
+  proto::CardinalityRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  storage::CardinalityRequest wanted;
+  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
+  wanted.range = {request.start_ms(), request.end_ms()};
+  wanted.focus_label = request.focus_label();
+  wanted.top_n = request.top_n();
+  proto::CardinalityResponse response;
+  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  ASSIGN_OR_RETURN(storage::Cardinality got, engine_->Status(wanted));
+  response.set_total_series(got.total_series);
+  response.set_total_label_value_pairs(got.total_label_value_pairs);
+  ToProto(got.series_count_by_metric_name,
+          *response.mutable_series_count_by_metric_name());
+  ToProto(got.series_count_by_label_name,
+          *response.mutable_series_count_by_label_name());
+  ToProto(got.series_count_by_focus_label_value,
+          *response.mutable_series_count_by_focus_label_value());
+  ToProto(got.series_count_by_label_value_pair,
+          *response.mutable_series_count_by_label_value_pair());
+  ToProto(got.label_value_count_by_label_name,
+          *response.mutable_label_value_count_by_label_name());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::Tenants(rpc::ServerCall& call) {
+  proto::TenantsRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  proto::TenantsResponse response;
+  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  ASSIGN_OR_RETURN(const std::vector<model::TenantId> tenants,
+                   engine_->Tenants({request.start_ms(), request.end_ms()}));
+  for (const model::TenantId& tenant : tenants) {
+    wire::ToProto(tenant, *response.add_tenants());
+  }
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::GetRings(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const proto::RingList rings, kept_->Rings());
+  return call.Send(rings.SerializeAsString());
+}
+
+}  // namespace varve::storenode

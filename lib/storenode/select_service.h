@@ -1,0 +1,51 @@
+// What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, GETRINGS,
+// PING.
+//
+// Every answer ends with the node's Coverage. A search is streamed in batches
+// of about 128 KiB and held back by net/rpc's credits.
+//
+// Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
+//          for a limit, Unavailable over its concurrency or while stopping.
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_STORENODE_SELECT_SERVICE_H_
+#define VARVE_LIB_STORENODE_SELECT_SERVICE_H_
+
+#include <string>
+
+#include "lib/storenode/insert_service.h"
+#include "lib/storenode/kept_state.h"
+#include "lib/storenode/request_gate.h"
+#include "net/rpc/rpc.h"
+#include "proto/varve_rpc.pb.h"
+#include "storage/engine/engine.h"
+
+namespace varve::storenode {
+
+class SelectService final : public rpc::Service {
+ public:
+  // `dedup` is told in every Coverage. All pointers outlive the service.
+  SelectService(storage::Engine* engine, KeptState* kept, RequestGate* gate,
+                model::DedupRule dedup, ServiceOptions options);
+
+  std::string Hello() override;
+  absl::Status Accept(std::string_view client_hello) override;
+  absl::Status Handle(rpc::ServerCall& call) override;
+
+ private:
+  proto::Coverage Coverage(uint64_t version) const;
+  absl::Status Search(rpc::ServerCall& call);
+  absl::Status Labels(rpc::ServerCall& call);
+  absl::Status Cardinality(rpc::ServerCall& call);
+  absl::Status Tenants(rpc::ServerCall& call);
+  absl::Status GetRings(rpc::ServerCall& call);
+
+  storage::Engine* const engine_;
+  KeptState* const kept_;
+  RequestGate* const gate_;
+  const model::DedupRule dedup_;
+  const ServiceOptions options_;
+};
+
+}  // namespace varve::storenode
+
+#endif  // VARVE_LIB_STORENODE_SELECT_SERVICE_H_

@@ -1,0 +1,227 @@
+#include "lib/storenode/storage_flags.h"
+
+#include <algorithm>
+
+#include "lib/base/machine.h"
+#include "lib/base/status.h"
+
+namespace varve::storenode {
+namespace {
+
+// Known to operators of this kind of database, without effect here; taken so
+// that a manifest starts unchanged. docs/compatibility.md says why each.
+constexpr const char* kAccepted[] = {
+    "bigMergeConcurrency",
+    "blockcache.missesBeforeCaching",
+    "cacheExpireDuration",
+    "cluster.tls",
+    "cluster.tlsCAFile",
+    "cluster.tlsCertFile",
+    "cluster.tlsCipherSuites",
+    "cluster.tlsInsecureSkipVerify",
+    "cluster.tlsKeyFile",
+    "denyQueriesOutsideRetention",
+    "denyQueryTracing",
+    "disablePerDayIndex",
+    "downsampling.period",
+    "eula",
+    "filestream.disableFadvise",
+    "finalDedupScheduleCheckInterval",
+    "finalMergeDelay",
+    "fs.disableMincore",
+    "fs.disableMmap",
+    "fs.maxConcurrency",
+    "inmemoryDataFlushInterval",
+    "internStringCacheExpireDuration",
+    "internStringDisableCache",
+    "internStringMaxLen",
+    "license",
+    "license.forceOffline",
+    "licenseFile",
+    "licenseFile.reloadInterval",
+    "logNewSeries",
+    "logNewSeriesAuthKey",
+    "loggerErrorsPerSecondLimit",
+    "loggerJSONFields",
+    "loggerTimezone",
+    "loggerWarnsPerSecondLimit",
+    "metrics.exposeMetadata",
+    "mtls",
+    "mtlsCAFile",
+    "pprofAuthKey",
+    "precisionBits",
+    "prevCacheRemovalPercent",
+    "pushmetrics.disableCompression",
+    "pushmetrics.extraLabel",
+    "pushmetrics.header",
+    "pushmetrics.interval",
+    "pushmetrics.url",
+    "retentionFilter",
+    "retentionTimezoneOffset",
+    "rpc.disableCompression",
+    "rpc.handshakeTimeout",
+    "search.maxTagKeys",
+    "search.maxTagValueSuffixesPerSearch",
+    "search.maxTagValues",
+    "secret.flags",
+    "smallMergeConcurrency",
+    "snapshotCreateTimeout",
+    "snapshotsMaxAge",
+    "storage.cacheSizeIndexDBDataBlocks",
+    "storage.cacheSizeIndexDBDataBlocksSparse",
+    "storage.cacheSizeIndexDBIndexBlocks",
+    "storage.cacheSizeIndexDBTagFilters",
+    "storage.cacheSizeMetricNamesStats",
+    "storage.cacheSizeStorageMetricName",
+    "storage.cacheSizeStorageTSID",
+    "storage.finalDedupScheduleCheckInterval",
+    "storage.idbPrefillStart",
+    "storage.maxMetadataStorageSize",
+    "storage.trackMetricNamesStats",
+    "storage.vminsertConnsShutdownDuration",
+    "tls",
+    "tlsAutocertCacheDir",
+    "tlsAutocertEmail",
+    "tlsAutocertHosts",
+    "tlsCertFile",
+    "tlsCipherSuites",
+    "tlsKeyFile",
+    "tlsMinVersion",
+};
+
+constexpr absl::Duration kDay = absl::Hours(24);
+
+}  // namespace
+
+StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
+    : path_(flags.String("storageDataPath", std::move(default_path),
+                         "Where the data is kept")),
+      retention_(flags.Retention(
+          "retentionPeriod", "1",
+          "Data older than this goes; suffixes s h d w M y, a bare number is "
+          "months; at least 1d")),
+      future_retention_(flags.Retention(
+          "futureRetention", "2d",
+          "Samples further in the future than this are dropped; at least 2d")),
+      backfill_age_(flags.Retention(
+          "maxBackfillAge", "0",
+          "Samples older than this are dropped; 0: -retentionPeriod decides")),
+      insert_address_(flags.String("vminsertAddr", ":8400",
+                                   "TCP address for insert nodes")),
+      select_address_(flags.String("vmselectAddr", ":8401",
+                                   "TCP address for select nodes")),
+      dedup_interval_(flags.Duration(
+          "dedup.minScrapeInterval", "0s",
+          "Of samples of one series nearer than this the last is read; an "
+          "explicit 0 keeps samples of equal timestamps")),
+      free_disk_(flags.Bytes(
+          "storage.minFreeDiskSpaceBytes", "100MB",
+          "With less free space at -storageDataPath writes are refused")),
+      unique_series_(flags.Int(
+          "search.maxUniqueTimeseries", 0,
+          "Series one query may match; 0: from the memory limit")),
+      searches_(flags.Int("search.maxConcurrentRequests", 0,
+                          "Searches at a time; 0: twice the CPUs")),
+      search_queue_(flags.Duration(
+          "search.maxQueueDuration", "10s",
+          "How long a search waits for -search.maxConcurrentRequests")),
+      inserts_(flags.Int("maxConcurrentInserts", 0,
+                         "Writes at a time; 0: twice the CPUs, at least 16")),
+      insert_queue_(flags.Duration(
+          "insert.maxQueueDuration", "1m",
+          "How long a write waits for -maxConcurrentInserts")),
+      hourly_series_(flags.Int("storage.maxHourlySeries", 0,
+                               "Told in metrics; not enforced yet")),
+      daily_series_(flags.Int("storage.maxDailySeries", 0,
+                              "Told in metrics; not enforced yet")),
+      memory_percent_(flags.Float(
+          "memory.allowedPercent", 60,
+          "Percent of the memory limit that heads and caches may use")),
+      memory_bytes_(flags.Bytes("memory.allowedBytes", "0",
+                                "As -memory.allowedPercent, in bytes")),
+      flush_interval_(flags.Duration(
+          "storage.flushInterval", "1h",
+          "Recent samples go from memory to blocks after this")),
+      log_bytes_(flags.Bytes(
+          "storage.maxLogBytes", "1GiB",
+          "A write-ahead log of this size starts a flush")),
+      snapshot_key_(flags.Secret("snapshotAuthKey",
+                                 "authKey asked by /snapshot/*")),
+      merge_key_(flags.Secret("forceMergeAuthKey",
+                              "authKey asked by /internal/force_merge")),
+      flush_key_(flags.Secret("forceFlushAuthKey",
+                              "authKey asked by /internal/force_flush")) {
+  for (const char* name : kAccepted) {
+    flags.Accept(name, "Accepted for compatibility, without effect");
+  }
+}
+
+absl::Status StorageFlags::Check() const {
+  if (retention_.value() < kDay) {
+    return base::InvalidArgument(
+        "-retentionPeriod cannot be smaller than a day; got ",
+        retention_.text());
+  }
+  if (future_retention_.value() < 2 * kDay) {
+    return base::InvalidArgument(
+        "-futureRetention cannot be smaller than two days; got ",
+        future_retention_.text());
+  }
+  return absl::OkStatus();
+}
+
+storage::EngineOptions StorageFlags::EngineOptions() const {
+  storage::EngineOptions options;
+  options.path = path_.value();
+  options.retention_ms = absl::ToInt64Milliseconds(retention_.value());
+  options.future_retention_ms =
+      absl::ToInt64Milliseconds(future_retention_.value());
+  options.max_backfill_age_ms =
+      absl::ToInt64Milliseconds(backfill_age_.value());
+  options.dedup = dedup();
+  // Select nodes decide on equal timestamps, also against what storage thinks.
+  options.dedup.keep_all = options.dedup.interval_ms == 0;
+  options.flush_interval_ms =
+      absl::ToInt64Milliseconds(flush_interval_.value());
+  options.wal_bytes_max = log_bytes_.value();
+  // A quarter for the head (two generations during a flush), a tenth for
+  // blocks; the rest is the index's, the searches' and the allocator's.
+  options.head_bytes_max = std::max<int64_t>(16 << 20, memory_bytes() / 4);
+  options.block_cache_bytes = std::max<int64_t>(8 << 20, memory_bytes() / 10);
+  options.unique_series_max = unique_series_max();
+  options.free_disk_bytes_min = free_disk_.value();
+  return options;
+}
+
+model::DedupRule StorageFlags::dedup() const {
+  const int64_t interval_ms =
+      absl::ToInt64Milliseconds(dedup_interval_.value());
+  return {.interval_ms = interval_ms,
+          .keep_all = interval_ms == 0 && dedup_interval_.is_set()};
+}
+
+int64_t StorageFlags::memory_bytes() const {
+  if (memory_bytes_.value() > 0) return memory_bytes_.value();
+  const double percent = std::clamp(memory_percent_.value(), 1.0, 100.0);
+  return static_cast<int64_t>(
+      static_cast<double>(base::MemoryLimitBytes()) * percent / 100);
+}
+
+int64_t StorageFlags::unique_series_max() const {
+  if (unique_series_.value() > 0) return unique_series_.value();
+  // 200 bytes for each series of each search that may run.
+  return std::max<int64_t>(1000, memory_bytes() / 200 / searches_max());
+}
+
+int64_t StorageFlags::searches_max() const {
+  if (searches_.value() > 0) return searches_.value();
+  return std::clamp<int64_t>(2 * base::CpuThreads(), 2, 16);
+}
+
+int64_t StorageFlags::inserts_max() const {
+  if (inserts_.value() > 0) return inserts_.value();
+  // Most of a durable write is waiting for a shared fsync.
+  return std::max<int64_t>(16, 2 * base::CpuThreads());
+}
+
+}  // namespace varve::storenode

@@ -1,0 +1,70 @@
+// The flags of a storage node, as operators type them, and what they mean.
+//
+// Errors:  Check gives InvalidArgument that names the flag: a fatal start.
+// Threads: as lib/base/flags.h.
+#ifndef VARVE_LIB_STORENODE_STORAGE_FLAGS_H_
+#define VARVE_LIB_STORENODE_STORAGE_FLAGS_H_
+
+#include <string>
+
+#include "lib/base/flags.h"
+#include "lib/model/sample.h"
+#include "storage/engine/engine.h"
+
+namespace varve::storenode {
+
+class StorageFlags {
+ public:
+  // `default_path` of -storageDataPath.
+  StorageFlags(base::FlagSet& flags, std::string default_path);
+
+  absl::Status Check() const;
+  storage::EngineOptions EngineOptions() const;
+
+  const std::string& path() const { return path_.value(); }
+  const std::string& insert_address() const { return insert_address_.value(); }
+  const std::string& select_address() const { return select_address_.value(); }
+  // What Coverage tells: keep_all when the user said 0.
+  model::DedupRule dedup() const;
+  // From the flags, else the memory limit and -memory.allowedPercent.
+  int64_t memory_bytes() const;
+  int64_t unique_series_max() const;
+  int64_t searches_max() const;
+  absl::Duration search_queue_max() const { return search_queue_.value(); }
+  int64_t inserts_max() const;
+  absl::Duration insert_queue_max() const { return insert_queue_.value(); }
+  int64_t hourly_series_max() const { return hourly_series_.value(); }
+  int64_t daily_series_max() const { return daily_series_.value(); }
+  int64_t free_disk_bytes_min() const { return free_disk_.value(); }
+  const std::string* snapshot_key() const { return &snapshot_key_.value(); }
+  const std::string* merge_key() const { return &merge_key_.value(); }
+  const std::string* flush_key() const { return &flush_key_.value(); }
+
+ private:
+  const base::StringFlag& path_;
+  const base::RetentionFlag& retention_;
+  const base::RetentionFlag& future_retention_;
+  const base::RetentionFlag& backfill_age_;
+  const base::StringFlag& insert_address_;
+  const base::StringFlag& select_address_;
+  const base::DurationFlag& dedup_interval_;
+  const base::BytesFlag& free_disk_;
+  const base::IntFlag& unique_series_;
+  const base::IntFlag& searches_;
+  const base::DurationFlag& search_queue_;
+  const base::IntFlag& inserts_;
+  const base::DurationFlag& insert_queue_;
+  const base::IntFlag& hourly_series_;
+  const base::IntFlag& daily_series_;
+  const base::FloatFlag& memory_percent_;
+  const base::BytesFlag& memory_bytes_;
+  const base::DurationFlag& flush_interval_;
+  const base::BytesFlag& log_bytes_;
+  const base::StringFlag& snapshot_key_;
+  const base::StringFlag& merge_key_;
+  const base::StringFlag& flush_key_;
+};
+
+}  // namespace varve::storenode
+
+#endif  // VARVE_LIB_STORENODE_STORAGE_FLAGS_H_

@@ -1,0 +1,215 @@
+#include "lib/storenode/storage_metrics.h"
+
+#include "lib/base/clock.h"
+
+namespace varve::storenode {
+namespace {
+
+// One scrape asks about a hundred times; a walk over the engine for each would
+// cost more than the scrape. Short, because tests and people read a counter
+// right after a write.
+constexpr int64_t kStatsKeptMs = 5;
+
+using storage::EngineStats;
+
+double Zero(const EngineStats&) { return 0; }
+
+constexpr const char* kPartTypes[] = {"storage/inmemory", "storage/small",
+                                      "storage/big", "indexdb/inmemory",
+                                      "indexdb/file"};
+
+constexpr const char* kCacheTypes[] = {
+    "storage/tsid",
+    "storage/metricName",
+    "storage/metricIDs",
+    "storage/hour_metric_ids",
+    "storage/next_day_metric_ids",
+    "storage/indexBlocks",
+    "storage/regexps",
+    "storage/regexpPrefixes",
+    "indexdb/dataBlocks",
+    "indexdb/dataBlocksSparse",
+    "indexdb/indexBlocks",
+    "indexdb/date_metricID",
+    "indexdb/metricID",
+    "indexdb/tagFiltersToMetricIDs",
+    "indexdb/tagFiltersLoops",
+};
+
+double Rows(std::string_view type, const EngineStats& stats) {
+  if (type == "storage/inmemory") return stats.head_samples;
+  if (type == "storage/small") return stats.data_rows;
+  if (type == "indexdb/inmemory") return stats.index_series_in_ram;
+  if (type == "indexdb/file") return stats.index_rows;
+  return 0;
+}
+
+// On disk: alerts compare their sum with the disk's use.
+double Bytes(std::string_view type, const EngineStats& stats) {
+  if (type == "storage/inmemory") return stats.wal_bytes;
+  if (type == "storage/small") return stats.data_bytes;
+  if (type == "indexdb/file") return stats.index_bytes;
+  return 0;
+}
+
+}  // namespace
+
+StorageMetrics::StorageMetrics(telemetry::Metrics* metrics,
+                               const storage::Engine* engine,
+                               const StorageFlags* flags,
+                               const RequestGate* inserts,
+                               const RequestGate* searches)
+    : metrics_(metrics),
+      engine_(engine),
+      flags_(flags),
+      inserts_(inserts),
+      searches_(searches) {
+  AddRowsAndBytes();
+  AddCounters();
+  AddLimits();
+  AddCaches();
+}
+
+StorageMetrics::~StorageMetrics() { metrics_->RemoveCallbacks(this); }
+
+EngineStats StorageMetrics::Stats() {
+  const int64_t now_ms = base::SystemClock().SteadyMs();
+  base::MutexLock lock(mutex_);
+  if (read_at_ms_ < 0 || now_ms - read_at_ms_ >= kStatsKeptMs) {
+    stats_ = engine_->Stats();
+    read_at_ms_ = now_ms;
+  }
+  return stats_;
+}
+
+void StorageMetrics::Add(const std::string& name,
+                         const telemetry::MetricLabels& labels, Read read) {
+  metrics_->AddCallback(this, name, labels, [this, read = std::move(read)] {
+    return read(Stats());
+  });
+}
+
+void StorageMetrics::AddRowsAndBytes() {
+  for (const char* type : kPartTypes) {
+    const telemetry::MetricLabels labels = {{"type", type}};
+    Add("vm_rows", labels,
+        [type](const EngineStats& stats) { return Rows(type, stats); });
+    Add("vm_data_size_bytes", labels,
+        [type](const EngineStats& stats) { return Bytes(type, stats); });
+    Add("vm_parts", labels, [type](const EngineStats& stats) {
+      return Bytes(type, stats) > 0 ? 1 : 0;
+    });
+    Add("vm_active_merges", labels, [type](const EngineStats& stats) {
+      return std::string_view(type) == "storage/small"
+                 ? static_cast<double>(stats.running_compactions)
+                 : 0;
+    });
+    Add("vm_rows_merged_total", labels, Zero);
+    Add("vm_last_partition_parts", labels, Zero);
+    Add("vm_assisted_merges_total", labels, Zero);
+  }
+  Add("vm_data_size_bytes", {{"type", "indexdb/metaindex"}}, Zero);
+  Add("vm_pending_rows", {{"type", "storage"}}, Zero);
+  Add("vm_pending_rows", {{"type", "indexdb"}}, Zero);
+}
+
+void StorageMetrics::AddCounters() {
+  Add("vm_vminsert_metrics_read_total", {},
+      [](const EngineStats& stats) { return stats.rows_received; });
+  Add("vm_rows_received_by_storage_total", {},
+      [](const EngineStats& stats) { return stats.rows_received; });
+  Add("vm_rows_added_to_storage_total", {}, [](const EngineStats& stats) {
+    return stats.rows_received - stats.rows_too_old - stats.rows_too_new;
+  });
+  Add("vm_rows_ignored_total", {{"reason", "small_timestamp"}},
+      [](const EngineStats& stats) { return stats.rows_too_old; });
+  Add("vm_rows_ignored_total", {{"reason", "big_timestamp"}},
+      [](const EngineStats& stats) { return stats.rows_too_new; });
+  Add("vm_new_timeseries_created_total", {},
+      [](const EngineStats& stats) { return stats.series_created; });
+  Add("vm_slow_row_inserts_total", {},
+      [](const EngineStats& stats) { return stats.series_created; });
+  Add("vm_deduplicated_samples_total", {{"type", "merge"}},
+      [](const EngineStats& stats) { return stats.dedup_rows; });
+  Add("vm_filestream_fsync_calls_total", {},
+      [](const EngineStats& stats) { return stats.fsyncs; });
+  Add("vm_filestream_fsync_duration_seconds_total", {},
+      [](const EngineStats& stats) { return stats.fsync_seconds; });
+  Add("vm_indexdb_items_dropped_total", {{"reason", "too_long_item"}}, Zero);
+  Add("vm_missing_tsids_for_metric_id_total", {}, Zero);
+  Add("vm_snapshots", {}, Zero);
+  Add("varve_corrupt_blocks_total", {},
+      [](const EngineStats& stats) { return stats.corrupt_blocks; });
+  Add("varve_series_hash_collisions_total", {},
+      [](const EngineStats& stats) { return stats.hash_collisions; });
+  Add("varve_head_flushes_total", {},
+      [](const EngineStats& stats) { return stats.flushes; });
+  Add("varve_head_bytes", {},
+      [](const EngineStats& stats) { return stats.head_bytes; });
+  Add("varve_head_series", {},
+      [](const EngineStats& stats) { return stats.head_series; });
+}
+
+void StorageMetrics::AddLimits() {
+  const telemetry::MetricLabels path = {{"path", flags_->path()}};
+  Add("vm_free_disk_space_bytes", path,
+      [](const EngineStats& stats) { return stats.free_disk_bytes; });
+  Add("vm_free_disk_space_limit_bytes", path,
+      [this](const EngineStats&) { return flags_->free_disk_bytes_min(); });
+  Add("vm_storage_is_read_only", path,
+      [](const EngineStats& stats) { return stats.read_only ? 1 : 0; });
+  Add("vm_concurrent_insert_capacity", {},
+      [this](const EngineStats&) { return inserts_->capacity(); });
+  Add("vm_concurrent_insert_current", {},
+      [this](const EngineStats&) { return inserts_->current(); });
+  Add("vm_vmselect_concurrent_requests_capacity", {},
+      [this](const EngineStats&) { return searches_->capacity(); });
+  Add("vm_vmselect_concurrent_requests_current", {},
+      [this](const EngineStats&) { return searches_->current(); });
+  Add("vm_vmselect_concurrent_requests_limit_reached_total", {},
+      [this](const EngineStats&) { return searches_->reached(); });
+  Add("vm_vmselect_concurrent_requests_limit_timeout_total", {},
+      [this](const EngineStats&) { return searches_->timeouts(); });
+  Add("vm_hourly_series_limit_max_series", {},
+      [this](const EngineStats&) { return flags_->hourly_series_max(); });
+  Add("vm_hourly_series_limit_current_series", {},
+      [this](const EngineStats& stats) {
+        return flags_->hourly_series_max() != 0 ? stats.series_active_hour : 0;
+      });
+  Add("vm_hourly_series_limit_rows_dropped_total", {}, Zero);
+  Add("vm_daily_series_limit_max_series", {},
+      [this](const EngineStats&) { return flags_->daily_series_max(); });
+  Add("vm_daily_series_limit_current_series", {}, Zero);
+  Add("vm_daily_series_limit_rows_dropped_total", {}, Zero);
+  Add("vm_metrics_metadata_storage_size_bytes", {}, Zero);
+  Add("vm_metrics_metadata_storage_max_size_bytes", {}, Zero);
+  Add("vm_downsampling_partitions_scheduled_size_bytes", {}, Zero);
+  Add("vm_retention_partitions_scheduled_size_bytes", {}, Zero);
+}
+
+void StorageMetrics::AddCaches() {
+  for (const char* type : kCacheTypes) {
+    const telemetry::MetricLabels labels = {{"type", type}};
+    const std::string_view name = type;
+    const bool blocks = name == "indexdb/dataBlocks";
+    Add("vm_cache_entries", labels,
+        name == "storage/hour_metric_ids"
+            ? Read([](const EngineStats& stats) {
+                return stats.series_active_hour;
+              })
+            : Read(Zero));
+    Add("vm_cache_requests_total", labels, Zero);
+    Add("vm_cache_misses_total", labels, Zero);
+    Add("vm_cache_size_bytes", labels, [blocks](const EngineStats& stats) {
+      return blocks ? stats.cache_bytes : 0;
+    });
+    Add("vm_cache_size_max_bytes", labels,
+        [blocks](const EngineStats& stats) {
+          return blocks ? stats.cache_bytes_max : 0;
+        });
+  }
+  Add("vm_cache_size_bytes", {{"type", "storage/metricNamesStatsTracker"}},
+      Zero);
+}
+
+}  // namespace varve::storenode

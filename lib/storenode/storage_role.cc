@@ -1,0 +1,83 @@
+#include "lib/storenode/storage_role.h"
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+
+namespace varve::storenode {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+// Snapshots come with their own release; until then nobody should believe to
+// have a backup.
+void NoSnapshots(const http::Request&, http::ResponseWriter& writer) {
+  writer.Send(501, kJson,
+              "{\"status\":\"error\",\"msg\":\"snapshots are not implemented "
+              "in this release\"}");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
+    StorageRoleOptions options) {
+  RETURN_IF_ERROR(options.flags->Check());
+  const int64_t begin_ms = base::SystemClock().SteadyMs();
+  base::LogInfo("opening storage \"", options.flags->path(), "\"");
+  ASSIGN_OR_RETURN(std::unique_ptr<storage::Engine> engine,
+                   storage::Engine::Open(options.flags->EngineOptions()));
+  base::LogInfo("opened in ", base::SystemClock().SteadyMs() - begin_ms,
+                " ms; node id ", absl::Hex(engine->node_id(), absl::kZeroPad16));
+  base::LogInfo("successfully opened storage \"", options.flags->path(), "\"");
+  return std::unique_ptr<StorageRole>(
+      new StorageRole(std::move(options), std::move(engine)));
+}
+
+StorageRole::StorageRole(StorageRoleOptions options,
+                         std::unique_ptr<storage::Engine> engine)
+    : options_(std::move(options)),
+      engine_(std::move(engine)),
+      inserts_(options_.flags->inserts_max(),
+               options_.flags->insert_queue_max(), "maxConcurrentInserts",
+               "insert.maxQueueDuration"),
+      searches_(options_.flags->searches_max(),
+                options_.flags->search_queue_max(),
+                "search.maxConcurrentRequests", "search.maxQueueDuration"),
+      kept_(engine_.get()),
+      insert_service_(engine_.get(), &kept_, &inserts_, options_.metrics,
+                      options_.service),
+      select_service_(engine_.get(), &kept_, &searches_,
+                      options_.flags->dedup(), options_.service),
+      metrics_(options_.metrics, engine_.get(), options_.flags, &inserts_,
+               &searches_) {}
+
+StorageRole::~StorageRole() = default;
+
+absl::Status StorageRole::Close() { return engine_->Close(); }
+
+std::vector<http::Route> StorageRole::Routes() {
+  std::vector<http::Route> routes;
+  // What was acknowledged is searchable already; nothing is left to do.
+  routes.push_back({.pattern = "/internal/force_flush",
+                    .auth_key = options_.flags->flush_key(),
+                    .handler = [](const http::Request&,
+                                  http::ResponseWriter& writer) {
+                      writer.Send(200, "text/plain", "");
+                    }});
+  // RocksDB compacts by itself; deduplication is applied when reading.
+  routes.push_back({.pattern = "/internal/force_merge",
+                    .auth_key = options_.flags->merge_key(),
+                    .handler = [](const http::Request&,
+                                  http::ResponseWriter& writer) {
+                      writer.Send(200, "text/plain", "");
+                    }});
+  for (const char* path : {"/snapshot/create", "/snapshot/list",
+                           "/snapshot/delete", "/snapshot/delete_all"}) {
+    routes.push_back({.pattern = path,
+                      .auth_key = options_.flags->snapshot_key(),
+                      .handler = NoSnapshots});
+  }
+  return routes;
+}
+
+}  // namespace varve::storenode
