@@ -1,0 +1,185 @@
+// The index as a class: what is in memory, what is in RocksDB, and how one
+// becomes the other. Its members are defined in index.cc (definitions),
+// index_flush.cc and index_read.cc.
+//
+// New series are in `live_`; a flush moves them whole to `frozen_`, writes
+// them, and drops it. Readers pin live_ and frozen_ first and read RocksDB
+// second, so that they see a series in transit at least once.
+#ifndef VARVE_STORAGE_INDEX_INDEX_IMPL_H_
+#define VARVE_STORAGE_INDEX_INDEX_IMPL_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/mutex.h"
+#include "storage/index/index.h"
+#include "storage/index/index_tables.h"
+#include "storage/index/matcher_algebra.h"
+#include "storage/index/ram_tenant.h"
+
+namespace varve::storage {
+
+// (tenant, day) to the series active then.
+using ActiveMarks = std::map<std::pair<model::TenantId, int32_t>, IdSet>;
+
+struct RamPart {
+  absl::flat_hash_map<model::TenantId, std::unique_ptr<RamTenant>> tenants;
+  uint64_t id_max = 0;
+  size_t series = 0;
+
+  const RamTenant* Find(const model::TenantId& tenant) const {
+    const auto it = tenants.find(tenant);
+    return it == tenants.end() ? nullptr : it->second.get();
+  }
+  RamTenant& Get(const model::TenantId& tenant) {
+    std::unique_ptr<RamTenant>& found = tenants[tenant];
+    if (found == nullptr) found = std::make_unique<RamTenant>();
+    return *found;
+  }
+};
+
+struct FrozenPart {
+  std::shared_ptr<const RamPart> series;
+  ActiveMarks marks;
+  uint32_t next_metric_id = 0;
+};
+
+class IndexImpl final : public Index {
+ public:
+  IndexImpl(KvDb& db, const IndexOptions& options)
+      : tables_(db, options.page_cache_bytes) {}
+  absl::Status Load();
+
+  uint64_t ref_epoch() const override { return ref_epoch_.load(); }
+  absl::Status RenewRefEpoch() override;
+  absl::Status FindOrCreate(std::span<const IndexDefinition> definitions,
+                            std::vector<IndexDefined>& defined) override;
+  absl::Status Restore(uint64_t id,
+                       const IndexDefinition& definition) override;
+  void MarkActive(const model::TenantId& tenant, int32_t day,
+                  std::span<const uint64_t> ids) override;
+  absl::Status Flush() override;
+  absl::StatusOr<std::vector<uint64_t>> Select(
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days) const override;
+  absl::Status ForEachSeries(
+      const model::TenantId& tenant, std::span<const uint64_t> ids,
+      const std::function<void(const IndexSeries&)>& fn) const override;
+  absl::StatusOr<std::vector<std::string>> LabelNames(
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days, int64_t limit) const override;
+  absl::StatusOr<std::vector<std::string>> LabelValues(
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days, std::string_view label,
+      int64_t limit) const override;
+  absl::StatusOr<IndexCardinality> CardinalityOf(
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days, std::string_view focus_label,
+      int64_t top_n) const override;
+  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const DayRange& days) const override;
+  absl::Status DropDaysBefore(int32_t first_kept) override;
+  IndexStats stats() const override;
+
+ private:
+  // Positions of definitions that are still to be found or created.
+  using Wanted = std::vector<uint32_t>;
+  using MetricName = std::pair<model::TenantId, std::string>;
+  using MetricIds = absl::flat_hash_map<MetricName, uint32_t>;
+  // A definition made ready to be created.
+  struct Prepared {
+    const IndexDefinition* definition = nullptr;
+    std::vector<LabelView> labels;
+    uint64_t id = 0;  // 0: the next one
+    bool is_new = false;
+    IndexDefined defined;
+  };
+
+  // Finds in memory; what is not there stays in `wanted`. `generation` is
+  // that of what was looked at.
+  absl::Status FindInRam(std::span<const IndexDefinition> definitions,
+                         std::vector<IndexDefined>& defined, Wanted& wanted,
+                         uint64_t& generation) const;
+  absl::Status FindInTables(std::span<const IndexDefinition> definitions,
+                            std::vector<IndexDefined>& defined,
+                            Wanted& wanted) const;
+  // One hash, two label sets.
+  absl::Status Collision(const IndexDefinition& definition,
+                         std::string_view known) const;
+  // Whether `part` has the definition; Collision when the labels differ.
+  absl::StatusOr<bool> FindIn(const RamPart* part,
+                              const IndexDefinition& definition,
+                              IndexDefined& defined) const;
+  // Metric ids that memory does not know, from RocksDB.
+  absl::Status LoadMetricIds(std::span<const Prepared> series,
+                             MetricIds& known);
+  absl::Status ReserveIds(uint64_t count);
+  // False when a flush changed what FindInRam had looked at.
+  absl::StatusOr<bool> Create(std::span<Prepared> series,
+                              const MetricIds& known, uint64_t generation);
+  uint32_t MetricIdFor(const model::TenantId& tenant, std::string_view name,
+                       const MetricIds& known) REQUIRES_LOCK(mutex_);
+
+  absl::Status WritePart(const FrozenPart& part);
+  absl::Status AddPages(const model::TenantId& tenant, const RamTenant& ram,
+                        uint64_t flushed_end, KvBatch& batch) const;
+  void AddHashes(const model::TenantId& tenant, const RamTenant& ram,
+                 KvBatch& batch) const;
+  absl::Status AddPostings(const model::TenantId& tenant, const RamTenant& ram,
+                           uint32_t shard, KvBatch& batch) const;
+  absl::Status AddMarks(const ActiveMarks& marks, KvBatch& batch) const;
+  absl::Status FoldShards(KvBatch& batch) const;
+
+  // Moves live_ and marks_ to frozen_, unless an earlier flush failed and
+  // left its part there; null when there is nothing to flush.
+  std::shared_ptr<const FrozenPart> Freeze();
+  DayRange Kept(const DayRange& days) const;
+  // Runs `fn` on each place that has series of the tenant: memory first.
+  absl::Status ForEachSource(
+      const model::TenantId& tenant,
+      const std::function<absl::Status(const PostingSource&)>& fn) const;
+  absl::Status AddActive(const model::TenantId& tenant, const DayRange& days,
+                         IdSet& ids) const;
+  // The ids that match and were active; nothing when that is all of them.
+  absl::StatusOr<std::optional<IdSet>> Restriction(
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days) const;
+
+  const IndexTables tables_;
+  std::atomic<uint64_t> ref_epoch_{0};
+  mutable std::atomic<int64_t> hash_collisions_{0};
+  std::atomic<int32_t> first_kept_day_{INT32_MIN};
+
+  // One flush, and one drop of days, at a time.
+  base::Mutex flush_mutex_;
+  // Kept while the bound of ids is written, so that it only grows.
+  base::Mutex reserve_mutex_;
+
+  mutable base::SharedMutex mutex_;
+  std::shared_ptr<RamPart> live_ GUARDED_BY(mutex_) =
+      std::make_shared<RamPart>();
+  std::shared_ptr<const FrozenPart> frozen_ GUARDED_BY(mutex_);
+  // Grows when series move: from live to frozen, from frozen to RocksDB.
+  uint64_t generation_ GUARDED_BY(mutex_) = 0;
+  uint64_t next_id_ GUARDED_BY(mutex_) = 1;
+  uint64_t id_bound_ GUARDED_BY(mutex_) = 1;  // durable: ids below are ours
+  uint64_t flushed_end_ GUARDED_BY(mutex_) = 0;  // above all flushed ids
+  uint64_t series_flushed_ GUARDED_BY(mutex_) = 0;
+  uint32_t next_metric_id_ GUARDED_BY(mutex_) = 1;
+  uint32_t next_shard_ GUARDED_BY(mutex_) = 0;
+  MetricIds metric_cache_ GUARDED_BY(mutex_);
+
+  mutable base::Mutex marks_mutex_;  // taken after mutex_, never before
+  ActiveMarks marks_ GUARDED_BY(marks_mutex_);
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_INDEX_INDEX_IMPL_H_

@@ -1,0 +1,355 @@
+// Queries: ids by matchers and days, labels by ids, names, values, counts.
+#include <algorithm>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/status.h"
+#include "storage/index/index_impl.h"
+
+namespace varve::storage {
+namespace {
+
+using base::ReaderLock;
+
+// Up to about this many series, decoding their labels is quicker than
+// meeting their ids with the postings of every value.
+constexpr uint64_t kDecodeSeriesMax = 4096;
+// Series of one round of ForEachSeries: what is copied under the lock.
+constexpr size_t kRoundSeries = 1024;
+
+std::vector<uint64_t> ToIds(const IdSet& set) {
+  std::vector<uint32_t> narrow(set.cardinality());
+  set.toUint32Array(narrow.data());
+  return {narrow.begin(), narrow.end()};
+}
+
+void SortUnique(std::vector<std::string>& texts, int64_t limit) {
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  if (limit > 0 && texts.size() > static_cast<size_t>(limit)) {
+    texts.resize(static_cast<size_t>(limit));
+  }
+}
+
+// Name and value of each label of canonical bytes from the index itself.
+template <typename Fn>
+void ForEachLabel(std::string_view canonical, const Fn& fn) {
+  base::ByteReader reader(canonical);
+  while (reader.ok() && !reader.empty()) {
+    const std::string_view name = reader.LengthPrefixed();
+    const std::string_view value = reader.LengthPrefixed();
+    if (reader.ok()) fn(name, value);
+  }
+}
+
+using Counts = absl::flat_hash_map<std::string, int64_t>;
+
+std::vector<IndexCount> Largest(const Counts& counts, int64_t top_n) {
+  std::vector<IndexCount> list;
+  for (const auto& [name, count] : counts) list.push_back({name, count});
+  const auto larger = [](const IndexCount& a, const IndexCount& b) {
+    return a.count != b.count ? a.count > b.count : a.name < b.name;
+  };
+  const size_t n = std::min(list.size(), static_cast<size_t>(
+                                             std::max<int64_t>(top_n, 0)));
+  std::partial_sort(list.begin(), list.begin() + n, list.end(), larger);
+  list.resize(n);
+  return list;
+}
+
+}  // namespace
+
+DayRange IndexImpl::Kept(const DayRange& days) const {
+  return {std::max(days.first, first_kept_day_.load()), days.last};
+}
+
+absl::Status IndexImpl::ForEachSource(
+    const model::TenantId& tenant,
+    const std::function<absl::Status(const PostingSource&)>& fn) const {
+  std::shared_ptr<const FrozenPart> frozen;
+  {
+    ReaderLock lock(mutex_);
+    frozen = frozen_;
+    if (const RamTenant* const live = live_->Find(tenant)) {
+      RETURN_IF_ERROR(fn(*live));
+    }
+  }
+  if (frozen != nullptr) {
+    if (const RamTenant* const part = frozen->series->Find(tenant)) {
+      RETURN_IF_ERROR(fn(*part));
+    }
+  }
+  return fn(TablePostings(tables_, tenant));
+}
+
+absl::Status IndexImpl::AddActive(const model::TenantId& tenant,
+                                  const DayRange& days, IdSet& ids) const {
+  const DayRange kept = Kept(days);
+  const auto add = [&](const ActiveMarks& marks) {
+    for (auto it = marks.lower_bound({tenant, kept.first});
+         it != marks.end() && it->first.first == tenant &&
+         it->first.second <= kept.last;
+         ++it) {
+      ids |= it->second;
+    }
+  };
+  {
+    base::MutexLock lock(marks_mutex_);
+    add(marks_);
+  }
+  std::shared_ptr<const FrozenPart> frozen;
+  {
+    ReaderLock lock(mutex_);
+    frozen = frozen_;
+  }
+  if (frozen != nullptr) add(frozen->marks);
+  return tables_.AddActive(tenant, kept, ids);
+}
+
+absl::StatusOr<std::optional<IdSet>> IndexImpl::Restriction(
+    const model::TenantId& tenant, std::span<const model::Matchers> groups,
+    const DayRange& days) const {
+  ASSIGN_OR_RETURN(const PreparedGroups prepared, PreparedGroups::Make(groups));
+  if (prepared.all() && days.all()) return std::optional<IdSet>();
+  IdSet active;
+  if (!days.all()) {
+    RETURN_IF_ERROR(AddActive(tenant, days, active));
+    if (prepared.all() || active.isEmpty()) {
+      return std::optional<IdSet>(std::move(active));
+    }
+  }
+  IdSet matching;
+  RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
+    return prepared.AddMatching(source, matching);
+  }));
+  if (!days.all()) matching &= active;
+  return std::optional<IdSet>(std::move(matching));
+}
+
+absl::StatusOr<std::vector<uint64_t>> IndexImpl::Select(
+    const model::TenantId& tenant, std::span<const model::Matchers> groups,
+    const DayRange& days) const {
+  ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
+                   Restriction(tenant, groups, days));
+  if (restriction) return ToIds(*restriction);
+  IdSet all;
+  RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
+    return source.AddPair("", "", all);
+  }));
+  return ToIds(all);
+}
+
+absl::Status IndexImpl::ForEachSeries(
+    const model::TenantId& tenant, std::span<const uint64_t> ids,
+    const std::function<void(const IndexSeries&)>& fn) const {
+  struct Found {
+    bool found = false;
+    uint32_t metric_id = 0;
+    size_t begin = 0;
+    size_t size = 0;
+  };
+  std::vector<Found> round;
+  std::string texts;
+  PageCache::PageRef page;
+  uint64_t page_number = UINT64_MAX;
+  for (size_t begin = 0; begin < ids.size(); begin += kRoundSeries) {
+    const size_t n = std::min(kRoundSeries, ids.size() - begin);
+    round.assign(n, {});
+    texts.clear();
+    const auto find = [&](const RamTenant* ram) {
+      if (ram == nullptr) return;
+      for (size_t i = 0; i < n; ++i) {
+        if (round[i].found || ids[begin + i] > UINT32_MAX) continue;
+        const auto place = ram->FindId(static_cast<uint32_t>(ids[begin + i]));
+        if (!place) continue;
+        round[i] = {true, ram->metric_id(*place), texts.size(), 0};
+        ram->AppendCanonical(*place, texts);
+        round[i].size = texts.size() - round[i].begin;
+      }
+    };
+    std::shared_ptr<const FrozenPart> frozen;
+    {
+      ReaderLock lock(mutex_);
+      frozen = frozen_;
+      find(live_->Find(tenant));
+    }
+    if (frozen != nullptr) find(frozen->series->Find(tenant));
+    for (size_t i = 0; i < n; ++i) {
+      const uint64_t id = ids[begin + i];
+      IndexSeries series{begin + i, id, round[i].metric_id, {}};
+      if (round[i].found) {
+        series.labels =
+            std::string_view(texts).substr(round[i].begin, round[i].size);
+        fn(series);
+        continue;
+      }
+      const auto slot = static_cast<uint32_t>(id % kPageSeries);
+      if (page == nullptr || page_number != id >> kPageShift ||
+          !page->Has(slot)) {
+        ASSIGN_OR_RETURN(page, tables_.FindPage(tenant, id));
+        page_number = id >> kPageShift;
+        if (page == nullptr) continue;
+      }
+      series.metric_id = page->metric_id(slot);
+      series.labels = page->labels(slot);
+      fn(series);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> IndexImpl::LabelNames(
+    const model::TenantId& tenant, std::span<const model::Matchers> groups,
+    const DayRange& days, int64_t limit) const {
+  ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
+                   Restriction(tenant, groups, days));
+  std::vector<std::string> names;
+  if (restriction && restriction->cardinality() <= kDecodeSeriesMax) {
+    absl::flat_hash_map<std::string, bool> seen;
+    RETURN_IF_ERROR(ForEachSeries(
+        tenant, ToIds(*restriction), [&](const IndexSeries& series) {
+          ForEachLabel(series.labels,
+                       [&](std::string_view name, std::string_view) {
+                         seen.try_emplace(base::ToAbsl(name), true);
+                       });
+        }));
+    for (const auto& [name, yes] : seen) names.push_back(name);
+    SortUnique(names, limit);
+    return names;
+  }
+  RETURN_IF_ERROR(ForEachSource(
+      tenant, [&](const PostingSource& source) -> absl::Status {
+        std::vector<std::string> candidates;
+        RETURN_IF_ERROR(source.AddNames(candidates));
+        for (std::string& name : candidates) {
+          if (restriction) {
+            IdSet present;
+            RETURN_IF_ERROR(source.AddPair(name, "", present));
+            if (!present.intersect(*restriction)) continue;
+          }
+          names.push_back(std::move(name));
+        }
+        return absl::OkStatus();
+      }));
+  SortUnique(names, limit);
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> IndexImpl::LabelValues(
+    const model::TenantId& tenant, std::span<const model::Matchers> groups,
+    const DayRange& days, std::string_view label, int64_t limit) const {
+  ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
+                   Restriction(tenant, groups, days));
+  std::vector<std::string> values;
+  if (restriction && restriction->cardinality() <= kDecodeSeriesMax) {
+    absl::flat_hash_map<std::string, bool> seen;
+    RETURN_IF_ERROR(ForEachSeries(
+        tenant, ToIds(*restriction), [&](const IndexSeries& series) {
+          ForEachLabel(series.labels,
+                       [&](std::string_view name, std::string_view value) {
+                         if (name == label) {
+                           seen.try_emplace(base::ToAbsl(value), true);
+                         }
+                       });
+        }));
+    for (const auto& [value, yes] : seen) values.push_back(value);
+    SortUnique(values, limit);
+    return values;
+  }
+  RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
+    return source.VisitValues(
+        label, "",
+        [&](std::string_view, std::string_view value,
+            const PostingView& posting) -> absl::StatusOr<bool> {
+          if (!values.empty() && values.back() == value) return true;
+          if (restriction) {
+            IdSet ids;
+            RETURN_IF_ERROR(posting.AddTo(ids));
+            if (!ids.intersect(*restriction)) return true;
+          }
+          values.emplace_back(value);
+          return true;
+        });
+  }));
+  SortUnique(values, limit);
+  return values;
+}
+
+absl::StatusOr<IndexCardinality> IndexImpl::CardinalityOf(
+    const model::TenantId& tenant, std::span<const model::Matchers> groups,
+    const DayRange& days, std::string_view focus_label,
+    int64_t top_n) const {
+  ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
+                   Restriction(tenant, groups, days));
+  IndexCardinality result;
+  Counts by_metric, by_label, by_focus, by_pair, values_by_label;
+  const auto count = [&](std::string_view name, std::string_view value,
+                         const PostingView& posting) -> absl::StatusOr<bool> {
+    IdSet ids;
+    RETURN_IF_ERROR(posting.AddTo(ids));
+    const auto n = static_cast<int64_t>(
+        restriction ? ids.and_cardinality(*restriction) : ids.cardinality());
+    if (n == 0) return true;
+    if (name.empty()) {
+      result.total_series += n;
+    } else if (value.empty()) {
+      by_label[base::ToAbsl(name)] += n;
+      result.total_label_value_pairs += n;
+    } else {
+      int64_t& pair = by_pair[base::StrCat(name, "=", value)];
+      if (pair == 0) ++values_by_label[base::ToAbsl(name)];
+      pair += n;
+      if (name == model::kMetricName) by_metric[base::ToAbsl(value)] += n;
+      if (name == focus_label) by_focus[base::ToAbsl(value)] += n;
+    }
+    return true;
+  };
+  RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
+    return source.VisitAll(count);
+  }));
+  result.series_count_by_metric_name = Largest(by_metric, top_n);
+  result.series_count_by_label_name = Largest(by_label, top_n);
+  result.series_count_by_focus_label_value = Largest(by_focus, top_n);
+  result.series_count_by_label_value_pair = Largest(by_pair, top_n);
+  result.label_value_count_by_label_name = Largest(values_by_label, top_n);
+  return result;
+}
+
+absl::StatusOr<std::vector<model::TenantId>> IndexImpl::Tenants(
+    const DayRange& days) const {
+  const DayRange kept = Kept(days);
+  std::vector<model::TenantId> tenants;
+  const auto add = [&](const ActiveMarks& marks) {
+    for (const auto& [key, ids] : marks) {
+      if (key.second >= kept.first && key.second <= kept.last) {
+        tenants.push_back(key.first);
+      }
+    }
+  };
+  {
+    base::MutexLock lock(marks_mutex_);
+    add(marks_);
+  }
+  std::shared_ptr<const FrozenPart> frozen;
+  {
+    ReaderLock lock(mutex_);
+    frozen = frozen_;
+  }
+  if (frozen != nullptr) add(frozen->marks);
+  const auto it = tables_.db().Scan(tables_.active, {});
+  for (it->SeekToFirst(); it->Valid();) {
+    const auto parts = ParseActiveKey(it->key());
+    if (!parts) return base::DataLoss("index has a damaged key of a day");
+    if (parts->day < kept.first) {
+      it->Seek(ActiveKey(parts->tenant, kept.first));
+      continue;
+    }
+    if (parts->day <= kept.last) tenants.push_back(parts->tenant);
+    it->Seek(ActiveKey(parts->tenant, INT32_MAX) + '\0');
+  }
+  RETURN_IF_ERROR(it->status());
+  std::sort(tenants.begin(), tenants.end());
+  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
+  return tenants;
+}
+
+}  // namespace varve::storage

@@ -1,0 +1,84 @@
+// The flushed part of the index: reads of its RocksDB families.
+//
+// Threads: any thread.
+#ifndef VARVE_STORAGE_INDEX_INDEX_TABLES_H_
+#define VARVE_STORAGE_INDEX_INDEX_TABLES_H_
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lib/base/mutex.h"
+#include "storage/index/index.h"
+#include "storage/index/index_key.h"
+#include "storage/index/page_cache.h"
+#include "storage/index/posting_source.h"
+#include "storage/kv/kv.h"
+
+namespace varve::storage {
+
+// A pair in more shards than this is folded into one by the next flush.
+inline constexpr size_t kShardsMax = 8;
+
+class IndexTables {
+ public:
+  IndexTables(KvDb& db, int64_t page_cache_bytes);
+
+  KvDb& db() const { return db_; }
+  const KvFamilyRef series, hash, post, names, metrics, active, meta;
+
+  // 0 when it was never written.
+  absl::StatusOr<uint64_t> Meta(std::string_view name) const;
+  static void PutMeta(KvBatch& batch, const KvFamily& meta,
+                      std::string_view name, uint64_t value);
+
+  // The page with series `id`; null when there is no such series.
+  absl::StatusOr<PageCache::PageRef> FindPage(const model::TenantId& tenant,
+                                              uint64_t id) const;
+  // Adds the ids active on the days.
+  absl::Status AddActive(const model::TenantId& tenant, const DayRange& days,
+                         IdSet& ids) const;
+
+  // Pairs that a reader found in too many shards: (tenant, name, value).
+  using PairName = std::pair<model::TenantId,
+                             std::pair<std::string, std::string>>;
+  void NoteShards(PairName pair) const;
+  std::set<PairName> TakeNoted() const;
+
+  PageCache& page_cache() const { return page_cache_; }
+
+ private:
+  KvDb& db_;
+  mutable PageCache page_cache_;
+  mutable base::Mutex mutex_;
+  mutable std::set<PairName> noted_ GUARDED_BY(mutex_);
+};
+
+// One tenant's flushed postings.
+class TablePostings final : public PostingSource {
+ public:
+  TablePostings(const IndexTables& tables, const model::TenantId& tenant)
+      : tables_(tables), tenant_(tenant) {}
+
+  absl::Status AddPair(std::string_view name, std::string_view value,
+                       IdSet& ids) const override;
+  absl::Status VisitValues(std::string_view name, std::string_view prefix,
+                           const VisitPostings& visit) const override;
+  absl::Status VisitAll(const VisitPostings& visit) const override;
+  absl::Status AddNames(std::vector<std::string>& names) const override;
+
+ private:
+  absl::Status Visit(std::string lower, bool with_present,
+                     const VisitPostings& visit) const;
+
+  const IndexTables& tables_;
+  const model::TenantId tenant_;
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_INDEX_INDEX_TABLES_H_

@@ -1,0 +1,71 @@
+// Matchers as set algebra over postings, before any label is decoded.
+//
+// Each matcher becomes a set to keep (it does not match "") or a set to take
+// away (it does). Order: exact values by size, smallest first; then scans over
+// values, bounded by a regular expression's literal prefix; sets to take away
+// last. An alternation of literals is looked up, not scanned.
+//
+// Errors:  InvalidArgument for a bad regular expression; DataLoss from the
+//          source.
+// Threads: PreparedGroups is immutable.
+// Source:  Prometheus' PostingsForMatchers for the treatment of "".
+#ifndef VARVE_STORAGE_INDEX_MATCHER_ALGEBRA_H_
+#define VARVE_STORAGE_INDEX_MATCHER_ALGEBRA_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/model/matcher.h"
+#include "storage/index/posting_source.h"
+
+namespace varve::storage {
+
+class PreparedGroups {
+ public:
+  static absl::StatusOr<PreparedGroups> Make(
+      std::span<const model::Matchers> groups);
+
+  // No groups, or one without matchers: every series.
+  bool all() const { return all_; }
+  // Adds the ids of the series of `source` that match any group.
+  absl::Status AddMatching(const PostingSource& source, IdSet& ids) const;
+
+ private:
+  struct Term {
+    std::optional<model::CompiledMatcher> matcher;  // of scans
+    std::string name;
+    bool keep = true;    // else take away
+    bool scan = false;
+    bool wanted = true;  // scans: values that match, or that do not
+    std::vector<std::string> values;  // when not a scan
+    std::string prefix;               // of scans
+  };
+  struct Group {
+    std::vector<Term> terms;
+    bool never = false;
+  };
+
+  static absl::Status AddTerm(const model::Matcher& matcher, Group& group);
+  static absl::Status AddIds(const Term& term, const PostingSource& source,
+                             IdSet& ids);
+  static absl::StatusOr<IdSet> Matching(const Group& group,
+                                        const PostingSource& source);
+
+  std::vector<Group> groups_;
+  bool all_ = false;
+};
+
+// "a|b\.c|(d|e)" and its like: the strings it matches; nothing when the
+// expression is not an alternation of literals.
+std::optional<std::vector<std::string>> RegexLiterals(std::string_view regex);
+// What every match begins with.
+std::string RegexPrefix(std::string_view regex);
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_INDEX_MATCHER_ALGEBRA_H_

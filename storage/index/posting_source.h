@@ -1,0 +1,60 @@
+// Where the algebra of matchers finds postings: one tenant's series in one
+// place, in memory or in RocksDB. Every series is wholly in one place (while
+// it is being flushed, in two), so that matchers are evaluated in each place
+// alone and the results are joined.
+//
+// The value "" of a name stands for all series that have the label; the name
+// "" with the value "" for all series of the tenant.
+#ifndef VARVE_STORAGE_INDEX_POSTING_SOURCE_H_
+#define VARVE_STORAGE_INDEX_POSTING_SOURCE_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/index/posting.h"
+
+namespace varve::storage {
+
+// The ids of a visited value; decoded only when asked for.
+class PostingView {
+ public:
+  explicit PostingView(const DeltaList& list) : list_(&list) {}
+  explicit PostingView(std::string_view encoded) : encoded_(encoded) {}
+  absl::Status AddTo(IdSet& ids) const {
+    if (list_ == nullptr) return AddIdSet(encoded_, ids);
+    list_->AddTo(ids);
+    return absl::OkStatus();
+  }
+
+ private:
+  const DeltaList* list_ = nullptr;
+  std::string_view encoded_;
+};
+
+// False ends the visit. A value may be visited several times with parts of
+// its ids.
+using VisitPostings = std::function<absl::StatusOr<bool>(
+    std::string_view name, std::string_view value, const PostingView& ids)>;
+
+class PostingSource {
+ public:
+  virtual ~PostingSource() = default;
+  // Adds the ids that have `name` = `value`.
+  virtual absl::Status AddPair(std::string_view name, std::string_view value,
+                               IdSet& ids) const = 0;
+  // The values of `name` that begin with `prefix`, in any order; not "".
+  virtual absl::Status VisitValues(std::string_view name,
+                                   std::string_view prefix,
+                                   const VisitPostings& visit) const = 0;
+  // All names and values, "" too.
+  virtual absl::Status VisitAll(const VisitPostings& visit) const = 0;
+  virtual absl::Status AddNames(std::vector<std::string>& names) const = 0;
+};
+
+}  // namespace varve::storage
+
+#endif  // VARVE_STORAGE_INDEX_POSTING_SOURCE_H_
