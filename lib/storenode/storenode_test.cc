@@ -5,12 +5,11 @@
 #include "lib/base/clock.h"
 #include "lib/base/flags.h"
 #include "lib/base/strings.h"
-#include "lib/encoding/data_record.h"
 #include "lib/model/label.h"
 #include "lib/model/time_range.h"
 #include "lib/storenode/storage_role.h"
 #include "lib/wire/convert.h"
-#include "lib/wire/data_frame.h"
+#include "lib/wire/data_frame_builder.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "lib/wire/series_batch.h"
@@ -88,13 +87,11 @@ struct Node {
   }
   proto::Ack Data(uint64_t ref_epoch, uint64_t ref, int64_t at_ms,
                   double value) {
-    encoding::DataRecordBuilder builder;
+    wire::DataFrameBuilder builder;
     builder.Start(1, at_ms);
-    builder.Add(kTenant.kind, kTenant.id, ref, std::span(&at_ms, 1),
-                std::span(&value, 1));
-    const auto answer =
-        Call(*inserts, wire::kData,
-             wire::EncodeDataFrame(builder.Finish(), 0, ref_epoch, true));
+    builder.Add(kTenant, ref, std::span(&at_ms, 1), std::span(&value, 1));
+    const auto answer = Call(*inserts, wire::kData,
+                             builder.Finish(0, ref_epoch, true));
     INFO(answer.status());
     REQUIRE(answer.ok());
     proto::Ack ack;
@@ -240,7 +237,8 @@ TEST_CASE("metrics are there from the start and count rows", "[storenode]") {
         "\nvm_rows_ignored_total{reason=\"small_timestamp\"} 0\n",
         "\nvm_rows{type=\"storage/small\"} 0\n"}) {
     CAPTURE(line);
-    CHECK(("\n" + node.metrics->Text()).find(line) != std::string::npos);
+    CHECK(base::StrCat("\n", node.metrics->Text()).find(line) !=
+          std::string::npos);
   }
   CHECK(node.metrics->Text().find(base::StrCat(
             "vm_storage_is_read_only{path=\"", node.path, "\"} 0\n")) !=
