@@ -77,8 +77,8 @@ struct TimeModifiers {
 
 struct VectorSelector : Expr {
   VectorSelector() : Expr(ExprKind::kVectorSelector, ValueType::kVector) {}
-  std::string name;         // as written before the braces; "" if none
-  model::Matchers matchers; // __name__ included
+  std::string name;          // as written before the braces; "" if none
+  model::Matchers matchers;  // __name__ included
   TimeModifiers time;
 };
 
@@ -104,10 +104,24 @@ struct UnaryExpr : Expr {
 };
 
 enum class BinaryOp : uint8_t {
-  kAdd, kSub, kMul, kDiv, kMod, kPow, kAtan2,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
-  kAnd, kOr, kUnless,
-  kTrimUpper, kTrimLower,  // histograms: `</` and `>/`
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kAtan2,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kAnd,
+  kOr,
+  kUnless,
+  kTrimUpper,
+  kTrimLower,  // histograms: `</` and `>/`
 };
 inline bool IsComparison(BinaryOp op) {
   return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual;
@@ -143,8 +157,20 @@ struct BinaryExpr : Expr {
 };
 
 enum class AggregateOp : uint8_t {
-  kSum, kAvg, kMin, kMax, kCount, kGroup, kStddev, kStdvar,
-  kTopk, kBottomk, kQuantile, kCountValues, kLimitk, kLimitRatio,
+  kSum,
+  kAvg,
+  kMin,
+  kMax,
+  kCount,
+  kGroup,
+  kStddev,
+  kStdvar,
+  kTopk,
+  kBottomk,
+  kQuantile,
+  kCountValues,
+  kLimitk,
+  kLimitRatio,
 };
 
 struct AggregateExpr : Expr {

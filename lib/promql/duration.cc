@@ -17,9 +17,12 @@ struct Unit {
   bool exact_only;
 };
 constexpr Unit kUnits[] = {
-    {"y", 365LL * 86'400'000, true}, {"w", 7LL * 86'400'000, true},
-    {"d", 86'400'000, false},        {"h", 3'600'000, false},
-    {"m", 60'000, false},            {"s", 1'000, false},
+    {"y", 365LL * 86'400'000, true},
+    {"w", 7LL * 86'400'000, true},
+    {"d", 86'400'000, false},
+    {"h", 3'600'000, false},
+    {"m", 60'000, false},
+    {"s", 1'000, false},
     {"ms", 1, false},
 };
 
@@ -104,8 +107,8 @@ absl::StatusOr<double> EvaluateDurationSeconds(const Expr& expr,
     case ExprKind::kCall:
       return EvaluateCall(static_cast<const Call&>(expr), context);
     default:
-      return base::Internal("expression of kind ",
-                            static_cast<int>(expr.kind), " in a duration");
+      return base::Internal("expression of kind ", static_cast<int>(expr.kind),
+                            " in a duration");
   }
 }
 
@@ -135,10 +138,9 @@ bool DependsOnQuery(const Expr& expr) {
     case ExprKind::kCall: {
       const auto& call = static_cast<const Call&>(expr);
       return call.args.empty() ||
-             std::any_of(call.args.begin(), call.args.end(),
-                         [](const ExprPtr& arg) {
-                           return DependsOnQuery(*arg);
-                         });
+             std::any_of(
+                 call.args.begin(), call.args.end(),
+                 [](const ExprPtr& arg) { return DependsOnQuery(*arg); });
     }
     default:
       return false;

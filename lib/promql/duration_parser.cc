@@ -10,8 +10,7 @@ namespace {
 
 constexpr int kPowPrecedence = 6;
 constexpr int kAddPrecedence = 4;
-constexpr std::string_view kExpected =
-    "number, duration, step(), or range()";
+constexpr std::string_view kExpected = "number, duration, step(), or range()";
 
 bool IsDurationCall(const Token& token) {
   for (std::string_view name :

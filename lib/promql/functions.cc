@@ -130,8 +130,8 @@ static_assert(std::ranges::is_sorted(kFunctions, {}, &FunctionInfo::name));
 }  // namespace
 
 const FunctionInfo* FindFunction(std::string_view name) {
-  const auto* found = std::ranges::lower_bound(kFunctions, name, {},
-                                               &FunctionInfo::name);
+  const auto* found =
+      std::ranges::lower_bound(kFunctions, name, {}, &FunctionInfo::name);
   if (found == std::end(kFunctions) || found->name != name) return nullptr;
   return found;
 }

@@ -141,16 +141,15 @@ absl::Status Grammar::Unexpected(std::string_view context,
   return ErrorAt(token.begin, what);
 }
 
-absl::Status Grammar::Adopt(
-    Expr& parent, uint32_t begin,
-    std::initializer_list<const Expr*> children) const {
+absl::Status Grammar::Adopt(Expr& parent, uint32_t begin,
+                            std::initializer_list<const Expr*> children) const {
   int height = 0;
   for (const Expr* child : children) {
     if (child != nullptr) height = std::max<int>(height, child->height);
   }
   if (height + 1 > kNestingMax) {
-    return ErrorAt(begin, base::StrCat("nested more than ", kNestingMax,
-                                       " levels deep"));
+    return ErrorAt(
+        begin, base::StrCat("nested more than ", kNestingMax, " levels deep"));
   }
   parent.height = static_cast<uint16_t>(height + 1);
   parent.position = {begin, last_end()};
@@ -313,7 +312,8 @@ absl::StatusOr<std::vector<ExprPtr>> Grammar::ParseArguments() {
     if (!At(TokenKind::kComma)) return Unexpected("", "");
     const uint32_t comma = Take().begin;
     if (At(TokenKind::kRightParen)) {
-      return ErrorAt(comma, "trailing commas not allowed in function call args");
+      return ErrorAt(comma,
+                     "trailing commas not allowed in function call args");
     }
   }
 }

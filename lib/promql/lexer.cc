@@ -25,12 +25,12 @@ bool IsWordText(std::string_view text, std::string_view lower) {
 
 // Words that errors name in angle brackets.
 constexpr std::string_view kKeywords[] = {
-    "and",         "atan2",    "avg",    "bool",         "bottomk",
-    "by",          "count",    "count_values",           "end",
-    "group",       "group_left", "group_right",          "ignoring",
-    "limit_ratio", "limitk",   "max",    "min",          "offset",
-    "on",          "or",       "quantile", "start",      "stddev",
-    "stdvar",      "sum",      "topk",   "unless",       "without",
+    "and",        "atan2",       "avg",          "bool",        "bottomk",
+    "by",         "count",       "count_values", "end",         "group",
+    "group_left", "group_right", "ignoring",     "limit_ratio", "limitk",
+    "max",        "min",         "offset",       "on",          "or",
+    "quantile",   "start",       "stddev",       "stdvar",      "sum",
+    "topk",       "unless",      "without",
 };
 
 bool IsKeyword(std::string_view text) {
@@ -227,14 +227,14 @@ bool Lexer::LexOperator() {
   };
   // Longer ones first.
   static constexpr Operator kOperators[] = {
-      {"==", TokenKind::kEqual},        {"=~", TokenKind::kMatchRegex},
-      {"!=", TokenKind::kNotEqual},     {"!~", TokenKind::kMatchNotRegex},
-      {"<=", TokenKind::kLessEqual},    {">=", TokenKind::kGreaterEqual},
-      {"</", TokenKind::kTrimUpper},    {">/", TokenKind::kTrimLower},
-      {"<", TokenKind::kLess},          {">", TokenKind::kGreater},
-      {"=", TokenKind::kAssign},        {"+", TokenKind::kAdd},
-      {"-", TokenKind::kSub},           {"*", TokenKind::kMul},
-      {"/", TokenKind::kDiv},           {"%", TokenKind::kMod},
+      {"==", TokenKind::kEqual},     {"=~", TokenKind::kMatchRegex},
+      {"!=", TokenKind::kNotEqual},  {"!~", TokenKind::kMatchNotRegex},
+      {"<=", TokenKind::kLessEqual}, {">=", TokenKind::kGreaterEqual},
+      {"</", TokenKind::kTrimUpper}, {">/", TokenKind::kTrimLower},
+      {"<", TokenKind::kLess},       {">", TokenKind::kGreater},
+      {"=", TokenKind::kAssign},     {"+", TokenKind::kAdd},
+      {"-", TokenKind::kSub},        {"*", TokenKind::kMul},
+      {"/", TokenKind::kDiv},        {"%", TokenKind::kMod},
       {"^", TokenKind::kPow},
   };
   for (const Operator& op : kOperators) {
@@ -244,8 +244,8 @@ bool Lexer::LexOperator() {
     }
   }
   if (Peek() == '!') {
-    Fail(at_ + 1, "unexpected character after '!': '", query_.substr(at_ + 1, 1),
-         "'");
+    Fail(at_ + 1, "unexpected character after '!': '",
+         query_.substr(at_ + 1, 1), "'");
   }
   return false;
 }
@@ -306,8 +306,8 @@ size_t Lexer::DurationSize() const {
       ++unit_end;
     }
     const auto unit = query_.substr(digits_end, unit_end - digits_end);
-    const auto* found = std::find(std::begin(kUnits) + unit_min,
-                                  std::end(kUnits), unit);
+    const auto* found =
+        std::find(std::begin(kUnits) + unit_min, std::end(kUnits), unit);
     if (found == std::end(kUnits)) return 0;
     unit_min = found - std::begin(kUnits) + 1;
     i = unit_end;

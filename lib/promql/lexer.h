@@ -34,9 +34,9 @@ enum class TokenKind : uint8_t {
   kRightBracket,
   kComma,
   kColon,
-  kAssign,        // =
-  kMatchRegex,    // =~
-  kMatchNotRegex, // !~
+  kAssign,         // =
+  kMatchRegex,     // =~
+  kMatchNotRegex,  // !~
   kAdd,
   kSub,
   kMul,

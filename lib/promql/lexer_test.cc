@@ -45,7 +45,8 @@ TEST_CASE("what is no token is said so", "[promql]") {
   CHECK(Texts("5m3") == "!bad number or duration syntax: \"5m3\"");
   CHECK(Texts("1m1h") == "!bad number or duration syntax: \"1m1h\"");
   CHECK(Texts("!") == "!unexpected character after '!': ''");
-  CHECK(Texts("{a!x}") == "{|a|!unexpected character after '!' inside braces: 'x'");
+  CHECK(Texts("{a!x}") ==
+        "{|a|!unexpected character after '!' inside braces: 'x'");
   CHECK(Texts("\xC3\xA9") == "!unexpected character: '\xC3\xA9'");
 }
 

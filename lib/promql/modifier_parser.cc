@@ -80,8 +80,8 @@ absl::StatusOr<std::vector<std::string>> Grammar::ParseGroupingLabels() {
     if (token.kind == TokenKind::kString) {
       ASSIGN_OR_RETURN(std::string label, UnquoteToken(token));
       if (!IsUtf8(label) || label.empty()) {
-        return ErrorAt(token.begin, base::StrCat("invalid label name ",
-                                                 QuotedText(label)));
+        return ErrorAt(token.begin,
+                       base::StrCat("invalid label name ", QuotedText(label)));
       }
       labels.push_back(std::move(label));
     } else if (token.kind == TokenKind::kWord && IsPlainLabelName(token.text)) {

@@ -63,8 +63,7 @@ TEST_CASE("numbers of the API have an exponent at the extremes", "[promql]") {
   CHECK(Api(1.25e-7) == "1.25e-07");
   CHECK(Api(5e-324) == "5e-324");
   CHECK(Api(0) == "0");
-  CHECK(Api(-std::numeric_limits<double>::max()) ==
-        "-1.7976931348623157e+308");
+  CHECK(Api(-std::numeric_limits<double>::max()) == "-1.7976931348623157e+308");
 }
 
 TEST_CASE("numbers read back as they were written", "[promql]") {

@@ -29,8 +29,12 @@ absl::StatusOr<int64_t> ParseDurationMs(std::string_view text) {
     int64_t ms;
   };
   static constexpr Unit kUnits[] = {
-      {"y", 365LL * 86'400'000}, {"w", 7LL * 86'400'000}, {"d", 86'400'000},
-      {"h", 3'600'000},          {"m", 60'000},           {"s", 1'000},
+      {"y", 365LL * 86'400'000},
+      {"w", 7LL * 86'400'000},
+      {"d", 86'400'000},
+      {"h", 3'600'000},
+      {"m", 60'000},
+      {"s", 1'000},
       {"ms", 1},
   };
   // Prometheus keeps durations as int64 nanoseconds.

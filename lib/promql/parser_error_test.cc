@@ -43,8 +43,10 @@ constexpr Case kCases[] = {
      "expected type scalar in aggregation parameter, got string"},
     {"count_values(1, b)",
      "expected type string in aggregation parameter, got scalar"},
-    {"sum by x (a)", "unexpected identifier \"x\" in grouping opts, expected \"(\""},
-    {"sum by (1) (a)", "unexpected number \"1\" in grouping opts, expected label"},
+    {"sum by x (a)",
+     "unexpected identifier \"x\" in grouping opts, expected \"(\""},
+    {"sum by (1) (a)",
+     "unexpected number \"1\" in grouping opts, expected label"},
     {"1 == 1", "comparisons between scalars must use BOOL modifier"},
     {"a + bool b", "bool modifier can only be used on comparison operators"},
     {"a and 1", "set operator \"and\" not allowed in binary scalar expression"},
@@ -53,7 +55,8 @@ constexpr Case kCases[] = {
     {"a + on(x) group_left(x) b",
      "label \"x\" must not occur in ON and GROUP clause at once"},
     {"a + group_left b", "unexpected <group_left>"},
-    {"a or fill(0) b", "filling in missing series not allowed for set operators"},
+    {"a or fill(0) b",
+     "filling in missing series not allowed for set operators"},
     {"a + \"b\"",
      "binary expression must contain only scalar and instant vector types"},
     {"-\"a\"",
@@ -61,12 +64,15 @@ constexpr Case kCases[] = {
      "vector, got \"string\""},
     {"{}", "vector selector must contain at least one non-empty matcher"},
     {"{x=\"\"}", "vector selector must contain at least one non-empty matcher"},
-    {"{x=~\".*\"}", "vector selector must contain at least one non-empty matcher"},
+    {"{x=~\".*\"}",
+     "vector selector must contain at least one non-empty matcher"},
     {"a{__name__=\"b\"}", "metric name must not be set twice: \"a\" or \"b\""},
     {"{\"a\",\"b\"}", "metric name must not be set twice: \"a\" or \"b\""},
-    {"a{x}", "unexpected \"}\" in label matching, expected label matching operator"},
+    {"a{x}",
+     "unexpected \"}\" in label matching, expected label matching operator"},
     {"a{x=1}", "unexpected character inside braces: '1'"},
-    {"a{x=y}", "unexpected identifier \"y\" in label matching, expected string"},
+    {"a{x=y}",
+     "unexpected identifier \"y\" in label matching, expected string"},
     {"a{x=\"y\" z}",
      "unexpected identifier \"z\" in label matching, expected \",\" or \"}\""},
     {"a[5m", "unclosed left bracket"},
@@ -81,7 +87,8 @@ constexpr Case kCases[] = {
     {"a offset 5m [5m]", "no offset modifiers allowed before range"},
     {"a @ 5 [5m]", "no @ modifiers allowed before range"},
     {"a[5m:1m", "unclosed left bracket"},
-    {"1[5m:]", "subquery is only allowed on instant vector, got scalar instead"},
+    {"1[5m:]",
+     "subquery is only allowed on instant vector, got scalar instead"},
     {"a offset",
      "unexpected end of input in offset, expected number, duration, step(), "
      "or range()"},
@@ -95,7 +102,8 @@ constexpr Case kCases[] = {
     {"sum(a) @ 1",
      "@ modifier must be preceded by an instant vector selector or range "
      "vector selector or a subquery"},
-    {"info(a, b)", "expected label selectors only, got vector selector instead"},
+    {"info(a, b)",
+     "expected label selectors only, got vector selector instead"},
     {"info(a, sum(b))", "expected label selectors only"},
     {"default_rollup(1)",
      "expected type range vector in call to function \"default_rollup\", got "
@@ -139,8 +147,8 @@ TEST_CASE("nesting is bounded", "[promql]") {
   std::string subqueries = "a";
   for (int i = 0; i < 5'000; ++i) subqueries += "[5m:1m]";
   CHECK_FALSE(ParseExpr(subqueries).ok());
-  std::string duration = "a[" + std::string(5'000, '(') + "1m" +
-                         std::string(5'000, ')') + "]";
+  std::string duration =
+      "a[" + std::string(5'000, '(') + "1m" + std::string(5'000, ')') + "]";
   CHECK_FALSE(ParseExpr(duration).ok());
 
   const std::string fine = std::string(900, '(') + "1" + std::string(900, ')');

@@ -106,11 +106,11 @@ void Printer::PrintSelector(const VectorSelector& selector) {
       continue;
     }
     static constexpr std::string_view kOperators[] = {"=", "!=", "=~", "!~"};
-    parts.push_back(base::StrCat(
-        IsPlainLabelName(matcher.name) ? matcher.name
-                                       : QuotedText(matcher.name),
-        kOperators[static_cast<size_t>(matcher.type)],
-        QuotedText(matcher.value)));
+    parts.push_back(base::StrCat(IsPlainLabelName(matcher.name)
+                                     ? matcher.name
+                                     : QuotedText(matcher.name),
+                                 kOperators[static_cast<size_t>(matcher.type)],
+                                 QuotedText(matcher.value)));
   }
   std::sort(parts.begin(), parts.end());
   if (!name_first.empty()) parts.insert(parts.begin(), name_first);
@@ -136,7 +136,8 @@ void Printer::PrintTime(const TimeModifiers& time) {
     case AtKind::kNone:
       break;
     case AtKind::kTimestamp:
-      out_ += absl::StrFormat(" @ %.3f", static_cast<double>(time.at_ms) / 1000);
+      out_ +=
+          absl::StrFormat(" @ %.3f", static_cast<double>(time.at_ms) / 1000);
       break;
     case AtKind::kStart:
       out_ += " @ start()";
@@ -239,16 +240,16 @@ std::string ExprText(const Expr& expr) {
 
 std::string_view OperatorText(BinaryOp op) {
   static constexpr std::string_view kTexts[] = {
-      "+", "-",  "*", "/",  "%",   "^",  "atan2",  "==", "!=", "<",
-      "<=", ">", ">=", "and", "or", "unless", "</", ">/"};
+      "+", "-",  "*", "/",  "%",   "^",  "atan2",  "==", "!=",
+      "<", "<=", ">", ">=", "and", "or", "unless", "</", ">/"};
   return kTexts[static_cast<size_t>(op)];
 }
 
 std::string_view AggregateText(AggregateOp op) {
   static constexpr std::string_view kTexts[] = {
-      "sum",    "avg",    "min",  "max",     "count",    "group",
-      "stddev", "stdvar", "topk", "bottomk", "quantile", "count_values",
-      "limitk", "limit_ratio"};
+      "sum",      "avg",          "min",    "max",        "count",
+      "group",    "stddev",       "stdvar", "topk",       "bottomk",
+      "quantile", "count_values", "limitk", "limit_ratio"};
   return kTexts[static_cast<size_t>(op)];
 }
 

@@ -64,7 +64,8 @@ char SimpleEscape(char c) {
 // its size.
 absl::StatusOr<size_t> Unescape(std::string_view text, char quote,
                                 std::string& out) {
-  if (text.empty()) return base::InvalidArgument("escape sequence not terminated");
+  if (text.empty())
+    return base::InvalidArgument("escape sequence not terminated");
   const char c = text[0];
   const char simple = SimpleEscape(c);
   if (simple != 0 && (c == '\\' || c == quote || (c != '"' && c != '\''))) {

@@ -60,10 +60,9 @@ absl::StatusOr<ExprPtr> Grammar::ParseSelector(bool named) {
   if (named) {
     for (const model::Matcher& matcher : selector->matchers) {
       if (matcher.name != model::kMetricName) continue;
-      return ErrorAt(begin,
-                     base::StrCat("metric name must not be set twice: ",
-                                  QuotedText(selector->name), " or ",
-                                  QuotedText(matcher.value)));
+      return ErrorAt(begin, base::StrCat("metric name must not be set twice: ",
+                                         QuotedText(selector->name), " or ",
+                                         QuotedText(matcher.value)));
     }
     selector->matchers.push_back({model::MatchType::kEqual,
                                   std::string(model::kMetricName),
@@ -81,15 +80,13 @@ absl::Status Grammar::ParseMatchers(VectorSelector& selector) {
     bool is_name = false;
     ASSIGN_OR_RETURN(model::Matcher matcher, ParseMatcher(is_name));
     if (is_name && quoted_name) {
-      return ErrorAt(begin,
-                     base::StrCat("metric name must not be set twice: ",
-                                  QuotedText(*quoted_name), " or ",
-                                  QuotedText(matcher.value)));
+      return ErrorAt(begin, base::StrCat("metric name must not be set twice: ",
+                                         QuotedText(*quoted_name), " or ",
+                                         QuotedText(matcher.value)));
     }
     if (is_name) quoted_name = matcher.value;
     // A regular expression is judged now, so that its error has a position.
-    if (auto compiled = model::CompiledMatcher::Make(matcher);
-        !compiled.ok()) {
+    if (auto compiled = model::CompiledMatcher::Make(matcher); !compiled.ok()) {
       return ErrorAt(begin, base::Message(compiled.status()));
     }
     selector.matchers.push_back(std::move(matcher));
@@ -162,8 +159,8 @@ absl::StatusOr<ExprPtr> Grammar::ParseRange(ExprPtr expr) {
     RETURN_IF_ERROR(Adopt(*subquery, begin, {subquery->expr.get()}));
     return ExprPtr(std::move(subquery));
   }
-  RETURN_IF_ERROR(Expect(TokenKind::kRightBracket, "subquery or range",
-                         "\":\" or \"]\""));
+  RETURN_IF_ERROR(
+      Expect(TokenKind::kRightBracket, "subquery or range", "\":\" or \"]\""));
   if (expr->kind != ExprKind::kVectorSelector) {
     return ErrorAt(bracket, "ranges only allowed for vector selectors");
   }

@@ -177,7 +177,8 @@ absl::Status Checker::CheckBinary(BinaryExpr& binary) {
   }
   if (IsComparison(binary.op) && !binary.return_bool &&
       lhs == ValueType::kScalar && rhs == ValueType::kScalar) {
-    return ErrorAt(binary, "comparisons between scalars must use BOOL modifier");
+    return ErrorAt(binary,
+                   "comparisons between scalars must use BOOL modifier");
   }
   for (const Expr* side : {binary.lhs.get(), binary.rhs.get()}) {
     if (IsScalarOrVector(side->type)) continue;
@@ -219,7 +220,8 @@ absl::Status Checker::CheckMatching(BinaryExpr& binary) {
   }
   if (matching.fill_left || matching.fill_right) {
     return ErrorAt(
-        binary, "filling in missing series only allowed between instant vectors");
+        binary,
+        "filling in missing series only allowed between instant vectors");
   }
   binary.matching.reset();
   return absl::OkStatus();

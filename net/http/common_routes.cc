@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/clock.h"
+#include "lib/base/status.h"
 #include "lib/base/strings.h"
 #include "lib/base/version.h"
 #include "lib/telemetry/metrics.h"
@@ -48,10 +49,10 @@ bool AnsweredUnavailable(const Lifecycle& lifecycle, ResponseWriter& out) {
 }
 
 std::string IndexPage(const CommonRouteOptions& options) {
-  std::string page = base::StrCat("<!DOCTYPE html><html><head><title>",
-                                  options.program, "</title></head><body><h2>",
-                                  options.program, " ", base::kVersion,
-                                  "</h2><ul>");
+  std::string page =
+      base::StrCat("<!DOCTYPE html><html><head><title>", options.program,
+                   "</title></head><body><h2>", options.program, " ",
+                   base::kVersion, "</h2><ul>");
   auto add = [&](std::string_view path, std::string_view what) {
     base::StrAppend(&page, "<li><a href=\"", path.substr(1), "\">", path,
                     "</a> - ", what, "</li>");
@@ -106,6 +107,11 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
                      "Do not compress answers: saves CPU, costs network")),
       disable_cors_(flags.Bool("http.disableCORS", false,
                                "Do not send Access-Control-Allow-Origin: *")),
+      tls_(flags.List("tls", "",
+                      "TLS for the listeners of -httpListenAddr; not "
+                      "supported yet: refused when true")),
+      enable_ipv6_(
+          flags.Bool("enableTCP6", false, "Listen and dial over IPv6 too")),
       user_(flags.String("httpAuth.username", "",
                          "User name of HTTP basic authentication; none is "
                          "asked for if empty")),
@@ -113,8 +119,12 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
                              "Password of HTTP basic authentication")),
       metrics_auth_key_(flags.Secret(
           "metricsAuthKey", "Value of ?authKey= that /metrics asks for")),
-      flags_auth_key_(flags.Secret(
-          "flagsAuthKey", "Value of ?authKey= that /flags asks for")) {
+      flags_auth_key_(flags.Secret("flagsAuthKey",
+                                   "Value of ?authKey= that /flags asks for")) {
+  for (const char* name :
+       {"tlsCertFile", "tlsKeyFile", "tlsMinVersion", "tlsCipherSuites"}) {
+    flags.Accept(name, "Without -tls it has no effect");
+  }
   flags.Accept("pprofAuthKey", "No Go profiles are served");
   flags.Accept("http.disableKeepAlive", "Connections are kept alive");
   flags.Accept("http.header.csp", "Not sent");
@@ -122,6 +132,18 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
   flags.Accept("http.header.hsts", "Not sent");
   flags.Accept("http.header.disableServerHostname", "Not sent");
   flags.Accept("httpListenAddr.useProxyProtocol", "Not supported");
+}
+
+absl::Status ServerFlags::Validate() const {
+  for (const std::string& value : tls_.value()) {
+    const auto is_on = base::ParseBool(value);
+    if (!is_on.ok()) return base::Annotate(is_on.status(), "-tls");
+    if (*is_on) {
+      return base::Unimplemented(
+          "-tls is not supported yet; plain HTTP would be served instead");
+    }
+  }
+  return absl::OkStatus();
 }
 
 ServerOptions ServerFlags::Options(telemetry::Metrics* metrics) const {
@@ -174,10 +196,10 @@ std::vector<Route> CommonRoutes(const CommonRouteOptions& options) {
       MakeText("/debug/pprof/{*}", "profiles of this program: use perf\n"));
   routes.push_back(MakeText("/robots.txt", "User-agent: *\nDisallow: /\n"));
   routes.push_back(MakeText("/favicon.ico", ""));
-  routes.push_back(Make("/", [page = IndexPage(options)](const Request&,
-                                                         ResponseWriter& out) {
-    out.Send(200, "text/html; charset=utf-8", page);
-  }));
+  routes.push_back(Make(
+      "/", [page = IndexPage(options)](const Request&, ResponseWriter& out) {
+        out.Send(200, "text/html; charset=utf-8", page);
+      }));
   return routes;
 }
 
