@@ -73,23 +73,22 @@ void BenchValues(const Shape& shape, size_t chunks) {
   const auto size = static_cast<int64_t>(bytes.size());
   bench::Report((std::string("encode ") + shape.name).c_str(), samples, size,
                 encode);
-  bench::Report((std::string("decode ") + shape.name).c_str(), samples, size,
-                [&] {
-                  std::vector<double> got(kChunk);
-                  uint64_t sum = 0;
-                  size_t begin = 0;
-                  for (size_t end : ends) {
-                    if (!DecodeValues(std::string_view(bytes).substr(
-                                          begin, end - begin),
-                                      got)
-                             .ok()) {
-                      std::abort();
-                    }
-                    begin = end;
-                    sum = Mix(sum, got[sum % kChunk]);
-                  }
-                  return sum;
-                });
+  bench::Report(
+      (std::string("decode ") + shape.name).c_str(), samples, size, [&] {
+        std::vector<double> got(kChunk);
+        uint64_t sum = 0;
+        size_t begin = 0;
+        for (size_t end : ends) {
+          if (!DecodeValues(std::string_view(bytes).substr(begin, end - begin),
+                            got)
+                   .ok()) {
+            std::abort();
+          }
+          begin = end;
+          sum = Mix(sum, got[sum % kChunk]);
+        }
+        return sum;
+      });
 }
 
 void BenchTimestamps(const char* name, size_t chunks, int64_t jitter_ms) {
@@ -114,8 +113,7 @@ void BenchTimestamps(const char* name, size_t chunks, int64_t jitter_ms) {
   };
   encode();
   const auto size = static_cast<int64_t>(bytes.size());
-  bench::Report((std::string("encode ") + name).c_str(), samples, size,
-                encode);
+  bench::Report((std::string("encode ") + name).c_str(), samples, size, encode);
   bench::Report((std::string("decode ") + name).c_str(), samples, size, [&] {
     std::vector<int64_t> got(kChunk);
     uint64_t sum = 0;

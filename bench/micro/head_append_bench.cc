@@ -93,10 +93,10 @@ void Bench(const char* append_name, const char* read_name, Columns& columns,
     }
     return sum;
   });
-  std::printf("  %.0f bytes/series for %d samples\n",
-              static_cast<double>(bytes) /
-                  static_cast<double>(columns.ids.size()),
-              kScrapes);
+  std::printf(
+      "  %.0f bytes/series for %d samples\n",
+      static_cast<double>(bytes) / static_cast<double>(columns.ids.size()),
+      kScrapes);
 }
 
 void Run(int64_t samples) {

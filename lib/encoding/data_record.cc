@@ -121,18 +121,16 @@ void AppendFloats(const FloatSection& section, std::string& out) {
   base::PutVarint(out, series);
   base::PutVarint(out, rows);
   out.push_back(static_cast<char>(flags));
-  AppendWith(out, series * kVarintBytesMax, [&](char* to) {
-    return WriteDifferences(to, section.refs);
-  });
+  AppendWith(out, series * kVarintBytesMax,
+             [&](char* to) { return WriteDifferences(to, section.refs); });
   if ((flags & kCountsAreOne) == 0) {
     for (uint32_t count : section.counts) base::PutVarint(out, count);
   }
   if ((flags & kOneTimestamp) != 0) {
     base::PutVarint(out, base::ZigzagEncode(section.timestamps_ms[0]));
   } else if ((flags & kTimestampRuns) != 0) {
-    AppendWith(out, runs * 2 * kVarintBytesMax, [&](char* to) {
-      return WriteRuns(to, section.timestamps_ms);
-    });
+    AppendWith(out, runs * 2 * kVarintBytesMax,
+               [&](char* to) { return WriteRuns(to, section.timestamps_ms); });
   } else {
     AppendWith(out, rows * kVarintBytesMax, [&](char* to) {
       return WriteDifferences(
@@ -238,8 +236,8 @@ void DataRecordBuilder::Add(uint8_t tenant_kind, uint64_t tenant_id,
     open_.timestamps_ms.push_back(timestamps_ms[0]);
     open_.values.push_back(values[0]);
   } else {
-    open_.timestamps_ms.insert(open_.timestamps_ms.end(),
-                               timestamps_ms.begin(), timestamps_ms.end());
+    open_.timestamps_ms.insert(open_.timestamps_ms.end(), timestamps_ms.begin(),
+                               timestamps_ms.end());
     open_.values.insert(open_.values.end(), values.begin(), values.end());
   }
   rows_ += static_cast<uint32_t>(values.size());

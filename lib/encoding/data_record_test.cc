@@ -1,12 +1,11 @@
 #include "lib/encoding/data_record.h"
 
 #include <bit>
+#include <catch2/catch.hpp>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 namespace varve::encoding {
 namespace {
@@ -23,8 +22,7 @@ std::string Build(const std::vector<Series>& all) {
   DataRecordBuilder builder;
   builder.Start(0x1122334455667788, 1'780'000'000'000);
   for (const Series& one : all) {
-    builder.Add(one.tenant_kind, one.tenant_id, one.ref, one.times,
-                one.values);
+    builder.Add(one.tenant_kind, one.tenant_id, one.ref, one.times, one.values);
   }
   return builder.Finish();
 }
@@ -47,11 +45,13 @@ absl::Status Read(std::string_view record, std::vector<Series>& all) {
       const auto begin = static_cast<std::ptrdiff_t>(row);
       row += section.counts[i];
       const auto end = static_cast<std::ptrdiff_t>(row);
-      all.push_back({section.tenant_kind, section.tenant_id, section.refs[i],
-                     {section.timestamps_ms.begin() + begin,
-                      section.timestamps_ms.begin() + end},
-                     {section.values.begin() + begin,
-                      section.values.begin() + end}});
+      all.push_back(
+          {section.tenant_kind,
+           section.tenant_id,
+           section.refs[i],
+           {section.timestamps_ms.begin() + begin,
+            section.timestamps_ms.begin() + end},
+           {section.values.begin() + begin, section.values.begin() + end}});
     }
   }
 }
@@ -96,6 +96,22 @@ TEST_CASE("a scrape of one timestamp comes back in few bytes", "[encoding]") {
   CHECK(Build(Scrape()).size() < 100 * 4);
 }
 
+TEST_CASE("the bytes are those of docs/formats/data_record.md", "[encoding]") {
+  DataRecordBuilder builder;
+  builder.Start(0x1122334455667788, 1'780'000'000'500);
+  const std::vector<int64_t> time = {1'780'000'000'000};
+  builder.Add(0, 7, 1000, time, std::vector<double>{3});
+  builder.Add(0, 7, 1001, time, std::vector<double>{0.25});
+  builder.Add(0, 7, 1003, time, std::vector<double>{-17});
+  CHECK(builder.Finish() ==
+        std::string("\x88\x77\x66\x55\x44\x33\x22\x11"
+                    "\xf4\x89\x44\x70\x9e\x01\x00\x00"
+                    "\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00"
+                    "\x11\x00\x00\x00\x03\x03\x03\xd0\x0f\x02\x04"
+                    "\x80\xa0\xa4\x84\xce\x67\x0c\xc5\x0c\x42",
+                    47));
+}
+
 TEST_CASE("a change of tenant starts a section", "[encoding]") {
   CheckRoundTrip({{0, 1, 5, {10}, {1}},
                   {0, 1, 6, {10, 20}, {2, 3}},
@@ -109,8 +125,7 @@ TEST_CASE("the builder starts anew after Finish", "[encoding]") {
   for (int round = 0; round < 3; ++round) {
     builder.Start(1, 2);
     CHECK(builder.rows() == 0);
-    builder.Add(0, 3, 4, std::vector<int64_t>{5, 6},
-                std::vector<double>{7, 8});
+    builder.Add(0, 3, 4, std::vector<int64_t>{5, 6}, std::vector<double>{7, 8});
     CHECK(builder.rows() == 2);
     const std::string record = builder.Finish();
     std::vector<Series> got;
@@ -134,9 +149,8 @@ TEST_CASE("random rows of any bits come back", "[encoding]") {
                                 ? static_cast<int64_t>(random())
                                 : static_cast<int64_t>(random() % 2));
         one.values.push_back(
-            random() % 2 == 0
-                ? std::bit_cast<double>(random())
-                : static_cast<double>(random() % 100'000) / 100);
+            random() % 2 == 0 ? std::bit_cast<double>(random())
+                              : static_cast<double>(random() % 100'000) / 100);
       }
     }
     CAPTURE(round);
@@ -146,13 +160,18 @@ TEST_CASE("random rows of any bits come back", "[encoding]") {
 
 TEST_CASE("special values come back", "[encoding]") {
   using Limits = std::numeric_limits<double>;
-  CheckRoundTrip(
-      {{0, 0, 0, {std::numeric_limits<int64_t>::min()}, {-0.0}},
-       {0, 0, std::numeric_limits<uint64_t>::max(),
-        {std::numeric_limits<int64_t>::max()}, {Limits::infinity()}},
-       {0, 0, 1, {0, 1, 2},
-        {Limits::quiet_NaN(), -Limits::infinity(),
-         std::bit_cast<double>(uint64_t{0x7ff0000000000002})}}});
+  CheckRoundTrip({{0, 0, 0, {std::numeric_limits<int64_t>::min()}, {-0.0}},
+                  {0,
+                   0,
+                   std::numeric_limits<uint64_t>::max(),
+                   {std::numeric_limits<int64_t>::max()},
+                   {Limits::infinity()}},
+                  {0,
+                   0,
+                   1,
+                   {0, 1, 2},
+                   {Limits::quiet_NaN(), -Limits::infinity(),
+                    std::bit_cast<double>(uint64_t{0x7ff0000000000002})}}});
 }
 
 TEST_CASE("a record cut at any byte but a section's end is data loss",
@@ -164,8 +183,8 @@ TEST_CASE("a record cut at any byte but a section's end is data loss",
     if (keep == 16) continue;  // a record without sections is whole
     CAPTURE(keep);
     std::vector<Series> got;
-    CHECK(absl::IsDataLoss(
-        Read(std::string_view(record).substr(0, keep), got)));
+    CHECK(
+        absl::IsDataLoss(Read(std::string_view(record).substr(0, keep), got)));
   }
 }
 

@@ -37,8 +37,9 @@ struct Decimal {
 
 // Any `mantissa` gives some double; those of Fits give the value.
 inline double FromDecimal(int64_t mantissa, double power_of_ten) {
-  const double whole = std::bit_cast<double>(
-      static_cast<uint64_t>(mantissa) + kRounderBits) - kRounder;
+  const double whole =
+      std::bit_cast<double>(static_cast<uint64_t>(mantissa) + kRounderBits) -
+      kRounder;
   return whole / power_of_ten;
 }
 

@@ -1,12 +1,11 @@
 #include "lib/encoding/decimal.h"
 
 #include <bit>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <string>
-
-#include <catch2/catch.hpp>
 
 namespace varve::encoding {
 namespace {

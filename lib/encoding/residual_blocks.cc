@@ -88,8 +88,7 @@ Plan MakePlan(std::span<const int64_t> values) {
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   Plan from_min;
   from_min.base = static_cast<uint64_t>(*low);
-  const int top =
-      std::bit_width(static_cast<uint64_t>(*high) - from_min.base);
+  const int top = std::bit_width(static_cast<uint64_t>(*high) - from_min.base);
   // Exceptions cannot pay for themselves in so few bits.
   if (top <= 1) {
     from_min.width = top;
@@ -137,12 +136,11 @@ void PackBits(std::span<const uint64_t> values, int width, std::string& out) {
 void AppendBlock(std::span<const int64_t> values, uint64_t& previous_base,
                  std::string& out) {
   const Plan plan = MakePlan(values);
-  out.push_back(static_cast<char>(
-      (plan.width == 64 ? kWidth64 : plan.width) |
-      (plan.exceptions > 0 ? kHasExceptions : 0) |
-      (plan.zigzag ? kZigzag : 0)));
-  base::PutVarint(out, base::ZigzagEncode(
-                           static_cast<int64_t>(plan.base - previous_base)));
+  out.push_back(static_cast<char>((plan.width == 64 ? kWidth64 : plan.width) |
+                                  (plan.exceptions > 0 ? kHasExceptions : 0) |
+                                  (plan.zigzag ? kZigzag : 0)));
+  base::PutVarint(
+      out, base::ZigzagEncode(static_cast<int64_t>(plan.base - previous_base)));
   previous_base = plan.base;
 
   std::array<uint64_t, kResidualBlock> low;

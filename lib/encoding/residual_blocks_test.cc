@@ -1,13 +1,12 @@
 #include "lib/encoding/residual_blocks.h"
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdint>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 namespace varve::encoding {
 namespace {
@@ -43,8 +42,7 @@ TEST_CASE("every width comes back at every length", "[encoding]") {
       CAPTURE(width, n);
       std::vector<int64_t> values(n);
       for (int64_t& value : values) {
-        value = width == 0 ? 0
-                           : static_cast<int64_t>(random() >> (64 - width));
+        value = width == 0 ? 0 : static_cast<int64_t>(random() >> (64 - width));
       }
       CheckRoundTrip(values);
       for (int64_t& value : values) {

@@ -1,13 +1,12 @@
 #include "lib/encoding/sample_chunk.h"
 
 #include <bit>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 namespace varve::encoding {
 namespace {
@@ -177,6 +176,22 @@ TEST_CASE("usual series are small", "[encoding]") {
   CHECK(CheckValues(values) <= 12);
 }
 
+TEST_CASE("the bytes are those of docs/formats/chunk.md", "[encoding]") {
+  std::string bytes;
+  EncodeValues(std::vector<double>{20.5, 20.75, 21, 21, 20.25, kStale, 21.5},
+               bytes);
+  CHECK(bytes == std::string("\x09\x05\x01\x05\x00\x84\x20\x08\x95\x01"
+                             "\x64\x64\x4b\x00\x4b\xc8",
+                             16));
+  bytes.clear();
+  EncodeTimestamps(std::vector<int64_t>{1'780'000'000'000, 1'780'000'015'002,
+                                        1'780'000'030'001, 1'780'000'045'000},
+                   bytes);
+  CHECK(bytes == std::string("\x01\x80\xa0\xa4\x84\xce\x67\xc8\xdf\x02"
+                             "\x98\x75\x02\x00\x06",
+                             15));
+}
+
 TEST_CASE("values cut at any byte are data loss", "[encoding]") {
   std::vector<double> values(140);
   for (size_t i = 0; i < values.size(); ++i) values[i] = i * i * 0.25;
@@ -186,11 +201,10 @@ TEST_CASE("values cut at any byte are data loss", "[encoding]") {
   EncodeValues(values, bytes);
   for (size_t keep = 0; keep < bytes.size(); ++keep) {
     CAPTURE(keep);
-    CHECK(absl::IsDataLoss(DecodeExact(
-        std::string_view(bytes).substr(0, keep), std::span<double>(values))));
+    CHECK(absl::IsDataLoss(DecodeExact(std::string_view(bytes).substr(0, keep),
+                                       std::span<double>(values))));
   }
-  CHECK(absl::IsDataLoss(
-      DecodeExact(bytes + "x", std::span<double>(values))));
+  CHECK(absl::IsDataLoss(DecodeExact(bytes + "x", std::span<double>(values))));
   CHECK(absl::IsDataLoss(DecodeValues("", values)));
 }
 
@@ -264,9 +278,8 @@ TEST_CASE("timestamps cut at any byte are data loss", "[encoding]") {
   std::vector<int64_t> got(times.size());
   for (size_t keep = 0; keep < bytes.size(); ++keep) {
     CAPTURE(keep);
-    CHECK(absl::IsDataLoss(
-        DecodeExact(std::string_view(bytes).substr(0, keep),
-                    std::span<int64_t>(got))));
+    CHECK(absl::IsDataLoss(DecodeExact(std::string_view(bytes).substr(0, keep),
+                                       std::span<int64_t>(got))));
   }
   CHECK(absl::IsDataLoss(DecodeExact(bytes + "x", std::span<int64_t>(got))));
 }

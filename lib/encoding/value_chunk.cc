@@ -170,8 +170,8 @@ void MakeOrdered(std::span<const double> values, Column& column) {
   column.exceptions.clear();
   column.ints.resize(values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    column.ints[i] = static_cast<int64_t>(
-        OrderedBits(std::bit_cast<uint64_t>(values[i])));
+    column.ints[i] =
+        static_cast<int64_t>(OrderedBits(std::bit_cast<uint64_t>(values[i])));
     if (const uint8_t kind = KindOf(values[i]); kind != kRawKind) {
       column.exceptions.push_back({i, kind});
     }
@@ -307,8 +307,8 @@ void ToFloats(const Transform& how, std::span<int64_t> ints, double* out) {
   }
   if (how.scheme == kOrdered) {
     for (size_t i = 0; i < n; ++i) {
-      out[i] = std::bit_cast<double>(
-          OrderedBits(static_cast<uint64_t>(ints[i])));
+      out[i] =
+          std::bit_cast<double>(OrderedBits(static_cast<uint64_t>(ints[i])));
     }
   } else if (how.power_of_ten == 1) {
     // Dividing by 1 changes nothing and is most of the cost.

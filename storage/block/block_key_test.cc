@@ -1,11 +1,10 @@
 #include "storage/block/block_key.h"
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <limits>
 #include <random>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 namespace varve::storage {
 namespace {
@@ -18,11 +17,10 @@ std::string Bytes(const SeriesKey& key) {
 
 TEST_CASE("series keys come back and sort as their bytes do", "[block]") {
   std::mt19937_64 random(20261120);
-  std::vector<SeriesKey> keys = {
-      {{0, 0}, 0, 0},
-      {{1, std::numeric_limits<uint64_t>::max()},
-       std::numeric_limits<uint64_t>::max(),
-       std::numeric_limits<uint64_t>::max()}};
+  std::vector<SeriesKey> keys = {{{0, 0}, 0, 0},
+                                 {{1, std::numeric_limits<uint64_t>::max()},
+                                  std::numeric_limits<uint64_t>::max(),
+                                  std::numeric_limits<uint64_t>::max()}};
   for (int i = 0; i < 500; ++i) {
     keys.push_back({{static_cast<uint8_t>(random() % 2), random() % 300},
                     random() >> random() % 64,

@@ -1,10 +1,9 @@
 #include "storage/block/block_writer.h"
 
+#include <catch2/catch.hpp>
 #include <map>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "lib/base/status.h"
 #include "lib/model/time_range.h"
@@ -25,17 +24,17 @@ model::SampleColumns Columns(std::initializer_list<int64_t> times) {
 
 TEST_CASE("series are split by day, and keys of a day ascend", "[block]") {
   std::map<int32_t, Pairs> days;
-  BlockWriter writer(5, [&](int32_t day, std::string_view key,
-                            std::string_view value) {
-    days[day].emplace_back(key, value);
-    return absl::OkStatus();
-  });
+  BlockWriter writer(
+      5, [&](int32_t day, std::string_view key, std::string_view value) {
+        days[day].emplace_back(key, value);
+        return absl::OkStatus();
+      });
   const int64_t midnight = 20'000 * model::kDayMs;
-  REQUIRE(writer
-              .Add({{0, 1}, 1, 9},
-                   Columns({midnight - 1, midnight, midnight + 1,
-                            midnight + model::kDayMs}))
-              .ok());
+  REQUIRE(
+      writer
+          .Add({{0, 1}, 1, 9}, Columns({midnight - 1, midnight, midnight + 1,
+                                        midnight + model::kDayMs}))
+          .ok());
   REQUIRE(writer.Add({{0, 1}, 2, 3}, Columns({midnight})).ok());
   REQUIRE(writer.Add({{0, 1}, 2, 4}, {}).ok());
   REQUIRE(writer.Add({{1, 0}, 1, 1}, Columns({0})).ok());

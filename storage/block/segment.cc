@@ -62,10 +62,10 @@ absl::Status ParseBody(std::string_view body, SegmentHeader& header) {
 void KeepRange(const model::TimeRange& range, size_t begin,
                model::SampleColumns& out) {
   const auto from = out.timestamps_ms.begin() + static_cast<int64_t>(begin);
-  const auto low = std::lower_bound(from, out.timestamps_ms.end(),
-                                    range.start_ms);
-  const auto high = std::upper_bound(low, out.timestamps_ms.end(),
-                                     range.end_ms);
+  const auto low =
+      std::lower_bound(from, out.timestamps_ms.end(), range.start_ms);
+  const auto high =
+      std::upper_bound(low, out.timestamps_ms.end(), range.end_ms);
   const auto keep_from = low - out.timestamps_ms.begin();
   const auto keep_to = high - out.timestamps_ms.begin();
   out.timestamps_ms.erase(high, out.timestamps_ms.end());

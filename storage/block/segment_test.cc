@@ -1,12 +1,11 @@
 #include "storage/block/segment.h"
 
 #include <bit>
+#include <catch2/catch.hpp>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <catch2/catch.hpp>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/hash.h"
@@ -30,13 +29,11 @@ model::SampleColumns Scrapes(int64_t start_ms, size_t n, double first) {
 std::string Encode(const model::SampleColumns& columns,
                    uint64_t generation = 3) {
   std::string value;
-  AppendFloatSegments(generation, columns.timestamps_ms, columns.values,
-                      value);
+  AppendFloatSegments(generation, columns.timestamps_ms, columns.values, value);
   return value;
 }
 
-model::SampleColumns Read(std::string_view value,
-                          const model::TimeRange& range,
+model::SampleColumns Read(std::string_view value, const model::TimeRange& range,
                           SegmentReadStats& stats) {
   // A copy of its own, so that a sanitizer sees every read past the end.
   const std::vector<char> exact(value.begin(), value.end());
@@ -61,6 +58,15 @@ TEST_CASE("joined values read as all their segments", "[block]") {
 TEST_CASE("a segment of 240 regular samples has 26 bytes around its chunk",
           "[block]") {
   CHECK(Encode(Scrapes(kNow, 240, 5)).size() <= 26 + 9);
+}
+
+TEST_CASE("the bytes are those of docs/formats/segment.md", "[block]") {
+  model::SampleColumns columns = Scrapes(kNow, 3, 1);
+  columns.values = {1, 2, 2.5};
+  CHECK(Encode(columns) ==
+        std::string("\x15\x00\x03\x03\x00\x0a\x00\x80\xa0\xa4\x84\xce\x67"
+                    "\xb0\xea\x01\x05\x01\x14\x03\x0a\x05\x7d\xc5\xba\x86",
+                    26));
 }
 
 TEST_CASE("only samples inside the range are read", "[block]") {
@@ -99,8 +105,8 @@ TEST_CASE("long runs become several segments of the same generation",
     CHECK(header.generation == 77);
     sizes.push_back(header.samples);
   }
-  CHECK(sizes == std::vector<uint32_t>{kSegmentSamplesMax, kSegmentSamplesMax,
-                                       1});
+  CHECK(sizes ==
+        std::vector<uint32_t>{kSegmentSamplesMax, kSegmentSamplesMax, 1});
   SegmentReadStats stats;
   CHECK(Read(bytes, kAlways, stats).timestamps_ms == all.timestamps_ms);
 }
@@ -145,8 +151,7 @@ TEST_CASE("a flipped bit costs at most the rest of the value", "[block]") {
   }
 }
 
-TEST_CASE("a value cut at any byte but a segment's end is corrupt",
-          "[block]") {
+TEST_CASE("a value cut at any byte but a segment's end is corrupt", "[block]") {
   const std::string first = Encode(Scrapes(kNow, 20, 1));
   const std::string value = first + Encode(Scrapes(kNow + 3'600'000, 30, 2));
   for (size_t keep = 0; keep < value.size(); ++keep) {

@@ -16,10 +16,11 @@ constexpr int kShardsPerCpu = 4;
 constexpr int kShardsMax = 256;
 
 HeadOptions WithShards(HeadOptions options) {
-  int shards = options.shards > 0 ? options.shards
-                                  : base::CpuThreads() * kShardsPerCpu;
+  int shards =
+      options.shards > 0 ? options.shards : base::CpuThreads() * kShardsPerCpu;
   shards = std::clamp(shards, 1, kShardsMax);
-  options.shards = static_cast<int>(std::bit_ceil(static_cast<unsigned>(shards)));
+  options.shards =
+      static_cast<int>(std::bit_ceil(static_cast<unsigned>(shards)));
   return options;
 }
 

@@ -152,8 +152,7 @@ class Head {
   const HeadOptions options_;
   mutable base::Mutex mutex_;
   // Oldest first; the last one is active. Never empty.
-  std::vector<std::shared_ptr<HeadGeneration>> generations_
-      GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<HeadGeneration>> generations_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storage

@@ -9,7 +9,7 @@ namespace {
 
 bool IsDayOf(int64_t timestamp_ms, int32_t day) {
   const int64_t start_ms = day * model::kDayMs;
-  return timestamp_ms >= start_ms && timestamp_ms - start_ms < model::kDayMs;
+  return timestamp_ms >= start_ms && timestamp_ms < start_ms + model::kDayMs;
 }
 
 // Backfills open the same day row after row.
@@ -104,8 +104,8 @@ void HeadShard::Append(const HeadRows& rows, std::span<const SeriesRows> mine,
     const uint64_t series_id = rows.series_ids[one.series];
     AppendSeries(FindOrAdd(series_id), series_id,
                  rows.timestamps_ms.subspan(one.first_row, count),
-                 rows.values.subspan(one.first_row, count),
-                 late_per_series_max, result);
+                 rows.values.subspan(one.first_row, count), late_per_series_max,
+                 result);
   }
 }
 
@@ -156,9 +156,10 @@ void HeadShard::AddStats(HeadStats& stats) const {
       late_.capacity() * (sizeof(std::pair<uint32_t, std::vector<char>>) + 1) +
       static_cast<size_t>(stats_.late_samples) * sizeof(model::Sample);
   stats.bytes += static_cast<int64_t>(
-      sizeof(*this) + late_bytes +
-      pages_.capacity() * sizeof(pages_[0]) + pages_.size() * sizeof(Page) +
-      pages_by_number_.capacity() * (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
+      sizeof(*this) + late_bytes + pages_.capacity() * sizeof(pages_[0]) +
+      pages_.size() * sizeof(Page) +
+      pages_by_number_.capacity() *
+          (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
       states_.size() * kSlabStates * sizeof(StreamState));
   stats.bytes += arena_.bytes();
 }

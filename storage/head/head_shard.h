@@ -61,9 +61,8 @@ class HeadShard {
   // One series' rows.
   void AppendSeries(uint32_t series, uint64_t series_id,
                     std::span<const int64_t> timestamps_ms,
-                    std::span<const double> values,
-                    int64_t late_per_series_max, HeadAppendResult& result)
-      REQUIRES_LOCK(mutex_);
+                    std::span<const double> values, int64_t late_per_series_max,
+                    HeadAppendResult& result) REQUIRES_LOCK(mutex_);
   void AppendLate(uint32_t series, model::Sample sample,
                   int64_t late_per_series_max, HeadAppendResult& result)
       REQUIRES_LOCK(mutex_);

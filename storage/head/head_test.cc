@@ -2,12 +2,11 @@
 
 #include <atomic>
 #include <bit>
+#include <catch2/catch.hpp>
 #include <limits>
 #include <random>
 #include <thread>
 #include <unordered_map>
-
-#include <catch2/catch.hpp>
 
 namespace varve::storage {
 namespace {

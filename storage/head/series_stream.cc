@@ -114,8 +114,8 @@ uint32_t BlockArena::Allocate() {
   return used_++;
 }
 
-void AppendToStream(StreamState& state, BlockArena& arena,
-                    int64_t timestamp_ms, double value) {
+void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
+                    double value) {
   const int64_t step_ms = timestamp_ms - state.last_ms;
   const uint64_t step_change = ZigzagOfDifference(step_ms, state.step_ms);
   const bool same_value = std::bit_cast<uint64_t>(value) == state.last_bits;

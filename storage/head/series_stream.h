@@ -84,8 +84,8 @@ static_assert(sizeof(StreamState) == 48);
 
 // REQUIRES: timestamp_ms >= state.last_ms unless it is the first sample;
 // |timestamp_ms| < kStreamTimestampMax.
-void AppendToStream(StreamState& state, BlockArena& arena,
-                    int64_t timestamp_ms, double value);
+void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
+                    double value);
 
 // Replaces `bytes` by the stream so far, its pending run left out.
 void CopyStream(const StreamState& state, const BlockArena& arena,

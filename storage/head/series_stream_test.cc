@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 #include <random>
-
-#include <catch2/catch.hpp>
 
 namespace varve::storage {
 namespace {
@@ -55,10 +54,24 @@ class Stream {
 
 const std::vector<double>& Nasty() {
   static const std::vector<double> values = {
-      0.0, -0.0, 1.0, 0.1, 0.1 + 0.2, 1e15, 1e-14, -1e300, 0x1p50, 0x1p53,
-      Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
-      -Limits::quiet_NaN(), model::StaleNan(), Limits::denorm_min(),
-      Limits::max(), -Limits::max(),
+      0.0,
+      -0.0,
+      1.0,
+      0.1,
+      0.1 + 0.2,
+      1e15,
+      1e-14,
+      -1e300,
+      0x1p50,
+      0x1p53,
+      Limits::infinity(),
+      -Limits::infinity(),
+      Limits::quiet_NaN(),
+      -Limits::quiet_NaN(),
+      model::StaleNan(),
+      Limits::denorm_min(),
+      Limits::max(),
+      -Limits::max(),
       std::bit_cast<double>(uint64_t{0xffffffffffffffff})};
   return values;
 }
@@ -79,9 +92,9 @@ TEST_CASE("a counter with jitter takes three bytes a sample", "[head]") {
   Stream stream;
   double value = 1e6;
   for (int i = 0; i < 1000; ++i) {
-    stream.Append(1'780'000'000'000 + i * 15'000 +
-                      static_cast<int64_t>(random() % 5),
-                  value += static_cast<double>(random() % 50));
+    stream.Append(
+        1'780'000'000'000 + i * 15'000 + static_cast<int64_t>(random() % 5),
+        value += static_cast<double>(random() % 50));
   }
   stream.Check();
   CHECK(stream.bytes() < 3000);

@@ -15,8 +15,8 @@ namespace {
 void Read(std::string_view value) {
   varve::storage::SegmentReadStats stats;
   varve::model::SampleColumns columns;
-  varve::storage::ReadFloatSegments(value, {-1'000'000, 1'000'000'000},
-                                    columns, stats);
+  varve::storage::ReadFloatSegments(value, {-1'000'000, 1'000'000'000}, columns,
+                                    stats);
   if (columns.timestamps_ms.size() != columns.values.size() ||
       stats.complete() != stats.first_error.ok()) {
     if (stats.unknown == 0) __builtin_trap();
@@ -30,8 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Read(bytes);
   std::string sealed;
   varve::base::PutLengthPrefixed(sealed, bytes);
-  varve::base::PutFixedLe(
-      sealed, static_cast<uint32_t>(varve::base::Checksum(sealed)));
+  varve::base::PutFixedLe(sealed,
+                          static_cast<uint32_t>(varve::base::Checksum(sealed)));
   Read(sealed);
   return 0;
 }
