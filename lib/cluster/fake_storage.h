@@ -118,11 +118,13 @@ class FakeCall final : public rpc::Call {
   explicit FakeCall(Answer answer) : answer_(std::move(answer)) {}
   absl::StatusOr<std::optional<std::string>> Next(int64_t) override {
     if (!answer_.ok()) return answer_.status();
+    if (std::exchange(told_, true)) return std::optional<std::string>();
     return std::optional<std::string>(*answer_);
   }
 
  private:
   Answer answer_;
+  bool told_ = false;
 };
 
 class FakeChannel final : public rpc::Channel {

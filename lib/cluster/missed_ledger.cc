@@ -25,9 +25,9 @@ void MissedLedger::Enter(uint32_t liveness) {
   entries_.clear();
 }
 
-std::vector<uint32_t> MissedLedger::NotYet(
-    uint64_t owner, uint64_t holder, const std::vector<uint32_t>& slots,
-    const model::TimeRange& span) const {
+std::vector<uint32_t> MissedLedger::NotYet(uint64_t owner, uint64_t holder,
+                                           const std::vector<uint32_t>& slots,
+                                           const model::TimeRange& span) const {
   base::MutexLock lock(mutex_);
   const auto found = entries_.find({owner, holder});
   if (found == entries_.end() || span.start_ms < found->second->span.start_ms ||

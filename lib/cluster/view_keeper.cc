@@ -86,8 +86,8 @@ void ViewKeeper::Suspend(size_t node) {
       epoch == state.suspended_epoch.load()) {
     return;
   }
-  const int64_t backoff_ms = std::clamp(2 * state.backoff_ms.load(),
-                                        kBackoffMinMs, kBackoffMaxMs);
+  const int64_t backoff_ms =
+      std::clamp(2 * state.backoff_ms.load(), kBackoffMinMs, kBackoffMaxMs);
   state.backoff_ms = backoff_ms;
   state.suspended_epoch = epoch;
   state.suspended_until_ms = now_ms + backoff_ms;
@@ -118,8 +118,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
                         [](const Known& known) { return known.id == 0; });
   };
   if (unknown() != known_.end()) LearnFromRings(*view);
-  if (const auto node = unknown();
-      node != known_.end() && !seen.grace_over) {
+  if (const auto node = unknown(); node != known_.end() && !seen.grace_over) {
     view->status = base::Unavailable(
         "waiting for storage node ",
         nodes_->node(static_cast<size_t>(node - known_.begin())).address,
@@ -146,10 +145,10 @@ void ViewKeeper::LearnFromGreetings(WriteView& view) {
       view.live[i] = false;
       continue;
     }
-    known_[i] = {.id = greeting->node_id,
-                 .zone = greeting->zone.empty() ? nodes_->node(i).group
-                                                : greeting->zone,
-                 .ref_epoch = greeting->ref_epoch};
+    known_[i] = {
+        .id = greeting->node_id,
+        .zone = greeting->zone.empty() ? nodes_->node(i).group : greeting->zone,
+        .ref_epoch = greeting->ref_epoch};
   }
 }
 
@@ -188,9 +187,8 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
     view.ref_epochs[i] = known.ref_epoch;
     if (known.id == 0) continue;
     const bool repeated =
-        std::any_of(members.begin(), members.end(), [&known](const auto& m) {
-          return m.node_id == known.id;
-        });
+        std::any_of(members.begin(), members.end(),
+                    [&known](const auto& m) { return m.node_id == known.id; });
     if (repeated) {
       base::LogWarn("two addresses of -storageNode reach one node: ",
                     nodes_->node(i).address, " is left out");
@@ -204,9 +202,8 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
     view.status = base::Unavailable("no storage node is connected");
     return;
   }
-  std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
-    return a.node_id < b.node_id;
-  });
+  std::sort(members.begin(), members.end(),
+            [](const auto& a, const auto& b) { return a.node_id < b.node_id; });
   if (before != nullptr && before->ring != nullptr &&
       SameMembers(*before->ring, members)) {
     view.ring = before->ring;
@@ -215,8 +212,8 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
         placement::Ring::Make(members, options_.replication_factor));
   }
   for (const placement::Member& member : view.ring->members()) {
-    const auto node = std::find(view.node_ids.begin(), view.node_ids.end(),
-                                member.node_id);
+    const auto node =
+        std::find(view.node_ids.begin(), view.node_ids.end(), member.node_id);
     view.node_of_member.push_back(
         static_cast<uint16_t>(node - view.node_ids.begin()));
   }
@@ -262,15 +259,14 @@ void ViewKeeper::PutRing(const WriteView& view) {
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
   for (size_t i = 0; i < nodes_->size(); ++i) {
     if (!view.live[i]) continue;
-    calls.emplace_back(i, nodes_->channel(i).Start(wire::kPutRing,
-                                                   ring.SerializeAsString()));
+    calls.emplace_back(
+        i, nodes_->channel(i).Start(wire::kPutRing, ring.SerializeAsString()));
   }
   for (auto& [node, call] : calls) {
     // A node that misses it gets it with the next change or period.
     if (const auto answer = call->Next(deadline_ms); !answer.ok()) {
       base::LogInfo("storage node ", nodes_->node(node).address,
-                    " did not take the ring: ",
-                    base::Message(answer.status()));
+                    " did not take the ring: ", base::Message(answer.status()));
     }
   }
 }

@@ -89,7 +89,7 @@ class ViewKeeper {
   std::optional<Seen> seen_ GUARDED_BY(mutex_);
   std::shared_ptr<const WriteView> view_ GUARDED_BY(mutex_);
 
-  std::vector<Known> known_;        // of the building thread
+  std::vector<Known> known_;         // of the building thread
   std::vector<uint64_t> announced_;  // connections that got the ring
   int64_t announced_ms_ = 0;
 };

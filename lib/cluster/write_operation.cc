@@ -33,8 +33,7 @@ WriteOperation::WriteOperation(WriterCore& core, const WriteView& view,
       view_(view),
       rows_(rows),
       start_ms_(core.options.clock->SteadyMs()),
-      deadline_ms_(start_ms_ +
-                   absl::ToInt64Milliseconds(core.options.timeout)),
+      deadline_ms_(start_ms_ + absl::ToInt64Milliseconds(core.options.timeout)),
       per_node_(core.nodes->size()) {}
 
 WriteOperation::~WriteOperation() {
@@ -108,10 +107,9 @@ void WriteOperation::StartDefine(size_t node) {
       series.mutable_tenant()->set_id(row.tenant.id);
       series.set_labels(row.labels.data(), row.labels.size());
     }
-    state.calls.push_back(
-        {core_.nodes->channel(node).Start(wire::kDefine,
-                                          request.SerializeAsString()),
-         first, count});
+    state.calls.push_back({core_.nodes->channel(node).Start(
+                               wire::kDefine, request.SerializeAsString()),
+                           first, count});
   }
 }
 
@@ -169,11 +167,9 @@ int64_t WriteOperation::NextAcceptMs() {
   return std::max(last, now_ms);
 }
 
-void WriteOperation::SendFrame(size_t node,
-                               wire::DataFrameBuilder& builder) {
-  std::string frame =
-      builder.Finish(core_.options.ack, view_.ref_epochs[node],
-                     core_.options.compress);
+void WriteOperation::SendFrame(size_t node, wire::DataFrameBuilder& builder) {
+  std::string frame = builder.Finish(core_.options.ack, view_.ref_epochs[node],
+                                     core_.options.compress);
   PerNode& state = per_node_[node];
   state.bytes += static_cast<int64_t>(frame.size());
   state.calls.push_back(
@@ -185,8 +181,8 @@ void WriteOperation::StartData() {
   for (size_t node = 0; node < per_node_.size(); ++node) {
     if (view_.live[node] && !per_node_[node].failed &&
         core_.per_node[node].in_flight_bytes.load() > kWindowBytes) {
-      Fail(node, base::Unavailable("its window of ", kWindowBytes,
-                                   " bytes is full"));
+      Fail(node,
+           base::Unavailable("its window of ", kWindowBytes, " bytes is full"));
     }
   }
   std::vector<wire::DataFrameBuilder> builders(per_node_.size());
@@ -357,8 +353,8 @@ absl::Status WriteOperation::RecordMissed(const MissedBy& missed) {
 }
 
 absl::Status WriteOperation::TooFew() const {
-  std::string text = base::StrCat("fewer than ", view_.copies_min,
-                                  " copies could be stored:");
+  std::string text =
+      base::StrCat("fewer than ", view_.copies_min, " copies could be stored:");
   for (size_t node = 0; node < per_node_.size(); ++node) {
     if (per_node_[node].failed) {
       base::StrAppend(&text, " ", core_.nodes->node(node).address, ": ",

@@ -17,9 +17,8 @@ namespace {
 
 void RegisterNode(telemetry::Metrics& metrics, const std::string& address,
                   WriterNode& node) {
-  const telemetry::MetricLabels labels = {{"name", "vminsert"},
-                                          {"addr", address},
-                                          {"rpc_call", "metric_rows"}};
+  const telemetry::MetricLabels labels = {
+      {"name", "vminsert"}, {"addr", address}, {"rpc_call", "metric_rows"}};
   node.rows_pushed = &metrics.AddCounter("vm_rpc_rows_pushed_total", labels);
   node.rows_sent = &metrics.AddCounter("vm_rpc_rows_sent_total", labels);
   node.rows_rerouted_from =
@@ -41,8 +40,8 @@ Writer::Writer(NodeSet* nodes, WriterOptions options)
   assert(options.metrics != nullptr);
   WriterCore& core = impl_->core;
   core.nodes = nodes;
-  const auto factor_max = static_cast<int>(
-      std::min(nodes->size(), kReplicationFactorMax));
+  const auto factor_max =
+      static_cast<int>(std::min(nodes->size(), kReplicationFactorMax));
   options.replication_factor =
       std::clamp(options.replication_factor, 1, std::max(factor_max, 1));
   if (options.copies_min == 0) {
@@ -78,8 +77,7 @@ std::shared_ptr<const WriteView> Writer::View() {
   return impl_->core.keeper->Current();
 }
 
-absl::Status Writer::Write(const WriteView& view,
-                           std::span<SeriesRows> rows) {
+absl::Status Writer::Write(const WriteView& view, std::span<SeriesRows> rows) {
   return WriteOperation(impl_->core, view, rows).Run();
 }
 

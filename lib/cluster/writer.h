@@ -55,8 +55,8 @@ struct SeriesRows {
 
 struct WriterOptions {
   int replication_factor = 1;
-  int copies_min = 0;  // 0: max(1, replication_factor - 1)
-  uint8_t ack = 0;     // as storage::AckLevel
+  int copies_min = 0;    // 0: max(1, replication_factor - 1)
+  uint8_t ack = 0;       // as storage::AckLevel
   bool compress = true;  // DATA frames; not worth it within one process
   absl::Duration timeout = absl::Seconds(10);
   // How long a write waits for one more copy than copies_min.

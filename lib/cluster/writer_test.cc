@@ -28,10 +28,10 @@ struct Cluster {
     std::vector<Node> list;
     for (size_t i = 0; i < fakes.size(); ++i) {
       const std::string address = base::StrCat("s", i, ":8400");
-      list.push_back({.address = address,
-                      .group = "",
-                      .channel = std::make_unique<FakeChannel>(
-                          fakes[i].get(), address)});
+      list.push_back(
+          {.address = address,
+           .group = "",
+           .channel = std::make_unique<FakeChannel>(fakes[i].get(), address)});
     }
     writer.reset();
     nodes = std::make_unique<NodeSet>(std::move(list));
@@ -181,8 +181,7 @@ TEST_CASE("a node that is back gets its series without the others again",
   CHECK(c.fakes[1]->rows() == 30);
 }
 
-TEST_CASE("with copies_min of all a missing node refuses writes",
-          "[cluster]") {
+TEST_CASE("with copies_min of all a missing node refuses writes", "[cluster]") {
   Cluster c(2);
   c.Start(2, 2);
   REQUIRE(c.Write(10, 1000).ok());

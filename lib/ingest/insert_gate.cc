@@ -11,9 +11,8 @@ InsertGate::InsertGate(int concurrent_max, absl::Duration queue_max,
           metrics.AddCounter("vm_concurrent_insert_limit_reached_total")),
       limit_timeout_(
           metrics.AddCounter("vm_concurrent_insert_limit_timeout_total")) {
-  metrics.AddCallback(this, "vm_concurrent_insert_capacity", {}, [this] {
-    return static_cast<double>(concurrent_max_);
-  });
+  metrics.AddCallback(this, "vm_concurrent_insert_capacity", {},
+                      [this] { return static_cast<double>(concurrent_max_); });
   metrics.AddCallback(this, "vm_concurrent_insert_current", {}, [this] {
     base::MutexLock lock(mutex_);
     return static_cast<double>(inside_);

@@ -29,10 +29,10 @@ constexpr size_t kTenantsCounted = 10'000;
 
 // Types whose series dashboards and alerts want from the start.
 constexpr const char* kTypes[] = {
-    "clusternative", "csvimport",     "datadogsketches", "datadogv1",
-    "datadogv2",     "graphite",      "influx",          "native",
-    "newrelic",      "opentelemetry", "opentsdb",        "opentsdbhttp",
-    "prometheus",    "promremotewrite", "vmimport",      "zabbixconnector"};
+    "clusternative", "csvimport",       "datadogsketches", "datadogv1",
+    "datadogv2",     "graphite",        "influx",          "native",
+    "newrelic",      "opentelemetry",   "opentsdb",        "opentsdbhttp",
+    "prometheus",    "promremotewrite", "vmimport",        "zabbixconnector"};
 
 int HttpCode(const absl::Status& status) {
   switch (status.code()) {
@@ -80,10 +80,10 @@ bool IsRemoteWrite2(const http::Request& request) {
 }
 
 std::string RejectionText(const InsertOutcome& outcome) {
-  std::string text = base::StrCat(
-      outcome.series_rejected, " series with ", outcome.rows_rejected,
-      " samples were rejected, the other ", outcome.rows_stored,
-      " samples are stored; rejected:");
+  std::string text =
+      base::StrCat(outcome.series_rejected, " series with ",
+                   outcome.rows_rejected, " samples were rejected, the other ",
+                   outcome.rows_stored, " samples are stored; rejected:");
   for (const std::string& one : outcome.rejected) {
     base::StrAppend(&text, "\n", one);
   }
@@ -112,10 +112,10 @@ InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
 InsertRoutes::Format InsertRoutes::AddFormat(const std::string& type) {
   telemetry::Metrics& metrics = *options_.metrics;
   const telemetry::MetricLabels labels = {{"type", type}};
-  return {.rows = &metrics.AddCounter("vm_rows_inserted_total", labels),
-          .invalid = &metrics.AddCounter("vm_rows_invalid_total", labels),
-          .rows_per_insert =
-              &metrics.AddHistogram("vm_rows_per_insert", labels)};
+  return {
+      .rows = &metrics.AddCounter("vm_rows_inserted_total", labels),
+      .invalid = &metrics.AddCounter("vm_rows_invalid_total", labels),
+      .rows_per_insert = &metrics.AddHistogram("vm_rows_per_insert", labels)};
 }
 
 void InsertRoutes::CountRows(Format& format, const model::TenantId& tenant,
@@ -147,8 +147,7 @@ absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
         "remote write 2.0 is not supported; send prometheus.WriteRequest "
         "(1.0)");
   }
-  ASSIGN_OR_RETURN(const std::vector<model::Label> extra,
-                   ExtraLabels(request));
+  ASSIGN_OR_RETURN(const std::vector<model::Label> extra, ExtraLabels(request));
   // Kept by the thread: a fresh megabyte per request is page faults.
   static thread_local std::string body;
   static thread_local protocol::SampleBatch batch;
@@ -184,8 +183,7 @@ absl::Status InsertRoutes::TakeImport(const http::Request& request,
                                       Format& format,
                                       protocol::ImportReader& reader,
                                       http::ResponseWriter& response) {
-  ASSIGN_OR_RETURN(const std::vector<model::Label> extra,
-                   ExtraLabels(request));
+  ASSIGN_OR_RETURN(const std::vector<model::Label> extra, ExtraLabels(request));
   protocol::SampleBatch batch;
   InsertOutcome outcome;
   for (bool more = true; more;) {
@@ -199,8 +197,8 @@ absl::Status InsertRoutes::TakeImport(const http::Request& request,
   static base::LogEvery log_every(60'000);
   if (reader.bad_lines() > 0 && log_every.Due()) {
     base::LogInfo(reader.bad_lines(), " bad lines of an import from ",
-                  request.remote_addr, " were skipped, the first: ",
-                  reader.first_error());
+                  request.remote_addr,
+                  " were skipped, the first: ", reader.first_error());
   }
   response.Send(204, "", "");
   return absl::OkStatus();
@@ -272,9 +270,8 @@ http::Route InsertRoutes::MakeRoute(std::string pattern, std::string label,
   route.limit_flag = kLimitFlag;
   route.raw_body = true;
   const Take take = endpoint.take;
-  route.handler = [this, tenant_in_path, take](
-                      const http::Request& request,
-                      http::ResponseWriter& response) {
+  route.handler = [this, tenant_in_path, take](const http::Request& request,
+                                               http::ResponseWriter& response) {
     Handle(request, tenant_in_path, take, response);
   };
   return route;

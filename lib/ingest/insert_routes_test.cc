@@ -5,8 +5,8 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/cluster/fake_storage.h"
-#include "lib/compress/compress.h"
 #include "lib/model/sample.h"
+#include "lib/protocol/test_bodies.h"
 
 namespace varve::ingest {
 namespace {
@@ -50,17 +50,6 @@ std::string Series(const Labels& labels, int64_t timestamp_ms, double value) {
   return Field('\x0a', series + Field('\x12', sample));
 }
 
-std::string Snappy(std::string_view bytes) {
-  std::string out;
-  compress::SnappyCompress(bytes, out);
-  return out;
-}
-std::string Zstd(std::string_view bytes) {
-  std::string out;
-  compress::ZstdCompress(bytes, 1, out);
-  return out;
-}
-
 constexpr const char* kWrite = "/insert/{}/prometheus/api/v1/write";
 
 struct Insert {
@@ -76,10 +65,10 @@ struct Insert {
   explicit Insert(int64_t request_bytes_max = 32 << 20) {
     node.id = 5;
     std::vector<cluster::Node> one;
-    one.push_back({.address = "s:8400",
-                   .group = "",
-                   .channel = std::make_unique<cluster::FakeChannel>(
-                       &node, "s:8400")});
+    one.push_back(
+        {.address = "s:8400",
+         .group = "",
+         .channel = std::make_unique<cluster::FakeChannel>(&node, "s:8400")});
     nodes = std::make_unique<cluster::NodeSet>(std::move(one));
     cluster::WriterOptions writer_options;
     writer_options.metrics = &metrics;
@@ -133,12 +122,16 @@ const Labels kUp = {{"__name__", "up"}, {"job", "a"}};
 TEST_CASE("a remote write is stored, as snappy and as zstd", "[ingest]") {
   Insert insert;
   const std::string body = Series(kUp, 1000, 1) + Series(kUp, 2000, 2);
-  CHECK(insert.Post(kWrite, Snappy(body)).status == 204);
-  CHECK(insert.Post(kWrite, Zstd(body), {{"content-encoding", "zstd"}})
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(body)).status == 204);
+  CHECK(insert
+            .Post(kWrite, protocol::ZstdBody(body),
+                  {{"content-encoding", "zstd"}})
             .status == 204);
   // Headers that name the other codec.
-  CHECK(insert.Post(kWrite, Zstd(body)).status == 204);
-  CHECK(insert.Post(kWrite, Snappy(body), {{"content-encoding", "zstd"}})
+  CHECK(insert.Post(kWrite, protocol::ZstdBody(body)).status == 204);
+  CHECK(insert
+            .Post(kWrite, protocol::SnappyBody(body),
+                  {{"content-encoding", "zstd"}})
             .status == 204);
   CHECK(insert.Samples({{"__name__", "up"}, {"job", "a"}}).size() == 8);
   CHECK(insert.node.refs.size() == 1);
@@ -150,17 +143,19 @@ TEST_CASE("a remote write is stored, as snappy and as zstd", "[ingest]") {
 
 TEST_CASE("labels in another order are the same series", "[ingest]") {
   Insert insert;
-  CHECK(insert.Post(kWrite, Snappy(Series(kUp, 1, 1))).status == 204);
-  CHECK(insert.Post(kWrite,
-                    Snappy(Series({{"job", "a"}, {"x", ""}, {"__name__", "up"}},
-                                  2, 1)))
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(Series(kUp, 1, 1))).status ==
+        204);
+  CHECK(insert
+            .Post(kWrite,
+                  protocol::SnappyBody(Series(
+                      {{"job", "a"}, {"x", ""}, {"__name__", "up"}}, 2, 1)))
             .status == 204);
   CHECK(insert.node.refs.size() == 1);
 }
 
 TEST_CASE("the tenant is the path's, else the headers'", "[ingest]") {
   Insert insert;
-  const std::string body = Snappy(Series(kUp, 1, 1));
+  const std::string body = protocol::SnappyBody(Series(kUp, 1, 1));
   const model::LabelSet up = {{"__name__", "up"}, {"job", "a"}};
   CHECK(insert.Post(kWrite, body, {{"accountid", "9"}}, {}, "42:7").status ==
         204);
@@ -179,8 +174,7 @@ TEST_CASE("the tenant is the path's, else the headers'", "[ingest]") {
         400);
 }
 
-TEST_CASE("of a request with bad series the good ones are stored",
-          "[ingest]") {
+TEST_CASE("of a request with bad series the good ones are stored", "[ingest]") {
   Insert insert;
   const std::string body =
       Series(kUp, 1, 1) +
@@ -189,7 +183,7 @@ TEST_CASE("of a request with bad series the good ones are stored",
       Series({{"__name__", "c"}, {"v", "\xff"}}, 1, 1) +
       Series({{"__name__", "d"}, {"v", "1"}, {"v", "2"}}, 1, 1) +
       Series({{"__name__", "e"}, {"", "1"}}, 1, 1) + Series({}, 1, 1);
-  const Reply reply = insert.Post(kWrite, Snappy(body));
+  const Reply reply = insert.Post(kWrite, protocol::SnappyBody(body));
   CHECK(reply.status == 400);
   CHECK(reply.body.find("6 series with 6 samples were rejected") !=
         std::string::npos);
@@ -204,8 +198,10 @@ TEST_CASE("of a request with bad series the good ones are stored",
     CHECK(insert.Ignored(reason) == 1);
   }
   // Known by now, and told again; zstd senders are not.
-  CHECK(insert.Post(kWrite, Snappy(body)).status == 400);
-  CHECK(insert.Post(kWrite, Zstd(body), {{"content-encoding", "zstd"}})
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(body)).status == 400);
+  CHECK(insert
+            .Post(kWrite, protocol::ZstdBody(body),
+                  {{"content-encoding", "zstd"}})
             .status == 204);
   CHECK(insert.Ignored("no_labels") == 3);
   CHECK(insert.node.rows() == 3);
@@ -215,11 +211,17 @@ TEST_CASE("41 labels are too many, 40 are not", "[ingest]") {
   Insert insert;
   Labels labels;
   for (int i = 0; i < 40; ++i) labels.emplace_back(base::StrCat("l", i), "v");
-  CHECK(insert.Post(kWrite, Snappy(Series(labels, 1, 1))).status == 204);
+  CHECK(
+      insert.Post(kWrite, protocol::SnappyBody(Series(labels, 1, 1))).status ==
+      204);
   labels.emplace_back("l40", "");
-  CHECK(insert.Post(kWrite, Snappy(Series(labels, 1, 1))).status == 204);
+  CHECK(
+      insert.Post(kWrite, protocol::SnappyBody(Series(labels, 1, 1))).status ==
+      204);
   labels.back().second = "v";
-  CHECK(insert.Post(kWrite, Snappy(Series(labels, 1, 1))).status == 400);
+  CHECK(
+      insert.Post(kWrite, protocol::SnappyBody(Series(labels, 1, 1))).status ==
+      400);
   CHECK(insert.Ignored("too_many_labels") == 1);
 }
 
@@ -227,14 +229,17 @@ TEST_CASE("broken bodies are 400 and nothing of them is stored", "[ingest]") {
   Insert insert;
   const std::string good = Series(kUp, 1, 1);
   CHECK(insert.Post(kWrite, "garbage").status == 400);
-  CHECK(insert.Post(kWrite, Snappy(good + "\x0a\x7f")).status == 400);
-  CHECK(insert.Post(kWrite, Snappy(good).substr(0, 20)).status == 400);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(good + "\x0a\x7f")).status ==
+        400);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(good).substr(0, 20)).status ==
+        400);
   // Broken after more than one batch of good series.
   std::string large;
   for (int i = 0; i < 40'000; ++i) large += good;
-  CHECK(insert.Post(kWrite, Snappy(large + "\x0a\x7f")).status == 400);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(large + "\x0a\x7f")).status ==
+        400);
   CHECK(insert.node.rows() == 0);
-  CHECK(insert.Post(kWrite, Snappy(large)).status == 204);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(large)).status == 204);
   CHECK(insert.node.rows() == 40'000);
 }
 
@@ -242,7 +247,8 @@ TEST_CASE("a body over the limit once decompressed names limit and flag",
           "[ingest]") {
   Insert insert(1000);
   const std::string bomb(100'000, '\0');
-  for (const std::string& body : {Snappy(bomb), Zstd(bomb)}) {
+  for (const std::string& body :
+       {protocol::SnappyBody(bomb), protocol::ZstdBody(bomb)}) {
     const Reply reply = insert.Post(kWrite, body);
     CHECK(reply.status == 400);
     CHECK(reply.body.find("-maxInsertRequestSize=1000") != std::string::npos);
@@ -252,12 +258,12 @@ TEST_CASE("a body over the limit once decompressed names limit and flag",
 TEST_CASE("remote write 2.0 is 415", "[ingest]") {
   Insert insert;
   CHECK(insert
-            .Post(kWrite, Snappy("\x22\x01x"),
+            .Post(kWrite, protocol::SnappyBody("\x22\x01x"),
                   {{"content-type",
                     "application/x-protobuf;proto=io.prometheus.write.v2."
                     "Request"}})
             .status == 415);
-  CHECK(insert.Post(kWrite, Snappy("\x22\x01x")).status == 415);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody("\x22\x01x")).status == 415);
 }
 
 TEST_CASE("an empty body is 204 and the old handshake is answered",
@@ -274,11 +280,13 @@ TEST_CASE("without a storage node writes are 503 and say when to come back",
           "[ingest]") {
   Insert insert;
   insert.node.up = false;
-  const Reply reply = insert.Post(kWrite, Snappy(Series(kUp, 1, 1)));
+  const Reply reply =
+      insert.Post(kWrite, protocol::SnappyBody(Series(kUp, 1, 1)));
   CHECK(reply.status == 503);
   CHECK(reply.headers.contains("Retry-After"));
   insert.node.up = true;
-  CHECK(insert.Post(kWrite, Snappy(Series(kUp, 1, 1))).status == 204);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(Series(kUp, 1, 1))).status ==
+        204);
   CHECK(insert.node.rows() == 1);
 }
 
@@ -286,7 +294,8 @@ TEST_CASE("an insert that finds no place is 503", "[ingest]") {
   Insert insert;
   InsertGate::Pass pass(*insert.gate);
   REQUIRE(pass.granted());
-  const Reply reply = insert.Post(kWrite, Snappy(Series(kUp, 1, 1)));
+  const Reply reply =
+      insert.Post(kWrite, protocol::SnappyBody(Series(kUp, 1, 1)));
   CHECK(reply.status == 503);
   CHECK(reply.body.find("-maxConcurrentInserts") != std::string::npos);
   CHECK(insert.Counted("vm_concurrent_insert_limit_timeout_total", {}) == 1);
@@ -295,7 +304,7 @@ TEST_CASE("an insert that finds no place is 503", "[ingest]") {
 TEST_CASE("extra labels are set on every series and are part of its identity",
           "[ingest]") {
   Insert insert;
-  const std::string body = Snappy(Series(kUp, 1, 1));
+  const std::string body = protocol::SnappyBody(Series(kUp, 1, 1));
   CHECK(insert.Post(kWrite, body).status == 204);
   CHECK(insert
             .Post(kWrite, body, {},
@@ -316,12 +325,9 @@ TEST_CASE("text and JSON lines are imported", "[ingest]") {
             .status == 204);
   CHECK(insert.Samples({{"__name__", "a"}, {"b", "c"}}) ==
         std::vector<std::pair<int64_t, double>>{{1000, 5}, {7, 6}});
-  CHECK(insert.Counted("vm_rows_invalid_total", {{"type", "prometheus"}}) ==
-        1);
-  std::string json;
-  compress::GzipCompress(
-      R"({"metric":{"__name__":"j"},"values":[1,null],"timestamps":[1,2]})", 1,
-      json);
+  CHECK(insert.Counted("vm_rows_invalid_total", {{"type", "prometheus"}}) == 1);
+  const std::string json = protocol::GzipBody(
+      R"({"metric":{"__name__":"j"},"values":[1,null],"timestamps":[1,2]})");
   CHECK(insert
             .Post("/insert/prometheus/api/v1/import", json,
                   {{"content-encoding", "gzip"}})
@@ -339,7 +345,7 @@ TEST_CASE("native histograms are rejected by name, floats beside them stay",
       Field('\x0a', Field('\x0a', Field('\x0a', "h") + Field('\x12', "x")) +
                         Field('\x22', ""));
   const Reply reply =
-      insert.Post(kWrite, Snappy(histogram + Series(kUp, 1, 1)));
+      insert.Post(kWrite, protocol::SnappyBody(histogram + Series(kUp, 1, 1)));
   CHECK(reply.status == 400);
   CHECK(reply.body.find("native_histogram: {h=\"x\"}") != std::string::npos);
   CHECK(insert.Ignored("native_histogram") == 1);

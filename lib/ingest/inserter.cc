@@ -56,12 +56,10 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
         {{"reason", std::string(ReasonOf(static_cast<Rejection>(i)))}});
   }
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
-  metrics.AddCallback(this, "vm_cache_entries", type, [this] {
-    return static_cast<double>(table_.size());
-  });
-  metrics.AddCallback(this, "vm_cache_size_bytes", type, [this] {
-    return static_cast<double>(table_.bytes());
-  });
+  metrics.AddCallback(this, "vm_cache_entries", type,
+                      [this] { return static_cast<double>(table_.size()); });
+  metrics.AddCallback(this, "vm_cache_size_bytes", type,
+                      [this] { return static_cast<double>(table_.bytes()); });
   metrics.AddCallback(this, "varve_series_table_evictions_total", {}, [this] {
     return static_cast<double>(table_.evictions());
   });
@@ -206,8 +204,7 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
     if (why != Rejection::kNone) {
       Reject(batch, i, why, series.rows + series.histograms, outcome);
     } else if (series.histograms != 0) {
-      Reject(batch, i, Rejection::kNativeHistogram, series.histograms,
-             outcome);
+      Reject(batch, i, Rejection::kNativeHistogram, series.histograms, outcome);
     }
   }
   return absl::OkStatus();

@@ -13,8 +13,7 @@ Rejection CheckSeries(const std::vector<model::Label>& labels,
   for (const model::Label& label : labels) {
     if (label.value.empty()) continue;
     if (label.name.empty()) return Rejection::kEmptyLabelName;
-    if (static_cast<int64_t>(label.name.size()) >
-        limits.label_name_bytes_max) {
+    if (static_cast<int64_t>(label.name.size()) > limits.label_name_bytes_max) {
       return Rejection::kTooLongLabelName;
     }
     if (static_cast<int64_t>(label.value.size()) >

@@ -14,9 +14,9 @@
 namespace varve::ingest {
 
 struct SeriesLimits {
-  int64_t labels_max = 40;              // -maxLabelsPerTimeseries
-  int64_t label_name_bytes_max = 256;   // -maxLabelNameLen
-  int64_t label_value_bytes_max = 4096; // -maxLabelValueLen
+  int64_t labels_max = 40;               // -maxLabelsPerTimeseries
+  int64_t label_name_bytes_max = 256;    // -maxLabelNameLen
+  int64_t label_value_bytes_max = 4096;  // -maxLabelValueLen
 };
 
 // The first reason against `labels`, which may be unsorted and repeated.

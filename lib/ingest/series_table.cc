@@ -116,9 +116,8 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
     MakeRoom(shard, period);
     place = Find(shard, key);
     if (shard.size == shard.chunks.size() * kChunk) {
-      shard.chunks.push_back(
-          {std::make_unique<Record[]>(kChunk),
-           std::make_unique<uint64_t[]>(kChunk * copies_)});
+      shard.chunks.push_back({std::make_unique<Record[]>(kChunk),
+                              std::make_unique<uint64_t[]>(kChunk * copies_)});
     }
     *place = static_cast<uint32_t>(++shard.size);
     RecordAt(shard, *place - 1).key = key;

@@ -52,10 +52,9 @@ struct Candidate {
 Ring Ring::Make(std::vector<Member> members, uint32_t replication_factor) {
   assert(!members.empty() && members.size() <= 65'535);
   Ring ring;
-  std::sort(members.begin(), members.end(),
-            [](const Member& a, const Member& b) {
-              return a.node_id < b.node_id;
-            });
+  std::sort(
+      members.begin(), members.end(),
+      [](const Member& a, const Member& b) { return a.node_id < b.node_id; });
   ring.members_ = std::move(members);
   ring.replication_factor_ = std::clamp<uint32_t>(
       replication_factor, 1, static_cast<uint32_t>(ring.members_.size()));

@@ -9,8 +9,9 @@ namespace {
 std::vector<Member> Nodes(int n, int zones = 1) {
   std::vector<Member> members;
   for (int i = 0; i < n; ++i) {
-    members.push_back({.node_id = 1000 + static_cast<uint64_t>(i) * 7919,
-                       .zone = std::string(1, static_cast<char>('a' + i % zones))});
+    members.push_back(
+        {.node_id = 1000 + static_cast<uint64_t>(i) * 7919,
+         .zone = std::string(1, static_cast<char>('a' + i % zones))});
   }
   return members;
 }

@@ -30,8 +30,8 @@ class ImportReader {
       ++line_number_;
       if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
       if (static_cast<int64_t>(line.size()) > line_bytes_max_) {
-        AddBadLine(base::StrCat("longer than -import.maxLineLen=",
-                                line_bytes_max_, " bytes"));
+        AddBadLine(base::StrCat(
+            "longer than -import.maxLineLen=", line_bytes_max_, " bytes"));
       } else {
         ReadLine(line, batch);
       }

@@ -60,8 +60,8 @@ class LineHandler {
   }
   bool StartObject() {
     if (depth_ == 1 && member_ == Member::kMetric) in_array_ = false;
-    if (depth_ == 1 && (member_ == Member::kValues ||
-                        member_ == Member::kTimestamps)) {
+    if (depth_ == 1 &&
+        (member_ == Member::kValues || member_ == Member::kTimestamps)) {
       return Fail("values or timestamps are no array");
     }
     if (depth_ >= 2 && member_ != Member::kOther) {

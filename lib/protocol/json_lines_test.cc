@@ -35,8 +35,7 @@ TEST_CASE("a JSON line is one series with all its samples", "[protocol]") {
   const auto labels = model::ParseCanonicalBytes(batch.series[0].identity);
   REQUIRE(labels.ok());
   CHECK(*labels == model::LabelSet{{"__name__", "up"}, {"job", "é\n"}});
-  CHECK(batch.timestamps_ms ==
-        std::vector<int64_t>{10, -20, 30, INT64_MAX});
+  CHECK(batch.timestamps_ms == std::vector<int64_t>{10, -20, 30, INT64_MAX});
   CHECK(batch.values[0] == 1);
   CHECK(std::signbit(batch.values[1]));
   CHECK(batch.values[2] == 0.0025);
@@ -58,9 +57,9 @@ TEST_CASE("integers above 2^53 and long decimals are rounded once",
           "[protocol]") {
   const SampleBatch batch = Read(
       R"({"metric":{"a":"b"},"values":[9007199254740993,0.1,1.7976931348623157e308,5e-324],"timestamps":[1,2,3,4]})");
-  CHECK(batch.values ==
-        std::vector<double>{9007199254740992.0, 0.1,
-                            std::numeric_limits<double>::max(), 5e-324});
+  CHECK(batch.values == std::vector<double>{9007199254740992.0, 0.1,
+                                            std::numeric_limits<double>::max(),
+                                            5e-324});
 }
 
 TEST_CASE("bad JSON lines are skipped whole", "[protocol]") {

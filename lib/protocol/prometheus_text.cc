@@ -166,8 +166,7 @@ std::optional<double> ParseNumber(std::string_view text) {
   return negative ? -value : value;
 }
 
-void PrometheusTextReader::ReadLine(std::string_view text,
-                                    SampleBatch& batch) {
+void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
   Line line(text);
   line.SkipSpaces();
   if (line.empty() || line.front() == '#') return;

@@ -38,10 +38,9 @@ absl::StatusOr<BodyCodec> OpenRemoteWriteBody(std::string_view body,
         Open(codec, body, static_cast<size_t>(bytes_max), out);
     if (status.ok()) return codec;
     if (status.code() == absl::StatusCode::kResourceExhausted) {
-      return base::InvalidArgument(
-          "too big request: the body of ", body.size(),
-          " bytes has more than ", limit_flag, "=", bytes_max,
-          " bytes once decompressed");
+      return base::InvalidArgument("too big request: the body of ", body.size(),
+                                   " bytes has more than ", limit_flag, "=",
+                                   bytes_max, " bytes once decompressed");
     }
     if (first.ok()) first = status;
   }

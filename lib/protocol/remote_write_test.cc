@@ -161,12 +161,14 @@ TEST_CASE("a write cut at any byte is refused or has fewer series",
 }
 
 TEST_CASE("label fields in several runs are one identity", "[protocol]") {
-  const std::string a = std::string("\x0a\x06\x0a\x01"
-                                    "a\x12\x01x",
-                                    8);
-  const std::string b = std::string("\x0a\x06\x0a\x01"
-                                    "b\x12\x01y",
-                                    8);
+  const std::string a = std::string(
+      "\x0a\x06\x0a\x01"
+      "a\x12\x01x",
+      8);
+  const std::string b = std::string(
+      "\x0a\x06\x0a\x01"
+      "b\x12\x01y",
+      8);
   const std::string sample("\x12\x02\x10\x05", 4);
   const std::string series = a + sample + b;
   const std::string body =
@@ -174,8 +176,7 @@ TEST_CASE("label fields in several runs are one identity", "[protocol]") {
   const auto rows = ByHand(body);
   REQUIRE(rows.ok());
   REQUIRE(rows->size() == 1);
-  CHECK((*rows)[0].labels ==
-        std::vector<model::Label>{{"a", "x"}, {"b", "y"}});
+  CHECK((*rows)[0].labels == std::vector<model::Label>{{"a", "x"}, {"b", "y"}});
   CHECK((*rows)[0].timestamps_ms == std::vector<int64_t>{5});
   CHECK((*rows)[0].value_bits == std::vector<uint64_t>{0});
 }
@@ -213,7 +214,8 @@ TEST_CASE("histograms, exemplars and metadata are counted", "[protocol]") {
 
 TEST_CASE("a series of too many empty samples is refused", "[protocol]") {
   std::string series;
-  for (uint32_t i = 0; i <= kSeriesRowsMax; ++i) series += '\x12', series += '\0';
+  for (uint32_t i = 0; i <= kSeriesRowsMax; ++i)
+    series += '\x12', series += '\0';
   std::string body = "\x0a";
   base::PutVarint(body, series.size());
   body += series;

@@ -1,0 +1,98 @@
+// varve-insert: takes samples over HTTP and stores them on storage nodes.
+// Stateless.
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/log.h"
+#include "lib/base/log_flags.h"
+#include "lib/base/machine.h"
+#include "lib/base/process.h"
+#include "lib/base/status.h"
+#include "lib/base/version.h"
+#include "lib/cluster/dial_nodes.h"
+#include "lib/ingest/insert_role.h"
+#include "lib/telemetry/metrics.h"
+#include "net/http/common_routes.h"
+#include "net/http/server.h"
+#include "net/tcp/event_loop.h"
+#include "net/tcp/transport.h"
+
+namespace varve {
+namespace {
+
+constexpr int kStorageInsertPort = 8400;
+// As configuration mistakes end the programs that operators know.
+constexpr int kFatalExit = 255;
+
+[[noreturn]] void Fatal(const absl::Status& status) {
+  base::WriteLogLine(base::LogLevel::kFatal, base::SourcePlace(),
+                     base::Message(status));
+  std::_Exit(kFatalExit);
+}
+
+// Blocks until a signal; destructors then run in reverse order: the server
+// first, the connections last.
+absl::Status Run(const base::FlagSet& flags,
+                 const http::ServerFlags& server_flags,
+                 const ingest::InsertFlags& insert_flags,
+                 base::SignalWaiter& signals) {
+  RETURN_IF_ERROR(server_flags.Validate());
+  RETURN_IF_ERROR(insert_flags.Validate());
+  telemetry::Metrics metrics("vminsert", &flags);
+  net::EventLoop loop;
+  net::Transport transport(&loop);
+  cluster::DialNodesOptions dial;
+  ASSIGN_OR_RETURN(dial.addresses,
+                   cluster::ParseNodeAddresses(insert_flags.storage_nodes(),
+                                               kStorageInsertPort));
+  dial.role = "insert";
+  dial.dial.timeout = insert_flags.dial_timeout();
+  dial.metrics_name = "vminsert";
+  dial.metrics = &metrics;
+  const std::unique_ptr<cluster::NodeSet> nodes =
+      cluster::DialNodes(&transport, dial);
+  ASSIGN_OR_RETURN(const auto role, ingest::InsertRole::Make(
+                                        insert_flags, nodes.get(), &metrics));
+  http::Lifecycle lifecycle;
+  auto routes = http::CommonRoutes(
+      {&flags, &metrics, &server_flags, &lifecycle, flags.program()});
+  for (http::Route& route : role->Routes()) {
+    routes.push_back(std::move(route));
+  }
+  http::ServerOptions options = server_flags.Options(&metrics);
+  options.transport = &transport;
+  ASSIGN_OR_RETURN(const auto server,
+                   http::Server::Start(std::move(options), std::move(routes)));
+  for (const std::string& address : server->addresses()) {
+    base::LogInfo("started server at http://", address, "/");
+  }
+  signals.Wait();
+  lifecycle.Drain(server_flags.shutdown_delay());
+  server->Stop(server_flags.graceful_max());
+  base::LogInfo("the server has stopped");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace varve
+
+int main(int argc, char** argv) {
+  using namespace varve;
+  base::FlagSet flags("varve-insert");
+  const base::LogFlags log_flags(flags);
+  const http::ServerFlags server_flags(flags, ":8480");
+  const ingest::InsertFlags insert_flags(flags,
+                                         ingest::InsertDeployment::kCluster);
+  flags.ParseOrExit(argc, argv);
+  if (auto status = log_flags.Configure(); !status.ok()) Fatal(status);
+  base::SignalWaiter signals;
+  base::LogInfo("starting varve-insert ", base::kVersion, " with ",
+                base::CpuThreads(), " threads");
+  if (auto status = Run(flags, server_flags, insert_flags, signals);
+      !status.ok()) {
+    Fatal(status);
+  }
+  return 0;
+}

@@ -1,0 +1,233 @@
+#include "lib/ingest/insert_flags.h"
+
+#include <algorithm>
+
+#include "lib/base/log.h"
+#include "lib/base/machine.h"
+#include "lib/base/status.h"
+
+namespace varve::ingest {
+namespace {
+
+// An entry of the series table with two copies and its index, rounded up.
+constexpr int64_t kTableEntryBytes = 64;
+
+// Known to operators, without effect yet and missed by whoever sets them.
+constexpr const char* kNotYet[] = {"clusternativeListenAddr",
+                                   "disableRerouting",
+                                   "disableReroutingOnUnavailable",
+                                   "dropSamplesOnOverload",
+                                   "graphiteListenAddr",
+                                   "influxListenAddr",
+                                   "opentsdbHTTPListenAddr",
+                                   "opentsdbListenAddr",
+                                   "relabelConfig",
+                                   "sortLabels",
+                                   "usePromCompatibleNaming"};
+
+// Known to operators; without effect here and nothing is lost by it.
+constexpr const char* kAccepted[] = {
+    "blockcache.missesBeforeCaching",
+    "cacheExpireDuration",
+    "cluster.tls",
+    "cluster.tlsCAFile",
+    "cluster.tlsCertFile",
+    "cluster.tlsCipherSuites",
+    "cluster.tlsInsecureSkipVerify",
+    "cluster.tlsKeyFile",
+    "clusternative.vminsertConnsShutdownDuration",
+    "csvTrimTimestamp",
+    "datadog.maxInsertRequestSize",
+    "datadog.sanitizeMetricName",
+    "enableMetadata",
+    "eula",
+    "filestream.disableFadvise",
+    "fs.disableMincore",
+    "fs.disableMmap",
+    "fs.maxConcurrency",
+    "graphite.sanitizeMetricName",
+    "graphiteTrimTimestamp",
+    "influx.databaseNames",
+    "influx.forceStreamMode",
+    "influx.maxLineSize",
+    "influx.maxRequestSize",
+    "influxDBLabel",
+    "influxMeasurementFieldSeparator",
+    "influxSkipMeasurement",
+    "influxSkipSingleField",
+    "influxTrimTimestamp",
+    "internStringCacheExpireDuration",
+    "internStringDisableCache",
+    "internStringMaxLen",
+    "license",
+    "license.forceOffline",
+    "licenseFile",
+    "licenseFile.reloadInterval",
+    "memory.allowedBytes",
+    "memory.allowedPercent",
+    "newrelic.maxInsertRequestSize",
+    "opentelemetry.convertMetricNamesToPrometheus",
+    "opentelemetry.ignoreResourceAttributes",
+    "opentelemetry.labelNameUnderscoreSanitization",
+    "opentelemetry.maxRequestSize",
+    "opentelemetry.promoteAllResourceAttributes",
+    "opentelemetry.promoteResourceAttributes",
+    "opentelemetry.promoteScopeMetadata",
+    "opentelemetry.usePrometheusNaming",
+    "opentsdbTrimTimestamp",
+    "opentsdbhttp.maxInsertRequestSize",
+    "opentsdbhttpTrimTimestamp",
+    "prevCacheRemovalPercent",
+    "relabelConfigCheckInterval",
+    "rpc.handshakeTimeout",
+    "storageNode.discoveryInterval",
+    "storageNode.filter",
+    "vmstorageUserTimeout"};
+
+}  // namespace
+
+InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
+    : flags_(flags),
+      deployment_(deployment),
+      dial_timeout_(flags.Duration(
+          "vmstorageDialTimeout", "3s",
+          "How long a connection to a storage node may take to come up")),
+      disable_compression_(flags.Bool(
+          "rpc.disableCompression", false,
+          "Send rows to storage nodes uncompressed: less CPU, more network")),
+      ack_(flags.String(
+          "insert.ack", "durable",
+          "When a write is answered: durable (its copies are on disk), "
+          "written (in the log, not yet synced) or memory")),
+      timeout_(flags.Duration(
+          "insert.timeout", "10s",
+          "How long a write waits for storage nodes before it is a 503")),
+      request_bytes_max_(flags.Bytes(
+          "maxInsertRequestSize", "32MiB",
+          "The largest request body taken, measured after decompression")),
+      line_bytes_max_(flags.Bytes("import.maxLineLen", "10MiB",
+                                  "The longest line of an import")),
+      labels_max_(flags.Int("maxLabelsPerTimeseries", 40,
+                            "Series with more labels are rejected")),
+      label_name_max_(
+          flags.Int("maxLabelNameLen", 256,
+                    "Series with a label name of more bytes are rejected")),
+      label_value_max_(
+          flags.Int("maxLabelValueLen", 4096,
+                    "Series with a label value of more bytes are rejected")),
+      concurrent_max_(
+          flags.Int("maxConcurrentInserts", 0,
+                    "How many writes are handled at once; 0: twice the CPUs")),
+      queue_max_(
+          flags.Duration("insert.maxQueueDuration", "1m",
+                         "How long a write waits for -maxConcurrentInserts")),
+      table_entries_(flags.Int(
+          "insert.maxCachedSeries", 0,
+          "Series whose place is remembered between writes; 0: as many as fit "
+          "an eighth of the memory")),
+      tenants_in_headers_(flags.Bool(
+          "enableMultitenancyViaHeaders", true,
+          "Take the tenant from the headers AccountID and ProjectID where the "
+          "path names none")) {
+  if (deployment == InsertDeployment::kCluster) {
+    storage_nodes_ = &flags.List(
+        "storageNode", "",
+        "Addresses of storage nodes, host:port or zone/host:port; repeated "
+        "or separated by commas");
+    replication_factor_ = &flags.Int("replicationFactor", 1,
+                                     "Storage nodes that get each sample");
+    copies_min_ = &flags.Int(
+        "insert.minCopies", 0,
+        "Copies without which a write is a 503 when nodes are down; 0: one "
+        "less than -replicationFactor, at least 1");
+  }
+  for (const char* name : kNotYet) {
+    flags.Accept(name, "Accepted, not implemented yet");
+  }
+  for (const char* name : kAccepted) {
+    flags.Accept(name, "Accepted for compatibility, without effect");
+  }
+}
+
+absl::Status InsertFlags::Validate() const {
+  if (ack_.value() != "durable" && ack_.value() != "written" &&
+      ack_.value() != "memory") {
+    return base::InvalidArgument("-insert.ack=", ack_.value(),
+                                 " is none of durable, written, memory");
+  }
+  if (request_bytes_max_.value() <= 0) {
+    return base::InvalidArgument("-maxInsertRequestSize must be above 0");
+  }
+  if (deployment_ == InsertDeployment::kSingleProcess) return absl::OkStatus();
+  if (storage_nodes_->value().empty()) {
+    return base::InvalidArgument("missing -storageNode arg");
+  }
+  const int64_t factor = replication_factor_->value();
+  if (factor < 1 ||
+      factor > static_cast<int64_t>(cluster::kReplicationFactorMax)) {
+    return base::InvalidArgument("-replicationFactor=", factor,
+                                 " is not within 1 and ",
+                                 cluster::kReplicationFactorMax);
+  }
+  if (copies_min_->value() < 0 || copies_min_->value() > factor) {
+    return base::InvalidArgument(
+        "-insert.minCopies=", copies_min_->value(),
+        " is not within 1 and -replicationFactor=", factor);
+  }
+  return absl::OkStatus();
+}
+
+void InsertFlags::WarnOfIgnored() const {
+  for (const char* name : kNotYet) {
+    const auto found = flags_.flags().find(name);
+    if (found != flags_.flags().end() && found->second->is_set()) {
+      base::LogWarn("-", name, " has no effect in this release");
+    }
+  }
+}
+
+std::vector<std::string> InsertFlags::storage_nodes() const {
+  return storage_nodes_ == nullptr ? std::vector<std::string>{}
+                                   : storage_nodes_->value();
+}
+
+int InsertFlags::concurrent_max() const {
+  const int64_t set = concurrent_max_.value();
+  return set > 0 ? static_cast<int>(std::min<int64_t>(set, 10'000))
+                 : 2 * base::CpuThreads();
+}
+
+void InsertFlags::Fill(cluster::WriterOptions& options) const {
+  if (replication_factor_ != nullptr) {
+    options.replication_factor = static_cast<int>(replication_factor_->value());
+    options.copies_min = static_cast<int>(copies_min_->value());
+  }
+  options.ack = ack_.value() == "durable"   ? 0
+                : ack_.value() == "written" ? 1
+                                            : 2;
+  options.compress = !disable_compression_.value() &&
+                     deployment_ == InsertDeployment::kCluster;
+  options.timeout = timeout_.value();
+}
+
+void InsertFlags::Fill(InserterOptions& options) const {
+  options.limits = {.labels_max = labels_max_.value(),
+                    .label_name_bytes_max = label_name_max_.value(),
+                    .label_value_bytes_max = label_value_max_.value()};
+  options.table_entries_max = static_cast<size_t>(
+      table_entries_.value() > 0
+          ? table_entries_.value()
+          : base::MemoryLimitBytes() / 8 / kTableEntryBytes);
+  if (replication_factor_ != nullptr) {
+    options.copies = static_cast<size_t>(replication_factor_->value());
+  }
+}
+
+void InsertFlags::Fill(InsertRouteOptions& options) const {
+  options.request_bytes_max = request_bytes_max_.value();
+  options.line_bytes_max = line_bytes_max_.value();
+  options.tenants_in_headers = tenants_in_headers_.value();
+  options.tenantless_paths = deployment_ == InsertDeployment::kSingleProcess;
+}
+
+}  // namespace varve::ingest

@@ -1,0 +1,66 @@
+// The flags of the insert role, under the names operators know.
+//
+// Lifetime: lives as long as the FlagSet it registers with.
+// Threads:  read-only after parsing.
+#ifndef VARVE_LIB_INGEST_INSERT_FLAGS_H_
+#define VARVE_LIB_INGEST_INSERT_FLAGS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/base/flags.h"
+#include "lib/cluster/writer.h"
+#include "lib/ingest/insert_routes.h"
+#include "lib/ingest/inserter.h"
+
+namespace varve::ingest {
+
+// In one process with the other roles there are no storage nodes to name.
+enum class InsertDeployment { kCluster, kSingleProcess };
+
+class InsertFlags {
+ public:
+  InsertFlags(base::FlagSet& flags, InsertDeployment deployment);
+
+  // InvalidArgument names the flag.
+  absl::Status Validate() const;
+  // Logs a warning for each flag that is set and does nothing yet.
+  void WarnOfIgnored() const;
+
+  // Empty in a single process.
+  std::vector<std::string> storage_nodes() const;
+  absl::Duration dial_timeout() const { return dial_timeout_.value(); }
+  int concurrent_max() const;
+  absl::Duration queue_max() const { return queue_max_.value(); }
+
+  // REQUIRES: Validate was OK. What is not a flag is left as it was.
+  void Fill(cluster::WriterOptions& options) const;
+  void Fill(InserterOptions& options) const;
+  void Fill(InsertRouteOptions& options) const;
+
+ private:
+  const base::FlagSet& flags_;
+  const InsertDeployment deployment_;
+  const base::ListFlag* storage_nodes_ = nullptr;
+  const base::IntFlag* replication_factor_ = nullptr;
+  const base::IntFlag* copies_min_ = nullptr;
+  const base::DurationFlag& dial_timeout_;
+  const base::BoolFlag& disable_compression_;
+  const base::StringFlag& ack_;
+  const base::DurationFlag& timeout_;
+  const base::BytesFlag& request_bytes_max_;
+  const base::BytesFlag& line_bytes_max_;
+  const base::IntFlag& labels_max_;
+  const base::IntFlag& label_name_max_;
+  const base::IntFlag& label_value_max_;
+  const base::IntFlag& concurrent_max_;
+  const base::DurationFlag& queue_max_;
+  const base::IntFlag& table_entries_;
+  const base::BoolFlag& tenants_in_headers_;
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_INSERT_FLAGS_H_

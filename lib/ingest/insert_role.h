@@ -1,0 +1,48 @@
+// The insert role: what takes samples for a set of storage nodes, as one
+// object that a process of its own or a process with all roles can hold.
+//
+//   ingest::InsertFlags insert_flags(flags, InsertDeployment::kCluster);
+//   flags.ParseOrExit(argc, argv);
+//   auto role = ingest::InsertRole::Make(insert_flags, nodes.get(), &metrics);
+//   routes.append((*role)->Routes());
+//
+// Lifetime: nodes and metrics outlive it; it outlives the server.
+#ifndef VARVE_LIB_INGEST_INSERT_ROLE_H_
+#define VARVE_LIB_INGEST_INSERT_ROLE_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/cluster/node_set.h"
+#include "lib/cluster/writer.h"
+#include "lib/ingest/insert_flags.h"
+#include "lib/ingest/insert_gate.h"
+#include "lib/ingest/insert_routes.h"
+#include "lib/ingest/inserter.h"
+#include "lib/telemetry/metrics.h"
+
+namespace varve::ingest {
+
+class InsertRole {
+ public:
+  // InvalidArgument for a flag's value.
+  static absl::StatusOr<std::unique_ptr<InsertRole>> Make(
+      const InsertFlags& flags, cluster::NodeSet* nodes,
+      telemetry::Metrics* metrics);
+
+  std::vector<http::Route> Routes() { return routes_.Routes(); }
+
+ private:
+  InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
+             telemetry::Metrics* metrics);
+
+  cluster::Writer writer_;
+  Inserter inserter_;
+  InsertGate gate_;
+  InsertRoutes routes_;
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_INSERT_ROLE_H_
