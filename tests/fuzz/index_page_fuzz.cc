@@ -1,0 +1,58 @@
+// Label pages, posting keys and short posting lists of the index: any bytes
+// are one or an error. Roaring bytes are left out: CRoaring 0.2.66 trusts the
+// order inside its containers, and RocksDB's block checksums stand before it.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/index/index_key.h"
+#include "storage/index/label_page.h"
+#include "storage/index/posting.h"
+#include "tests/fuzz/seeds.h"
+
+using varve::storage::LabelPage;
+using varve::storage::LabelPageBuilder;
+using varve::storage::LabelView;
+using varve::storage::SplitLabels;
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  LabelPageBuilder builder;
+  const std::vector<LabelView> one = {{"__name__", "up"}, {"job", "node"}};
+  const std::vector<LabelView> two = {{"__name__", "up"}, {"job", "nod"}};
+  builder.Add(3, 7, one);
+  builder.Add(4, 7, two);
+  builder.Add(63, 1, one);
+  const std::string page = builder.Finish();
+  add(page.data(), page.size());
+  std::string key = varve::storage::PostPrefix({}, "job", "node");
+  varve::storage::AppendShard(key, 1);
+  add(key.data(), key.size());
+  varve::storage::IdSet ids;
+  ids.add(5);
+  ids.add(UINT32_MAX);
+  std::string list;
+  varve::storage::AppendIdSet(list, ids);
+  add(list.data(), list.size());
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  std::vector<LabelView> labels;
+  const auto page = LabelPage::Decode(bytes);
+  if (page.ok()) {
+    for (uint32_t slot = 0; slot < varve::storage::kPageSeries; ++slot) {
+      // Names may be in any order here: only the bytes' shape is checked.
+      if ((*page)->Has(slot)) (void)SplitLabels((*page)->labels(slot), labels);
+    }
+  }
+  (void)SplitLabels(bytes, labels);
+  varve::storage::PostKey key;
+  (void)varve::storage::ParsePostKey(bytes, key);
+  (void)varve::storage::ParseActiveKey(bytes);
+  if (!bytes.empty() && bytes[0] != 1) {
+    varve::storage::IdSet ids;
+    (void)varve::storage::AddIdSet(bytes, ids);
+  }
+  return 0;
+}
