@@ -1,0 +1,188 @@
+// Raw samples: /api/v1/export and /federate.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/model/sample.h"
+#include "lib/query/arguments.h"
+#include "lib/query/json.h"
+#include "lib/query/select_api.h"
+#include "lib/query/series_text.h"
+
+namespace varve::query {
+namespace {
+
+enum class ExportFormat { kJsonLines, kExposition, kPromApi };
+
+absl::StatusOr<ExportFormat> FormatArgument(const http::Request& request) {
+  const std::string_view format = request.Argument("format");
+  if (format.empty() || format == "json") return ExportFormat::kJsonLines;
+  if (format == "prometheus") return ExportFormat::kExposition;
+  if (format == "promapi") return ExportFormat::kPromApi;
+  return base::InvalidArgument("unsupported `format` \"", format,
+                               "\"; supported: json, prometheus, promapi");
+}
+
+std::string_view ContentType(ExportFormat format) {
+  switch (format) {
+    case ExportFormat::kJsonLines:
+      return "application/stream+json; charset=utf-8";
+    case ExportFormat::kExposition:
+      return "text/plain; charset=utf-8";
+    case ExportFormat::kPromApi:
+      return "application/json";
+  }
+  return "";
+}
+
+void AppendPromApi(std::string& out, const cluster::MergedSeries& series,
+                   bool first) {
+  if (!first) out.push_back(',');
+  out += "{\"metric\":";
+  AppendJsonLabels(out, series.labels);
+  out += ",\"values\":[";
+  for (size_t i = 0; i < series.samples.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    AppendJsonSample(out, series.samples.timestamps_ms[i],
+                     series.samples.values[i]);
+  }
+  out += "]}";
+}
+
+// Writes all series of `merge`; samples outside `range` are left out.
+absl::Status WriteSeries(cluster::SeriesMerge& merge, model::TimeRange range,
+                         ExportFormat format, int64_t rows_max,
+                         Answer& answer) {
+  std::vector<cluster::MergedSeries> batch;
+  bool first = true;
+  for (;;) {
+    RETURN_IF_ERROR(merge.Next(batch));
+    if (batch.empty()) return absl::OkStatus();
+    for (cluster::MergedSeries& series : batch) {
+      auto& times = series.samples.timestamps_ms;
+      auto& values = series.samples.values;
+      const auto end =
+          std::upper_bound(times.begin(), times.end(), range.end_ms);
+      values.resize(end - times.begin());
+      times.erase(end, times.end());
+      const auto begin =
+          std::lower_bound(times.begin(), times.end(), range.start_ms);
+      values.erase(values.begin(), values.begin() + (begin - times.begin()));
+      times.erase(times.begin(), begin);
+      if (times.empty()) continue;
+      switch (format) {
+        case ExportFormat::kJsonLines:
+          AppendJsonLines(answer.text(), series, rows_max);
+          break;
+        case ExportFormat::kExposition:
+          AppendExposition(answer.text(), series);
+          break;
+        case ExportFormat::kPromApi:
+          AppendPromApi(answer.text(), series, first);
+          break;
+      }
+      first = false;
+      RETURN_IF_ERROR(answer.Flush());
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<cluster::ReadRequest> SelectApi::ExportRequest(
+    Context& context) {
+  ASSIGN_OR_RETURN(cluster::ReadRequest read,
+                   BaseRequest(context, options_.max_export_duration));
+  ASSIGN_OR_RETURN(auto groups, Selectors(context));
+  if (groups.empty()) return base::InvalidArgument("missing `match[]` arg");
+  ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
+  read.matcher_groups = WithFilters(std::move(groups), filters);
+  // A part of the data that looks like all of it would be taken for a backup.
+  read.deny_partial = true;
+  return read;
+}
+
+absl::Status SelectApi::Export(Context& context) {
+  ASSIGN_OR_RETURN(const ExportFormat format, FormatArgument(context.request));
+  ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
+  ASSIGN_OR_RETURN(const int64_t rows_max,
+                   IntArgument(context.request, "max_rows_per_line", 0));
+  // By default everything up to now.
+  ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
+                                              context.now_ms));
+  read.series_max = options_.max_export_series;
+  const auto merge = reader_->Search(read);
+  if (!merge.ok()) return AsExecutionError(merge.status());
+  Answer answer(context.writer, ContentType(format));
+  if (format == ExportFormat::kPromApi) {
+    answer.text() +=
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\","
+        "\"result\":[";
+  }
+  absl::Status status =
+      WriteSeries(**merge, read.range, format, rows_max, answer);
+  if (status.ok()) {
+    if (format == ExportFormat::kPromApi) answer.text() += "]}}";
+    status = answer.Finish();
+  }
+  if (status.ok() || !answer.begun()) return AsExecutionError(status);
+  // The client must see a cut body, not a complete one.
+  context.writer.Abort();
+  return absl::OkStatus();
+}
+
+absl::Status SelectApi::Federate(Context& context) {
+  ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
+  ASSIGN_OR_RETURN(
+      const int64_t lookback_ms,
+      DurationArgument(context.request, "max_lookback", options_.lookback_ms));
+  ASSIGN_OR_RETURN(
+      const int64_t end_ms,
+      TimeArgument(context.request, "end", context.now_ms, context.now_ms));
+  // Left-open, as an instant query's lookback.
+  read.range = {end_ms - lookback_ms + 1, end_ms};
+  read.series_max = options_.max_federate_series;
+  const auto merge = reader_->Search(read);
+  if (!merge.ok()) return AsExecutionError(merge.status());
+  const bool allow_utf8 = context.request.Header("accept").find(
+                              "allow-utf-8") != std::string_view::npos;
+  struct Line {
+    model::LabelSet labels;
+    int64_t timestamp_ms;
+    double value;
+  };
+  std::vector<Line> lines;
+  std::vector<cluster::MergedSeries> batch;
+  for (;;) {
+    const absl::Status status = (*merge)->Next(batch);
+    if (!status.ok()) return AsExecutionError(status);
+    if (batch.empty()) break;
+    for (cluster::MergedSeries& series : batch) {
+      const auto& times = series.samples.timestamps_ms;
+      const auto after = std::upper_bound(times.begin(), times.end(), end_ms);
+      if (after == times.begin()) continue;
+      const size_t last = after - times.begin() - 1;
+      const double value = series.samples.values[last];
+      if (times[last] < read.range.start_ms || model::IsStaleNan(value)) {
+        continue;
+      }
+      lines.push_back({std::move(series.labels), times[last], value});
+    }
+  }
+  // Lines of one metric must stand together.
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
+    const auto a_name = a.labels.Get(model::kMetricName);
+    const auto b_name = b.labels.Get(model::kMetricName);
+    return a_name != b_name ? a_name < b_name : a.labels < b.labels;
+  });
+  Answer answer(context.writer, "text/plain; version=0.0.4; charset=utf-8");
+  for (const Line& line : lines) {
+    AppendFederated(answer.text(), line.labels, line.timestamp_ms, line.value,
+                    allow_utf8);
+    if (!answer.Flush().ok()) return absl::OkStatus();  // the client has gone
+  }
+  (void)answer.Finish();  // fails only when the client has gone
+  return absl::OkStatus();
+}
+
+}  // namespace varve::query

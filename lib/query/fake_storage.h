@@ -1,0 +1,196 @@
+// A StorageReader over vectors of series, and a ResponseWriter that keeps
+// what it is told. For tests.
+#ifndef VARVE_LIB_QUERY_FAKE_STORAGE_H_
+#define VARVE_LIB_QUERY_FAKE_STORAGE_H_
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/status.h"
+#include "lib/model/matcher.h"
+#include "lib/query/storage_reader.h"
+#include "net/http/server.h"
+
+namespace varve::query {
+
+class FakeStorage final : public StorageReader {
+ public:
+  void Add(model::LabelSet labels,
+           std::vector<std::pair<int64_t, double>> samples,
+           model::TenantId tenant = {}) {
+    cluster::MergedSeries series;
+    series.labels = std::move(labels);
+    for (const auto& [time, value] : samples) {
+      series.samples.push_back(time, value);
+    }
+    series_[tenant].push_back(std::move(series));
+  }
+
+  absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
+      const cluster::ReadRequest& request) override {
+    last_request = request;
+    RETURN_IF_ERROR(status);
+    if (outcome.is_partial && request.deny_partial) {
+      return base::Unavailable("partial answers are denied");
+    }
+    std::vector<cluster::MergedSeries> found = Find(request);
+    if (request.series_max > 0 &&
+        static_cast<int64_t>(found.size()) > request.series_max) {
+      return base::ResourceExhausted("too many series");
+    }
+    return std::make_unique<Merge>(std::move(found), outcome, fail_after);
+  }
+
+  absl::StatusOr<std::vector<std::string>> Labels(
+      const cluster::ReadRequest& request, const std::string& label,
+      int64_t limit, cluster::ReadOutcome& out) override {
+    last_request = request;
+    RETURN_IF_ERROR(status);
+    out = outcome;
+    std::set<std::string> items;
+    for (const auto& series : Find(request)) {
+      for (const model::Label& l : series.labels) {
+        if (label.empty()) items.insert(l.name);
+        if (l.name == label) items.insert(l.value);
+      }
+    }
+    std::vector<std::string> list(items.begin(), items.end());
+    if (limit > 0 && limit < static_cast<int64_t>(list.size())) {
+      list.resize(limit);
+    }
+    return list;
+  }
+
+  absl::StatusOr<proto::CardinalityResponse> Cardinality(
+      const cluster::ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, cluster::ReadOutcome& out) override {
+    last_request = request;
+    RETURN_IF_ERROR(status);
+    out = outcome;
+    proto::CardinalityResponse response;
+    response.set_total_series(static_cast<int64_t>(Find(request).size()));
+    auto* entry = response.add_series_count_by_metric_name();
+    entry->set_name("m");
+    entry->set_count(top_n);
+    if (!focus_label.empty()) {
+      response.add_series_count_by_focus_label_value()->set_name(focus_label);
+    }
+    return response;
+  }
+
+  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const cluster::ReadRequest& request, cluster::ReadOutcome& out) override {
+    RETURN_IF_ERROR(status);
+    out = outcome;
+    std::vector<model::TenantId> tenants;
+    for (const auto& [tenant, ignored] : series_) tenants.push_back(tenant);
+    return tenants;
+  }
+
+  absl::Status status;           // of every call
+  cluster::ReadOutcome outcome;  // of every answer
+  int fail_after = -1;           // batches before DataLoss; -1: never
+  cluster::ReadRequest last_request;
+
+ private:
+  class Merge final : public cluster::SeriesMerge {
+   public:
+    Merge(std::vector<cluster::MergedSeries> series,
+          cluster::ReadOutcome outcome, int fail_after)
+        : series_(std::move(series)),
+          outcome_(std::move(outcome)),
+          fail_after_(fail_after) {}
+
+    absl::Status Next(std::vector<cluster::MergedSeries>& batch) override {
+      batch.clear();
+      if (fail_after_-- == 0) return base::DataLoss("a bad block");
+      // Two a batch, so that more than one is met.
+      while (next_ < series_.size() && batch.size() < 2) {
+        batch.push_back(std::move(series_[next_++]));
+      }
+      return absl::OkStatus();
+    }
+    const cluster::ReadOutcome& outcome() const override { return outcome_; }
+
+   private:
+    std::vector<cluster::MergedSeries> series_;
+    const cluster::ReadOutcome outcome_;
+    int fail_after_;
+    size_t next_ = 0;
+  };
+
+  static bool Matches(const model::Matchers& group,
+                      const model::LabelSet& labels) {
+    return std::ranges::all_of(group, [&](const model::Matcher& matcher) {
+      return model::CompiledMatcher::Make(matcher)->Matches(
+          labels.Get(matcher.name));
+    });
+  }
+
+  std::vector<cluster::MergedSeries> Find(const cluster::ReadRequest& request) {
+    std::vector<cluster::MergedSeries> found;
+    const auto of_tenant = series_.find(request.tenant);
+    if (of_tenant == series_.end()) return found;
+    for (const cluster::MergedSeries& series : of_tenant->second) {
+      const bool wanted =
+          request.matcher_groups.empty() ||
+          std::ranges::any_of(request.matcher_groups, [&](const auto& group) {
+            return Matches(group, series.labels);
+          });
+      if (!wanted) continue;
+      cluster::MergedSeries& copy = found.emplace_back();
+      copy.labels = series.labels;
+      bool any = false;
+      for (size_t i = 0; i < series.samples.size(); ++i) {
+        if (!request.range.Contains(series.samples.timestamps_ms[i])) continue;
+        any = true;
+        if (request.labels_only) break;
+        copy.samples.push_back(series.samples.timestamps_ms[i],
+                               series.samples.values[i]);
+      }
+      if (!any) found.pop_back();
+    }
+    return found;
+  }
+
+  std::map<model::TenantId, std::vector<cluster::MergedSeries>> series_;
+};
+
+class KeptAnswer final : public http::ResponseWriter {
+ public:
+  void SetHeader(std::string name, std::string value) override {
+    headers[std::move(name)] = std::move(value);
+  }
+  void Send(int code, std::string_view type, std::string_view text) override {
+    status = code;
+    content_type = type;
+    body = text;
+  }
+  void Begin(int code, std::string_view type) override {
+    status = code;
+    content_type = type;
+    chunked = true;
+  }
+  absl::Status Write(std::string_view bytes) override {
+    body += bytes;
+    return absl::OkStatus();
+  }
+  void Abort() override { aborted = true; }
+  bool client_gone() const override { return gone; }
+
+  int status = 0;
+  std::string content_type;
+  std::string body;
+  std::map<std::string, std::string> headers;
+  bool chunked = false;
+  bool aborted = false;
+  bool gone = false;
+};
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_FAKE_STORAGE_H_

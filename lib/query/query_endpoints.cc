@@ -1,0 +1,205 @@
+// /api/v1/query, /api/v1/query_range and /api/v1/format_query.
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/promql/functions.h"
+#include "lib/promql/parser.h"
+#include "lib/promql/printer.h"
+#include "lib/query/arguments.h"
+#include "lib/query/json.h"
+#include "lib/query/result_json.h"
+#include "lib/query/select_api.h"
+#include "lib/query/statistics.h"
+
+namespace varve::query {
+namespace {
+
+constexpr int64_t kDefaultStepMs = 300'000;
+constexpr std::string_view kJson = "application/json";
+
+int64_t ResultSamples(const eval::EvalResult& result) {
+  int64_t samples = 0;
+  for (const auto& series : result.series) samples += series.values.size();
+  for (const auto& series : result.raw) samples += series.samples.size();
+  return samples;
+}
+
+absl::Status CheckDialect(const http::Request& request) {
+  const std::string_view dialect = request.Argument("dialect");
+  if (dialect.empty() || dialect == "promql") return absl::OkStatus();
+  return base::InvalidArgument("dialect=", dialect,
+                               " is not supported; supported: promql");
+}
+
+absl::Status CheckRangeType(const promql::Expr& expr) {
+  if (expr.type == promql::ValueType::kScalar ||
+      expr.type == promql::ValueType::kVector) {
+    return absl::OkStatus();
+  }
+  return base::InvalidArgument("invalid expression type \"",
+                               promql::TypeText(expr.type),
+                               "\" for range query, must be Scalar or instant "
+                               "Vector");
+}
+
+}  // namespace
+
+absl::Status SelectApi::ReadEvalArguments(Context& context,
+                                          eval::EvalRequest& request) {
+  RETURN_IF_ERROR(CheckDialect(context.request));
+  request.lookback_ms = options_.lookback_ms;
+  for (const char* name : {"max_lookback", "lookback_delta"}) {
+    ASSIGN_OR_RETURN(
+        request.lookback_ms,
+        DurationArgument(context.request, name, request.lookback_ms));
+  }
+  if (request.lookback_ms <= 0) {
+    return base::InvalidArgument("lookback_delta must be greater than 0");
+  }
+  request.delayed_name_removal = options_.delayed_name_removal;
+  request.limits = options_.limits;
+  request.pool = pool_;
+  return absl::OkStatus();
+}
+
+absl::Status SelectApi::Query(Context& context) {
+  context.query = context.request.Argument("query");
+  if (context.query.empty()) {
+    return base::InvalidArgument("missing `query` arg");
+  }
+  eval::EvalRequest request;
+  RETURN_IF_ERROR(ReadEvalArguments(context, request));
+  ASSIGN_OR_RETURN(
+      request.start_ms,
+      TimeArgument(context.request, "time", context.now_ms, context.now_ms));
+  request.end_ms = request.start_ms;
+  return Evaluate(context, request, /*is_range=*/false);
+}
+
+absl::Status SelectApi::QueryRange(Context& context) {
+  context.query = context.request.Argument("query");
+  if (context.query.empty()) {
+    return base::InvalidArgument("missing `query` arg");
+  }
+  eval::EvalRequest request;
+  RETURN_IF_ERROR(ReadEvalArguments(context, request));
+  ASSIGN_OR_RETURN(
+      const model::TimeRange range,
+      RangeArguments(context.request, context.now_ms, kDefaultStepMs));
+  ASSIGN_OR_RETURN(request.step_ms,
+                   DurationArgument(context.request, "step", kDefaultStepMs));
+  if (request.step_ms <= 0) {
+    return base::InvalidArgument(
+        "zero or negative query resolution step widths are not accepted. Try "
+        "a positive integer");
+  }
+  request.start_ms = range.start_ms;
+  request.end_ms = range.end_ms;
+  const int64_t points = (range.end_ms - range.start_ms) / request.step_ms + 1;
+  const int64_t points_max = options_.limits.points_per_series_max;
+  if (points_max > 0 && points > points_max) {
+    return base::FailedPrecondition(
+        "too many points for the given start=", range.start_ms,
+        ", end=", range.end_ms, " and step=", request.step_ms, ": ", points,
+        "; the maximum number of points is ", points_max,
+        " (-search.maxPointsPerTimeseries)");
+  }
+  return Evaluate(context, request, /*is_range=*/true);
+}
+
+absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
+                                 bool is_range) {
+  RETURN_IF_ERROR(CheckQueryLength(context.query));
+  ASSIGN_OR_RETURN(const promql::ExprPtr expr,
+                   promql::ParseExpr(context.query));
+  if (is_range) RETURN_IF_ERROR(CheckRangeType(*expr));
+  ASSIGN_OR_RETURN(const int64_t limit,
+                   IntArgument(context.request, "limit", 0));
+  ASSIGN_OR_RETURN(const int64_t round_digits,
+                   IntArgument(context.request, "round_digits", 100));
+  ClusterSource::Options source_options;
+  ASSIGN_OR_RETURN(source_options.base,
+                   BaseRequest(context, options_.max_query_duration));
+  ASSIGN_OR_RETURN(source_options.filters, ExtraFilters(context));
+  source_options.client = &context.writer;
+  request.deadline_steady_ms = source_options.base.deadline_steady_ms;
+  context.range = {request.start_ms, request.end_ms};
+  context.step_ms = request.step_ms;
+
+  OutcomeCollector outcomes;
+  ClusterSource source(reader_, std::move(source_options), &outcomes);
+  request.expr = expr.get();
+  request.source = &source;
+  const auto result = eval::Evaluate(request);
+  if (!result.ok()) return AsExecutionError(result.status());
+  CountEvaluation(*result);
+  const auto series =
+      static_cast<int64_t>(result->series.size() + result->raw.size());
+  if (options_.max_response_series > 0 &&
+      series > options_.max_response_series) {
+    return base::ResourceExhausted(
+        "the response has ", series, " series; the maximum is ",
+        options_.max_response_series, " (-search.maxResponseSeries)");
+  }
+  CountPartial("search", outcomes.is_partial());
+  ResultFormat format;
+  format.is_range = is_range;
+  format.start_ms = request.start_ms;
+  format.step_ms = request.step_ms;
+  format.round_digits =
+      static_cast<int>(std::clamp<int64_t>(round_digits, -100, 100));
+  format.series_max = limit;
+  return AnswerResult(context, *result, format, outcomes);
+}
+
+void SelectApi::CountEvaluation(const eval::EvalResult& result) {
+  const auto samples = static_cast<double>(result.stats.samples_scanned);
+  statistics_->rows_read_per_query.Observe(samples);
+  statistics_->rows_scanned_per_query.Observe(samples);
+  statistics_->series_read_per_query.Observe(
+      static_cast<double>(result.stats.series_fetched));
+}
+
+absl::Status SelectApi::AnswerResult(Context& context,
+                                     const eval::EvalResult& result,
+                                     const ResultFormat& format,
+                                     const OutcomeCollector& outcomes) {
+  Answer answer(context.writer, kJson);
+  // Enough for small answers; large ones are sent in pieces.
+  answer.text().reserve(
+      std::min<int64_t>(kAnswerPieceBytes, 512 + 24 * ResultSamples(result)));
+  base::StrAppend(&answer.text(), "{\"status\":\"success\",\"isPartial\":",
+                  outcomes.is_partial() ? "true" : "false", ",\"data\":");
+  bool truncated = false;
+  absl::Status written = WriteResult(answer, result, format, truncated);
+  if (written.ok()) {
+    std::vector<std::string> warnings = outcomes.warnings();
+    warnings.insert(warnings.end(), result.warnings.begin(),
+                    result.warnings.end());
+    if (truncated) warnings.emplace_back("results truncated due to limit");
+    base::StrAppend(&answer.text(), ",\"stats\":{\"seriesFetched\": \"",
+                    result.stats.series_fetched, "\",\"executionTimeMsec\":",
+                    base::SystemClock().SteadyMs() - context.steady_start_ms,
+                    "}");
+    AppendAnnotations(answer.text(), warnings, result.infos);
+    answer.text() += "}";
+    written = answer.Finish();
+  }
+  if (written.ok() || !answer.begun()) return written;
+  context.writer.Abort();
+  return absl::OkStatus();
+}
+
+absl::Status SelectApi::FormatQuery(Context& context) {
+  const std::string_view query = context.request.Argument("query");
+  RETURN_IF_ERROR(CheckQueryLength(query));
+  ASSIGN_OR_RETURN(const promql::ExprPtr expr, promql::ParseExpr(query));
+  std::string out = "{\"status\":\"success\",\"data\":";
+  AppendJsonString(out, promql::ExprText(*expr));
+  out += "}";
+  context.writer.Send(200, kJson, out);
+  return absl::OkStatus();
+}
+
+}  // namespace varve::query

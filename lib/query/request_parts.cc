@@ -1,0 +1,85 @@
+// What several endpoints read from a request.
+#include "lib/base/status.h"
+#include "lib/promql/parser.h"
+#include "lib/promql/printer.h"
+#include "lib/query/arguments.h"
+#include "lib/query/select_api.h"
+
+namespace varve::query {
+
+absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
+    const Context& context, absl::Duration duration_max) const {
+  const int64_t max_ms = absl::ToInt64Milliseconds(duration_max);
+  ASSIGN_OR_RETURN(int64_t timeout_ms,
+                   DurationArgument(context.request, "timeout", max_ms));
+  if (timeout_ms <= 0 || timeout_ms > max_ms) timeout_ms = max_ms;
+  cluster::ReadRequest read;
+  read.tenant = context.tenant;
+  read.series_max = options_.max_unique_series;
+  read.deny_partial =
+      context.request.HasArgument("deny_partial_response")
+          ? BoolArgument(context.request, "deny_partial_response")
+          : options_.deny_partial;
+  read.deadline_steady_ms = context.steady_start_ms + timeout_ms;
+  return read;
+}
+
+absl::StatusOr<std::vector<model::Matchers>> SelectApi::Selectors(
+    const Context& context) const {
+  std::vector<model::Matchers> groups;
+  for (const char* name : {"match[]", "match"}) {
+    for (const std::string& text : context.request.AllArguments(name)) {
+      RETURN_IF_ERROR(CheckQueryLength(text));
+      auto matchers = promql::ParseSelector(text);
+      if (!matchers.ok()) {
+        return base::InvalidArgument("cannot parse ", name, "=",
+                                     promql::QuotedText(text), ": ",
+                                     base::Message(matchers.status()));
+      }
+      groups.push_back(*std::move(matchers));
+    }
+  }
+  return groups;
+}
+
+absl::StatusOr<std::vector<model::Matchers>> SelectApi::ExtraFilters(
+    const Context& context) const {
+  model::Matchers labels;
+  for (const std::string& text : context.request.AllArguments("extra_label")) {
+    const size_t equals = text.find('=');
+    if (equals == text.npos || equals == 0) {
+      return base::InvalidArgument(
+          "`extra_label` must have the form `name=value`; got \"", text, "\"");
+    }
+    labels.push_back({model::MatchType::kEqual, text.substr(0, equals),
+                      text.substr(equals + 1)});
+  }
+  std::vector<model::Matchers> filters;
+  for (const char* name : {"extra_filters", "extra_filters[]"}) {
+    for (const std::string& text : context.request.AllArguments(name)) {
+      RETURN_IF_ERROR(CheckQueryLength(text));
+      // A filter may match all: it only ever narrows.
+      auto matchers = promql::ParseSelector(text, /*allow_match_all=*/true);
+      if (!matchers.ok()) {
+        return base::InvalidArgument("cannot parse ", name, "=",
+                                     promql::QuotedText(text), ": ",
+                                     base::Message(matchers.status()));
+      }
+      matchers->insert(matchers->end(), labels.begin(), labels.end());
+      filters.push_back(*std::move(matchers));
+    }
+  }
+  if (filters.empty() && !labels.empty()) filters.push_back(std::move(labels));
+  return filters;
+}
+
+absl::Status SelectApi::CheckQueryLength(std::string_view text) const {
+  if (static_cast<int64_t>(text.size()) <= options_.max_query_bytes) {
+    return absl::OkStatus();
+  }
+  return base::InvalidArgument("too long query; got ", text.size(),
+                               " bytes; mustn't exceed `-search.maxQueryLen=",
+                               options_.max_query_bytes, "` bytes");
+}
+
+}  // namespace varve::query

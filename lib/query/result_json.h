@@ -1,0 +1,33 @@
+// Results of evaluations as the JSON of /api/v1/query and /query_range.
+//
+// Threads: free functions without state.
+// Source:  prometheus.io/docs/prometheus/latest/querying/api "Expression
+//          query result formats".
+#ifndef VARVE_LIB_QUERY_RESULT_JSON_H_
+#define VARVE_LIB_QUERY_RESULT_JSON_H_
+
+#include "lib/eval/evaluator.h"
+#include "lib/query/json.h"
+
+namespace varve::query {
+
+struct ResultFormat {
+  bool is_range = false;
+  int64_t start_ms = 0;
+  int64_t step_ms = 0;
+  int round_digits = 100;  // from 100 on: not rounded
+  int64_t series_max = 0;  // `limit`; 0: all
+};
+
+// {"resultType":…,"result":…}. `truncated` tells that series_max cut it.
+absl::Status WriteResult(Answer& answer, const eval::EvalResult& result,
+                         const ResultFormat& format, bool& truncated);
+
+// ,"warnings":[…],"infos":[…]: nothing where there are none.
+void AppendAnnotations(std::string& out,
+                       const std::vector<std::string>& warnings,
+                       const std::vector<std::string>& infos);
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_RESULT_JSON_H_

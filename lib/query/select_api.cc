@@ -1,0 +1,248 @@
+#include "lib/query/select_api.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "lib/query/json.h"
+#include "lib/query/statistics.h"
+#include "lib/query/tenant_path.h"
+
+namespace varve::query {
+namespace {
+
+// Tenants with counters of their own; each costs a few hundred bytes for the
+// life of the process, and any path names a tenant.
+constexpr size_t kCountedTenantsMax = 10'000;
+
+// Query arguments are short; matchers of label APIs are lists of them.
+constexpr int64_t kFormBytesMax = 4 << 20;
+
+}  // namespace
+
+int HttpStatusOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return 200;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kUnimplemented:
+      return 400;
+    case absl::StatusCode::kUnavailable:
+      return 503;
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kUnknown:
+      return 500;
+    default:
+      return 422;
+  }
+}
+
+absl::Status AsExecutionError(const absl::Status& status) {
+  if (status.code() != absl::StatusCode::kInvalidArgument) return status;
+  return base::FailedPrecondition(base::Message(status));
+}
+
+std::string ErrorJson(int http_status, std::string_view text) {
+  std::string out = base::StrCat("{\"status\":\"error\",\"errorType\":\"",
+                                 http_status, "\",\"error\":");
+  AppendJsonString(out, text);
+  out.push_back('}');
+  return out;
+}
+
+struct SelectApi::Endpoint {
+  const char* suffix;
+  Method method;
+  // Label of vm_request_duration_seconds; null for none.
+  const char* duration_path = nullptr;
+  // Reads storage: takes a place of -search.maxConcurrentRequests.
+  bool limited = false;
+};
+
+SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
+                     telemetry::Metrics* metrics, base::ThreadPool* pool,
+                     const base::Clock* clock)
+    : options_(std::move(options)),
+      reader_(reader),
+      metrics_(metrics),
+      pool_(pool),
+      clock_(clock),
+      gate_(options_.max_concurrent_requests, options_.max_queue_duration,
+            *metrics),
+      statistics_(std::make_unique<Statistics>(*metrics)) {}
+
+SelectApi::~SelectApi() = default;
+
+const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
+  using A = SelectApi;
+  static const std::vector<Endpoint> endpoints = {
+      {"api/v1/query", &A::Query, "/api/v1/query", true},
+      {"api/v1/query_range", &A::QueryRange, "/api/v1/query_range", true},
+      {"api/v1/series", &A::Series, "/api/v1/series", true},
+      {"api/v1/series/count", &A::SeriesCount, "/api/v1/series/count", true},
+      {"api/v1/labels", &A::LabelNames, "/api/v1/labels", true},
+      {"api/v1/label/{}/values", &A::LabelValues, "/api/v1/label/{}/values",
+       true},
+      {"api/v1/export", &A::Export, "/api/v1/export", true},
+      {"api/v1/status/tsdb", &A::StatusTsdb, "/api/v1/status/tsdb", true},
+      {"federate", &A::Federate, "/federate", true},
+      {"api/v1/status/buildinfo", &A::BuildInfo},
+      {"api/v1/metadata", &A::Metadata},
+      {"api/v1/query_exemplars", &A::QueryExemplars},
+      {"api/v1/format_query", &A::FormatQuery},
+      {"api/v1/rules", &A::Rules},
+      {"api/v1/alerts", &A::Alerts},
+      {"api/v1/notifiers", &A::Notifiers},
+      {"rules", &A::Rules},
+      {"alerts", &A::Alerts},
+      {"-/healthy", &A::Healthy},
+      {"-/ready", &A::Ready},
+  };
+  return endpoints;
+}
+
+std::vector<http::Route> SelectApi::Routes(bool from_root) {
+  struct Prefix {
+    std::string text;
+    bool has_tenant;
+  };
+  std::vector<Prefix> prefixes = {{"/select/{}/prometheus/", true},
+                                  {"/select/{}/", true},
+                                  {"/select/prometheus/", false},
+                                  {"/select/", false}};
+  if (from_root) {
+    prefixes.push_back({"/prometheus/", false});
+    prefixes.push_back({"/", false});
+  }
+  std::vector<http::Route> routes;
+  for (const Prefix& prefix : prefixes) {
+    for (const Endpoint& endpoint : Endpoints()) {
+      // /-/healthy of the root is a route of every role.
+      if (prefix.text == "/" && endpoint.suffix[0] == '-') continue;
+      routes.push_back(MakeRoute(prefix.text, prefix.has_tenant, endpoint));
+    }
+  }
+  static const Endpoint kTenants = {"admin/tenants", &SelectApi::AdminTenants,
+                                    "/admin/tenants", true};
+  static const Endpoint kReset = {"internal/resetRollupResultCache",
+                                  &SelectApi::ResetCache};
+  routes.push_back(MakeRoute("/", false, kTenants));
+  routes.back().label = "/admin/tenants";
+  routes.push_back(MakeRoute("/", false, kReset));
+  routes.back().label = "/internal/resetRollupResultCache";
+  routes.back().auth_key = options_.reset_cache_auth_key;
+  return routes;
+}
+
+http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
+                                 const Endpoint& endpoint) {
+  http::Route route;
+  route.pattern = prefix + endpoint.suffix;
+  route.label = base::StrCat("/select/{}/prometheus/", endpoint.suffix);
+  route.body_bytes_max = kFormBytesMax;
+  route.limit_flag = "4MiB";
+  if (endpoint.duration_path != nullptr) {
+    metrics_->AddSummary("vm_request_duration_seconds",
+                         {{"path", endpoint.duration_path}});
+  }
+  route.handler = [this, &endpoint, has_tenant](const http::Request& request,
+                                                http::ResponseWriter& writer) {
+    Run(endpoint, has_tenant, request, writer);
+  };
+  return route;
+}
+
+void SelectApi::Run(const Endpoint& endpoint, bool has_tenant,
+                    const http::Request& request,
+                    http::ResponseWriter& writer) {
+  constexpr std::string_view kText = "text/plain; charset=utf-8";
+  const auto tenant = has_tenant
+                          ? TenantOfPath(request.captures[0], request.path)
+                          : TenantOfHeaders(request);
+  if (!tenant.ok()) {
+    return writer.Send(400, kText, base::Message(tenant.status()));
+  }
+  Context context{request, writer, *tenant};
+  context.captures.assign(request.captures.begin() + (has_tenant ? 1 : 0),
+                          request.captures.end());
+  std::optional<ConcurrencyGate::Pass> pass;
+  if (endpoint.limited) {
+    pass.emplace(gate_);
+    if (!pass->held()) {
+      writer.SetHeader("Retry-After", "10");
+      return writer.Send(
+          429, kText,
+          base::StrCat("could not start the query in ",
+                       absl::FormatDuration(options_.max_queue_duration),
+                       " (-search.maxQueueDuration), since ", gate_.capacity(),
+                       " queries (-search.maxConcurrentRequests) are running; "
+                       "try later, or add resources\n"));
+    }
+  }
+  context.now_ms = clock_->NowMs();
+  context.steady_start_ms = base::SystemClock().SteadyMs();
+  const absl::Status status = (this->*endpoint.method)(context);
+  if (!status.ok()) {
+    const int code = HttpStatusOf(status);
+    writer.Send(code, "application/json",
+                ErrorJson(code, base::Message(status)));
+  }
+  Finish(endpoint, context);
+}
+
+void SelectApi::Finish(const Endpoint& endpoint, const Context& context) {
+  const int64_t elapsed_ms =
+      base::SystemClock().SteadyMs() - context.steady_start_ms;
+  const double elapsed_s = static_cast<double>(elapsed_ms) / 1000;
+  if (endpoint.duration_path != nullptr) {
+    metrics_
+        ->AddSummary("vm_request_duration_seconds",
+                     {{"path", endpoint.duration_path}})
+        .Observe(elapsed_s);
+  }
+  if (endpoint.limited) CountTenant(context, elapsed_ms);
+  const int64_t slow_ms =
+      absl::ToInt64Milliseconds(options_.log_slow_query_duration);
+  if (context.query.empty() || slow_ms <= 0 || elapsed_ms < slow_ms) return;
+  statistics_->slow_queries.Increment();
+  base::LogWarn("slow query according to -search.logSlowQueryDuration=",
+                absl::FormatDuration(options_.log_slow_query_duration),
+                ": remoteAddr=\"", context.request.remote_addr,
+                "\", duration=", elapsed_s,
+                " seconds, start=", context.range.start_ms,
+                ", end=", context.range.end_ms, ", step=", context.step_ms,
+                ", tenant=", model::TenantText(context.tenant), ", query=\"",
+                context.query, "\"");
+}
+
+void SelectApi::CountTenant(const Context& context, int64_t elapsed_ms) {
+  if (context.tenant.kind != 0) return;
+  base::MutexLock lock(tenants_mutex_);
+  auto found = tenant_counters_.find(context.tenant);
+  if (found == tenant_counters_.end()) {
+    if (tenant_counters_.size() >= kCountedTenantsMax) return;
+    const telemetry::MetricLabels labels = {
+        {"accountID", base::StrCat(context.tenant.account_id())},
+        {"projectID", base::StrCat(context.tenant.project_id())}};
+    found = tenant_counters_
+                .emplace(
+                    context.tenant,
+                    std::pair(&metrics_->AddCounter(
+                                  "vm_tenant_select_requests_total", labels),
+                              &metrics_->AddCounter(
+                                  "vm_tenant_select_requests_duration_ms_total",
+                                  labels)))
+                .first;
+  }
+  found->second.first->Increment();
+  found->second.second->Add(elapsed_ms);
+}
+
+void SelectApi::CountPartial(std::string_view action, bool is_partial) {
+  if (!is_partial) return;
+  const auto found = statistics_->partial.find(action);
+  if (found != statistics_->partial.end()) found->second->Increment();
+}
+
+}  // namespace varve::query

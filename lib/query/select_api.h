@@ -1,0 +1,175 @@
+// The HTTP API of the select role: queries, labels, series, export.
+//
+// Every endpoint is reachable under /select/<tenant>/prometheus/…, without
+// `prometheus`, without a tenant (then AccountID and ProjectID headers count),
+// and, in the single process, from the root. Answers have Prometheus' shapes
+// plus isPartial and stats; errors are
+// {"status":"error","errorType":"<HTTP code>","error":"…"}.
+//
+// Codes: 400 for a request that cannot be read, 422 for one that cannot be
+// answered as asked (limits, evaluation), 429 when too many queries wait, 503
+// when storage is not reachable or a partial answer is denied.
+//
+// Lifetime: the reader, the metrics, the clock and the pool outlive it; it
+//           outlives the server that has its routes.
+// Threads:  handlers run on any thread, many at a time.
+#ifndef VARVE_LIB_QUERY_SELECT_API_H_
+#define VARVE_LIB_QUERY_SELECT_API_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/base/thread_pool.h"
+#include "lib/eval/evaluator.h"
+#include "lib/query/cluster_source.h"
+#include "lib/query/concurrency_gate.h"
+#include "lib/query/result_json.h"
+#include "lib/query/storage_reader.h"
+#include "lib/telemetry/metrics.h"
+#include "net/http/server.h"
+
+namespace varve::query {
+
+// Named after the flags they come from, without `search.`.
+struct SelectOptions {
+  int64_t max_concurrent_requests = 4;
+  absl::Duration max_queue_duration = absl::Seconds(10);
+  absl::Duration max_query_duration = absl::Seconds(30);
+  absl::Duration max_export_duration = absl::Hours(720);
+  absl::Duration max_labels_duration = absl::Seconds(5);
+  absl::Duration max_status_duration = absl::Minutes(5);
+  absl::Duration log_slow_query_duration = absl::Seconds(5);
+  int64_t max_query_bytes = 16 << 10;
+  int64_t max_unique_series = 0;  // 0: the storage decides
+  int64_t max_series = 30'000;
+  int64_t max_labels_series = 1'000'000;
+  int64_t max_export_series = 10'000'000;
+  int64_t max_federate_series = 1'000'000;
+  int64_t max_status_series = 10'000'000;
+  int64_t max_status_top = 1'000;
+  int64_t max_response_series = 0;  // 0: no limit
+  int64_t lookback_ms = 300'000;
+  bool deny_partial = false;
+  bool delayed_name_removal = true;
+  // Asked of /internal/resetRollupResultCache; null or "" for none.
+  const std::string* reset_cache_auth_key = nullptr;
+  eval::Limits limits;
+};
+
+class SelectApi {
+ public:
+  // `pool` may be null: queries then run on one thread each.
+  SelectApi(SelectOptions options, StorageReader* reader,
+            telemetry::Metrics* metrics, base::ThreadPool* pool,
+            const base::Clock* clock);
+  ~SelectApi();
+
+  // `from_root`: also /api/v1/… and /prometheus/… without /select.
+  std::vector<http::Route> Routes(bool from_root);
+
+ private:
+  struct Endpoint;
+  struct Statistics;
+  // One request under way.
+  struct Context {
+    const http::Request& request;
+    http::ResponseWriter& writer;
+    model::TenantId tenant;
+    std::vector<std::string> captures;  // after the tenant
+    int64_t now_ms = 0;
+    int64_t steady_start_ms = 0;
+    // What the slow-query log says of it.
+    std::string query;
+    model::TimeRange range;
+    int64_t step_ms = 0;
+  };
+  using Method = absl::Status (SelectApi::*)(Context&);
+
+  static const std::vector<Endpoint>& Endpoints();
+  http::Route MakeRoute(const std::string& prefix, bool has_tenant,
+                        const Endpoint& endpoint);
+  void Run(const Endpoint& endpoint, bool has_tenant,
+           const http::Request& request, http::ResponseWriter& writer);
+  void Finish(const Endpoint& endpoint, const Context& context);
+  void CountTenant(const Context& context, int64_t elapsed_ms);
+
+  // query_endpoints.cc
+  absl::Status Query(Context& context);
+  absl::Status QueryRange(Context& context);
+  absl::Status FormatQuery(Context& context);
+  absl::Status Evaluate(Context& context, eval::EvalRequest& request,
+                        bool is_range);
+  absl::Status AnswerResult(Context& context, const eval::EvalResult& result,
+                            const ResultFormat& format,
+                            const OutcomeCollector& outcomes);
+  void CountEvaluation(const eval::EvalResult& result);
+  absl::Status ReadEvalArguments(Context& context, eval::EvalRequest& request);
+  // series_endpoints.cc
+  absl::Status Series(Context& context);
+  absl::Status LabelNames(Context& context);
+  absl::Status LabelValues(Context& context);
+  absl::Status SeriesCount(Context& context);
+  absl::Status StatusTsdb(Context& context);
+  absl::Status AdminTenants(Context& context);
+  absl::Status AnswerLabels(Context& context, const std::string& label,
+                            std::string_view action);
+  // A read of match[], extra filters and a range of whole days.
+  absl::StatusOr<cluster::ReadRequest> LabelsRequest(
+      Context& context, absl::Duration duration_max, int64_t series_max);
+  // export_endpoints.cc
+  absl::Status Export(Context& context);
+  absl::Status Federate(Context& context);
+  absl::StatusOr<cluster::ReadRequest> ExportRequest(Context& context);
+  // static_endpoints.cc
+  absl::Status BuildInfo(Context& context);
+  absl::Status Metadata(Context& context);
+  absl::Status QueryExemplars(Context& context);
+  absl::Status Rules(Context& context);
+  absl::Status Alerts(Context& context);
+  absl::Status Notifiers(Context& context);
+  absl::Status Healthy(Context& context);
+  absl::Status Ready(Context& context);
+  absl::Status ResetCache(Context& context);
+
+  // request_parts.cc: what several endpoints read from a request.
+  // Tenant, deadline (`timeout` may only lower `duration_max`), deny_partial.
+  absl::StatusOr<cluster::ReadRequest> BaseRequest(
+      const Context& context, absl::Duration duration_max) const;
+  // match[] and match, parsed; the extra filters of the request.
+  absl::StatusOr<std::vector<model::Matchers>> Selectors(
+      const Context& context) const;
+  absl::StatusOr<std::vector<model::Matchers>> ExtraFilters(
+      const Context& context) const;
+  absl::Status CheckQueryLength(std::string_view text) const;
+  void CountPartial(std::string_view action, bool is_partial);
+
+  const SelectOptions options_;
+  StorageReader* const reader_;
+  telemetry::Metrics* const metrics_;
+  base::ThreadPool* const pool_;
+  const base::Clock* const clock_;
+  ConcurrencyGate gate_;
+  const std::unique_ptr<Statistics> statistics_;
+
+  base::Mutex tenants_mutex_;
+  std::map<model::TenantId, std::pair<telemetry::Counter*, telemetry::Counter*>>
+      tenant_counters_ GUARDED_BY(tenants_mutex_);
+};
+
+// The HTTP status that an endpoint's error stands for.
+int HttpStatusOf(const absl::Status& status);
+// For errors after a request was understood: InvalidArgument becomes
+// FailedPrecondition (422 instead of 400).
+absl::Status AsExecutionError(const absl::Status& status);
+// {"status":"error",…}
+std::string ErrorJson(int http_status, std::string_view text);
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_SELECT_API_H_

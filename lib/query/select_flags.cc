@@ -1,0 +1,316 @@
+#include "lib/query/select_flags.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "lib/base/machine.h"
+#include "lib/base/status.h"
+
+namespace varve::query {
+namespace {
+
+// Known to operators; nothing here depends on them.
+constexpr std::string_view kIgnored[] = {
+    "cacheDataPath",
+    "cacheExpireDuration",
+    "blockcache.missesBeforeCaching",
+    "clusternative.disableCompression",
+    "clusternative.maxConcurrentRequests",
+    "clusternative.maxQueueDuration",
+    "clusternative.maxTagKeys",
+    "clusternative.maxTagValueSuffixesPerSearch",
+    "clusternative.maxTagValues",
+    "clusternativeListenAddr",
+    "deleteAuthKey",
+    "denyQueryTracing",
+    "downsampling.period",
+    "insert.maxQueueDuration",
+    "maxConcurrentInserts",
+    "enableMultitenancyViaHeaders",
+    "filestream.disableFadvise",
+    "fs.disableMincore",
+    "fs.disableMmap",
+    "fs.maxConcurrency",
+    "internStringCacheExpireDuration",
+    "internStringDisableCache",
+    "internStringMaxLen",
+    "license",
+    "license.forceOffline",
+    "licenseFile",
+    "licenseFile.reloadInterval",
+    "eula",
+    "metricNamesStatsResetAuthKey",
+    "metrics.exposeMetadata",
+    "prevCacheRemovalPercent",
+    "pushmetrics.disableCompression",
+    "pushmetrics.extraLabel",
+    "pushmetrics.header",
+    "pushmetrics.interval",
+    "pushmetrics.url",
+    "rpc.handshakeTimeout",
+    "rpc.disableCompression",
+    "search.cacheTimestampOffset",
+    "search.disableCache",
+    "search.disableImplicitConversion",
+    "search.graphiteMaxPointsPerSeries",
+    "search.graphiteStorageStep",
+    "search.ignoreExtraFiltersAtLabelsAPI",
+    "search.inmemoryBufSizeBytes",
+    "search.latencyOffset",
+    "search.logImplicitConversion",
+    "search.logQueryMemoryUsage",
+    "search.logSlowQueryStats",
+    "search.logSlowQueryStatsHeaders",
+    "search.maxBinaryOpPushdownLabelValues",
+    "search.maxDeleteDuration",
+    "search.maxDeleteSeries",
+    "search.maxGraphitePathExpressionLen",
+    "search.maxGraphiteSeries",
+    "search.maxGraphiteTagKeys",
+    "search.maxGraphiteTagValues",
+    "search.maxSamplesPerSeries",
+    "search.maxSeriesPerAggrFunc",
+    "search.maxStalenessInterval",
+    "search.maxStepForPointsAdjustment",
+    "search.minStalenessInterval",
+    "search.minWindowForInstantRollupOptimization",
+    "search.noStaleMarkers",
+    "search.queryStats.lastQueriesCount",
+    "search.queryStats.minQueryDuration",
+    "search.queryStats.minQueryMemoryUsage",
+    "search.resetRollupResultCacheOnStartup",
+    "search.setLookbackToStep",
+    "search.skipSlowReplicas",
+    "search.tenantCacheExpireDuration",
+    "search.treatDotsAsIsInRegexps",
+    "selectNode",
+    "storageNode.discoveryInterval",
+    "storageNode.filter",
+    "vmalert.proxyURL",
+    "vmstorageUserTimeout",
+    "vmui.customDashboardsPath",
+    "vmui.defaultTimezone",
+};
+
+constexpr int64_t kWorkersMax = 32;
+
+int64_t DefaultConcurrency() {
+  return std::max<int64_t>(2, 2 * base::CpuThreads());
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::pair<std::string, int>>>
+ParseReplicationFactors(const std::vector<std::string>& items) {
+  std::vector<std::pair<std::string, int>> factors;
+  for (const std::string& item : items) {
+    const size_t colon = item.rfind(':');
+    const std::string group = colon == item.npos ? "" : item.substr(0, colon);
+    const std::string number =
+        colon == item.npos ? item : item.substr(colon + 1);
+    int factor = 0;
+    const char* end = number.data() + number.size();
+    const auto [stop, error] = std::from_chars(number.data(), end, factor);
+    if (error != std::errc() || stop != end || factor < 1 ||
+        (colon != item.npos && group.empty())) {
+      return base::InvalidArgument(
+          "-replicationFactor=", item,
+          ": expected a number above 0, or group:number");
+    }
+    factors.emplace_back(group, factor);
+  }
+  return factors;
+}
+
+SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
+    : allowed_percent_(flags.Float(
+          "memory.allowedPercent", 60,
+          "Percent of the memory limit that data structures may take")),
+      allowed_bytes_(
+          flags.Bytes("memory.allowedBytes", "0",
+                      "Memory that data structures may take; overrides "
+                      "-memory.allowedPercent when above 0")),
+      dedup_interval_(flags.Duration(
+          "dedup.minScrapeInterval", "0",
+          "Only the last sample of each interval of this length is read; an "
+          "explicit 0 keeps all distinct samples")),
+      dialect_(flags.String("search.dialect", "promql",
+                            "Language and semantics of queries: promql")),
+      max_concurrent_requests_(flags.Int(
+          "search.maxConcurrentRequests", 0,
+          "Queries that run at once; others wait. 0: twice the CPUs")),
+      max_queue_duration_(flags.Duration(
+          "search.maxQueueDuration", "10s",
+          "How long a query waits for its turn before it is refused")),
+      max_query_duration_(flags.Duration("search.maxQueryDuration", "30s",
+                                         "The longest a query may run")),
+      max_query_bytes_(
+          flags.Bytes("search.maxQueryLen", "16KiB", "The longest query text")),
+      max_samples_per_query_(
+          flags.Int("search.maxSamplesPerQuery", 1'000'000'000,
+                    "Raw samples a query may read; bounds CPU and memory")),
+      max_series_(flags.Int("search.maxSeries", 30'000,
+                            "Series that /api/v1/series may return")),
+      max_unique_series_(
+          flags.Int("search.maxUniqueTimeseries", 0,
+                    "Series a query may select. 0: the storage nodes decide")),
+      max_points_(flags.Int("search.maxPointsPerTimeseries", 30'000,
+                            "Points per series that query_range may return")),
+      max_subquery_points_(
+          flags.Int("search.maxPointsSubqueryPerTimeseries", 100'000,
+                    "Points per series that a subquery may generate")),
+      max_query_memory_(flags.Bytes(
+          "search.maxMemoryPerQuery", "0",
+          "Memory one query may use. 0: a quarter of what the process may")),
+      max_workers_(flags.Int("search.maxWorkersPerQuery", 0,
+                             "Threads of one query. 0: the CPUs, at most 32")),
+      max_response_series_(flags.Int(
+          "search.maxResponseSeries", 0,
+          "Series that query and query_range may return. 0: no limit")),
+      lookback_(flags.Duration(
+          "search.maxLookback", "5m",
+          "How far an instant selector looks back for a sample")),
+      deny_partial_(flags.Bool(
+          "search.denyPartialResponse", false,
+          "Answer 503 instead of a partial result when nodes are missing")),
+      delayed_name_removal_(flags.Bool(
+          "search.delayedNameRemoval", true,
+          "Functions drop the metric name at the end of the query only, as "
+          "Prometheus with promql-delayed-name-removal")),
+      log_slow_query_duration_(
+          flags.Duration("search.logSlowQueryDuration", "5s",
+                         "Queries that take longer are logged. 0: none")),
+      max_federate_series_(flags.Int("search.maxFederateSeries", 1'000'000,
+                                     "Series that /federate may return")),
+      max_export_series_(flags.Int("search.maxExportSeries", 10'000'000,
+                                   "Series that /api/v1/export may return")),
+      max_export_duration_(flags.Duration("search.maxExportDuration", "720h",
+                                          "The longest an export may run")),
+      max_labels_series_(
+          flags.Int("search.maxLabelsAPISeries", 1'000'000,
+                    "Series that label APIs may scan for match[]")),
+      max_labels_duration_(flags.Duration("search.maxLabelsAPIDuration", "5s",
+                                          "The longest label APIs may run")),
+      max_status_duration_(
+          flags.Duration("search.maxStatusRequestDuration", "5m",
+                         "The longest /api/v1/status/* may run")),
+      max_status_series_(flags.Int("search.maxTSDBStatusSeries", 10'000'000,
+                                   "Series that /api/v1/status/tsdb may scan")),
+      max_status_top_(flags.Int("search.maxTSDBStatusTopNSeries", 1'000,
+                                "The largest topN of /api/v1/status/tsdb")),
+      reset_cache_auth_key_(flags.Secret(
+          "search.resetCacheAuthKey",
+          "Value of ?authKey= that /internal/resetRollupResultCache asks "
+          "for")) {
+  if (deployment == SelectDeployment::kCluster) {
+    storage_nodes_ = &flags.List(
+        "storageNode", "",
+        "Addresses of storage nodes for queries (port 8401 by default), or "
+        "group/address");
+    replication_factors_ = &flags.List(
+        "replicationFactor", "1",
+        "How many copies of each sample the inserts write, as number or "
+        "group:number; fewer failed nodes leave answers complete");
+    global_replication_factor_ =
+        &flags.Int("globalReplicationFactor", 1,
+                   "How many groups of storage nodes hold each sample");
+    dial_timeout_ =
+        &flags.Duration("vmstorageDialTimeout", "3s",
+                        "How long connecting to a storage node may take");
+  }
+  for (const std::string_view name : kIgnored) {
+    // Another role of this process may know it.
+    if (flags.flags().count(std::string(name)) == 0) {
+      flags.Accept(std::string(name), "Accepted, without effect");
+    }
+  }
+}
+
+std::vector<std::string> SelectFlags::storage_nodes() const {
+  return storage_nodes_ == nullptr ? std::vector<std::string>()
+                                   : storage_nodes_->value();
+}
+
+absl::Duration SelectFlags::dial_timeout() const {
+  return dial_timeout_ == nullptr ? absl::Seconds(3) : dial_timeout_->value();
+}
+
+int64_t SelectFlags::workers_max() const {
+  const int64_t given = max_workers_.value();
+  return std::clamp<int64_t>(given > 0 ? given : base::CpuThreads(), 1,
+                             kWorkersMax);
+}
+
+int64_t SelectFlags::memory_bytes_allowed() const {
+  if (allowed_bytes_.value() > 0) return allowed_bytes_.value();
+  const double percent = std::clamp(allowed_percent_.value(), 1.0, 100.0);
+  return static_cast<int64_t>(static_cast<double>(base::MemoryLimitBytes()) *
+                              percent / 100);
+}
+
+int64_t SelectFlags::query_memory_bytes_max() const {
+  return max_query_memory_.value() > 0 ? max_query_memory_.value()
+                                       : memory_bytes_allowed() / 4;
+}
+
+absl::StatusOr<SelectOptions> SelectFlags::Options() const {
+  if (dialect_.value() != "promql") {
+    return base::InvalidArgument("-search.dialect=", dialect_.value(),
+                                 " is not supported; supported: promql");
+  }
+  SelectOptions options;
+  const int64_t concurrency = max_concurrent_requests_.value();
+  options.max_concurrent_requests =
+      concurrency > 0 ? concurrency : DefaultConcurrency();
+  options.max_queue_duration = max_queue_duration_.value();
+  options.max_query_duration = max_query_duration_.value();
+  options.max_export_duration = max_export_duration_.value();
+  options.max_labels_duration = max_labels_duration_.value();
+  options.max_status_duration = max_status_duration_.value();
+  options.log_slow_query_duration = log_slow_query_duration_.value();
+  options.max_query_bytes = max_query_bytes_.value();
+  options.max_unique_series = max_unique_series_.value();
+  options.max_series = max_series_.value();
+  options.max_labels_series = max_labels_series_.value();
+  options.max_export_series = max_export_series_.value();
+  options.max_federate_series = max_federate_series_.value();
+  options.max_status_series = max_status_series_.value();
+  options.max_status_top = std::max<int64_t>(1, max_status_top_.value());
+  options.max_response_series = max_response_series_.value();
+  options.lookback_ms = absl::ToInt64Milliseconds(lookback_.value());
+  if (options.lookback_ms <= 0) options.lookback_ms = 300'000;
+  options.deny_partial = deny_partial_.value();
+  options.delayed_name_removal = delayed_name_removal_.value();
+  options.reset_cache_auth_key = &reset_cache_auth_key_.value();
+  options.limits.samples_max = max_samples_per_query_.value();
+  options.limits.points_per_series_max = max_points_.value();
+  options.limits.subquery_points_max = max_subquery_points_.value();
+  options.limits.memory_bytes_max = query_memory_bytes_max();
+  options.limits.threads_max = static_cast<int>(workers_max());
+  return options;
+}
+
+absl::StatusOr<cluster::ReaderOptions> SelectFlags::ReaderOptions() const {
+  cluster::ReaderOptions options;
+  options.dedup.interval_ms =
+      absl::ToInt64Milliseconds(dedup_interval_.value());
+  options.dedup.keep_all =
+      dedup_interval_.is_set() && options.dedup.interval_ms == 0;
+  options.memory_bytes_max = query_memory_bytes_max();
+  if (replication_factors_ == nullptr) {
+    options.replication_factors = {{"", 1}};
+    return options;
+  }
+  ASSIGN_OR_RETURN(options.replication_factors,
+                   ParseReplicationFactors(replication_factors_->value()));
+  if (global_replication_factor_->value() < 1) {
+    return base::InvalidArgument(
+        "-globalReplicationFactor=", global_replication_factor_->value(),
+        ": expected a number above 0");
+  }
+  options.global_replication_factor =
+      static_cast<int>(global_replication_factor_->value());
+  return options;
+}
+
+}  // namespace varve::query

@@ -1,0 +1,78 @@
+// The flags of the select role, under the names operators know.
+//
+// Lifetime: lives as long as the FlagSet it registers with.
+// Threads:  read-only after parsing.
+#ifndef VARVE_LIB_QUERY_SELECT_FLAGS_H_
+#define VARVE_LIB_QUERY_SELECT_FLAGS_H_
+
+#include "absl/status/statusor.h"
+#include "lib/base/flags.h"
+#include "lib/cluster/reader.h"
+#include "lib/query/select_api.h"
+
+namespace varve::query {
+
+// In one process with the other roles there are no storage nodes to name, and
+// the insert role has a -replicationFactor of its own.
+enum class SelectDeployment { kCluster, kSingleProcess };
+
+class SelectFlags {
+ public:
+  SelectFlags(base::FlagSet& flags, SelectDeployment deployment);
+
+  // InvalidArgument names the flag.
+  absl::StatusOr<SelectOptions> Options() const;
+  absl::StatusOr<cluster::ReaderOptions> ReaderOptions() const;
+
+  // Empty in a single process.
+  std::vector<std::string> storage_nodes() const;
+  absl::Duration dial_timeout() const;
+  int64_t workers_max() const;
+  // What this process may use, of the machine's or its cgroup's memory.
+  int64_t memory_bytes_allowed() const;
+
+ private:
+  int64_t query_memory_bytes_max() const;
+
+  const base::ListFlag* storage_nodes_ = nullptr;
+  const base::ListFlag* replication_factors_ = nullptr;
+  const base::IntFlag* global_replication_factor_ = nullptr;
+  const base::DurationFlag* dial_timeout_ = nullptr;
+  const base::FloatFlag& allowed_percent_;
+  const base::BytesFlag& allowed_bytes_;
+  const base::DurationFlag& dedup_interval_;
+  const base::StringFlag& dialect_;
+  const base::IntFlag& max_concurrent_requests_;
+  const base::DurationFlag& max_queue_duration_;
+  const base::DurationFlag& max_query_duration_;
+  const base::BytesFlag& max_query_bytes_;
+  const base::IntFlag& max_samples_per_query_;
+  const base::IntFlag& max_series_;
+  const base::IntFlag& max_unique_series_;
+  const base::IntFlag& max_points_;
+  const base::IntFlag& max_subquery_points_;
+  const base::BytesFlag& max_query_memory_;
+  const base::IntFlag& max_workers_;
+  const base::IntFlag& max_response_series_;
+  const base::DurationFlag& lookback_;
+  const base::BoolFlag& deny_partial_;
+  const base::BoolFlag& delayed_name_removal_;
+  const base::DurationFlag& log_slow_query_duration_;
+  const base::IntFlag& max_federate_series_;
+  const base::IntFlag& max_export_series_;
+  const base::DurationFlag& max_export_duration_;
+  const base::IntFlag& max_labels_series_;
+  const base::DurationFlag& max_labels_duration_;
+  const base::DurationFlag& max_status_duration_;
+  const base::IntFlag& max_status_series_;
+  const base::IntFlag& max_status_top_;
+  const base::StringFlag& reset_cache_auth_key_;
+};
+
+// "2", "group1:2", "group1:2,3": factors by group, "" being the default.
+absl::StatusOr<std::vector<std::pair<std::string, int>>>
+ParseReplicationFactors(const std::vector<std::string>& items);
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_SELECT_FLAGS_H_

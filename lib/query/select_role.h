@@ -1,0 +1,52 @@
+// The select role: what answers queries over a set of storage nodes, as one
+// object that a process of its own or a process with all roles can hold.
+//
+//   query::SelectFlags select_flags(flags, SelectDeployment::kCluster);
+//   flags.ParseOrExit(argc, argv);
+//   cluster::NodeSet nodes(...);
+//   auto role = query::SelectRole::Make(select_flags, &nodes, &metrics);
+//   routes.append((*role)->Routes(/*from_root=*/false));
+//
+// Lifetime: flags, nodes and metrics outlive it; it outlives the server.
+#ifndef VARVE_LIB_QUERY_SELECT_ROLE_H_
+#define VARVE_LIB_QUERY_SELECT_ROLE_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/thread_pool.h"
+#include "lib/cluster/node_set.h"
+#include "lib/cluster/reader.h"
+#include "lib/query/select_api.h"
+#include "lib/query/select_flags.h"
+#include "lib/query/storage_reader.h"
+
+namespace varve::query {
+
+class SelectRole {
+ public:
+  // InvalidArgument for a flag's value.
+  static absl::StatusOr<std::unique_ptr<SelectRole>> Make(
+      const SelectFlags& flags, cluster::NodeSet* nodes,
+      telemetry::Metrics* metrics);
+
+  // `from_root`: also under /api/v1 and /prometheus, without /select.
+  std::vector<http::Route> Routes(bool from_root) {
+    return api_.Routes(from_root);
+  }
+
+ private:
+  SelectRole(SelectOptions options, cluster::ReaderOptions reader_options,
+             int64_t workers_max, cluster::NodeSet* nodes,
+             telemetry::Metrics* metrics);
+
+  cluster::Reader reader_;
+  ClusterStorageReader storage_;
+  base::ThreadPool pool_;
+  SelectApi api_;
+};
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_SELECT_ROLE_H_

@@ -1,0 +1,62 @@
+// What queries ask of the storage nodes, so that tests can answer instead.
+//
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_QUERY_STORAGE_READER_H_
+#define VARVE_LIB_QUERY_STORAGE_READER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/cluster/reader.h"
+
+namespace varve::query {
+
+class StorageReader {
+ public:
+  virtual ~StorageReader() = default;
+  virtual absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
+      const cluster::ReadRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> Labels(
+      const cluster::ReadRequest& request, const std::string& label,
+      int64_t limit, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::StatusOr<proto::CardinalityResponse> Cardinality(
+      const cluster::ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
+};
+
+// The real one. `reader` outlives it.
+class ClusterStorageReader final : public StorageReader {
+ public:
+  explicit ClusterStorageReader(cluster::Reader* reader) : reader_(reader) {}
+
+  absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
+      const cluster::ReadRequest& request) override {
+    return reader_->Search(request);
+  }
+  absl::StatusOr<std::vector<std::string>> Labels(
+      const cluster::ReadRequest& request, const std::string& label,
+      int64_t limit, cluster::ReadOutcome& outcome) override {
+    return reader_->Labels(request, label, limit, outcome);
+  }
+  absl::StatusOr<proto::CardinalityResponse> Cardinality(
+      const cluster::ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, cluster::ReadOutcome& outcome) override {
+    return reader_->Cardinality(request, focus_label, top_n, outcome);
+  }
+  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+      const cluster::ReadRequest& request,
+      cluster::ReadOutcome& outcome) override {
+    return reader_->Tenants(request, outcome);
+  }
+
+ private:
+  cluster::Reader* const reader_;
+};
+
+}  // namespace varve::query
+
+#endif  // VARVE_LIB_QUERY_STORAGE_READER_H_
