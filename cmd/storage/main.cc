@@ -88,7 +88,11 @@ int Run(int argc, char** argv) {
 
   telemetry::Metrics metrics("vmstorage", &flag_set);
   auto role = storenode::StorageRole::Open(
-      {.flags = &flags, .metrics = &metrics, .service = {}});
+      {.flags = &flags,
+       .metrics = &metrics,
+       .service = {},
+       .stop_requested = base::SignalWaiter::Pending});
+  if (!role.ok() && absl::IsCancelled(role.status())) return EXIT_SUCCESS;
   if (!role.ok()) {
     base::LogError("cannot open storage \"", flags.path(),
                    "\": ", base::Message(role.status()));
@@ -111,8 +115,7 @@ int Run(int argc, char** argv) {
     return kExitConfig;
   }
 
-  const int signal = signals.Wait();
-  base::LogInfo("received signal ", signal, "; stopping");
+  signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
   listeners.inserts->Stop(kRpcGrace);
   listeners.selects->Stop(kRpcGrace);

@@ -24,8 +24,10 @@ absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
   RETURN_IF_ERROR(options.flags->Check());
   const int64_t begin_ms = base::SystemClock().SteadyMs();
   base::LogInfo("opening storage \"", options.flags->path(), "\"");
+  storage::EngineOptions engine_options = options.flags->EngineOptions();
+  engine_options.stop_requested = options.stop_requested;
   ASSIGN_OR_RETURN(std::unique_ptr<storage::Engine> engine,
-                   storage::Engine::Open(options.flags->EngineOptions()));
+                   storage::Engine::Open(engine_options));
   base::LogInfo("opened in ", base::SystemClock().SteadyMs() - begin_ms,
                 " ms; node id ", absl::Hex(engine->node_id(), absl::kZeroPad16));
   base::LogInfo("successfully opened storage \"", options.flags->path(), "\"");

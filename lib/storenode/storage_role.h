@@ -17,6 +17,7 @@
 #ifndef VARVE_LIB_STORENODE_STORAGE_ROLE_H_
 #define VARVE_LIB_STORENODE_STORAGE_ROLE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct StorageRoleOptions {
   const StorageFlags* flags = nullptr;  // parsed and checked
   telemetry::Metrics* metrics = nullptr;
   ServiceOptions service;
+  // Asked while the log is replayed; true ends Open with Cancelled. May be
+  // null.
+  std::function<bool()> stop_requested;
 };
 
 class StorageRole {

@@ -60,6 +60,8 @@ struct EngineOptions {
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   const base::Clock* clock = &base::SystemClock();
   FileSystem* file_system = nullptr;       // null: the machine's own
+  // Asked before each record of a replay; true ends Open with Cancelled.
+  std::function<bool()> stop_requested;
   // Asked after each step of a flush; false ends it there, as a crash would.
   // For tests.
   std::function<bool(FlushStep)> flush_hook;

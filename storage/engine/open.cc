@@ -216,6 +216,9 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
 }
 
 absl::Status EngineImpl::Replay(const WalRecord& record) {
+  if (options_.stop_requested != nullptr && options_.stop_requested()) {
+    return base::Cancelled("stopped while replaying the log");
+  }
   absl::Status status;
   switch (record.type) {
     case RecordType::kDefine:
