@@ -16,8 +16,9 @@ struct LocalCallState {
   CreditGate gate;
 
   void End(absl::Status status) {
-    gate.Cancel();
+    // In this order: the handler's own end must not come first.
     answers.End(std::move(status));
+    gate.Cancel();
   }
 };
 

@@ -52,6 +52,9 @@ void SessionServerCall::Run(ServerCore& core) {
   const std::shared_ptr<ServerSession> session = session_;
   absl::Status status = base::Cancelled("cancelled before it began");
   if (!gate_.cancelled()) status = core.service->Handle(*this);
+  // A handler that stopped early may call it a success; a caller that is still
+  // there (the server stops) must not.
+  if (gate_.cancelled()) status = base::Unavailable("the call was cut off");
   EndWith(status);
   session->CallEnded(request_.call);
   core.CallEnded(request_bytes);

@@ -5,12 +5,20 @@
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "net/rpc/client_session.h"
+#include "net/tcp/traffic_metrics.h"
 
 namespace varve::rpc {
 namespace {
 
 // For connecting peers that accept and then say nothing.
 constexpr absl::Duration kGreetTimeout = absl::Seconds(5);
+
+TcpChannelOptions& WithCounters(TcpChannelOptions& options) {
+  if (!options.dial.counters) {
+    options.dial.counters = std::make_shared<net::TrafficCounters>();
+  }
+  return options;
+}
 
 }  // namespace
 
@@ -195,11 +203,19 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
 };
 
 TcpChannel::TcpChannel(net::Transport* transport, TcpChannelOptions options)
-    : core_(std::make_shared<Core>(transport, std::move(options))) {
+    : metrics_(options.metrics),
+      core_(std::make_shared<Core>(transport, WithCounters(options))) {
+  if (metrics_ != nullptr) {
+    net::ShowDialer(*metrics_, this, options.metrics_name, options.address,
+                    options.dial.counters);
+  }
   core_->Dial();
 }
 
-TcpChannel::~TcpChannel() { core_->Stop(); }
+TcpChannel::~TcpChannel() {
+  if (metrics_ != nullptr) metrics_->RemoveCallbacks(this);
+  core_->Stop();
+}
 
 std::unique_ptr<Call> TcpChannel::Start(Method method, std::string payload) {
   return core_->Start(method, std::move(payload));

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/telemetry/metrics.h"
 #include "net/rpc/rpc.h"
 #include "net/tcp/transport.h"
 
@@ -31,6 +32,10 @@ struct TcpChannelOptions {
   // After each change of connected(). May be null.
   std::function<void(bool)> on_change;
   net::DialOptions dial;
+  // Shows the connection as vm_tcpdialer_*{name=metrics_name, addr}; null:
+  // does not. Outlives the channel.
+  telemetry::Metrics* metrics = nullptr;
+  std::string metrics_name;
   absl::Duration ping_interval = absl::Seconds(5);
   absl::Duration silence_max = absl::Seconds(30);
   absl::Duration backoff_min = absl::Milliseconds(100);
@@ -51,6 +56,7 @@ class TcpChannel final : public Channel {
 
  private:
   class Core;
+  telemetry::Metrics* const metrics_;
   const std::shared_ptr<Core> core_;
 };
 
