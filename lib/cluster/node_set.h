@@ -1,8 +1,7 @@
 // The storage nodes of -storageNode: channels, greetings, health.
 //
-// Connects eagerly to all nodes and keeps trying; logs
-// `successfully dialed -storageNode="<addr>"` once per node. Addresses may not
-// resolve yet at the start: that is retried, never fatal.
+// Made by DialNodes (lib/cluster/dial_nodes.h), which connects eagerly; or from
+// channels of any kind, for tests and for one process that holds all roles.
 //
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_CLUSTER_NODE_SET_H_
@@ -49,9 +48,11 @@ class NodeSet {
 
 // "host:port", "host", "group/host:port" of -storageNode; `default_port` is
 // added where missing. InvalidArgument for none, an empty or a repeated one.
+// IPv6 addresses stand in [].
 struct NodeAddress {
   std::string group;
-  std::string address;
+  std::string address;  // host:port
+  std::string text;     // as the user gave it
 };
 absl::StatusOr<std::vector<NodeAddress>> ParseNodeAddresses(
     const std::vector<std::string>& texts, int default_port);

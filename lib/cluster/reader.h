@@ -5,6 +5,13 @@
 // node answering at all it is an error (Unavailable). A storage node's own
 // error (a limit, a bad matcher) fails the read at once, with its text.
 //
+// A node that says it is replaying its log counts as failed, with its data
+// used. Errors on the way (connection, damage, time) count as the node's.
+//
+// One node's series are passed on as they come. Several nodes' are held until
+// all have ended, since each streams in an order of its own, and merged by
+// series hash.
+//
 // Threads: all members from any thread; a SeriesMerge belongs to one.
 #ifndef VARVE_LIB_CLUSTER_READER_H_
 #define VARVE_LIB_CLUSTER_READER_H_
@@ -12,9 +19,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
@@ -60,12 +69,22 @@ struct ReaderOptions {
   // -replicationFactor on select, by group; "" is the default group.
   std::vector<std::pair<std::string, int>> replication_factors;
   int global_replication_factor = 1;
+  // Nodes apply their own rule; the larger interval holds, and all distinct
+  // (timestamp, value) pairs are kept where either side says keep_all and
+  // neither has an interval.
   model::DedupRule dedup;
+  // -search.maxMemoryPerQuery: what series held for merging may take, each
+  // search; ResourceExhausted above it. 0: no limit.
+  int64_t memory_bytes_max = 0;
+  // Reads and decodes nodes side by side. Null: the reader has its own.
+  base::ThreadPool* pool = nullptr;
 };
 
 class Reader {
  public:
+  // `nodes` outlive the reader and its merges.
   Reader(NodeSet* nodes, ReaderOptions options);
+  ~Reader();
 
   absl::StatusOr<std::unique_ptr<SeriesMerge>> Search(
       const ReadRequest& request);
@@ -82,8 +101,11 @@ class Reader {
       const ReadRequest& request, ReadOutcome& outcome);
 
  private:
+  base::ThreadPool& pool();
+
   NodeSet* const nodes_;
   const ReaderOptions options_;
+  const std::unique_ptr<base::ThreadPool> own_pool_;
 };
 
 }  // namespace varve::cluster

@@ -1,0 +1,37 @@
+// Connects to storage nodes and keeps connected.
+//
+// All are dialed at once, at once; logs
+// `successfully dialed -storageNode="<addr>"` once per node. Addresses may not
+// resolve yet at the start: that is retried, never fatal.
+//
+// Threads: a free function without state.
+#ifndef VARVE_LIB_CLUSTER_DIAL_NODES_H_
+#define VARVE_LIB_CLUSTER_DIAL_NODES_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/cluster/node_set.h"
+#include "lib/telemetry/metrics.h"
+#include "net/rpc/tcp_channel.h"
+
+namespace varve::cluster {
+
+struct DialNodesOptions {
+  std::vector<NodeAddress> addresses;
+  std::string role;   // of HELLO: "insert" or "select"
+  std::string token;  // "" for none
+  net::DialOptions dial;
+  // The name label of vm_tcpdialer_*: "vminsert" or "vmselect".
+  std::string metrics_name;
+  telemetry::Metrics* metrics = nullptr;  // null: not shown
+};
+
+// `transport` and the metrics outlive the result.
+std::unique_ptr<NodeSet> DialNodes(net::Transport* transport,
+                                   const DialNodesOptions& options);
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_DIAL_NODES_H_

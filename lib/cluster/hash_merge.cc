@@ -1,0 +1,124 @@
+#include <algorithm>
+#include <atomic>
+
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+#include "lib/cluster/series_merge.h"
+#include "lib/cluster/series_table.h"
+#include "lib/wire/series_batch.h"
+
+namespace varve::cluster {
+namespace {
+
+// How soon the reading of one node notices that another's error ended all.
+constexpr int64_t kNoticeMs = 100;
+// Series given out at once, and in one piece of work.
+constexpr size_t kBatchSeries = 512;
+constexpr size_t kSliceSeries = 128;
+
+class HashMerge final : public SeriesMerge {
+ public:
+  explicit HashMerge(MergeContext context)
+      : context_(std::move(context)),
+        table_(context_.options->memory_bytes_max),
+        judge_(context_.nodes, context_.options) {}
+
+  absl::Status Next(std::vector<MergedSeries>& batch) override {
+    batch.clear();
+    if (!collected_) RETURN_IF_ERROR(Collect());
+    const size_t n = std::min(kBatchSeries, held_.size() - given_);
+    batch.resize(n);
+    const size_t slices = (n + kSliceSeries - 1) / kSliceSeries;
+    std::vector<absl::Status> statuses(slices);
+    context_.pool->ParallelFor(slices, slices, [&](size_t slice) {
+      const size_t end = std::min(n, (slice + 1) * kSliceSeries);
+      for (size_t i = slice * kSliceSeries; i < end; ++i) {
+        statuses[slice].Update(Give(held_[given_ + i], batch[i]));
+      }
+    });
+    given_ += n;
+    for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
+    return absl::OkStatus();
+  }
+  const ReadOutcome& outcome() const override { return outcome_; }
+
+ private:
+  absl::Status Collect() {
+    const size_t n = context_.calls.size();
+    std::vector<absl::StatusOr<proto::Coverage>> ends(
+        n, absl::StatusOr<proto::Coverage>(proto::Coverage()));
+    std::atomic<bool> give_up{false};
+    context_.pool->ParallelFor(n, n, [&](size_t i) {
+      ends[i] = ReadNode(*context_.calls[i], give_up);
+      if (!ends[i].ok() && IsRequestsFault(ends[i].status())) give_up = true;
+    });
+    context_.calls.clear();
+    for (size_t i = 0; i < n; ++i) {
+      if (ends[i].ok()) {
+        judge_.Answered(i, *ends[i]);
+      } else if (IsRequestsFault(ends[i].status())) {
+        return ends[i].status();
+      } else {
+        judge_.Failed(i, ends[i].status());
+      }
+    }
+    ASSIGN_OR_RETURN(outcome_, judge_.Outcome(context_.request.deny_partial));
+    held_ = table_.TakeAll();
+    rule_ = judge_.dedup();
+    collected_ = true;
+    return absl::OkStatus();
+  }
+
+  // Puts all of one node's series into the table.
+  absl::StatusOr<proto::Coverage> ReadNode(rpc::Call& call,
+                                           const std::atomic<bool>& give_up) {
+    const int64_t deadline_ms = context_.request.deadline_steady_ms;
+    while (!give_up) {
+      const int64_t now_ms = base::SystemClock().SteadyMs();
+      auto message = call.Next(std::min(deadline_ms, now_ms + kNoticeMs));
+      if (absl::IsDeadlineExceeded(message.status()) &&
+          base::SystemClock().SteadyMs() < deadline_ms) {
+        continue;
+      }
+      RETURN_IF_ERROR(message.status());
+      if (!*message) {
+        return base::DataLoss("the answer ended without coverage");
+      }
+      ASSIGN_OR_RETURN(wire::SeriesBatch batch,
+                       wire::DecodeSeriesBatch(**message));
+      if (batch.is_end) return std::move(batch.coverage);
+      for (wire::WireSeries& series : batch.series) {
+        RETURN_IF_ERROR(table_.Add(std::move(series)));
+      }
+    }
+    return base::Cancelled("given up because of another node's error");
+  }
+
+  absl::Status Give(HeldSeries& held, MergedSeries& to) const {
+    ASSIGN_OR_RETURN(to.labels, model::ParseCanonicalBytes(held.labels));
+    // One node's own samples have its rule applied already.
+    if (held.of_several || rule_.interval_ms > 0) {
+      model::SortAndDedup(held.samples, rule_);
+    }
+    to.samples = std::move(held.samples);
+    held = HeldSeries();
+    return absl::OkStatus();
+  }
+
+  MergeContext context_;
+  SeriesTable table_;
+  ReadJudge judge_;
+  bool collected_ = false;
+  std::vector<HeldSeries> held_;
+  size_t given_ = 0;
+  model::DedupRule rule_;
+  ReadOutcome outcome_;
+};
+
+}  // namespace
+
+std::unique_ptr<SeriesMerge> MakeHashMerge(MergeContext context) {
+  return std::make_unique<HashMerge>(std::move(context));
+}
+
+}  // namespace varve::cluster

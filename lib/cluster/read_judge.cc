@@ -1,0 +1,100 @@
+#include "lib/cluster/read_judge.h"
+
+#include <algorithm>
+#include <map>
+
+#include "lib/base/status.h"
+#include "lib/base/strings.h"
+
+namespace varve::cluster {
+
+bool IsRequestsFault(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
+ReadJudge::ReadJudge(const NodeSet* nodes, const ReaderOptions* options)
+    : nodes_(nodes),
+      options_(options),
+      answered_(nodes->size(), false),
+      failures_(nodes->size()),
+      dedup_(options->dedup) {}
+
+void ReadJudge::Failed(size_t node, const absl::Status& status) {
+  failures_[node] = status;
+}
+
+void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
+  answered_[node] = true;
+  if (coverage.replaying()) {
+    failures_[node] = base::Unavailable("is still replaying its log");
+  }
+  dedup_.interval_ms =
+      std::max<int64_t>(dedup_.interval_ms, coverage.dedup_interval_ms());
+  dedup_.keep_all = dedup_.keep_all || coverage.dedup_keep_all();
+}
+
+int ReadJudge::ReplicationFactor(const std::string& group) const {
+  int factor = 1;
+  for (const auto& [name, value] : options_->replication_factors) {
+    if (name == group) return value;
+    if (name.empty()) factor = value;
+  }
+  return factor;
+}
+
+double ReadJudge::Copies(const std::string& group) const {
+  double members = 0;
+  double answered = 0;
+  for (size_t i = 0; i < nodes_->size(); ++i) {
+    if (nodes_->node(i).group != group) continue;
+    ++members;
+    if (answered_[i]) ++answered;
+  }
+  if (answered == 0) return 1;
+  const double factor = std::min<double>(ReplicationFactor(group), members);
+  return std::max(1.0, factor * answered / members);
+}
+
+absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
+  ReadOutcome outcome;
+  std::map<std::string, int> failed;  // by group
+  bool all_late = true;
+  for (size_t i = 0; i < nodes_->size(); ++i) {
+    if (failures_[i].ok()) continue;
+    ++failed[nodes_->node(i).group];
+    all_late = all_late && absl::IsDeadlineExceeded(failures_[i]);
+    outcome.warnings.push_back(base::StrCat("storage node ",
+                                            nodes_->node(i).address, ": ",
+                                            base::Message(failures_[i])));
+  }
+  if (std::find(answered_.begin(), answered_.end(), true) == answered_.end()) {
+    std::string text = "no storage node answered";
+    for (const std::string& warning : outcome.warnings) {
+      base::StrAppend(&text, "; ", warning);
+    }
+    return all_late ? base::DeadlineExceeded(text) : base::Unavailable(text);
+  }
+  int failed_groups = 0;
+  for (const auto& [group, count] : failed) {
+    if (count >= ReplicationFactor(group)) ++failed_groups;
+  }
+  outcome.is_partial = failed_groups > 0 &&
+                       failed_groups >= options_->global_replication_factor;
+  if (!outcome.is_partial) outcome.warnings.clear();
+  if (outcome.is_partial && deny_partial) {
+    return base::Unavailable("the answer is partial and may not be: ",
+                             outcome.warnings.front());
+  }
+  return outcome;
+}
+
+}  // namespace varve::cluster

@@ -1,0 +1,51 @@
+// Says whether what some of the nodes answered is complete, partial or an
+// error: the rules at the top of lib/cluster/reader.h.
+//
+// Threads: belongs to one.
+#ifndef VARVE_LIB_CLUSTER_READ_JUDGE_H_
+#define VARVE_LIB_CLUSTER_READ_JUDGE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "lib/cluster/reader.h"
+
+namespace varve::cluster {
+
+// True when the storage node judged the request itself: the same on every
+// node, so that no replica helps.
+bool IsRequestsFault(const absl::Status& status);
+
+class ReadJudge {
+ public:
+  ReadJudge(const NodeSet* nodes, const ReaderOptions* options);
+
+  void Failed(size_t node, const absl::Status& status);
+  void Answered(size_t node, const proto::Coverage& coverage);
+
+  // REQUIRES: each node failed or answered. An error when no node answered,
+  // or when the answer is partial and may not be.
+  absl::StatusOr<ReadOutcome> Outcome(bool deny_partial) const;
+
+  // options.dedup together with what the nodes said.
+  model::DedupRule dedup() const { return dedup_; }
+
+  // By how much to divide a sum over the nodes that answered, to count what
+  // the copies are of: the mean number of copies of a group's series among
+  // them.
+  double Copies(const std::string& group) const;
+  bool answered(size_t node) const { return answered_[node]; }
+
+ private:
+  int ReplicationFactor(const std::string& group) const;
+
+  const NodeSet* const nodes_;
+  const ReaderOptions* const options_;
+  std::vector<bool> answered_;
+  std::vector<absl::Status> failures_;  // by node; OK: complete
+  model::DedupRule dedup_;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_READ_JUDGE_H_

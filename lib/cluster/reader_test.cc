@@ -1,0 +1,323 @@
+#include "lib/cluster/reader.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <thread>
+
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "lib/wire/series_batch.h"
+#include "net/rpc/local_channel.h"
+
+namespace varve::cluster {
+namespace {
+
+using model::LabelSet;
+using model::SampleColumns;
+
+SampleColumns Columns(
+    std::initializer_list<std::pair<int64_t, double>> samples) {
+  SampleColumns columns;
+  for (const auto& [timestamp_ms, value] : samples) {
+    columns.push_back(timestamp_ms, value);
+  }
+  return columns;
+}
+
+// A storage node with a few series.
+class FakeNode final : public rpc::Service {
+ public:
+  std::string Hello() override { return wire::EncodeStorageHello(1, 1, ""); }
+  absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
+  absl::Status Handle(rpc::ServerCall& call) override {
+    switch (call.method()) {
+      case wire::kSearch:
+        return Search(call);
+      case wire::kLabels: {
+        proto::LabelsResponse response;
+        for (const std::string& item : items) response.add_items(item);
+        return call.Send(response.SerializeAsString());
+      }
+      case wire::kCardinality: {
+        proto::CardinalityResponse response;
+        response.set_total_series(100);
+        auto* entry = response.add_series_count_by_metric_name();
+        entry->set_name("up");
+        entry->set_count(60);
+        return call.Send(response.SerializeAsString());
+      }
+      case wire::kTenants: {
+        proto::TenantsResponse response;
+        response.add_tenants()->set_id(tenant);
+        return call.Send(response.SerializeAsString());
+      }
+      default:
+        return base::Unimplemented("");
+    }
+  }
+
+  absl::Status Search(rpc::ServerCall& call) {
+    wire::SeriesBatchWriter writer;
+    for (const auto& [labels, columns] : series) {
+      std::string canonical;
+      model::AppendCanonicalBytes(canonical, labels);
+      writer.Add(model::HashSeries({}, canonical), canonical, columns);
+      RETURN_IF_ERROR(call.Send(writer.Finish()));
+    }
+    if (hang) {
+      while (!call.cancelled()) std::this_thread::yield();
+    }
+    RETURN_IF_ERROR(error);
+    return call.Send(wire::EncodeSearchEnd(coverage));
+  }
+
+  std::map<LabelSet, SampleColumns> series;
+  std::vector<std::string> items;
+  uint64_t tenant = 0;
+  proto::Coverage coverage;
+  absl::Status error;
+  bool hang = false;
+};
+
+struct Cluster {
+  explicit Cluster(size_t size, std::vector<std::string> groups = {})
+      : nodes(size) {
+    std::vector<Node> list;
+    for (size_t i = 0; i < size; ++i) {
+      nodes[i] = std::make_unique<FakeNode>();
+      Node node;
+      node.address = "node" + std::to_string(i);
+      if (!groups.empty()) node.group = groups[i];
+      auto channel = std::make_unique<rpc::LocalChannel>(
+          node.address, nodes[i].get(), "");
+      channels.push_back(channel.get());
+      node.channel = std::move(channel);
+      list.push_back(std::move(node));
+    }
+    set = std::make_unique<NodeSet>(std::move(list));
+  }
+
+  using Result = std::map<LabelSet, SampleColumns>;
+  absl::StatusOr<Result> Search(const ReadRequest& request = {}) {
+    Reader reader(set.get(), options);
+    ASSIGN_OR_RETURN(auto merge, reader.Search(request));
+    Result result;
+    std::vector<MergedSeries> batch;
+    for (;;) {
+      RETURN_IF_ERROR(merge->Next(batch));
+      if (batch.empty()) break;
+      for (MergedSeries& series : batch) {
+        const bool is_new =
+            result.emplace(series.labels, std::move(series.samples)).second;
+        CHECK(is_new);
+      }
+    }
+    outcome = merge->outcome();
+    return result;
+  }
+
+  std::vector<std::unique_ptr<FakeNode>> nodes;
+  std::vector<rpc::LocalChannel*> channels;
+  std::unique_ptr<NodeSet> set;
+  ReaderOptions options;
+  ReadOutcome outcome;
+};
+
+const LabelSet kUp{{"__name__", "up"}, {"job", "a"}};
+const LabelSet kDown{{"__name__", "down"}};
+
+bool Same(const SampleColumns& a, const SampleColumns& b) {
+  return a.timestamps_ms == b.timestamps_ms &&
+         std::equal(a.values.begin(), a.values.end(), b.values.begin(),
+                    b.values.end(), model::SameBits);
+}
+
+TEST_CASE("one node's series go through as they are", "[cluster]") {
+  Cluster cluster(1);
+  // Equal timestamps: the node keeps all, so all are kept.
+  const auto twice = Columns({{1, 2.0}, {1, 1.0}, {2, -0.0}});
+  cluster.nodes[0]->series = {{kUp, twice}, {kDown, {}}};
+  const auto result = cluster.Search();
+  REQUIRE(result.ok());
+  CHECK(result->size() == 2);
+  CHECK(Same(result->at(kUp), twice));
+  CHECK_FALSE(cluster.outcome.is_partial);
+}
+
+TEST_CASE("replicas are merged and their samples are read once",
+          "[cluster]") {
+  Cluster cluster(3);
+  const auto same = Columns({{1, 1.0}, {2, model::StaleNan()}});
+  cluster.nodes[0]->series = {{kUp, same}, {kDown, Columns({{1, 1}, {3, 3}})}};
+  cluster.nodes[1]->series = {{kUp, same}};
+  cluster.nodes[2]->series = {{kDown, Columns({{2, 2}, {3, 4}})}};
+  const auto result = cluster.Search();
+  REQUIRE(result.ok());
+  CHECK(result->size() == 2);
+  CHECK(Same(result->at(kUp), same));
+  CHECK(Same(result->at(kDown), Columns({{1, 1}, {2, 2}, {3, 4}})));
+}
+
+TEST_CASE("keep_all of either side keeps distinct values", "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.nodes[1]->series = {{kUp, Columns({{1, 2}})}};
+  SECTION("of select") { cluster.options.dedup.keep_all = true; }
+  SECTION("of a storage node") {
+    cluster.nodes[1]->coverage.set_dedup_keep_all(true);
+  }
+  CHECK(Same(cluster.Search()->at(kUp), Columns({{1, 2}, {1, 1}})));
+}
+
+TEST_CASE("the larger dedup interval of both sides holds", "[cluster]") {
+  const size_t size = GENERATE(1, 2);
+  Cluster cluster(size);
+  cluster.options.dedup.interval_ms = 10;
+  for (auto& node : cluster.nodes) {
+    node->series = {{kUp, Columns({{1, 1}, {10, 2}, {11, 3}})}};
+  }
+  CHECK(Same(cluster.Search()->at(kUp), Columns({{10, 2}, {11, 3}})));
+  if (size == 1) return;
+  cluster.nodes[0]->coverage.set_dedup_interval_ms(100);
+  CHECK(Same(cluster.Search()->at(kUp), Columns({{11, 3}})));
+}
+
+TEST_CASE("an answer is partial when a group lost its replicas",
+          "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[1]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.channels[0]->SetConnected(false);
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+  REQUIRE(cluster.outcome.warnings.size() == 1);
+  CHECK(cluster.outcome.warnings[0].find("node0") != std::string::npos);
+  ReadRequest deny;
+  deny.deny_partial = true;
+  CHECK(absl::IsUnavailable(cluster.Search(deny).status()));
+  cluster.options.replication_factors = {{"", 2}};
+  REQUIRE(cluster.Search(deny).ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  cluster.channels[1]->SetConnected(false);
+  CHECK(absl::IsUnavailable(cluster.Search().status()));
+}
+
+TEST_CASE("groups count against the global replication factor",
+          "[cluster]") {
+  Cluster cluster(4, {"a", "a", "b", "b"});
+  cluster.options.replication_factors = {{"a", 2}, {"b", 1}};
+  cluster.options.global_replication_factor = 2;
+  cluster.channels[0]->SetConnected(false);
+  cluster.channels[2]->SetConnected(false);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);  // only b has failed
+  cluster.channels[1]->SetConnected(false);
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+}
+
+TEST_CASE("a node that replays makes the answer partial, with its data",
+          "[cluster]") {
+  const size_t size = GENERATE(1, 2);
+  Cluster cluster(size);
+  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.nodes[0]->coverage.set_replaying(true);
+  CHECK(cluster.Search()->size() == 1);
+  CHECK(cluster.outcome.is_partial);
+}
+
+TEST_CASE("a limit or bad matcher of a node fails the read with its text",
+          "[cluster]") {
+  const size_t size = GENERATE(1, 2);
+  Cluster cluster(size);
+  cluster.nodes[0]->error = base::ResourceExhausted("over the limit");
+  if (size == 2) cluster.nodes[1]->hang = true;
+  CHECK(cluster.Search().status() ==
+        absl::ResourceExhaustedError("over the limit"));
+}
+
+TEST_CASE("a stream cut before its end is a failed node", "[cluster]") {
+  const size_t size = GENERATE(1, 2);
+  Cluster cluster(size);
+  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.nodes[0]->error = base::Unavailable("cut");
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+}
+
+TEST_CASE("nodes that do not answer in time are late, not wrong",
+          "[cluster]") {
+  const size_t size = GENERATE(1, 2);
+  Cluster cluster(size);
+  for (auto& node : cluster.nodes) node->hang = true;
+  ReadRequest request;
+  request.deadline_steady_ms = base::SystemClock().SteadyMs() + 10;
+  CHECK(absl::IsDeadlineExceeded(cluster.Search(request).status()));
+}
+
+TEST_CASE("series held for merging have a limit that names its flag",
+          "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.options.memory_bytes_max = 20;
+  const auto result = cluster.Search();
+  REQUIRE(absl::IsResourceExhausted(result.status()));
+  CHECK(std::string(base::Message(result.status()))
+            .find("-search.maxMemoryPerQuery=20") != std::string::npos);
+}
+
+TEST_CASE("many series of many nodes come once each", "[cluster]") {
+  const size_t size = GENERATE(1, 3);
+  Cluster cluster(size);
+  for (int i = 0; i < 3000; ++i) {
+    const LabelSet labels{{"__name__", "m"}, {"i", std::to_string(i)}};
+    for (auto& node : cluster.nodes) {
+      node->series[labels] = Columns({{i, i * 0.5}});
+    }
+  }
+  CHECK(cluster.Search()->size() == 3000);
+}
+
+TEST_CASE("labels are the sorted union within the limit", "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->items = {"a", "c"};
+  cluster.nodes[1]->items = {"b", "c", "d"};
+  Reader reader(cluster.set.get(), {});
+  ReadOutcome outcome;
+  using Names = std::vector<std::string>;
+  CHECK(*reader.Labels({}, "", 0, outcome) == Names{"a", "b", "c", "d"});
+  CHECK(*reader.Labels({}, "", 3, outcome) == Names{"a", "b", "c"});
+  cluster.channels[0]->SetConnected(false);
+  CHECK(*reader.Labels({}, "x", 0, outcome) == Names{"b", "c", "d"});
+  CHECK(outcome.is_partial);
+}
+
+TEST_CASE("cardinality does not count copies", "[cluster]") {
+  Cluster cluster(2);
+  ReaderOptions options;
+  options.replication_factors = {{"", 2}};
+  Reader reader(cluster.set.get(), options);
+  ReadOutcome outcome;
+  auto counts = reader.Cardinality({}, "", 10, outcome);
+  REQUIRE(counts.ok());
+  CHECK(counts->total_series() == 100);
+  CHECK(counts->series_count_by_metric_name(0).count() == 60);
+  cluster.channels[0]->SetConnected(false);
+  CHECK(reader.Cardinality({}, "", 10, outcome)->total_series() == 100);
+}
+
+TEST_CASE("tenants are those of all nodes", "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->tenant = 7;
+  cluster.nodes[1]->tenant = 5;
+  Reader reader(cluster.set.get(), {});
+  ReadOutcome outcome;
+  const auto tenants = reader.Tenants({}, outcome);
+  REQUIRE(tenants.ok());
+  REQUIRE(tenants->size() == 2);
+  CHECK((*tenants)[0].id == 5);
+}
+
+}  // namespace
+}  // namespace varve::cluster

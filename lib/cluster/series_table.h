@@ -1,0 +1,55 @@
+// Series of several nodes by hash, filled from several threads.
+//
+// Threads: Add from any; TakeAll once, when nobody adds any more.
+#ifndef VARVE_LIB_CLUSTER_SERIES_TABLE_H_
+#define VARVE_LIB_CLUSTER_SERIES_TABLE_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "lib/base/mutex.h"
+#include "lib/model/label.h"
+#include "lib/model/sample.h"
+#include "lib/wire/series_batch.h"
+
+namespace varve::cluster {
+
+struct HeldSeries {
+  std::string labels;  // canonical bytes
+  model::SampleColumns samples;
+  bool of_several = false;  // samples of nodes that differ, not yet in order
+};
+
+class SeriesTable {
+ public:
+  // 0: no limit.
+  explicit SeriesTable(int64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // The same samples again cost nothing. ResourceExhausted over the limit.
+  absl::Status Add(wire::WireSeries series);
+  std::vector<HeldSeries> TakeAll();
+
+ private:
+  // A power of two well above the threads that add.
+  static constexpr size_t kShards = 16;
+  struct Shard {
+    base::Mutex mutex;
+    absl::flat_hash_map<model::SeriesHash, HeldSeries> series
+        GUARDED_BY(mutex);
+  };
+
+  absl::Status Charge(size_t bytes);
+
+  const int64_t bytes_max_;
+  std::atomic<int64_t> bytes_{0};
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_SERIES_TABLE_H_
