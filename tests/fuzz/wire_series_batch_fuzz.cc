@@ -1,8 +1,42 @@
 // SEARCH answers from a peer: any bytes are a batch or an error.
 #include <cstdint>
+#include <string>
+#include <string>
 #include <string_view>
 
 #include "lib/wire/series_batch.h"
+#include "tests/fuzz/seeds.h"
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  varve::model::SampleColumns columns;
+  for (int i = 0; i < 40; ++i) columns.push_back(i * 15'000, i * 0.25);
+  varve::wire::SeriesBatchWriter writer;
+  writer.Add({1, 2}, "ab", columns);
+  writer.Add({1, 3}, "cd", columns);
+  writer.Add({1, 4}, "ef", {});
+  const std::string batch = writer.Finish();
+  add(batch.data(), batch.size());
+  varve::proto::Coverage coverage;
+  coverage.set_node_id(9);
+  const std::string end = varve::wire::EncodeSearchEnd(coverage);
+  add(end.data(), end.size());
+}
+#include "tests/fuzz/seeds.h"
+
+extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
+  varve::model::SampleColumns samples;
+  for (int i = 0; i < 100; ++i) {
+    samples.timestamps_ms.push_back(1'700'000'000'000 + i * 15'000);
+    samples.values.push_back(i * 0.25);
+  }
+  varve::wire::SeriesBatchWriter writer;
+  writer.Add({}, "some labels", samples);
+  writer.Add({}, "other labels", samples);
+  const std::string batch = writer.Finish();
+  add(batch.data(), batch.size());
+  const std::string end = varve::wire::EncodeSearchEnd({});
+  add(end.data(), end.size());
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
