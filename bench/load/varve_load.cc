@@ -1,0 +1,329 @@
+// Replays node_exporter-like remote writes and measures who takes them.
+//
+//   varve_load -target=127.0.0.1:8480 -path=/insert/0/prometheus/api/v1/write
+//     -series=100000 -rounds=120 -connections=4 -pid=insert=123 -pid=storage=7
+//     -dir=storage=/tmp/data
+//
+// Each round is one sample of every series, -interval apart in time; rounds
+// follow one another as fast as they are taken, or every -pace. The first
+// -warmupRounds, which create the series, are reported apart. Timestamps end
+// at the start of the program, so that all of them are in the past.
+//
+// Prints one line per measure, `name value unit`, for scripts.
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bench/load/node_series.h"
+#include "bench/load/process_stats.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/clock.h"
+#include "lib/base/flags.h"
+#include "lib/base/strings.h"
+#include "lib/compress/compress.h"
+
+namespace varve::bench {
+namespace {
+
+struct Settings {
+  std::string host, port, path, codec;
+  int64_t series = 0, rounds = 0, warmup_rounds = 0;
+  int64_t connections = 0, batch = 0, interval_ms = 0, pace_ms = 0;
+  int64_t first_ms = 0;
+};
+
+[[noreturn]] void Die(const std::string& why) {
+  std::fprintf(stderr, "varve_load: %s\n", why.c_str());
+  std::exit(1);
+}
+
+double NowSeconds() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// One keep-alive connection.
+class Connection {
+ public:
+  explicit Connection(const Settings& settings) : settings_(settings) {}
+  ~Connection() { Close(); }
+
+  // The status code of the answer; dials when needed, once more when the
+  // server closed a connection that was idle or too old.
+  int Post(const std::string& body) {
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if (fd_ < 0) Dial();
+      const int code = TryPost(body);
+      if (code > 0) return code;
+      Close();
+    }
+    return 0;
+  }
+  const std::string& answer() const { return answer_; }
+
+ private:
+  void Dial() {
+    addrinfo hints{}, *list = nullptr;
+    hints.ai_socktype = SOCK_STREAM;
+    if (getaddrinfo(settings_.host.c_str(), settings_.port.c_str(), &hints,
+                    &list) != 0) {
+      Die("cannot resolve " + settings_.host);
+    }
+    fd_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd_, list->ai_addr, list->ai_addrlen) != 0) {
+      Die("cannot connect to " + settings_.host + ":" + settings_.port);
+    }
+    freeaddrinfo(list);
+    const int one = 1;
+    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+  }
+  void Close() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+  bool SendAll(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      bytes.remove_prefix(static_cast<size_t>(n));
+    }
+    return true;
+  }
+  int TryPost(const std::string& body) {
+    std::string request = base::StrCat(
+        "POST ", settings_.path, " HTTP/1.1\r\nHost: ", settings_.host, ":",
+        settings_.port, "\r\nContent-Type: application/x-protobuf\r\n",
+        "Content-Encoding: ", settings_.codec,
+        "\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nUser-Agent: "
+        "varve_load\r\nContent-Length: ",
+        body.size(), "\r\n\r\n");
+    request += body;
+    if (!SendAll(request)) return 0;
+    answer_.clear();
+    char buffer[4096];
+    size_t head = std::string::npos;
+    while ((head = answer_.find("\r\n\r\n")) == std::string::npos) {
+      const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+      if (n <= 0) return 0;
+      answer_.append(buffer, static_cast<size_t>(n));
+    }
+    const int code = std::atoi(answer_.c_str() + 9);
+    // Answers with a body are errors here: not worth parsing further.
+    if (code != 204 || answer_.find("Connection: close") != std::string::npos) {
+      Close();
+    }
+    return code;
+  }
+
+  const Settings& settings_;
+  int fd_ = -1;
+  std::string answer_;
+};
+
+struct Results {
+  std::atomic<int64_t> samples{0};
+  std::atomic<int64_t> errors{0};
+  std::vector<std::vector<double>> latencies;  // by connection
+};
+
+std::string MakeBody(const Settings& settings,
+                     const std::vector<std::string>& labels, int64_t first,
+                     int64_t count, int64_t round) {
+  std::string body, out;
+  for (int64_t s = first; s < first + count; ++s) {
+    std::string sample = "\x09";
+    base::PutFixedLe(sample, ValueAt(s, round));
+    sample.push_back('\x10');
+    base::PutVarint(sample,
+                    static_cast<uint64_t>(settings.first_ms +
+                                          round * settings.interval_ms));
+    body.push_back('\x0a');
+    base::PutVarint(body, labels[s].size() + 2 + sample.size());
+    body += labels[s];
+    body.push_back('\x12');
+    base::PutLengthPrefixed(body, sample);
+  }
+  if (settings.codec == "zstd") {
+    compress::ZstdCompress(body, 1, out);
+  } else {
+    compress::SnappyCompress(body, out);
+  }
+  return out;
+}
+
+// Rounds [from, to) of the series of one connection.
+void RunConnection(const Settings& settings,
+                   const std::vector<std::string>& labels, int64_t index,
+                   int64_t from, int64_t to, double begin_s, Results& results) {
+  Connection connection(settings);
+  const int64_t first = settings.series * index / settings.connections;
+  const int64_t last = settings.series * (index + 1) / settings.connections;
+  for (int64_t round = from; round < to; ++round) {
+    if (settings.pace_ms > 0) {
+      const double due =
+          begin_s +
+          static_cast<double>((round - from) * settings.pace_ms) / 1e3;
+      const double left = due - NowSeconds();
+      if (left > 0) usleep(static_cast<useconds_t>(left * 1e6));
+    }
+    for (int64_t s = first; s < last; s += settings.batch) {
+      const int64_t count = std::min(settings.batch, last - s);
+      const std::string body = MakeBody(settings, labels, s, count, round);
+      const double sent_s = NowSeconds();
+      const int code = connection.Post(body);
+      results.latencies[index].push_back(NowSeconds() - sent_s);
+      if (code == 204 || code == 200) {
+        results.samples += count;
+      } else if (results.errors++ == 0) {
+        std::fprintf(stderr, "varve_load: answer %d: %s\n", code,
+                     connection.answer().substr(0, 500).c_str());
+      }
+    }
+  }
+}
+
+struct Watched {
+  std::string name;
+  int pid = 0;
+  double cpu_s = 0;
+};
+
+std::vector<std::pair<std::string, std::string>> NamedList(
+    const base::ListFlag& flag) {
+  std::vector<std::pair<std::string, std::string>> list;
+  for (const std::string& item : flag.value()) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      Die("-" + flag.name() + " wants name=value");
+    }
+    list.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+  }
+  return list;
+}
+
+// One phase: rounds [from, to); prints what it measured, names prefixed.
+void RunPhase(const Settings& settings, const std::vector<std::string>& labels,
+              const std::string& phase, int64_t from, int64_t to,
+              std::vector<Watched>& watched) {
+  if (from == to) return;
+  Results results;
+  results.latencies.resize(settings.connections);
+  for (Watched& process : watched) process.cpu_s = CpuSeconds(process.pid);
+  const double begin_s = NowSeconds();
+  std::vector<std::thread> threads;
+  for (int64_t i = 0; i < settings.connections; ++i) {
+    threads.emplace_back([&, i] {
+      RunConnection(settings, labels, i, from, to, begin_s, results);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = NowSeconds() - begin_s;
+  std::vector<double> all;
+  for (const auto& list : results.latencies) {
+    all.insert(all.end(), list.begin(), list.end());
+  }
+  std::sort(all.begin(), all.end());
+  const auto samples = static_cast<double>(results.samples.load());
+  const char* const p = phase.c_str();
+  std::printf("%s.samples %.0f\n", p, samples);
+  std::printf("%s.errors %ld requests\n", p,
+              static_cast<long>(results.errors.load()));
+  std::printf("%s.rate %.0f samples/s\n", p, samples / seconds);
+  std::printf("%s.latency_p50 %.2f ms\n", p, all[all.size() / 2] * 1e3);
+  std::printf("%s.latency_p99 %.2f ms\n", p, all[all.size() * 99 / 100] * 1e3);
+  double total = 0;
+  for (const Watched& process : watched) {
+    const double cost =
+        (CpuSeconds(process.pid) - process.cpu_s) / samples * 1e6;
+    total += cost;
+    std::printf("%s.cpu.%s %.3f s/Msample\n", p, process.name.c_str(), cost);
+  }
+  if (!watched.empty()) {
+    std::printf("%s.cpu.total %.3f s/Msample\n", p, total);
+  }
+  std::fflush(stdout);
+}
+
+int Run(int argc, char** argv) {
+  base::FlagSet flags("varve_load");
+  const auto& target = flags.String("target", "127.0.0.1:8480", "host:port");
+  const auto& path = flags.String("path", "/insert/0/prometheus/api/v1/write",
+                                  "where remote writes go");
+  const auto& codec = flags.String("codec", "snappy", "snappy or zstd");
+  const auto& series = flags.Int("series", 100'000, "how many series");
+  const auto& rounds = flags.Int("rounds", 120, "samples of each series");
+  const auto& warmup = flags.Int("warmupRounds", 1, "reported apart");
+  const auto& connections = flags.Int("connections", 4, "at once");
+  const auto& batch = flags.Int("batch", 1000, "series of one request");
+  const auto& interval = flags.Duration("interval", "15s", "between samples");
+  const auto& pace = flags.Duration("pace", "0", "real time between rounds");
+  const auto& end = flags.Int("endMs", 0, "last timestamp; 0: now");
+  const auto& pids = flags.List("pid", "", "name=pid of a process to watch");
+  const auto& dirs = flags.List("dir", "", "name=path whose size is told");
+  flags.ParseOrExit(argc, argv);
+
+  Settings settings;
+  const size_t colon = target.value().rfind(':');
+  if (colon == std::string::npos) Die("-target wants host:port");
+  settings.host = target.value().substr(0, colon);
+  settings.port = target.value().substr(colon + 1);
+  settings.path = path.value();
+  settings.codec = codec.value();
+  settings.series = series.value();
+  settings.rounds = rounds.value();
+  settings.warmup_rounds = std::min(warmup.value(), rounds.value());
+  settings.connections = connections.value();
+  settings.batch = batch.value();
+  settings.interval_ms = absl::ToInt64Milliseconds(interval.value());
+  settings.pace_ms = absl::ToInt64Milliseconds(pace.value());
+  const int64_t last_ms =
+      end.value() > 0 ? end.value() : base::SystemClock().NowMs();
+  settings.first_ms = last_ms / settings.interval_ms * settings.interval_ms -
+                      (settings.rounds - 1) * settings.interval_ms;
+
+  std::vector<std::string> labels(settings.series);
+  for (int64_t s = 0; s < settings.series; ++s) labels[s] = RawLabels(s);
+  std::vector<Watched> watched;
+  for (const auto& [name, pid] : NamedList(pids)) {
+    watched.push_back({.name = name, .pid = std::atoi(pid.c_str())});
+  }
+  std::printf("first_ms %ld\nlast_ms %ld\n",
+              static_cast<long>(settings.first_ms),
+              static_cast<long>(settings.first_ms +
+                                (settings.rounds - 1) * settings.interval_ms));
+  RunPhase(settings, labels, "new", 0, settings.warmup_rounds, watched);
+  RunPhase(settings, labels, "known", settings.warmup_rounds, settings.rounds,
+           watched);
+  double total_rss = 0;
+  for (const Watched& process : watched) {
+    const double mib =
+        static_cast<double>(PeakRssBytes(process.pid)) / (1 << 20);
+    total_rss += mib;
+    std::printf("rss_peak.%s %.1f MiB\n", process.name.c_str(), mib);
+  }
+  if (!watched.empty()) std::printf("rss_peak.total %.1f MiB\n", total_rss);
+  for (const auto& [name, dir] : NamedList(dirs)) {
+    std::printf("disk.%s %.3f bytes/sample\n", name.c_str(),
+                static_cast<double>(DirectoryBytes(dir)) /
+                    static_cast<double>(settings.series * settings.rounds));
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace varve::bench
+
+int main(int argc, char** argv) { return varve::bench::Run(argc, argv); }
