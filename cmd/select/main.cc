@@ -26,7 +26,7 @@ constexpr int kStorageSelectPort = 8401;
 constexpr int kFatalExit = 255;
 
 [[noreturn]] void Fatal(const absl::Status& status) {
-  base::WriteLogLine(base::LogLevel::kFatal, std::source_location::current(),
+  base::WriteLogLine(base::LogLevel::kFatal, base::SourcePlace(),
                      base::Message(status));
   std::_Exit(kFatalExit);
 }

@@ -211,6 +211,7 @@ TEST_CASE("partial answers say so, or are denied", "[query]") {
 TEST_CASE("tenants come from the path or the headers", "[query]") {
   Api api;
   api.storage.Add(Up("mine"), {{kT - 1, 1}}, model::TenantId::Numeric(7, 8));
+  api.storage.Add(Up("other"), {{kT - 1, 1}});
   const http::Arguments query = {{"query", "up"}};
   const auto mine = [](const KeptAnswer& answer) {
     return answer.body.find("mine") != std::string::npos;
