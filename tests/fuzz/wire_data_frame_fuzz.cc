@@ -1,19 +1,9 @@
 // DATA frames from a peer: any bytes are a frame or an error.
 #include <cstdint>
 #include <string>
-#include <string>
 #include <string_view>
 
 #include "lib/wire/data_frame.h"
-#include "tests/fuzz/seeds.h"
-
-extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
-  for (const bool compress : {false, true}) {
-    const std::string frame =
-        varve::wire::EncodeDataFrame(std::string(200, 'r'), 1, 77, compress);
-    add(frame.data(), frame.size());
-  }
-}
 #include "tests/fuzz/seeds.h"
 
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {

@@ -1,26 +1,9 @@
 // SEARCH answers from a peer: any bytes are a batch or an error.
 #include <cstdint>
 #include <string>
-#include <string>
 #include <string_view>
 
 #include "lib/wire/series_batch.h"
-#include "tests/fuzz/seeds.h"
-
-extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
-  varve::model::SampleColumns columns;
-  for (int i = 0; i < 40; ++i) columns.push_back(i * 15'000, i * 0.25);
-  varve::wire::SeriesBatchWriter writer;
-  writer.Add({1, 2}, "ab", columns);
-  writer.Add({1, 3}, "cd", columns);
-  writer.Add({1, 4}, "ef", {});
-  const std::string batch = writer.Finish();
-  add(batch.data(), batch.size());
-  varve::proto::Coverage coverage;
-  coverage.set_node_id(9);
-  const std::string end = varve::wire::EncodeSearchEnd(coverage);
-  add(end.data(), end.size());
-}
 #include "tests/fuzz/seeds.h"
 
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
