@@ -76,11 +76,10 @@ int Run(int argc, char** argv) {
   const storenode::StorageFlags flags(flag_set, "vmstorage-data");
   const http::ServerFlags server_flags(flag_set, ":8482");
   const base::LogFlags log_flags(flag_set);
-  const base::BoolFlag& enable_ipv6 = flag_set.Bool(
-      "enableTCP6", false, "Listen on IPv6 addresses as well");
   flag_set.ParseOrExit(argc, argv);
   absl::Status status = log_flags.Configure();
   if (status.ok()) status = flags.Check();
+  if (status.ok()) status = server_flags.Validate();
   if (!status.ok()) {
     base::LogError(base::Message(status));
     return kExitConfig;
@@ -100,7 +99,7 @@ int Run(int argc, char** argv) {
   }
   http::Lifecycle lifecycle;
   net::EventLoop loop;
-  net::Transport transport(&loop, {.enable_ipv6 = enable_ipv6.value()});
+  net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
   Listeners listeners;
   status = StartListeners(
       flags, server_flags, **role,

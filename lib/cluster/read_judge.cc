@@ -36,6 +36,8 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   answered_[node] = true;
   if (coverage.replaying()) {
     failures_[node] = base::Unavailable("is still replaying its log");
+  } else if (coverage.damaged()) {
+    failures_[node] = base::DataLoss("left out a damaged block");
   }
   dedup_.interval_ms =
       std::max<int64_t>(dedup_.interval_ms, coverage.dedup_interval_ms());

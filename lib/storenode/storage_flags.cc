@@ -143,8 +143,9 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
           "storage.flushInterval", "1h",
           "Recent samples go from memory to blocks after this")),
       log_bytes_(flags.Bytes(
-          "storage.maxLogBytes", "1GiB",
-          "A write-ahead log of this size starts a flush")),
+          "storage.maxLogBytes", "256MiB",
+          "A write-ahead log of this size starts a flush; a start after a "
+          "crash replays as much, about 20 s for each GiB")),
       snapshot_key_(flags.Secret("snapshotAuthKey",
                                  "authKey asked by /snapshot/*")),
       merge_key_(flags.Secret("forceMergeAuthKey",

@@ -23,6 +23,10 @@ constexpr size_t kStateBytesMax = 1 << 20;
 
 constexpr int64_t kHourMs = 3'600'000;
 
+// Columns a thread keeps between records: above it, 3 MB, they are let go, or
+// each of many handler threads would hold its largest record for ever.
+constexpr int64_t kRowsKept = 128 << 10;
+
 }  // namespace
 
 absl::Status EngineImpl::Define(std::span<const SeriesDefinition> definitions,
@@ -108,6 +112,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
   rows_too_old_ += result.too_old;
   rows_too_new_ += result.too_new;
   rows_since_room_check_ += decoded.rows;
+  if (decoded.rows > kRowsKept) decoded = DecodedRecord{};
   if (ack == AckLevel::kDurable) RETURN_IF_ERROR(wal_->WaitDurable(end));
   return result;
 }
