@@ -23,6 +23,7 @@
 #include "storage/index/index_tables.h"
 #include "storage/index/matcher_algebra.h"
 #include "storage/index/ram_tenant.h"
+#include "storage/index/row_sink.h"
 
 namespace varve::storage {
 
@@ -49,6 +50,9 @@ struct FrozenPart {
   std::shared_ptr<const RamPart> series;
   ActiveMarks marks;
   uint32_t next_metric_id = 0;
+
+  // By key order.
+  std::vector<std::pair<model::TenantId, const RamTenant*>> Tenants() const;
 };
 
 class IndexImpl final : public Index {
@@ -129,13 +133,17 @@ class IndexImpl final : public Index {
 
   absl::Status WritePart(const FrozenPart& part);
   absl::Status AddPages(const model::TenantId& tenant, const RamTenant& ram,
-                        uint64_t flushed_end, KvBatch& batch) const;
-  void AddHashes(const model::TenantId& tenant, const RamTenant& ram,
-                 KvBatch& batch) const;
+                        uint64_t flushed_end, RowSink& rows) const;
+  absl::Status AddHashes(const model::TenantId& tenant, const RamTenant& ram,
+                         RowSink& rows) const;
   absl::Status AddPostings(const model::TenantId& tenant, const RamTenant& ram,
-                           uint32_t shard, KvBatch& batch) const;
-  absl::Status AddMarks(const ActiveMarks& marks, KvBatch& batch) const;
-  absl::Status FoldShards(KvBatch& batch) const;
+                           uint32_t shard, RowSink& rows) const;
+  absl::Status AddNames(const model::TenantId& tenant, const RamTenant& ram,
+                        RowSink& rows) const;
+  absl::Status AddMetrics(const model::TenantId& tenant, const RamTenant& ram,
+                          RowSink& rows) const;
+  absl::Status AddMarks(const ActiveMarks& marks, RowSink& rows) const;
+  absl::Status FoldShards() const;
 
   // Moves live_ and marks_ to frozen_, unless an earlier flush failed and
   // left its part there; null when there is nothing to flush.

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "lib/base/strings.h"
 #include "storage/index/matcher_algebra.h"
 #include "tests/support/temp_dir.h"
 
@@ -396,6 +397,48 @@ TEST_CASE("selecting agrees with matching every series", "[index]") {
   const auto texts = LabelsOf(*store.index, SelectIds(*store.index, {}));
   REQUIRE(texts.size() == all.size());
   for (const auto& [id, labels] : all) CHECK(texts.at(id) == labels.Text());
+}
+
+TEST_CASE("a large flush through tables is as a small one", "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  constexpr int kSeries = 25'000;
+  const auto labels_of = [](int i) {
+    return LabelSet{{"__name__", base::StrCat("m", i % 50)},
+                    {"i", base::StrCat(i)},
+                    {"z", base::StrCat(i % 3)}};
+  };
+  // Small flushes before and after, so that pages and shards meet.
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < kSeries; ++i) {
+    const TenantId& tenant = i % 5 == 0 ? kOther : kTenant;
+    const uint64_t id = Define(*store.index, labels_of(i), tenant).id;
+    store.index->MarkActive(tenant, 5, {&id, 1});
+    ids.push_back(id);
+    if (i == 99 || i == 20'000 || i == kSeries - 1) {
+      REQUIRE(store.index->Flush().ok());
+    }
+  }
+  for (int round = 0; round < 2; ++round) {
+    CHECK(store.index->stats().series == kSeries);
+    CHECK(SelectIds(*store.index, {}, {5, 5}, kOther).size() == kSeries / 5);
+    const auto one = SelectIds(*store.index,
+                               {{{MatchType::kRegex, "__name__", "m7|m8"},
+                                 {MatchType::kNotEqual, "z", "1"}}},
+                               {5, 5});
+    size_t expected = 0;
+    for (int i = 0; i < kSeries; ++i) {
+      expected += i % 5 != 0 && (i % 50 == 7 || i % 50 == 8) && i % 3 != 1;
+    }
+    CHECK(one.size() == expected);
+    const auto texts = LabelsOf(*store.index, ids);
+    CHECK(texts.size() == kSeries - kSeries / 5);
+    for (int i = 1; i < kSeries; i += 501) {
+      if (i % 5 != 0) CHECK(texts.at(ids[i]) == labels_of(i).Text());
+    }
+    CHECK_FALSE(Define(*store.index, labels_of(12'345), kOther).is_new);
+    store.Reopen();
+  }
 }
 
 TEST_CASE("definitions, reads and flushes at once lose nothing", "[index]") {

@@ -217,6 +217,29 @@ absl::Status RamTenant::VisitAll(const VisitPostings& visit) const {
   return more.status();
 }
 
+absl::Status RamTenant::VisitSorted(const VisitPostings& visit) const {
+  if (ids_.empty()) return absl::OkStatus();
+  absl::StatusOr<bool> more = visit("", "", PostingView(all_));
+  std::vector<const Name*> names;
+  for (const Name& name : names_) names.push_back(&name);
+  std::sort(names.begin(), names.end(),
+            [](const Name* a, const Name* b) { return a->name < b->name; });
+  std::vector<uint32_t> pairs;
+  for (const Name* name : names) {
+    if (!more.ok() || !*more) break;
+    more = visit(name->name, "", PostingView(name->present));
+    pairs = name->pairs;
+    std::sort(pairs.begin(), pairs.end(), [this](uint32_t a, uint32_t b) {
+      return pairs_[a].value < pairs_[b].value;
+    });
+    for (size_t p = 0; more.ok() && *more && p < pairs.size(); ++p) {
+      more = visit(name->name, pairs_[pairs[p]].value,
+                   PostingView(pairs_[pairs[p]].ids));
+    }
+  }
+  return more.status();
+}
+
 absl::Status RamTenant::AddNames(std::vector<std::string>& names) const {
   for (const Name& name : names_) names.emplace_back(name.name);
   return absl::OkStatus();

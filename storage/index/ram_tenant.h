@@ -76,6 +76,8 @@ class RamTenant final : public PostingSource {
                            const VisitPostings& visit) const override;
   absl::Status VisitAll(const VisitPostings& visit) const override;
   absl::Status AddNames(std::vector<std::string>& names) const override;
+  // As VisitAll, ascending by name and value.
+  absl::Status VisitSorted(const VisitPostings& visit) const;
 
   size_t memory_bytes() const;
 

@@ -19,6 +19,8 @@ using base::MutexLock;
 // Keys of one call into RocksDB's MultiGet, which keeps state for each.
 constexpr size_t kMultiGetKeys = 256;
 
+constexpr std::string_view kScratchName = "/ingest";
+
 class RocksIterator final : public KvIterator {
  public:
   RocksIterator(KvFamilyRef family, rocksdb::DB* db, KvScan scan)
@@ -116,6 +118,11 @@ absl::StatusOr<std::unique_ptr<KvDb>> KvDb::Open(const KvOptions& options) {
   if (error) {
     return base::Unavailable("mkdir ", options.path, ": ", error.message());
   }
+  // Tables of an ingest that a crash came before.
+  const std::string scratch = options.path + std::string(kScratchName);
+  std::filesystem::remove_all(scratch, error);
+  std::filesystem::create_directories(scratch, error);
+  if (error) return base::Unavailable("mkdir ", scratch, ": ", error.message());
   const rocksdb::DBOptions db_options = MakeDbOptions(options);
   std::vector<std::string> names;
   // Fails for a new directory, which has no families yet.
@@ -247,6 +254,10 @@ absl::Status KvDb::Write(KvBatch& batch, bool sync) {
 
 absl::Status KvDb::Resume() {
   return FromRocks(impl_->db()->Resume(), "resume");
+}
+
+std::string KvDb::ScratchDir() const {
+  return impl_->options.path + std::string(kScratchName);
 }
 
 absl::StatusOr<std::unique_ptr<KvSstWriter>> KvDb::NewSst(

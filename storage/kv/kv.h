@@ -181,6 +181,8 @@ class KvDb {
   // After a full disk has room again: until then all writes fail.
   absl::Status Resume();
 
+  // A directory for tables that are being written, empty after Open.
+  std::string ScratchDir() const;
   // A table for `family` at `path` (on the database's file system).
   absl::StatusOr<std::unique_ptr<KvSstWriter>> NewSst(
       const KvFamily& family, const std::string& path) const;
