@@ -14,25 +14,24 @@ constexpr int64_t kWaitMaxMs = 3'600'000;
 
 }  // namespace
 
-void AnswerQueue::Notify(base::MutexLock& lock) {
-  const std::function<void()> on_ready = on_ready_;
-  changed_.NotifyOne();
-  lock.Unlock();
-  if (on_ready) on_ready();
-}
-
 void AnswerQueue::Push(std::string message) {
   base::MutexLock lock(mutex_);
   if (end_) return;
   messages_.push_back(std::move(message));
-  Notify(lock);
+  changed_.NotifyOne();
+  const std::function<void()> on_ready = on_ready_;
+  lock.Unlock();
+  if (on_ready) on_ready();
 }
 
 void AnswerQueue::End(absl::Status status) {
   base::MutexLock lock(mutex_);
   if (end_) return;
   end_ = std::move(status);
-  Notify(lock);
+  changed_.NotifyOne();
+  const std::function<void()> on_ready = on_ready_;
+  lock.Unlock();
+  if (on_ready) on_ready();
 }
 
 absl::StatusOr<std::optional<std::string>> AnswerQueue::Next(

@@ -32,8 +32,6 @@ class AnswerQueue {
   void OnReady(std::function<void()> ready);
 
  private:
-  void Notify(base::MutexLock& lock);
-
   base::Mutex mutex_;
   base::CondVar changed_;
   std::deque<std::string> messages_ GUARDED_BY(mutex_);

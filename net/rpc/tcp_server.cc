@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kHandlerThreadsMin = 32;
 constexpr int kHandlerThreadsPerCpu = 8;
+// Cancelled handlers end soon; what they use may be closed after Stop.
+constexpr absl::Duration kCancelledMax = absl::Seconds(10);
 
 TcpServerOptions WithDefaults(TcpServerOptions options) {
   if (options.handler_threads_max <= 0) {
@@ -70,17 +72,14 @@ class TcpServer::Impl {
 
   void Stop(absl::Duration grace) {
     if (listener_) listener_->Close();
-    const int64_t end_ms = base::SystemClock().SteadyMs() +
-                           absl::ToInt64Milliseconds(grace);
-    std::set<std::shared_ptr<ServerSession>> sessions;
     {
       base::MutexLock lock(core_->mutex);
       core_->refusing = true;
-      while (core_->running > 0) {
-        const int64_t left_ms = end_ms - base::SystemClock().SteadyMs();
-        if (left_ms <= 0) break;
-        core_->changed.WaitFor(lock, absl::Milliseconds(left_ms));
-      }
+    }
+    WaitForHandlers(grace);
+    std::set<std::shared_ptr<ServerSession>> sessions;
+    {
+      base::MutexLock lock(core_->mutex);
       core_->pool = nullptr;
       sessions = core_->sessions;
     }
@@ -88,9 +87,21 @@ class TcpServer::Impl {
       session->CancelCalls();
       session->Close(base::Unavailable("the node is stopping"));
     }
+    WaitForHandlers(kCancelledMax);
   }
 
  private:
+  void WaitForHandlers(absl::Duration time_max) {
+    const int64_t end_ms = base::SystemClock().SteadyMs() +
+                           absl::ToInt64Milliseconds(time_max);
+    base::MutexLock lock(core_->mutex);
+    while (core_->running > 0) {
+      const int64_t left_ms = end_ms - base::SystemClock().SteadyMs();
+      if (left_ms <= 0) return;
+      core_->changed.WaitFor(lock, absl::Milliseconds(left_ms));
+    }
+  }
+
   static void Accept(const std::shared_ptr<ServerCore>& core,
                      std::unique_ptr<net::Stream> stream) {
     auto session = std::make_shared<ServerSession>(core, std::move(stream));

@@ -45,7 +45,8 @@ class TcpServer {
   size_t connections() const;
 
   // Refuses new connections and calls (Unavailable), waits for the running
-  // handlers up to `grace`, then cancels them and closes all connections.
+  // handlers up to `grace`, then cancels them, closes all connections and
+  // waits up to 10 s more for the cancelled.
   void Stop(absl::Duration grace);
 
  private:
