@@ -5,7 +5,8 @@
 // Out:     NaN where Prometheus gives NaN (no observations, one bucket ...).
 // Threads: free functions without state.
 // Source:  prometheus/prometheus promql/quantile.go (3.5), BucketQuantile and
-//          BucketFraction.
+//          BucketFraction. Unlike 3.5 and as later ones, a fraction's first
+//          bucket begins at 0 if it ends above; 3.5 gives NaN there.
 #ifndef VARVE_LIB_EVAL_CLASSIC_HISTOGRAM_H_
 #define VARVE_LIB_EVAL_CLASSIC_HISTOGRAM_H_
 

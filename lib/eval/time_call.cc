@@ -1,7 +1,7 @@
 // Parts of dates in UTC: hour, month, days_in_month ...
 #include <array>
-#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "absl/time/civil_time.h"
@@ -47,12 +47,14 @@ Part FindPart(std::string_view name) {
   return nullptr;
 }
 
-// Beyond the years that civil time can count, a date has no parts.
-constexpr double kSecondsMax = 1e17;
-
 double PartOf(Part part, double unix_s) {
-  if (!(std::fabs(unix_s) <= kSecondsMax)) return model::NormalNan();
-  return part(absl::CivilSecond(1970, 1, 1) + static_cast<int64_t>(unix_s));
+  const absl::CivilSecond epoch(1970, 1, 1);
+  if (unix_s >= -0x1p63 && unix_s < 0x1p63) {
+    return part(epoch + static_cast<int64_t>(unix_s));
+  }
+  // Go on amd64 makes of NaN and of all that is too large the smallest int64,
+  // and its calendar wraps around to 2^63 seconds.
+  return part(epoch + std::numeric_limits<int64_t>::max() + 1);
 }
 
 absl::StatusOr<Value> PartCall(Evaluation& ev, const promql::Call& call,

@@ -1,7 +1,7 @@
 #include "lib/eval/timing.h"
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "lib/base/status.h"
 #include "lib/eval/evaluation.h"
@@ -129,10 +129,9 @@ absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
           request.step_ms == 0 ? request.start_ms : request.end_ms;
       break;
   }
-  if (std::abs(windows.first_end_ms) > kTimeMaxMs) {
-    return base::InvalidArgument("timestamp out of bounds for @ modifier: ",
-                                 windows.first_end_ms);
-  }
+  // No sample is that far away.
+  windows.first_end_ms =
+      std::clamp(windows.first_end_ms, -kTimeMaxMs, kTimeMaxMs);
   windows.first_end_ms -= offset_ms;
   return windows;
 }

@@ -15,8 +15,8 @@
 
 namespace varve::eval {
 
-// Times beyond (300,000 years) are refused, so that sums of times and durations
-// stay in int64.
+// Times beyond (300,000 years) are refused or cut, so that sums of times and
+// durations stay in int64.
 inline constexpr int64_t kTimeMaxMs = 10'000'000'000'000'000;
 
 // May be negative (an offset).
