@@ -292,7 +292,11 @@ absl::Status Wal::RotateLocked(MutexLock& lock) {
     synced_.NotifyAll();
   }
   Segment old = open_;
-  RETURN_IF_ERROR(StartSegment(old.end));
+  const absl::Status started = StartSegment(old.end);
+  // A full disk may have room again; a directory that did not sync has lost
+  // its word as a file would have.
+  if (absl::IsUnavailable(started)) return Fail(started);
+  RETURN_IF_ERROR(started);
   closed_.push_back(std::move(old));
   return absl::OkStatus();
 }

@@ -212,6 +212,25 @@ TEST_CASE("after a failed fsync the log takes nothing more", "[wal]") {
   CHECK(wal->WaitDurable(good).ok());
 }
 
+TEST_CASE("a full disk at the start of a segment can be waited out",
+          "[wal]") {
+  const tests::TempDir dir;
+  FaultFileSystem fs;
+  Replayed replayed;
+  auto wal = OpenWal(fs, dir.path(), replayed);
+  Put(*wal, "one");
+  fs.LimitBytes(5);
+  CHECK(absl::IsResourceExhausted(wal->Rotate()));
+  fs.LimitBytes(-1);
+  Put(*wal, "two");
+  REQUIRE(wal->Rotate().ok());
+  REQUIRE(wal->WaitDurable(Put(*wal, "three")).ok());
+  wal.reset();
+  fs.Crash();
+  wal = OpenWal(fs, dir.path(), replayed);
+  CHECK(replayed.payloads == std::vector<std::string>{"one", "two", "three"});
+}
+
 TEST_CASE("a full disk refuses the record and keeps the log whole", "[wal]") {
   const tests::TempDir dir;
   FaultFileSystem fs;
