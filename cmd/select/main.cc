@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
   base::LogInfo("starting varve-select ", base::kVersion, " with ",
                 base::CpuThreads(), " threads and ",
                 select_flags.memory_bytes_allowed() >> 20, " MiB");
+  select_flags.WarnOfIgnored();
   if (auto status = Run(flags, server_flags, select_flags, signals);
       !status.ok()) {
     Fatal(status);

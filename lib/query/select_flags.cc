@@ -3,11 +3,20 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lib/base/log.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 
 namespace varve::query {
 namespace {
+
+// Known to operators, without effect yet and missed by whoever sets them.
+constexpr std::string_view kNotYet[] = {
+    "clusternativeListenAddr", "downsampling.period",
+    "pushmetrics.url",         "retentionFilter",
+    "search.skipSlowReplicas", "storageNode.discoveryInterval",
+    "storageNode.filter",      "vmalert.proxyURL",
+};
 
 // Known to operators; nothing here depends on them.
 constexpr std::string_view kIgnored[] = {
@@ -20,10 +29,8 @@ constexpr std::string_view kIgnored[] = {
     "clusternative.maxTagKeys",
     "clusternative.maxTagValueSuffixesPerSearch",
     "clusternative.maxTagValues",
-    "clusternativeListenAddr",
     "deleteAuthKey",
     "denyQueryTracing",
-    "downsampling.period",
     "insert.maxQueueDuration",
     "maxConcurrentInserts",
     "enableMultitenancyViaHeaders",
@@ -46,7 +53,6 @@ constexpr std::string_view kIgnored[] = {
     "pushmetrics.extraLabel",
     "pushmetrics.header",
     "pushmetrics.interval",
-    "pushmetrics.url",
     "rpc.handshakeTimeout",
     "rpc.disableCompression",
     "search.cacheTimestampOffset",
@@ -80,13 +86,9 @@ constexpr std::string_view kIgnored[] = {
     "search.queryStats.minQueryMemoryUsage",
     "search.resetRollupResultCacheOnStartup",
     "search.setLookbackToStep",
-    "search.skipSlowReplicas",
     "search.tenantCacheExpireDuration",
     "search.treatDotsAsIsInRegexps",
     "selectNode",
-    "storageNode.discoveryInterval",
-    "storageNode.filter",
-    "vmalert.proxyURL",
     "vmstorageUserTimeout",
     "vmui.customDashboardsPath",
     "vmui.defaultTimezone",
@@ -123,7 +125,8 @@ ParseReplicationFactors(const std::vector<std::string>& items) {
 }
 
 SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
-    : allowed_percent_(flags.Float(
+    : flags_(flags),
+      allowed_percent_(flags.Float(
           "memory.allowedPercent", 60,
           "Percent of the memory limit that data structures may take")),
       allowed_bytes_(
@@ -218,10 +221,19 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
         &flags.Duration("vmstorageDialTimeout", "3s",
                         "How long connecting to a storage node may take");
   }
+  for (const std::string_view name : kNotYet) {
+    flags.Accept(std::string(name), "Accepted, not implemented yet");
+  }
   for (const std::string_view name : kIgnored) {
-    // Another role of this process may know it.
-    if (flags.flags().count(std::string(name)) == 0) {
-      flags.Accept(std::string(name), "Accepted, without effect");
+    flags.Accept(std::string(name), "Accepted, without effect");
+  }
+}
+
+void SelectFlags::WarnOfIgnored() const {
+  for (const std::string_view name : kNotYet) {
+    const auto found = flags_.flags().find(std::string(name));
+    if (found != flags_.flags().end() && found->second->is_set()) {
+      base::LogWarn("-", name, " has no effect in this release");
     }
   }
 }

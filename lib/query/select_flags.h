@@ -24,6 +24,9 @@ class SelectFlags {
   absl::StatusOr<SelectOptions> Options() const;
   absl::StatusOr<cluster::ReaderOptions> ReaderOptions() const;
 
+  // A line in the log for each flag that is set and does nothing yet.
+  void WarnOfIgnored() const;
+
   // Empty in a single process.
   std::vector<std::string> storage_nodes() const;
   absl::Duration dial_timeout() const;
@@ -34,6 +37,7 @@ class SelectFlags {
  private:
   int64_t query_memory_bytes_max() const;
 
+  const base::FlagSet& flags_;
   const base::ListFlag* storage_nodes_ = nullptr;
   const base::ListFlag* replication_factors_ = nullptr;
   const base::IntFlag* global_replication_factor_ = nullptr;

@@ -107,9 +107,6 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
                      "Do not compress answers: saves CPU, costs network")),
       disable_cors_(flags.Bool("http.disableCORS", false,
                                "Do not send Access-Control-Allow-Origin: *")),
-      tls_(flags.List("tls", "",
-                      "TLS for the listeners of -httpListenAddr; not "
-                      "supported yet: refused when true")),
       enable_ipv6_(
           flags.Bool("enableTCP6", false, "Listen and dial over IPv6 too")),
       user_(flags.String("httpAuth.username", "",
@@ -121,9 +118,20 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
           "metricsAuthKey", "Value of ?authKey= that /metrics asks for")),
       flags_auth_key_(flags.Secret("flagsAuthKey",
                                    "Value of ?authKey= that /flags asks for")) {
-  for (const char* name :
-       {"tlsCertFile", "tlsKeyFile", "tlsMinVersion", "tlsCipherSuites"}) {
+  for (const char* name : {"tls", "mtls", "cluster.tls", "clusternative.tls"}) {
+    tls_.push_back(
+        &flags.List(name, "", "TLS is not supported yet: refused when true"));
+  }
+  for (const char* name : {"tlsCertFile", "tlsKeyFile", "tlsMinVersion",
+                           "tlsCipherSuites", "mtlsCAFile", "tlsAutocertHosts",
+                           "tlsAutocertEmail", "tlsAutocertCacheDir"}) {
     flags.Accept(name, "Without -tls it has no effect");
+  }
+  for (const std::string prefix : {"cluster.", "clusternative."}) {
+    for (const char* name : {"tlsCAFile", "tlsCertFile", "tlsKeyFile",
+                             "tlsCipherSuites", "tlsInsecureSkipVerify"}) {
+      flags.Accept(prefix + name, "Without TLS it has no effect");
+    }
   }
   flags.Accept("pprofAuthKey", "No Go profiles are served");
   flags.Accept("http.disableKeepAlive", "Connections are kept alive");
@@ -135,12 +143,17 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
 }
 
 absl::Status ServerFlags::Validate() const {
-  for (const std::string& value : tls_.value()) {
-    const auto is_on = base::ParseBool(value);
-    if (!is_on.ok()) return base::Annotate(is_on.status(), "-tls");
-    if (*is_on) {
-      return base::Unimplemented(
-          "-tls is not supported yet; plain HTTP would be served instead");
+  for (const base::ListFlag* flag : tls_) {
+    for (const std::string& value : flag->value()) {
+      const auto is_on = base::ParseBool(value);
+      if (!is_on.ok()) {
+        return base::Annotate(is_on.status(), base::StrCat("-", flag->name()));
+      }
+      if (*is_on) {
+        return base::Unimplemented(
+            "-", flag->name(),
+            " is not supported yet; without it connections are in the open");
+      }
     }
   }
   return absl::OkStatus();

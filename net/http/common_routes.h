@@ -58,7 +58,8 @@ class ServerFlags {
   ServerOptions Options(telemetry::Metrics* metrics) const;
   // For the transport that listens.
   bool enable_ipv6() const { return enable_ipv6_.value(); }
-  // Unimplemented for what would be unsafe to ignore: -tls.
+  // Unimplemented for what would be unsafe to ignore: -tls, -mtls,
+  // -cluster.tls.
   absl::Status Validate() const;
   absl::Duration shutdown_delay() const { return shutdown_delay_.value(); }
   absl::Duration graceful_max() const { return graceful_max_.value(); }
@@ -76,7 +77,7 @@ class ServerFlags {
   const base::DurationFlag& graceful_max_;
   const base::BoolFlag& disable_compression_;
   const base::BoolFlag& disable_cors_;
-  const base::ListFlag& tls_;
+  std::vector<const base::ListFlag*> tls_;
   const base::BoolFlag& enable_ipv6_;
   const base::StringFlag& user_;
   const base::StringFlag& password_;
