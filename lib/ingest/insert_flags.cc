@@ -63,8 +63,6 @@ constexpr const char* kAccepted[] = {
     "license.forceOffline",
     "licenseFile",
     "licenseFile.reloadInterval",
-    "memory.allowedBytes",
-    "memory.allowedPercent",
     "newrelic.maxInsertRequestSize",
     "opentelemetry.convertMetricNamesToPrometheus",
     "opentelemetry.ignoreResourceAttributes",
@@ -128,7 +126,17 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       tenants_in_headers_(flags.Bool(
           "enableMultitenancyViaHeaders", true,
           "Take the tenant from the headers AccountID and ProjectID where the "
-          "path names none")) {
+          "path names none")),
+      clusternative_address_(flags.String(
+          "clusternativeListenAddr", "",
+          "Address for insert nodes of an upper level; not implemented yet")),
+      allowed_percent_(flags.Float(
+          "memory.allowedPercent", 60,
+          "Percent of the memory limit that data structures may take")),
+      allowed_bytes_(
+          flags.Bytes("memory.allowedBytes", "0",
+                      "Memory that data structures may take; overrides "
+                      "-memory.allowedPercent when above 0")) {
   if (deployment == InsertDeployment::kCluster) {
     storage_nodes_ = &flags.List(
         "storageNode", "",
@@ -178,6 +186,9 @@ absl::Status InsertFlags::Validate() const {
 }
 
 void InsertFlags::WarnOfIgnored() const {
+  if (clusternative_address_.is_set()) {
+    base::LogWarn("-clusternativeListenAddr has no effect in this release");
+  }
   for (const char* name : kNotYet) {
     const auto found = flags_.flags().find(name);
     if (found != flags_.flags().end() && found->second->is_set()) {
@@ -189,6 +200,12 @@ void InsertFlags::WarnOfIgnored() const {
 std::vector<std::string> InsertFlags::storage_nodes() const {
   return storage_nodes_ == nullptr ? std::vector<std::string>{}
                                    : storage_nodes_->value();
+}
+
+int64_t InsertFlags::memory_bytes_allowed() const {
+  if (allowed_bytes_.value() > 0) return allowed_bytes_.value();
+  return static_cast<int64_t>(static_cast<double>(base::MemoryLimitBytes()) *
+                              allowed_percent_.value() / 100);
 }
 
 int InsertFlags::concurrent_max() const {
@@ -214,10 +231,10 @@ void InsertFlags::Fill(InserterOptions& options) const {
   options.limits = {.labels_max = labels_max_.value(),
                     .label_name_bytes_max = label_name_max_.value(),
                     .label_value_bytes_max = label_value_max_.value()};
-  options.table_entries_max = static_cast<size_t>(
-      table_entries_.value() > 0
-          ? table_entries_.value()
-          : base::MemoryLimitBytes() / 8 / kTableEntryBytes);
+  options.table_entries_max =
+      static_cast<size_t>(table_entries_.value() > 0
+                              ? table_entries_.value()
+                              : memory_bytes_allowed() / 8 / kTableEntryBytes);
   if (replication_factor_ != nullptr) {
     options.copies = static_cast<size_t>(replication_factor_->value());
   }

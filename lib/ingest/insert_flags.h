@@ -32,7 +32,12 @@ class InsertFlags {
   // Empty in a single process.
   std::vector<std::string> storage_nodes() const;
   absl::Duration dial_timeout() const { return dial_timeout_.value(); }
+  bool single_process() const {
+    return deployment_ == InsertDeployment::kSingleProcess;
+  }
   int concurrent_max() const;
+  // What this process may use, of the machine's or its cgroup's memory.
+  int64_t memory_bytes_allowed() const;
   absl::Duration queue_max() const { return queue_max_.value(); }
 
   // REQUIRES: Validate was OK. What is not a flag is left as it was.
@@ -59,6 +64,9 @@ class InsertFlags {
   const base::DurationFlag& queue_max_;
   const base::IntFlag& table_entries_;
   const base::BoolFlag& tenants_in_headers_;
+  const base::StringFlag& clusternative_address_;
+  const base::FloatFlag& allowed_percent_;
+  const base::BytesFlag& allowed_bytes_;
 };
 
 }  // namespace varve::ingest

@@ -3,7 +3,7 @@
 namespace varve::ingest {
 
 InsertGate::InsertGate(int concurrent_max, absl::Duration queue_max,
-                       telemetry::Metrics& metrics)
+                       telemetry::Metrics& metrics, bool show_occupancy)
     : concurrent_max_(concurrent_max),
       queue_max_(queue_max),
       metrics_(metrics),
@@ -11,6 +11,7 @@ InsertGate::InsertGate(int concurrent_max, absl::Duration queue_max,
           metrics.AddCounter("vm_concurrent_insert_limit_reached_total")),
       limit_timeout_(
           metrics.AddCounter("vm_concurrent_insert_limit_timeout_total")) {
+  if (!show_occupancy) return;
   metrics.AddCallback(this, "vm_concurrent_insert_capacity", {},
                       [this] { return static_cast<double>(concurrent_max_); });
   metrics.AddCallback(this, "vm_concurrent_insert_current", {}, [this] {

@@ -15,9 +15,11 @@ namespace varve::ingest {
 
 class InsertGate {
  public:
-  // -maxConcurrentInserts and -insert.maxQueueDuration.
+  // -maxConcurrentInserts and -insert.maxQueueDuration. `show_occupancy`:
+  // vm_concurrent_insert_{capacity,current}; a storage node in the same
+  // process shows its own.
   InsertGate(int concurrent_max, absl::Duration queue_max,
-             telemetry::Metrics& metrics);
+             telemetry::Metrics& metrics, bool show_occupancy = true);
   ~InsertGate();
 
   // Holds a place while it lives, if it got one.

@@ -27,7 +27,8 @@ InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
                        telemetry::Metrics* metrics)
     : writer_(nodes, Filled<cluster::WriterOptions>(flags, metrics)),
       inserter_(&writer_, Filled<InserterOptions>(flags, metrics)),
-      gate_(flags.concurrent_max(), flags.queue_max(), *metrics),
+      gate_(flags.concurrent_max(), flags.queue_max(), *metrics,
+            !flags.single_process()),
       routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)) {}
 
 }  // namespace varve::ingest
