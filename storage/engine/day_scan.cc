@@ -5,7 +5,7 @@
 namespace varve::storage {
 namespace {
 
-// A step costs about a tenth of a seek (ENGINE.md section 2).
+// A step costs about a tenth of a seek.
 constexpr int kStepsBeforeSeek = 8;
 
 // The first key after all that begin with `prefix`; "" when there is none.

@@ -25,6 +25,7 @@
 #include "lib/encoding/data_record.h"
 #include "storage/block/block_key.h"
 #include "storage/engine/cut_gate.h"
+#include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
 #include "storage/engine/series_registry.h"
 #include "storage/fs/file_system.h"
@@ -35,16 +36,6 @@
 #include "storage/wal/wal.h"
 
 namespace varve::storage {
-
-// Families of data/ besides the days'.
-inline constexpr std::string_view kMetaFamily = "meta";
-inline constexpr std::string_view kClosedFamily = "closed";
-
-// Keys of the meta family. A watermark is the log position below which
-// everything is in blocks, and the next head generation: two u64 LE.
-inline constexpr std::string_view kWatermarkKey = "watermark";
-inline constexpr std::string_view kStatePrefix = "state/";
-inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE: u64
 
 // Days within this of today have families of their own; older and later ones
 // go to `closed`, so that a backfill of years makes no hundreds of families

@@ -23,7 +23,7 @@ namespace {
 // megabyte open.
 constexpr size_t kDaysPerPass = 16;
 
-// ENGINE.md section 13: large enough to be few, small enough to compact.
+// Large enough to be few, small enough to compact.
 constexpr int64_t kTableBytesMax = 64 << 20;
 
 int32_t TodayOf(const base::Clock& clock) {

@@ -33,15 +33,6 @@ uint64_t RandomId() {
   return id == 0 ? 1 : id;
 }
 
-KvFamilyOptions DataFamilyOptions(std::string_view name) {
-  KvFamilyOptions options;
-  if (name == kMetaFamily) return options;
-  options.merges = true;
-  options.universal = name != kClosedFamily;  // days never overlap there
-  options.block_bytes = 32 << 10;  // ENGINE.md section 1: the middle size
-  return options;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(
