@@ -50,7 +50,7 @@ histogram_quantile(0.9, sum by (le) (rate(prometheus_http_request_duration_secon
 histogram_quantile(0.5, prometheus_http_request_duration_seconds_bucket)
 node_memory_MemTotal_bytes - node_memory_MemFree_bytes
 node_filesystem_avail_bytes / on (device, mountpoint, instance) node_filesystem_size_bytes
-up * on (job) group_left (instance) (up == 1)
+node_cpu_seconds_total * on (instance) group_left () up
 node_load1 > bool 0.1
 up == 1 and on (instance) node_load1
 up unless on (job) node_load1

@@ -17,6 +17,37 @@ MIB = 1 << 20
 LIMITS = {"storage": 500 * MIB, "select": 300 * MIB, "insert": 200 * MIB}
 
 
+CPU_QUOTA_US = 50_000   # of 100,000: half a core
+
+
+class Cgroup:
+    """A cgroup (v1) with the role's limits, where this machine lets us."""
+
+    def __init__(self, role):
+        self.folders = []
+        limits = {"memory": ("memory.limit_in_bytes", LIMITS[role]),
+                  "cpu": ("cpu.cfs_quota_us", CPU_QUOTA_US)}
+        for controller, (file, value) in limits.items():
+            folder = (f"/sys/fs/cgroup/{controller}/"
+                      f"varve-test-{role}-{os.getpid()}")
+            try:
+                os.mkdir(folder)
+                with open(f"{folder}/{file}", "w", encoding="ascii") as out:
+                    out.write(str(value))
+            except OSError:
+                print(f"{role}: no {controller} cgroup here")
+                continue
+            self.folders.append(folder)
+
+    def join_script(self):
+        return "".join(f"echo $$ > {f}/cgroup.procs && "
+                       for f in self.folders)
+
+    def remove(self):
+        for folder in self.folders:
+            os.rmdir(folder)
+
+
 def can_make_mounts():
     return os.geteuid() == 0 and subprocess.run(
         ["unshare", "-m", "true"], capture_output=True,
@@ -28,9 +59,11 @@ class OperatorArgumentsTest(unittest.TestCase):
     the host names are this machine's."""
 
     def start(self, name, args, folder):
-        # A mount namespace of its own with everything read-only but `folder`;
-        # the program runs as nobody.
-        script = (f"mount --bind {folder} {folder} && "
+        # A cgroup and a mount namespace of its own with everything read-only
+        # but `folder`; the program runs as nobody.
+        cgroup = Cgroup(name.removeprefix("varve-"))
+        self.addCleanup(cgroup.remove)
+        script = (cgroup.join_script() + f"mount --bind {folder} {folder} && "
                   "mount -o remount,ro,bind / && "
                   f"mount -o remount,rw,bind {folder} && cd {folder} && "
                   f"exec setpriv --reuid {NOBODY} --regid {NOBODY} "

@@ -102,11 +102,17 @@ class AgentTest(unittest.TestCase):
             "prometheus",
             f"-remoteWrite.url=http://{self.cluster.insert}/insert/0/"
             "prometheus", "-remoteWrite.flushInterval=500ms",
-            "-notifier.blackhole", "-evaluationInterval=1s"])
+            "-notifier.blackhole", "-evaluationInterval=1s",
+            # By default rules look 30 s back.
+            "-rule.evalDelay=0s"])
 
     def states(self):
-        alerts = http_client.get(f"127.0.0.1:{self.alert_port}",
-                                 "/api/v1/alerts").json()["data"]["alerts"]
+        try:
+            answer = http_client.get(f"127.0.0.1:{self.alert_port}",
+                                     "/api/v1/alerts")
+        except OSError:   # it is just starting
+            return {}
+        alerts = answer.json()["data"]["alerts"]
         return {(a["name"], a["state"]): a["activeAt"] for a in alerts}
 
     def test_rules_are_evaluated_written_back_and_restored(self):

@@ -103,11 +103,11 @@ class KillTest(unittest.TestCase):
                     load.wait_progress()
                     storage.start()
                     cluster.inserts[0][0].kill()
-                    cluster.inserts.clear()
                     cluster.add_insert()
+                    cluster.inserts.pop(0)
                     cluster.selects[0][0].kill()
-                    cluster.selects.clear()
                     cluster.add_select()
+                    cluster.selects.pop(0)
                 load.wait_progress()
             self.check_all_there(cluster, load)
 

@@ -30,7 +30,8 @@ class ConformanceTest(unittest.TestCase):
                  "--settle-delay", "0", "--retries", "0", "--epoch", "auto"],
                 capture_output=True, text=True, check=False, timeout=1200)
         print(result.stdout[-1500:])
-        match = re.search(r"floats\D+(\d+)\D+(\d+)", result.stdout)
+        match = re.search(r"(?m)^floats +(\d+) passed, (\d+) failed",
+                          result.stdout)
         self.assertTrue(match, result.stdout[-2000:] + result.stderr[-2000:])
         passed, failed = int(match.group(1)), int(match.group(2))
         self.assertGreaterEqual(passed / (passed + failed), FLOATS_MIN)

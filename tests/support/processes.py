@@ -73,6 +73,7 @@ class Process:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
+        self.popen.stderr.close()
         with self._changed:
             self._ended = True
             self._changed.notify_all()
