@@ -81,7 +81,9 @@ class TcpServer::Impl {
     {
       base::MutexLock lock(core_->mutex);
       core_->pool = nullptr;
-      sessions = core_->sessions;
+      // Taken out: the loop may end before they are closed, and they hold the
+      // core.
+      sessions.swap(core_->sessions);
     }
     for (const auto& session : sessions) {
       session->CancelCalls();
