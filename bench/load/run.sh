@@ -6,8 +6,9 @@
 # Varve: one node of each role, every acknowledged write fsynced. Peers come
 # from $VARVE_PEERS/usr/bin (victoria-metrics, prometheus) and are left out
 # where they are not there. Environment: SERIES (100000), ROUNDS (124),
-# CONNECTIONS (4), BATCH (1000), CODEC (snappy), VARVE_BIN (a folder with the
-# three programs; default: what Bazel built), KEEP (set: keep the data).
+# CONNECTIONS (4), BATCH (2000 series a request, as Prometheus sends), CODEC
+# (snappy), VARVE_BIN (a folder with varve_load and the three programs;
+# default: what Bazel builds), KEEP (set: keep the data).
 #
 # After the load the query mark is asked: `sum by (mode) (rate(cpu[5m]))` over
 # the 12,800 series of the first 100 instances, 100 steps of 15 s, once cold
@@ -16,7 +17,7 @@ set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$repo"
 series=${SERIES:-100000} rounds=${ROUNDS:-124}
-connections=${CONNECTIONS:-4} batch=${BATCH:-1000} codec=${CODEC:-snappy}
+connections=${CONNECTIONS:-4} batch=${BATCH:-2000} codec=${CODEC:-snappy}
 peers=${VARVE_PEERS:-/nonexistent}/usr/bin
 work=$(mktemp -d "${TMPDIR:-/tmp}/varve-load-XXXXXX")
 pids=()

@@ -2,6 +2,8 @@
 
 #include <xxhash.h>
 
+#include <random>
+
 namespace varve::base {
 
 uint64_t Hash64Of(std::string_view bytes) {
@@ -25,6 +27,19 @@ Hash128 Hash128Of(std::string_view bytes, uint64_t seed) {
 
 uint64_t Xxh64Of(std::string_view bytes) {
   return XXH64(bytes.data(), bytes.size(), 0);
+}
+
+SecretHash::SecretHash() {
+  std::random_device device;
+  for (unsigned char& byte : secret_) {
+    byte = static_cast<unsigned char>(device());
+  }
+}
+
+Hash128 SecretHash::operator()(std::string_view bytes) const {
+  const XXH128_hash_t hash = XXH3_128bits_withSecret(
+      bytes.data(), bytes.size(), secret_.data(), secret_.size());
+  return {hash.high64, hash.low64};
 }
 
 }  // namespace varve::base

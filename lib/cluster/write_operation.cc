@@ -88,6 +88,7 @@ absl::Status WriteOperation::Plan() {
 
 void WriteOperation::Fail(size_t node, absl::Status error) {
   core_.keeper->Suspend(node);
+  core_.per_node[node].connection_errors->Increment();
   per_node_[node].failed = true;
   per_node_[node].error = std::move(error);
   any_failed_ = true;

@@ -28,6 +28,7 @@ struct WriterNode {
   telemetry::Counter* rows_sent = nullptr;
   telemetry::Counter* rows_rerouted_from = nullptr;
   telemetry::Counter* rows_rerouted_to = nullptr;
+  telemetry::Counter* connection_errors = nullptr;
   telemetry::Gauge* rows_pending = nullptr;
   telemetry::Gauge* bytes_pending = nullptr;
   telemetry::Gauge* send_seconds = nullptr;

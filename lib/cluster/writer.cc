@@ -29,6 +29,13 @@ void RegisterNode(telemetry::Metrics& metrics, const std::string& address,
   node.bytes_pending = &metrics.AddGauge("vm_rpc_buf_pending_bytes", labels);
   node.send_seconds =
       &metrics.AddGauge("vm_rpc_send_duration_seconds_total", labels);
+  const telemetry::MetricLabels connection = {{"name", "vminsert"},
+                                              {"addr", address}};
+  node.connection_errors =
+      &metrics.AddCounter("vm_rpc_connection_errors_total", connection);
+  // Counted where nodes are dialed; alerts add all three.
+  metrics.AddCounter("vm_rpc_dial_errors_total", connection);
+  metrics.AddCounter("vm_rpc_handshake_errors_total", connection);
   // Storage nodes do not say "read only" yet; alerts want the series.
   metrics.AddGauge("vm_rpc_vmstorage_is_read_only", labels);
 }

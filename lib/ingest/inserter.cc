@@ -1,7 +1,6 @@
 #include "lib/ingest/inserter.h"
 
 #include <algorithm>
-#include <random>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
@@ -12,12 +11,6 @@ namespace varve::ingest {
 namespace {
 
 constexpr size_t kNamedBytesMax = 300;
-
-uint64_t RandomSeed() {
-  // An outsider who knew it could make series collide in the table.
-  std::random_device device;
-  return uint64_t{device()} << 32 | device();
-}
 
 }  // namespace
 
@@ -47,7 +40,6 @@ struct Inserter::Work {
 Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
     : writer_(writer),
       options_(options),
-      seed_(RandomSeed()),
       table_(options.table_entries_max, options.copies, *options.clock) {
   telemetry::Metrics& metrics = *options.metrics;
   for (size_t i = 1; i < kRejections; ++i) {
@@ -68,8 +60,7 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
 Inserter::~Inserter() { options_.metrics->RemoveCallbacks(this); }
 
 void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
-  // Tenant, form and extra labels change what bytes mean: they are part of
-  // the seed, as is what makes the table unpredictable.
+  // Tenant, form and extra labels change what bytes mean.
   std::string context;
   model::AppendTenantKey(context, work.tenant);
   context.push_back(static_cast<char>(batch.form));
@@ -77,9 +68,10 @@ void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
     base::PutLengthPrefixed(context, label.name);
     base::PutLengthPrefixed(context, label.value);
   }
-  const uint64_t seed = base::Hash64Of(context, seed_);
+  const base::Hash128 mask = hash_(context);
   for (size_t i = 0; i < batch.series.size(); ++i) {
-    work.keys[i] = base::Hash128Of(batch.series[i].identity, seed);
+    const base::Hash128 hash = hash_(batch.series[i].identity);
+    work.keys[i] = {hash.high ^ mask.high, hash.low ^ mask.low};
   }
 }
 

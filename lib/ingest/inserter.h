@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "lib/base/clock.h"
+#include "lib/base/hash.h"
 #include "lib/cluster/writer.h"
 #include "lib/ingest/series_check.h"
 #include "lib/ingest/series_table.h"
@@ -71,7 +72,7 @@ class Inserter {
 
   cluster::Writer* const writer_;
   const InserterOptions options_;
-  const uint64_t seed_;
+  const base::SecretHash hash_;
   SeriesTable table_;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
 };

@@ -13,6 +13,7 @@
 #define VARVE_LIB_INGEST_SERIES_TABLE_H_
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -79,10 +80,9 @@ class SeriesTable {
   };
   static_assert(sizeof(Record) == 32);
 
-  struct Chunk {
-    std::unique_ptr<Record[]> records;
-    std::unique_ptr<uint64_t[]> copies;  // node << 48 | ref
-  };
+  // Records, each followed by its copies, node << 48 | ref: one cache line
+  // has what a hit needs.
+  using Chunk = std::unique_ptr<std::byte[]>;
   struct Shard {
     mutable base::Mutex mutex;
     std::vector<uint32_t> index GUARDED_BY(mutex);  // record + 1; 0 is free
@@ -93,11 +93,14 @@ class SeriesTable {
   };
 
   static size_t ShardOf(const base::Hash128& key) { return key.high % kShards; }
+  std::byte* BytesAt(Shard& shard, size_t i) const REQUIRES_LOCK(shard.mutex) {
+    return shard.chunks[i / kChunk].get() + (i % kChunk) * record_bytes_;
+  }
   Record& RecordAt(Shard& shard, size_t i) const REQUIRES_LOCK(shard.mutex) {
-    return shard.chunks[i / kChunk].records[i % kChunk];
+    return *reinterpret_cast<Record*>(BytesAt(shard, i));
   }
   uint64_t* CopiesAt(Shard& shard, size_t i) const REQUIRES_LOCK(shard.mutex) {
-    return shard.chunks[i / kChunk].copies.get() + (i % kChunk) * copies_;
+    return reinterpret_cast<uint64_t*>(BytesAt(shard, i) + sizeof(Record));
   }
   // The record with `key`, or a free place of the index.
   uint32_t* Find(Shard& shard, const base::Hash128& key) const
@@ -114,6 +117,7 @@ class SeriesTable {
 
   const size_t shard_entries_max_;
   const size_t copies_;
+  const size_t record_bytes_;  // with its copies
   const base::Clock& clock_;
   std::array<Shard, kShards> shards_;
 };
