@@ -4,6 +4,9 @@
 // `successfully dialed -storageNode="<addr>"` once per node. Addresses may not
 // resolve yet at the start: that is retried, never fatal.
 //
+// Slow: waits up to `first_wait` until all nodes are connected, so that a
+// process that listens afterwards does not refuse its first requests.
+//
 // Threads: a free function without state.
 #ifndef VARVE_LIB_CLUSTER_DIAL_NODES_H_
 #define VARVE_LIB_CLUSTER_DIAL_NODES_H_
@@ -12,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "lib/cluster/node_set.h"
 #include "lib/telemetry/metrics.h"
 #include "net/rpc/tcp_channel.h"
@@ -26,6 +30,9 @@ struct DialNodesOptions {
   // The name label of vm_tcpdialer_*: "vminsert" or "vmselect".
   std::string metrics_name;
   telemetry::Metrics* metrics = nullptr;  // null: not shown
+  // A node that is up answers within milliseconds; one that is down must not
+  // hold up the start.
+  absl::Duration first_wait = absl::Seconds(1);
 };
 
 // `transport` and the metrics outlive the result.

@@ -25,7 +25,7 @@ absl::Status WriteView::Place(uint16_t slot, SeriesRoute& route) const {
   }
   return base::Unavailable("only ", copies, " of ", node_ids.size(),
                            " storage nodes are up and ", copies_min,
-                           " copies are needed");
+                           " copies are needed (-insert.minCopies)");
 }
 
 }  // namespace varve::cluster
