@@ -14,7 +14,6 @@ constexpr size_t kRatioMax = 64;
 
 absl::Status SnappyDecompress(std::string_view src, size_t bytes_max,
                               std::string& out) {
-  out.clear();
   size_t size = 0;
   if (!snappy::GetUncompressedLength(src.data(), src.size(), &size)) {
     return base::InvalidArgument("snappy: no length in ", src.size(),
@@ -29,6 +28,8 @@ absl::Status SnappyDecompress(std::string_view src, size_t bytes_max,
     return base::InvalidArgument("snappy: ", src.size(),
                                  " bytes cannot hold the claimed ", size);
   }
+  // What `out` held stays until it is written over: a buffer that is used
+  // again is not zeroed again.
   out.resize(size);
   if (!snappy::RawUncompress(src.data(), src.size(), out.data())) {
     out.clear();

@@ -82,6 +82,15 @@ constexpr const char* kAccepted[] = {
     "storageNode.filter",
     "vmstorageUserTimeout"};
 
+void AcceptKnown(base::FlagSet& flags) {
+  for (const char* name : kNotYet) {
+    flags.Accept(name, "Accepted, not implemented yet");
+  }
+  for (const char* name : kAccepted) {
+    flags.Accept(name, "Accepted for compatibility, without effect");
+  }
+}
+
 }  // namespace
 
 InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
@@ -149,12 +158,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
         "Copies without which a write is a 503 when nodes are down; 0: one "
         "less than -replicationFactor, at least 1");
   }
-  for (const char* name : kNotYet) {
-    flags.Accept(name, "Accepted, not implemented yet");
-  }
-  for (const char* name : kAccepted) {
-    flags.Accept(name, "Accepted for compatibility, without effect");
-  }
+  AcceptKnown(flags);
 }
 
 absl::Status InsertFlags::Validate() const {

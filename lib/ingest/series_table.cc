@@ -11,8 +11,8 @@ constexpr uint32_t kPeriodsKept = 6;  // an hour, as churned series fade out
 constexpr size_t kIndexMin = 64;
 
 // How far ahead a batch's cache lines are asked for.
-constexpr size_t kIndexAhead = 24;
-constexpr size_t kRecordAhead = 12;
+constexpr size_t kIndexAhead = 48;
+constexpr size_t kRecordAhead = 24;
 
 constexpr int kRefBits = 48;
 constexpr uint64_t kRefMask = (uint64_t{1} << kRefBits) - 1;

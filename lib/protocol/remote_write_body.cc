@@ -8,7 +8,6 @@ namespace {
 
 absl::Status Open(BodyCodec codec, std::string_view body, size_t bytes_max,
                   std::string& out) {
-  out.clear();
   switch (codec) {
     case BodyCodec::kSnappy:
       return compress::SnappyDecompress(body, bytes_max, out);
