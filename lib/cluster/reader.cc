@@ -94,6 +94,7 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
   FillRequest(request, message);
   message.set_series_max(request.series_max);
   message.set_labels_only(request.labels_only);
+  message.set_keep_all(options_.dedup.keep_all);
   MergeContext context;
   context.nodes = nodes_;
   context.options = &options_;

@@ -90,7 +90,7 @@ class SingleNodeMerge final : public SeriesMerge {
     for (wire::WireSeries& series : from) {
       ASSIGN_OR_RETURN(model::LabelSet labels,
                        model::ParseCanonicalBytes(series.labels));
-      // The node has applied its own rule.
+      // The node has applied its own rule and was told of keep_all.
       if (rule.interval_ms > 0) model::SortAndDedup(series.samples, rule);
       to.push_back({std::move(labels), std::move(series.samples)});
     }

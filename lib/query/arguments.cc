@@ -167,7 +167,7 @@ absl::StatusOr<model::TimeRange> RangeArguments(const http::Request& request,
                                                 int64_t default_range_ms) {
   model::TimeRange range;
   ASSIGN_OR_RETURN(range.end_ms,
-                   TimeArgument(request, "end", now_ms, now_ms / 1000 * 1000));
+                   TimeArgument(request, "end", now_ms, now_ms));
   ASSIGN_OR_RETURN(
       range.start_ms,
       TimeArgument(request, "start", now_ms, range.end_ms - default_range_ms));

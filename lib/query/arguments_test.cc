@@ -85,7 +85,7 @@ TEST_CASE("a bad argument is named", "[query]") {
 
 TEST_CASE("ranges have defaults and never run backwards", "[query]") {
   auto range = RangeArguments(With({}), kNowMs, 300'000).value();
-  CHECK(range.end_ms == 1'795'167'828'000);
+  CHECK(range.end_ms == kNowMs);
   CHECK(range.start_ms == range.end_ms - 300'000);
   range = RangeArguments(With({{"start", "100"}, {"end", "50"}}), kNowMs, 1)
               .value();

@@ -80,6 +80,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   search.range = {request.start_ms(), request.end_ms()};
   search.series_max = request.series_max();
   search.labels_only = request.labels_only();
+  search.keep_all = request.keep_all();
 
   // Before the search: what is missed from now on is told by a newer one.
   const uint64_t version = engine_->coverage_version();

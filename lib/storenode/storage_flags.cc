@@ -180,8 +180,6 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
   options.max_backfill_age_ms =
       absl::ToInt64Milliseconds(backfill_age_.value());
   options.dedup = dedup();
-  // Select nodes decide on equal timestamps, also against what storage thinks.
-  options.dedup.keep_all = options.dedup.interval_ms == 0;
   options.flush_interval_ms =
       absl::ToInt64Milliseconds(flush_interval_.value());
   options.wal_bytes_max = log_bytes_.value();

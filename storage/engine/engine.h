@@ -86,6 +86,8 @@ struct SearchRequest {
   model::TimeRange range;
   int64_t series_max = 0;  // 0: EngineOptions::unique_series_max
   bool labels_only = false;
+  // All distinct samples of a timestamp, where no dedup interval is set.
+  bool keep_all = false;
 };
 
 struct SearchSeries {

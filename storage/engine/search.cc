@@ -55,6 +55,9 @@ class SearchCursor final : public SeriesCursor {
         tenant_(request.tenant),
         range_(range),
         labels_only_(request.labels_only),
+        rule_{.interval_ms = engine.options_.dedup.interval_ms,
+              .keep_all =
+                  engine.options_.dedup.keep_all || request.keep_all},
         head_(engine.head_->View()) {}
 
   ~SearchCursor() override {
@@ -132,7 +135,7 @@ class SearchCursor final : public SeriesCursor {
           scan.Read(entry.metric_id, entry.id, range_, samples, stats_));
     }
     head_.Read(entry.id, range_, samples);
-    model::SortAndDedup(samples, engine_.options_.dedup);
+    model::SortAndDedup(samples, rule_);
     return absl::OkStatus();
   }
 
@@ -165,6 +168,7 @@ class SearchCursor final : public SeriesCursor {
   const model::TenantId tenant_;
   const model::TimeRange range_;
   const bool labels_only_;
+  const model::DedupRule rule_;
   const HeadView head_;  // pinned before families and snapshot
   std::vector<DayScan> scans_;
   std::vector<Entry> entries_;

@@ -65,6 +65,23 @@ class ReplicationTest(unittest.TestCase):
             self.assertEqual(len(exported), SERIES)
             self.assertEqual({len(s) for s in exported.values()}, {1})
 
+    def test_of_two_values_at_one_timestamp_the_larger_is_read(self):
+        for storages in (1, 2):
+            for args, expected in (([], [[2.0]]),
+                                   (["-dedup.minScrapeInterval=0"],
+                                    [[1.0, 2.0]])):
+                with Cluster(storages=storages, select_args=args,
+                             replication_factor=storages) as cluster:
+                    at_ms = int(time.time() * 1000) - 1000
+                    for value in (1.0, 2.0, 1.0):
+                        answer = cluster.write(
+                            [({"__name__": "twice"}, [(at_ms, value)])])
+                        self.assertEqual(answer.status, 204)
+                    exported = cluster.export("twice").values()
+                    self.assertEqual(
+                        [sorted(v for _, v in s) for s in exported], expected,
+                        (storages, args))
+
     def test_one_storage_down_writes_and_reads_go_on(self):
         with Cluster(storages=2, replication_factor=2) as cluster:
             now = int(time.time())
