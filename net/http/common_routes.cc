@@ -21,7 +21,7 @@ Route Make(std::string pattern, Handler handler,
   route.auth_key = auth_key;
   // These pages take no bodies; a stray one is small.
   route.body_bytes_max = 64 << 10;
-  route.limit_flag = "64KiB";
+  route.prompt = true;
   route.handler = std::move(handler);
   return route;
 }

@@ -43,6 +43,20 @@ int64_t JitteredMs(absl::Duration age, const void* salt) {
   return absl::ToInt64Milliseconds(age * factor);
 }
 
+// Why the end of a body cannot be told the one way that everyone in between
+// tells it; null when it can. Beast refuses the other ambiguities, but takes
+// a transfer coding it does not know for no body (RFC 9112, section 6.1).
+const char* BadFraming(const beast_http::fields& head) {
+  const auto coding = head.find(beast_http::field::transfer_encoding);
+  if (coding == head.end()) return nullptr;
+  if (!absl::EqualsIgnoreCase(
+          absl::StripAsciiWhitespace(base::ToAbsl(FromBeast(coding->value()))),
+          "chunked")) {
+    return "unsupported Transfer-Encoding; chunked is the only one\n";
+  }
+  return nullptr;
+}
+
 // Equal texts; the time taken tells only the lengths.
 bool SameSecret(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -124,6 +138,12 @@ bool Connection::Consume(std::string_view bytes) {
     unread_.erase(0, unread_.size() - rest.size());
     if (unread_.empty()) std::string().swap(unread_);
   }
+  // Beast has no limit for what surrounds chunks: extensions and trailers.
+  if (go_on && phase_ == Phase::kBody && unread_.size() > kHeadBytesMax) {
+    std::string().swap(unread_);
+    go_on = Answer(400, base::StrCat("a chunk's head or the trailer is over ",
+                                     kHeadBytesMax, " bytes\n"));
+  }
   // Last of all: from there on the handler's thread owns the members.
   if (phase_ == Phase::kHandling) Dispatch();
   return go_on;
@@ -204,6 +224,10 @@ bool Connection::HeadDone() {
   http_1_0_ = head.version() < 11;
   keep_alive_ = head.keep_alive() && SteadyMs() < close_after_ms_ &&
                 !core_->stopping;
+  if (const char* const why = BadFraming(head)) {
+    keep_alive_ = false;  // where the next request begins is not known
+    return Answer(400, why);
+  }
   if (!FillRequest()) return !ends_;
   uint64_t length = 0;
   if (const auto claimed = beast.content_length()) length = *claimed;
@@ -343,7 +367,9 @@ void Connection::Dispatch() {
   deadline_ms_ = INT64_MAX;  // the handler's own affair
   base::MutexLock lock(core_->mutex);
   if (core_->stopped) return;  // Stop has closed us, or will
-  core_->pool->Submit([self = shared_from_this()] { self->RunHandler(); });
+  base::ThreadPool* const pool =
+      route_->route.prompt ? core_->prompt_pool : core_->pool;
+  pool->Submit([self = shared_from_this()] { self->RunHandler(); });
 }
 
 void Connection::RunHandler() {

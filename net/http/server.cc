@@ -25,6 +25,8 @@ constexpr absl::Duration kSweepMin = absl::Milliseconds(5);
 // they start when needed and end when idle.
 constexpr int kHandlerThreadsMin = 32;
 constexpr int kHandlerThreadsPerCpu = 8;
+// For routes that wait for nobody but the reader of the answer.
+constexpr int kPromptThreads = 4;
 
 int HandlerThreads(int asked) {
   if (asked > 0) return asked;
@@ -106,14 +108,18 @@ class TcpServer final : public Server {
   explicit TcpServer(std::shared_ptr<ServerCore> core)
       : core_(std::move(core)),
         pool_(std::make_unique<base::ThreadPool>(
-            "http", HandlerThreads(core_->options.handler_threads_max))) {
+            "http", HandlerThreads(core_->options.handler_threads_max))),
+        prompt_pool_(
+            std::make_unique<base::ThreadPool>("http-prompt", kPromptThreads)) {
     core_->pool = pool_.get();
+    core_->prompt_pool = prompt_pool_.get();
   }
 
   ~TcpServer() override {
     Stop(absl::ZeroDuration());
     core_->options.metrics->RemoveCallbacks(this);
     pool_.reset();  // waits for the handlers
+    prompt_pool_.reset();
   }
 
   absl::Status Listen() {
@@ -181,7 +187,7 @@ class TcpServer final : public Server {
     }
   }
 
-  // The pool goes first, then the listeners, then the loop, whose tasks hold
+  // The pools go first, then the listeners, then the loop, whose tasks hold
   // connections, which hold the core.
   const std::shared_ptr<ServerCore> core_;
   std::unique_ptr<net::EventLoop> own_loop_;
@@ -189,6 +195,7 @@ class TcpServer final : public Server {
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::string> addresses_;
   std::unique_ptr<base::ThreadPool> pool_;
+  std::unique_ptr<base::ThreadPool> prompt_pool_;
 };
 
 }  // namespace

@@ -91,6 +91,9 @@ struct Route {
   // The body is data even when its type says form, as `curl -d` does: it adds
   // nothing to the arguments.
   bool raw_body = false;
+  // Waits for nobody: has threads of its own, so that probes and scrapes are
+  // answered while all other handlers wait.
+  bool prompt = false;
   Handler handler;
 };
 

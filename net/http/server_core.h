@@ -40,7 +40,9 @@ struct ServerCore {
   telemetry::Counter* wrong_basic_auth = nullptr;
   telemetry::Counter* wrong_auth_key = nullptr;
   telemetry::Counter* overloaded = nullptr;
-  base::ThreadPool* pool = nullptr;  // of the Server, which waits for us
+  // Of the Server, which waits for us.
+  base::ThreadPool* pool = nullptr;
+  base::ThreadPool* prompt_pool = nullptr;  // for routes that are `prompt`
 
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> body_bytes{0};  // received and not yet released

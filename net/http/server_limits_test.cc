@@ -24,6 +24,11 @@ std::vector<Route> Routes(Gate* gate) {
                     .handler = [](const Request&, ResponseWriter& writer) {
                       writer.Send(204, "", "");
                     }});
+  routes.push_back({.pattern = "/prompt",
+                    .prompt = true,
+                    .handler = [](const Request&, ResponseWriter& writer) {
+                      writer.Send(204, "", "");
+                    }});
   routes.push_back({.pattern = "/gate",
                     .handler = [gate](const Request&, ResponseWriter& writer) {
                       gate->entered.set_value();
@@ -57,6 +62,46 @@ struct TestServer {
   Gate gate;
   std::unique_ptr<Server> server;
 };
+
+TEST_CASE("a prompt route answers while all handlers wait", "[http]") {
+  ServerOptions options;
+  options.handler_threads_max = 1;
+  TestServer test(std::move(options));
+  RawClient waiting(test.address());
+  waiting.Send("GET /gate HTTP/1.1\r\nHost: x\r\n\r\n");
+  test.gate.entered.get_future().wait();
+  RawClient probe(test.address());
+  CHECK(probe.Get("/prompt").status() == 204);
+  test.gate.open.set_value();
+  CHECK(waiting.ReadAnswer().body == "through");
+}
+
+TEST_CASE("a transfer coding that is not known ends the connection",
+          "[http]") {
+  TestServer test;
+  for (const std::string coding :
+       {"xchunked", "identity", "gzip, chunked", "chunked, gzip", ""}) {
+    INFO(coding);
+    RawClient client(test.address());
+    client.Send("POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " +
+                coding + "\r\n\r\nGET /small HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(client.ReadAnswer().status() == 400);
+    CHECK(client.AtEnd());
+  }
+}
+
+TEST_CASE("what surrounds chunks is bounded", "[http]") {
+  TestServer test;
+  for (const std::string beginning : {"3;", "0\r\n", "3\r\nabc\r\n0\r\nX: "}) {
+    INFO(beginning);
+    RawClient client(test.address());
+    client.Send(
+        "POST /small HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        beginning + std::string(100'000, 'x'));
+    CHECK(client.ReadAnswer().status() == 400);
+    CHECK(client.AtEnd());
+  }
+}
 
 TEST_CASE("a body over the route's limit is 400 and names the flag",
           "[http]") {
