@@ -79,6 +79,27 @@ bool IsRemoteWrite2(const http::Request& request) {
          std::string_view::npos;
 }
 
+// Frees what an unusually large request has grown, however it ends: there are
+// many threads, and each keeps its buffers.
+class ShrinkAfter {
+ public:
+  ShrinkAfter(std::string& body, protocol::SampleBatch& batch)
+      : body_(body), batch_(batch) {}
+  ~ShrinkAfter() {
+    constexpr size_t kBodyBytesKept = 4 << 20;
+    if (body_.capacity() > kBodyBytesKept) std::string().swap(body_);
+    if (batch_.values.capacity() > 2 * kBatchRows) {
+      batch_ = protocol::SampleBatch();
+    }
+  }
+  ShrinkAfter(const ShrinkAfter&) = delete;
+  ShrinkAfter& operator=(const ShrinkAfter&) = delete;
+
+ private:
+  std::string& body_;
+  protocol::SampleBatch& batch_;
+};
+
 std::string RejectionText(const InsertOutcome& outcome) {
   std::string text =
       base::StrCat(outcome.series_rejected, " series with ",
@@ -151,7 +172,7 @@ absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
   // Kept by the thread: a fresh megabyte per request is page faults.
   static thread_local std::string body;
   static thread_local protocol::SampleBatch batch;
-  constexpr size_t kBodyBytesKept = 4 << 20;
+  const ShrinkAfter shrink(body, batch);
   ASSIGN_OR_RETURN(const protocol::BodyCodec codec,
                    protocol::OpenRemoteWriteBody(
                        request.body, request.Header("content-encoding"),
@@ -169,7 +190,6 @@ absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
     RETURN_IF_ERROR(inserter_->Store(tenant, extra, batch, outcome));
   }
   CountRows(remote_write_, tenant, outcome.rows_stored);
-  if (body.capacity() > kBodyBytesKept) std::string().swap(body);
   if (outcome.series_rejected > 0 && codec != protocol::BodyCodec::kZstd) {
     response.Send(400, kText, RejectionText(outcome));
   } else {

@@ -1,5 +1,7 @@
 #include "lib/ingest/inserter.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 #include "lib/base/byte_coding.h"
@@ -11,6 +13,33 @@ namespace varve::ingest {
 namespace {
 
 constexpr size_t kNamedBytesMax = 300;
+
+// Those of the request win over those of the series.
+void SetExtraLabels(const std::vector<model::Label>& extra_labels,
+                    std::vector<model::Label>& labels) {
+  for (const model::Label& extra : extra_labels) {
+    std::erase_if(labels, [&extra](const model::Label& label) {
+      return label.name == extra.name;
+    });
+    labels.push_back(extra);
+  }
+}
+
+// The labels as text, cut when long.
+std::string SeriesText(const std::vector<model::Label>& labels) {
+  std::string text = "{";
+  for (const model::Label& label : labels) {
+    base::StrAppend(&text, text.size() == 1 ? "" : ",", label.name, "=\"",
+                    label.value, "\"");
+    if (text.size() > kNamedBytesMax) break;
+  }
+  if (text.size() <= kNamedBytesMax) return text + "}";
+  size_t end = kNamedBytesMax;
+  // Not within a UTF-8 sequence.
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text + "...";
+}
 
 }  // namespace
 
@@ -91,12 +120,7 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
-  for (const model::Label& extra : *work.extra_labels) {
-    std::erase_if(work.parsed, [&extra](const model::Label& label) {
-      return label.name == extra.name;
-    });
-    work.parsed.push_back(extra);
-  }
+  SetExtraLabels(*work.extra_labels, work.parsed);
   if (!entry.known) work.changed.push_back(static_cast<uint32_t>(i));
   entry.known = true;
   entry.rejection = CheckSeries(work.parsed, options_.limits);
@@ -132,33 +156,25 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
 }
 
 void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
-                      Rejection why, int64_t rows, InsertOutcome& outcome) {
+                      Rejection why, int64_t rows,
+                      const std::vector<model::Label>& extra_labels,
+                      InsertOutcome& outcome) {
   rejected_rows_[static_cast<size_t>(why)]->Add(rows);
   outcome.rows_rejected += rows;
   ++outcome.series_rejected;
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
-  std::string text;
-  if (ReadLabels(batch, i, labels).ok()) {
-    for (const model::Label& label : labels) {
-      base::StrAppend(&text, text.empty() ? "{" : ",", label.name, "=\"",
-                      label.value, "\"");
-      if (text.size() > kNamedBytesMax) break;
-    }
-  }
-  if (text.size() > kNamedBytesMax) {
-    text.resize(kNamedBytesMax);
-    text += "...";
-  } else {
-    text += text.empty() ? "{}" : "}";
-  }
+  (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
+  SetExtraLabels(extra_labels, labels);
+  std::string text = base::StrCat(Explain(why, labels, options_.limits), ": ",
+                                  SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
-  if (why == Rejection::kInvalidUtf8) {
+  if (!simdjson::validate_utf8(text)) {
     for (char& c : text) {
       if (static_cast<uint8_t>(c) >= 0x80) c = '?';
     }
   }
-  outcome.rejected.push_back(base::StrCat(ReasonOf(why), ": ", text));
+  outcome.rejected.push_back(std::move(text));
 }
 
 absl::Status Inserter::Store(const model::TenantId& tenant,
@@ -194,9 +210,11 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
     const Rejection why = work.entries[i].rejection;
     const protocol::BatchSeries& series = batch.series[i];
     if (why != Rejection::kNone) {
-      Reject(batch, i, why, series.rows + series.histograms, outcome);
+      Reject(batch, i, why, series.rows + series.histograms, extra_labels,
+             outcome);
     } else if (series.histograms != 0) {
-      Reject(batch, i, Rejection::kNativeHistogram, series.histograms, outcome);
+      Reject(batch, i, Rejection::kNativeHistogram, series.histograms,
+             extra_labels, outcome);
     }
   }
   return absl::OkStatus();

@@ -37,7 +37,7 @@ struct InsertOutcome {
   int64_t rows_stored = 0;
   int64_t rows_rejected = 0;
   int64_t series_rejected = 0;
-  // Up to kRejectedNamed of them: `reason: series`.
+  // Up to kRejectedNamed of them: `cause in words: series`; valid UTF-8.
   std::vector<std::string> rejected;
 };
 inline constexpr size_t kRejectedNamed = 10;
@@ -68,7 +68,8 @@ class Inserter {
   absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
                           std::vector<model::Label>& labels) const;
   void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
-              int64_t rows, InsertOutcome& outcome);
+              int64_t rows, const std::vector<model::Label>& extra_labels,
+              InsertOutcome& outcome);
 
   cluster::Writer* const writer_;
   const InserterOptions options_;

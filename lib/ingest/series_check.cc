@@ -4,7 +4,29 @@
 
 #include <algorithm>
 
+#include "lib/base/strings.h"
+
 namespace varve::ingest {
+namespace {
+
+std::string TooLong(std::string_view what, size_t bytes, int64_t bytes_max,
+                    std::string_view flag) {
+  return base::StrCat(what, " of ", bytes, " bytes is over ", bytes_max, " (",
+                      flag, ")");
+}
+
+// The first name that stands twice; "" for none.
+std::string_view RepeatedName(const std::vector<model::Label>& labels) {
+  std::vector<std::string_view> names;
+  for (const model::Label& label : labels) {
+    if (!label.value.empty()) names.push_back(label.name);
+  }
+  std::sort(names.begin(), names.end());
+  const auto found = std::adjacent_find(names.begin(), names.end());
+  return found == names.end() ? std::string_view() : *found;
+}
+
+}  // namespace
 
 Rejection CheckSeries(const std::vector<model::Label>& labels,
                       const SeriesLimits& limits) {
@@ -35,6 +57,50 @@ Rejection CheckSeries(const std::vector<model::Label>& labels,
     return Rejection::kDuplicateLabelName;
   }
   return Rejection::kNone;
+}
+
+std::string Explain(Rejection why, const std::vector<model::Label>& labels,
+                    const SeriesLimits& limits) {
+  size_t count = 0;
+  size_t name_bytes = 0;  // of the first that is too long
+  size_t value_bytes = 0;
+  for (const model::Label& label : labels) {
+    if (label.value.empty()) continue;
+    ++count;
+    const auto over = [](size_t bytes, int64_t bytes_max) {
+      return static_cast<int64_t>(bytes) > bytes_max;
+    };
+    if (name_bytes == 0 && over(label.name.size(), limits.label_name_bytes_max))
+      name_bytes = label.name.size();
+    if (value_bytes == 0 &&
+        over(label.value.size(), limits.label_value_bytes_max))
+      value_bytes = label.value.size();
+  }
+  switch (why) {
+    case Rejection::kTooManyLabels:
+      return base::StrCat(count, " labels are over ", limits.labels_max,
+                          " (-maxLabelsPerTimeseries)");
+    case Rejection::kTooLongLabelName:
+      return TooLong("label name", name_bytes, limits.label_name_bytes_max,
+                     "-maxLabelNameLen");
+    case Rejection::kTooLongLabelValue:
+      return TooLong("label value", value_bytes, limits.label_value_bytes_max,
+                     "-maxLabelValueLen");
+    case Rejection::kInvalidUtf8:
+      return "not valid UTF-8";
+    case Rejection::kDuplicateLabelName:
+      return base::StrCat("duplicate label name \"", RepeatedName(labels),
+                          "\"");
+    case Rejection::kEmptyLabelName:
+      return "empty label name";
+    case Rejection::kNoLabels:
+      return "no labels";
+    case Rejection::kNativeHistogram:
+      return "native histograms are not supported yet";
+    case Rejection::kNone:
+      break;
+  }
+  return "unknown reason";
 }
 
 std::string_view ReasonOf(Rejection rejection) {

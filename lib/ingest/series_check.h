@@ -1,10 +1,11 @@
-// Which label sets are taken, and the names of the reasons against.
+// Which label sets are taken, and the reasons against.
 //
 // Threads: free functions without state.
 #ifndef VARVE_LIB_INGEST_SERIES_CHECK_H_
 #define VARVE_LIB_INGEST_SERIES_CHECK_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,11 @@ struct SeriesLimits {
 // Labels with an empty value do not exist and do not count.
 Rejection CheckSeries(const std::vector<model::Label>& labels,
                       const SeriesLimits& limits);
+
+// In words, for the sender: what is wrong, the size and the limit's flag.
+// REQUIRES: `why` is CheckSeries' verdict on `labels`, or kNativeHistogram.
+std::string Explain(Rejection why, const std::vector<model::Label>& labels,
+                    const SeriesLimits& limits);
 
 // The reason label of vm_rows_ignored_total.
 std::string_view ReasonOf(Rejection rejection);
