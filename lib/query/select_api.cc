@@ -141,7 +141,6 @@ http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
   route.pattern = prefix + endpoint.suffix;
   route.label = base::StrCat("/select/{}/prometheus/", endpoint.suffix);
   route.body_bytes_max = kFormBytesMax;
-  route.limit_flag = "4MiB";
   if (endpoint.duration_path != nullptr) {
     metrics_->AddSummary("vm_request_duration_seconds",
                          {{"path", endpoint.duration_path}});
