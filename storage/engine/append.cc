@@ -97,12 +97,13 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
   RETURN_IF_ERROR(WaitForRoom());
 
   const int64_t now_ms = options_.clock->NowMs();
+  const model::TimeRange accepted = AcceptedRange(retention_rule(), now_ms);
   uint64_t end = 0;
   {
     const CutGate::Pass pass(gate_);
     ASSIGN_OR_RETURN(end, wal_->Append(RecordType::kData, record));
     for (size_t i = 0; i < decoded.used; ++i) {
-      DropOutsideRetention(decoded.sections[i], now_ms, result);
+      DropOutside(accepted, decoded.sections[i], result);
       AppendToHead(decoded.sections[i]);
       registry_.MarkWritten(now_ms / kHourMs, decoded.sections[i].refs);
     }
@@ -122,6 +123,7 @@ absl::Status EngineImpl::DecodeRecord(std::string_view record,
   decoded.used = 0;
   decoded.rows = 0;
   encoding::DataRecordReader reader(record);
+  decoded.accept_ms = reader.accept_ms();
   while (true) {
     ASSIGN_OR_RETURN(const bool more, reader.Next());
     if (!more) return absl::OkStatus();
@@ -168,10 +170,9 @@ absl::StatusOr<int64_t> EngineImpl::CountUnknown(const DecodedRecord& decoded) {
   return unknown;
 }
 
-void EngineImpl::DropOutsideRetention(encoding::FloatSection& section,
-                                      int64_t now_ms,
-                                      AppendResult& result) const {
-  const model::TimeRange range = AcceptedRange(retention_rule(), now_ms);
+void EngineImpl::DropOutside(const model::TimeRange& range,
+                             encoding::FloatSection& section,
+                             AppendResult& result) {
   bool all_inside = true;
   for (const int64_t at_ms : section.timestamps_ms) {
     all_inside &= range.Contains(at_ms);

@@ -51,9 +51,23 @@ absl::Status DayScan::Read(uint64_t metric_id, uint64_t series_id,
     }
     iterator_->Next();
   }
+  // The damage may lie between the last key and this one.
+  if (!iterator_->Valid() && absl::IsDataLoss(iterator_->status())) {
+    iterator_->Seek(key_);
+  }
   if (!iterator_->Valid()) {
-    at_end_ = true;
-    return iterator_->status();
+    absl::Status status = iterator_->status();
+    if (!absl::IsDataLoss(status)) {
+      at_end_ = true;
+      return status;
+    }
+    // A damaged block of a table: the series in it are left out, the ones
+    // after it are read.
+    ++stats.segments;
+    ++stats.corrupt;
+    if (stats.first_error.ok()) stats.first_error = std::move(status);
+    begun_ = false;
+    return absl::OkStatus();
   }
   if (iterator_->key() == key_) {
     ReadFloatSegments(iterator_->value(), range, out, stats);

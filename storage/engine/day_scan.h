@@ -4,8 +4,8 @@
 // is near and seeks where it is not. One family is scanned for an open day,
 // the day's part of `closed` for an older one.
 //
-// Errors:  what the iterator says; damaged segments are counted, the ones
-//          around them read.
+// Errors:  what the iterator says; damaged segments and damaged blocks of
+//          tables are counted, what is around them is read.
 // Threads: one.
 #ifndef VARVE_STORAGE_ENGINE_DAY_SCAN_H_
 #define VARVE_STORAGE_ENGINE_DAY_SCAN_H_

@@ -104,6 +104,7 @@ class EngineImpl final : public Engine {
   struct DecodedRecord {
     std::vector<encoding::FloatSection> sections;
     size_t used = 0;  // sections[0 .. used) are this record's
+    int64_t accept_ms = 0;
     int64_t rows = 0;
   };
 
@@ -124,8 +125,9 @@ class EngineImpl final : public Engine {
                                    DecodedRecord& decoded);
   absl::Status LoadTenant(const model::TenantId& tenant);
   absl::StatusOr<int64_t> CountUnknown(const DecodedRecord& decoded);
-  void DropOutsideRetention(encoding::FloatSection& section, int64_t now_ms,
-                            AppendResult& result) const;
+  static void DropOutside(const model::TimeRange& range,
+                          encoding::FloatSection& section,
+                          AppendResult& result);
   void AppendToHead(const encoding::FloatSection& section);
   absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
   absl::Status WaitForRoom();
@@ -139,6 +141,8 @@ class EngineImpl final : public Engine {
   struct FlushFiles;
   FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
   absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
+  absl::Status CutLog() REQUIRES_LOCK(flush_mutex_);
+  absl::Status ResumeDatabases();
   absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files);
   absl::Status WriteDays(const FrozenHead& frozen,
                          std::span<const int32_t> days, FlushFiles& files);

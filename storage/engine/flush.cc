@@ -118,9 +118,11 @@ absl::Status EngineImpl::FlushLocked() {
   const int64_t begin_ms = options_.clock->SteadyMs();
   last_flush_steady_ms_ = begin_ms;
   if (frozen_.generation == nullptr) {
-    if (wal_->end() == flushed_position_) return absl::OkStatus();
+    // The last flush may have found no room for a new segment.
+    if (wal_->end() == flushed_position_) return CutLog();
     frozen_ = CutHead();
   }  // else: the last flush failed; its generation is still to be written
+  RETURN_IF_ERROR(ResumeDatabases());
   const HeadStats stats = frozen_.generation->Stats();
   if (Stopped(FlushStep::kCut)) return absl::AbortedError("flush_hook");
   RETURN_IF_ERROR(index_->Flush());
@@ -147,11 +149,25 @@ absl::Status EngineImpl::FlushLocked() {
     flushed_.NotifyAll();
   }
   if (Stopped(FlushStep::kDropped)) return absl::AbortedError("flush_hook");
-  RETURN_IF_ERROR(wal_->Rotate());
-  RETURN_IF_ERROR(wal_->CutBelow(flushed_position_));
+  RETURN_IF_ERROR(CutLog());
   base::LogInfo("flushed ", stats.samples, " samples of ", stats.series,
                 " series in ", options_.clock->SteadyMs() - begin_ms, " ms");
   return absl::OkStatus();
+}
+
+// RocksDB takes nothing after a full disk until it is told to go on; does
+// nothing otherwise.
+absl::Status EngineImpl::ResumeDatabases() {
+  RETURN_IF_ERROR(index_db_->Resume());
+  return data_->Resume();
+}
+
+absl::Status EngineImpl::CutLog() {
+  if (wal_->begin() >= flushed_position_) return absl::OkStatus();
+  // A disk too full for a new segment wants the old ones gone all the more.
+  const absl::Status rotated = wal_->Rotate();
+  RETURN_IF_ERROR(wal_->CutBelow(flushed_position_));
+  return rotated;
 }
 
 absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,

@@ -202,6 +202,12 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
     }
   }
   RETURN_IF_ERROR(it->status());
+  // New series would be given the ids, and so the samples, of old ones.
+  if (!blocks->day_rows.empty() && index_->stats().series == 0) {
+    return base::FailedPrecondition(
+        PathOf("data"), " has samples of series that ", PathOf("index"),
+        "/ does not know: restore index/, or move data/ away too");
+  }
   ReplaceBlocks(std::move(blocks));
   return absl::OkStatus();
 }
@@ -266,10 +272,16 @@ absl::Status EngineImpl::ReplayData(std::string_view payload) {
     return base::DataLoss("rows of ", unknown,
                           " series that no DEFINE record names");
   }
+  const int64_t now_ms = options_.clock->NowMs();
+  model::TimeRange kept = AcceptedRange(retention_rule(), now_ms);
+  // The clock of a machine that has just started may be years behind: what
+  // was not too new when it arrived is not so now.
+  kept.end_ms = AcceptedRange(retention_rule(),
+                              std::max(now_ms, decoded.accept_ms))
+                    .end_ms;
   AppendResult dropped;  // counted when the rows arrived
   for (size_t i = 0; i < decoded.used; ++i) {
-    DropOutsideRetention(decoded.sections[i], options_.clock->NowMs(),
-                         dropped);
+    DropOutside(kept, decoded.sections[i], dropped);
     AppendToHead(decoded.sections[i]);
   }
   return absl::OkStatus();
