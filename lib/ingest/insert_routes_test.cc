@@ -214,6 +214,19 @@ TEST_CASE("of a request with bad series the good ones are stored", "[ingest]") {
   CHECK(insert.node.rows() == 3);
 }
 
+TEST_CASE("a label with an empty value does not exist", "[ingest]") {
+  Insert insert;
+  for (const Labels& labels :
+       {Labels{{"x", "1"}, {"x", ""}}, Labels{{"x", ""}, {"x", "1"}},
+        Labels{{"", ""}, {"x", "1"}, {"y", ""}}}) {
+    const Reply reply =
+        insert.Post(kWrite, protocol::SnappyBody(Series(labels, 1, 1)));
+    CHECK(reply.status == 204);
+    CHECK(reply.body == "");
+  }
+  CHECK(insert.Samples({{"x", "1"}}).size() == 3);
+}
+
 TEST_CASE("41 labels are too many, 40 are not", "[ingest]") {
   Insert insert;
   Labels labels;

@@ -125,6 +125,10 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
   entry.known = true;
   entry.rejection = CheckSeries(work.parsed, options_.limits);
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
+  // Before LabelSet sees them: of x="1",x="" it would keep the last, none.
+  std::erase_if(work.parsed, [](const model::Label& label) {
+    return label.value.empty();
+  });
   const model::LabelSet labels(std::move(work.parsed));
   work.canonical.clear();
   model::AppendCanonicalBytes(work.canonical, labels);
