@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/allocator.h"
 #include "lib/base/log.h"
 #include "lib/base/log_flags.h"
 #include "lib/base/machine.h"
@@ -80,6 +81,7 @@ absl::Status Run(const base::FlagSet& flags,
 
 int main(int argc, char** argv) {
   using namespace varve;
+  base::ConfigureAllocator();
   base::FlagSet flags("varve-insert");
   const base::LogFlags log_flags(flags);
   const http::ServerFlags server_flags(flags, ":8480");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/allocator.h"
 #include "lib/base/log.h"
 #include "lib/base/log_flags.h"
 #include "lib/base/machine.h"
@@ -84,6 +85,7 @@ absl::Status Run(const base::FlagSet& flags,
 
 int main(int argc, char** argv) {
   using namespace varve;
+  base::ConfigureAllocator();
   base::FlagSet flags("varve-select");
   const base::LogFlags log_flags(flags);
   const http::ServerFlags server_flags(flags, ":8481");

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "lib/base/allocator.h"
 #include "lib/base/flags.h"
 #include "lib/base/log.h"
 #include "lib/base/log_flags.h"
@@ -132,4 +133,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace varve
 
-int main(int argc, char** argv) { return varve::Run(argc, argv); }
+int main(int argc, char** argv) {
+  varve::base::ConfigureAllocator();
+  return varve::Run(argc, argv);
+}

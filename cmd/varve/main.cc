@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/allocator.h"
 #include "lib/base/flags.h"
 #include "lib/base/log.h"
 #include "lib/base/log_flags.h"
@@ -136,4 +137,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace varve
 
-int main(int argc, char** argv) { return varve::Run(argc, argv); }
+int main(int argc, char** argv) {
+  varve::base::ConfigureAllocator();
+  return varve::Run(argc, argv);
+}
