@@ -62,7 +62,8 @@ struct Insert {
   std::unique_ptr<InsertRoutes> routes;
   std::vector<http::Route> list;
 
-  explicit Insert(int64_t request_bytes_max = 32 << 20) {
+  explicit Insert(int64_t request_bytes_max = 32 << 20,
+                  const SeriesLimits& limits = {}) {
     node.id = 5;
     std::vector<cluster::Node> one;
     one.push_back(
@@ -75,6 +76,7 @@ struct Insert {
     writer = std::make_unique<cluster::Writer>(nodes.get(), writer_options);
     InserterOptions options;
     options.metrics = &metrics;
+    options.limits = limits;
     inserter = std::make_unique<Inserter>(writer.get(), options);
     gate = std::make_unique<InsertGate>(1, absl::ZeroDuration(), metrics);
     InsertRouteOptions route_options;
@@ -212,6 +214,25 @@ TEST_CASE("of a request with bad series the good ones are stored", "[ingest]") {
             .status == 204);
   CHECK(insert.Ignored("no_labels") == 3);
   CHECK(insert.node.rows() == 3);
+}
+
+TEST_CASE("a series over what nodes take is rejected whatever the flags say",
+          "[ingest]") {
+  Insert insert(32 << 20, {.labels_max = 10'000,
+                           .label_name_bytes_max = 1 << 20,
+                           .label_value_bytes_max = 1 << 20});
+  Labels labels;
+  for (size_t i = 0; i <= kSeriesLabelsMax; ++i) {
+    labels.emplace_back(base::StrCat("l", i), "v");
+  }
+  const std::string body =
+      Series(kUp, 1, 1) + Series(labels, 1, 1) +
+      Series({{"__name__", std::string(kSeriesBytesMax, 'x')}}, 1, 1);
+  const Reply reply = insert.Post(kWrite, protocol::SnappyBody(body));
+  CHECK(reply.status == 400);
+  CHECK(reply.body.find("a series of 4097 labels and ") != std::string::npos);
+  CHECK(insert.Ignored("too_large_series") == 2);
+  CHECK(insert.node.rows() == 1);
 }
 
 TEST_CASE("a label with an empty value does not exist", "[ingest]") {

@@ -15,6 +15,17 @@ std::string TooLong(std::string_view what, size_t bytes, int64_t bytes_max,
                       flag, ")");
 }
 
+// Canonical bytes of `labels`, or a few more.
+size_t SeriesBytes(const std::vector<model::Label>& labels) {
+  constexpr size_t kLengthBytesMax = 3;  // of a text below kSeriesBytesMax
+  size_t bytes = 0;
+  for (const model::Label& label : labels) {
+    if (label.value.empty()) continue;
+    bytes += label.name.size() + label.value.size() + 2 * kLengthBytesMax;
+  }
+  return bytes;
+}
+
 // The first name that stands twice; "" for none.
 std::string_view RepeatedName(const std::vector<model::Label>& labels) {
   std::vector<std::string_view> names;
@@ -51,6 +62,10 @@ Rejection CheckSeries(const std::vector<model::Label>& labels,
   if (names.empty()) return Rejection::kNoLabels;
   if (static_cast<int64_t>(names.size()) > limits.labels_max) {
     return Rejection::kTooManyLabels;
+  }
+  if (names.size() > kSeriesLabelsMax ||
+      SeriesBytes(labels) > kSeriesBytesMax) {
+    return Rejection::kTooLargeSeries;
   }
   std::sort(names.begin(), names.end());
   if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
@@ -97,6 +112,11 @@ std::string Explain(Rejection why, const std::vector<model::Label>& labels,
       return "no labels";
     case Rejection::kNativeHistogram:
       return "native histograms are not supported yet";
+    case Rejection::kTooLargeSeries:
+      return base::StrCat("a series of ", count, " labels and ",
+                          SeriesBytes(labels), " bytes is over ",
+                          kSeriesLabelsMax, " labels or ", kSeriesBytesMax,
+                          " bytes");
     case Rejection::kNone:
       break;
   }
@@ -123,6 +143,8 @@ std::string_view ReasonOf(Rejection rejection) {
       return "no_labels";
     case Rejection::kNativeHistogram:
       return "native_histogram";
+    case Rejection::kTooLargeSeries:
+      return "too_large_series";
   }
   return "unknown";
 }

@@ -14,6 +14,11 @@
 
 namespace varve::ingest {
 
+// What storage nodes take (storage/index), whatever the flags allow: a
+// definition they refuse would fail the whole write, again and again.
+inline constexpr size_t kSeriesLabelsMax = 4096;
+inline constexpr size_t kSeriesBytesMax = 256 << 10;
+
 struct SeriesLimits {
   int64_t labels_max = 40;               // -maxLabelsPerTimeseries
   int64_t label_name_bytes_max = 256;    // -maxLabelNameLen

@@ -37,8 +37,9 @@ enum class Rejection : uint8_t {
   kEmptyLabelName,
   kNoLabels,
   kNativeHistogram,
+  kTooLargeSeries,
 };
-inline constexpr size_t kRejections = 9;
+inline constexpr size_t kRejections = 10;
 
 struct SeriesEntry {
   bool known = false;
