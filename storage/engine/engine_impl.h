@@ -142,7 +142,6 @@ class EngineImpl final : public Engine {
   FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
   absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
   absl::Status CutLog() REQUIRES_LOCK(flush_mutex_);
-  absl::Status ResumeDatabases();
   absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files);
   absl::Status WriteDays(const FrozenHead& frozen,
                          std::span<const int32_t> days, FlushFiles& files);

@@ -122,7 +122,6 @@ absl::Status EngineImpl::FlushLocked() {
     if (wal_->end() == flushed_position_) return CutLog();
     frozen_ = CutHead();
   }  // else: the last flush failed; its generation is still to be written
-  RETURN_IF_ERROR(ResumeDatabases());
   const HeadStats stats = frozen_.generation->Stats();
   if (Stopped(FlushStep::kCut)) return absl::AbortedError("flush_hook");
   RETURN_IF_ERROR(index_->Flush());
@@ -153,13 +152,6 @@ absl::Status EngineImpl::FlushLocked() {
   base::LogInfo("flushed ", stats.samples, " samples of ", stats.series,
                 " series in ", options_.clock->SteadyMs() - begin_ms, " ms");
   return absl::OkStatus();
-}
-
-// RocksDB takes nothing after a full disk until it is told to go on; does
-// nothing otherwise.
-absl::Status EngineImpl::ResumeDatabases() {
-  RETURN_IF_ERROR(index_db_->Resume());
-  return data_->Resume();
 }
 
 absl::Status EngineImpl::CutLog() {

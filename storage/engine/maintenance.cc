@@ -88,8 +88,6 @@ void EngineImpl::ObserveDisk() {
   } else {
     base::LogWarn("enabling writing to the storage at ", options_.path, ": ",
                   *free_bytes, " bytes of free disk space");
-    const absl::Status resumed = ResumeDatabases();
-    if (!resumed.ok()) base::LogError(base::Message(resumed));
   }
 }
 

@@ -119,6 +119,9 @@ absl::Status EngineImpl::PrepareDirectory() {
   for (const std::string_view name : {"wal", "data", "index", "snapshots"}) {
     RETURN_IF_ERROR(fs_.CreateDirs(PathOf(name)));
   }
+  // Nothing in them is durable before their own names are.
+  RETURN_IF_ERROR(fs_.SyncDir(options_.path));
+  (void)fs_.SyncDir(ParentDir(options_.path));  // may not be ours to read
   // Tables of a flush that did not finish.
   RETURN_IF_ERROR(fs_.RemoveTree(PathOf("tmp")));
   return fs_.CreateDirs(PathOf("tmp"));

@@ -279,6 +279,10 @@ absl::Status Wal::RotateLocked(MutexLock& lock) {
   // Most of the segment is synced without the lock; others may append to it
   // meanwhile, or rotate it themselves.
   RETURN_IF_ERROR(SyncLocked(lock, open_.end));
+  // The kernel tells an error to one of two fsyncs at a time, and a fsync
+  // after a failed one proves nothing.
+  while (syncing_) synced_.Wait(lock);
+  if (!failed_.ok()) return failed_;
   if (open_.begin != begin || open_.begin == open_.end) {
     return absl::OkStatus();
   }
