@@ -4,8 +4,8 @@
 // add a record that says the same. A record's span is rounded out to hours, so
 // that one record covers the writes of an hour.
 //
-// Source:  DESIGN "MISSED": the record is stored by every node with a copy
-//          before the write is acknowledged.
+// Why:     the record is stored by every node with a copy before the write is
+//          acknowledged; docs/operations.md says what it is for.
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_CLUSTER_MISSED_LEDGER_H_
 #define VARVE_LIB_CLUSTER_MISSED_LEDGER_H_
