@@ -124,6 +124,78 @@ ParseReplicationFactors(const std::vector<std::string>& items) {
   return factors;
 }
 
+SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
+    : dialect(flags.String("search.dialect", "promql",
+                           "Language and semantics of queries: promql")),
+      max_concurrent_requests(flags.Int(
+          "search.maxConcurrentRequests", 0,
+          "Queries that run at once; others wait. 0: twice the CPUs")),
+      max_queue_duration(flags.Duration(
+          "search.maxQueueDuration", "10s",
+          "How long a query waits for its turn before it is refused")),
+      max_query_duration(flags.Duration("search.maxQueryDuration", "30s",
+                                        "The longest a query may run")),
+      max_query_bytes(
+          flags.Bytes("search.maxQueryLen", "16KiB", "The longest query text")),
+      max_samples_per_query(
+          flags.Int("search.maxSamplesPerQuery", 1'000'000'000,
+                    "Raw samples a query may read; bounds CPU and memory")),
+      max_unique_series(
+          flags.Int("search.maxUniqueTimeseries", 0,
+                    "Series a query may select. 0: the storage nodes decide")),
+      max_points(flags.Int("search.maxPointsPerTimeseries", 30'000,
+                           "Points per series that query_range may return")),
+      max_subquery_points(
+          flags.Int("search.maxPointsSubqueryPerTimeseries", 100'000,
+                    "Points per series that a subquery may generate")),
+      max_query_memory(flags.Bytes(
+          "search.maxMemoryPerQuery", "0",
+          "Memory one query may use. 0: a quarter of what the process may")),
+      max_workers(flags.Int("search.maxWorkersPerQuery", 0,
+                            "Threads of one query. 0: the CPUs, at most 32")),
+      max_response_series(flags.Int(
+          "search.maxResponseSeries", 0,
+          "Series that query and query_range may return. 0: no limit")),
+      lookback(flags.Duration(
+          "search.maxLookback", "5m",
+          "How far an instant selector looks back for a sample")),
+      deny_partial(flags.Bool(
+          "search.denyPartialResponse", false,
+          "Answer 503 instead of a partial result when nodes are missing")),
+      delayed_name_removal(flags.Bool(
+          "search.delayedNameRemoval", true,
+          "Functions drop the metric name at the end of the query only, as "
+          "Prometheus with promql-delayed-name-removal")),
+      log_slow_query_duration(
+          flags.Duration("search.logSlowQueryDuration", "5s",
+                         "Queries that take longer are logged. 0: none")) {}
+
+SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
+    : max_series(flags.Int("search.maxSeries", 30'000,
+                           "Series that /api/v1/series may return")),
+      max_federate_series(flags.Int("search.maxFederateSeries", 1'000'000,
+                                    "Series that /federate may return")),
+      max_export_series(flags.Int("search.maxExportSeries", 10'000'000,
+                                  "Series that /api/v1/export may return")),
+      max_export_duration(flags.Duration("search.maxExportDuration", "720h",
+                                         "The longest an export may run")),
+      max_labels_series(
+          flags.Int("search.maxLabelsAPISeries", 1'000'000,
+                    "Series that label APIs may scan for match[]")),
+      max_labels_duration(flags.Duration("search.maxLabelsAPIDuration", "5s",
+                                         "The longest label APIs may run")),
+      max_status_duration(
+          flags.Duration("search.maxStatusRequestDuration", "5m",
+                         "The longest /api/v1/status/* may run")),
+      max_status_series(flags.Int("search.maxTSDBStatusSeries", 10'000'000,
+                                  "Series that /api/v1/status/tsdb may scan")),
+      max_status_top(flags.Int("search.maxTSDBStatusTopNSeries", 1'000,
+                               "The largest topN of /api/v1/status/tsdb")),
+      reset_cache_auth_key(flags.Secret(
+          "search.resetCacheAuthKey",
+          "Value of ?authKey= that /internal/resetRollupResultCache asks "
+          "for")) {}
+
 SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     : flags_(flags),
       allowed_percent_(flags.Float(
@@ -137,74 +209,8 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
           "dedup.minScrapeInterval", "0",
           "Only the last sample of each interval of this length is read; an "
           "explicit 0 keeps all distinct samples")),
-      dialect_(flags.String("search.dialect", "promql",
-                            "Language and semantics of queries: promql")),
-      max_concurrent_requests_(flags.Int(
-          "search.maxConcurrentRequests", 0,
-          "Queries that run at once; others wait. 0: twice the CPUs")),
-      max_queue_duration_(flags.Duration(
-          "search.maxQueueDuration", "10s",
-          "How long a query waits for its turn before it is refused")),
-      max_query_duration_(flags.Duration("search.maxQueryDuration", "30s",
-                                         "The longest a query may run")),
-      max_query_bytes_(
-          flags.Bytes("search.maxQueryLen", "16KiB", "The longest query text")),
-      max_samples_per_query_(
-          flags.Int("search.maxSamplesPerQuery", 1'000'000'000,
-                    "Raw samples a query may read; bounds CPU and memory")),
-      max_series_(flags.Int("search.maxSeries", 30'000,
-                            "Series that /api/v1/series may return")),
-      max_unique_series_(
-          flags.Int("search.maxUniqueTimeseries", 0,
-                    "Series a query may select. 0: the storage nodes decide")),
-      max_points_(flags.Int("search.maxPointsPerTimeseries", 30'000,
-                            "Points per series that query_range may return")),
-      max_subquery_points_(
-          flags.Int("search.maxPointsSubqueryPerTimeseries", 100'000,
-                    "Points per series that a subquery may generate")),
-      max_query_memory_(flags.Bytes(
-          "search.maxMemoryPerQuery", "0",
-          "Memory one query may use. 0: a quarter of what the process may")),
-      max_workers_(flags.Int("search.maxWorkersPerQuery", 0,
-                             "Threads of one query. 0: the CPUs, at most 32")),
-      max_response_series_(flags.Int(
-          "search.maxResponseSeries", 0,
-          "Series that query and query_range may return. 0: no limit")),
-      lookback_(flags.Duration(
-          "search.maxLookback", "5m",
-          "How far an instant selector looks back for a sample")),
-      deny_partial_(flags.Bool(
-          "search.denyPartialResponse", false,
-          "Answer 503 instead of a partial result when nodes are missing")),
-      delayed_name_removal_(flags.Bool(
-          "search.delayedNameRemoval", true,
-          "Functions drop the metric name at the end of the query only, as "
-          "Prometheus with promql-delayed-name-removal")),
-      log_slow_query_duration_(
-          flags.Duration("search.logSlowQueryDuration", "5s",
-                         "Queries that take longer are logged. 0: none")),
-      max_federate_series_(flags.Int("search.maxFederateSeries", 1'000'000,
-                                     "Series that /federate may return")),
-      max_export_series_(flags.Int("search.maxExportSeries", 10'000'000,
-                                   "Series that /api/v1/export may return")),
-      max_export_duration_(flags.Duration("search.maxExportDuration", "720h",
-                                          "The longest an export may run")),
-      max_labels_series_(
-          flags.Int("search.maxLabelsAPISeries", 1'000'000,
-                    "Series that label APIs may scan for match[]")),
-      max_labels_duration_(flags.Duration("search.maxLabelsAPIDuration", "5s",
-                                          "The longest label APIs may run")),
-      max_status_duration_(
-          flags.Duration("search.maxStatusRequestDuration", "5m",
-                         "The longest /api/v1/status/* may run")),
-      max_status_series_(flags.Int("search.maxTSDBStatusSeries", 10'000'000,
-                                   "Series that /api/v1/status/tsdb may scan")),
-      max_status_top_(flags.Int("search.maxTSDBStatusTopNSeries", 1'000,
-                                "The largest topN of /api/v1/status/tsdb")),
-      reset_cache_auth_key_(flags.Secret(
-          "search.resetCacheAuthKey",
-          "Value of ?authKey= that /internal/resetRollupResultCache asks "
-          "for")) {
+      query_(flags),
+      endpoint_(flags) {
   if (deployment == SelectDeployment::kCluster) {
     storage_nodes_ = &flags.List(
         "storageNode", "",
@@ -248,7 +254,7 @@ absl::Duration SelectFlags::dial_timeout() const {
 }
 
 int64_t SelectFlags::workers_max() const {
-  const int64_t given = max_workers_.value();
+  const int64_t given = query_.max_workers.value();
   return std::clamp<int64_t>(given > 0 ? given : base::CpuThreads(), 1,
                              kWorkersMax);
 }
@@ -261,42 +267,43 @@ int64_t SelectFlags::memory_bytes_allowed() const {
 }
 
 int64_t SelectFlags::query_memory_bytes_max() const {
-  return max_query_memory_.value() > 0 ? max_query_memory_.value()
-                                       : memory_bytes_allowed() / 4;
+  return query_.max_query_memory.value() > 0 ? query_.max_query_memory.value()
+                                             : memory_bytes_allowed() / 4;
 }
 
 absl::StatusOr<SelectOptions> SelectFlags::Options() const {
-  if (dialect_.value() != "promql") {
-    return base::InvalidArgument("-search.dialect=", dialect_.value(),
+  if (query_.dialect.value() != "promql") {
+    return base::InvalidArgument("-search.dialect=", query_.dialect.value(),
                                  " is not supported; supported: promql");
   }
   SelectOptions options;
-  const int64_t concurrency = max_concurrent_requests_.value();
+  const int64_t concurrency = query_.max_concurrent_requests.value();
   options.max_concurrent_requests =
       concurrency > 0 ? concurrency : DefaultConcurrency();
-  options.max_queue_duration = max_queue_duration_.value();
-  options.max_query_duration = max_query_duration_.value();
-  options.max_export_duration = max_export_duration_.value();
-  options.max_labels_duration = max_labels_duration_.value();
-  options.max_status_duration = max_status_duration_.value();
-  options.log_slow_query_duration = log_slow_query_duration_.value();
-  options.max_query_bytes = max_query_bytes_.value();
-  options.max_unique_series = max_unique_series_.value();
-  options.max_series = max_series_.value();
-  options.max_labels_series = max_labels_series_.value();
-  options.max_export_series = max_export_series_.value();
-  options.max_federate_series = max_federate_series_.value();
-  options.max_status_series = max_status_series_.value();
-  options.max_status_top = std::max<int64_t>(1, max_status_top_.value());
-  options.max_response_series = max_response_series_.value();
-  options.lookback_ms = absl::ToInt64Milliseconds(lookback_.value());
+  options.max_queue_duration = query_.max_queue_duration.value();
+  options.max_query_duration = query_.max_query_duration.value();
+  options.max_export_duration = endpoint_.max_export_duration.value();
+  options.max_labels_duration = endpoint_.max_labels_duration.value();
+  options.max_status_duration = endpoint_.max_status_duration.value();
+  options.log_slow_query_duration = query_.log_slow_query_duration.value();
+  options.max_query_bytes = query_.max_query_bytes.value();
+  options.max_unique_series = query_.max_unique_series.value();
+  options.max_series = endpoint_.max_series.value();
+  options.max_labels_series = endpoint_.max_labels_series.value();
+  options.max_export_series = endpoint_.max_export_series.value();
+  options.max_federate_series = endpoint_.max_federate_series.value();
+  options.max_status_series = endpoint_.max_status_series.value();
+  options.max_status_top =
+      std::max<int64_t>(1, endpoint_.max_status_top.value());
+  options.max_response_series = query_.max_response_series.value();
+  options.lookback_ms = absl::ToInt64Milliseconds(query_.lookback.value());
   if (options.lookback_ms <= 0) options.lookback_ms = 300'000;
-  options.deny_partial = deny_partial_.value();
-  options.delayed_name_removal = delayed_name_removal_.value();
-  options.reset_cache_auth_key = &reset_cache_auth_key_.value();
-  options.limits.samples_max = max_samples_per_query_.value();
-  options.limits.points_per_series_max = max_points_.value();
-  options.limits.subquery_points_max = max_subquery_points_.value();
+  options.deny_partial = query_.deny_partial.value();
+  options.delayed_name_removal = query_.delayed_name_removal.value();
+  options.reset_cache_auth_key = &endpoint_.reset_cache_auth_key.value();
+  options.limits.samples_max = query_.max_samples_per_query.value();
+  options.limits.points_per_series_max = query_.max_points.value();
+  options.limits.subquery_points_max = query_.max_subquery_points.value();
   options.limits.memory_bytes_max = query_memory_bytes_max();
   options.limits.threads_max = static_cast<int>(workers_max());
   return options;

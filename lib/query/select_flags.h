@@ -35,6 +35,41 @@ class SelectFlags {
   int64_t memory_bytes_allowed() const;
 
  private:
+  // What holds for queries.
+  struct QueryFlags {
+    explicit QueryFlags(base::FlagSet& flags);
+    const base::StringFlag& dialect;
+    const base::IntFlag& max_concurrent_requests;
+    const base::DurationFlag& max_queue_duration;
+    const base::DurationFlag& max_query_duration;
+    const base::BytesFlag& max_query_bytes;
+    const base::IntFlag& max_samples_per_query;
+    const base::IntFlag& max_unique_series;
+    const base::IntFlag& max_points;
+    const base::IntFlag& max_subquery_points;
+    const base::BytesFlag& max_query_memory;
+    const base::IntFlag& max_workers;
+    const base::IntFlag& max_response_series;
+    const base::DurationFlag& lookback;
+    const base::BoolFlag& deny_partial;
+    const base::BoolFlag& delayed_name_removal;
+    const base::DurationFlag& log_slow_query_duration;
+  };
+  // What holds for the other endpoints.
+  struct EndpointFlags {
+    explicit EndpointFlags(base::FlagSet& flags);
+    const base::IntFlag& max_series;
+    const base::IntFlag& max_federate_series;
+    const base::IntFlag& max_export_series;
+    const base::DurationFlag& max_export_duration;
+    const base::IntFlag& max_labels_series;
+    const base::DurationFlag& max_labels_duration;
+    const base::DurationFlag& max_status_duration;
+    const base::IntFlag& max_status_series;
+    const base::IntFlag& max_status_top;
+    const base::StringFlag& reset_cache_auth_key;
+  };
+
   int64_t query_memory_bytes_max() const;
 
   const base::FlagSet& flags_;
@@ -45,32 +80,8 @@ class SelectFlags {
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
   const base::DurationFlag& dedup_interval_;
-  const base::StringFlag& dialect_;
-  const base::IntFlag& max_concurrent_requests_;
-  const base::DurationFlag& max_queue_duration_;
-  const base::DurationFlag& max_query_duration_;
-  const base::BytesFlag& max_query_bytes_;
-  const base::IntFlag& max_samples_per_query_;
-  const base::IntFlag& max_series_;
-  const base::IntFlag& max_unique_series_;
-  const base::IntFlag& max_points_;
-  const base::IntFlag& max_subquery_points_;
-  const base::BytesFlag& max_query_memory_;
-  const base::IntFlag& max_workers_;
-  const base::IntFlag& max_response_series_;
-  const base::DurationFlag& lookback_;
-  const base::BoolFlag& deny_partial_;
-  const base::BoolFlag& delayed_name_removal_;
-  const base::DurationFlag& log_slow_query_duration_;
-  const base::IntFlag& max_federate_series_;
-  const base::IntFlag& max_export_series_;
-  const base::DurationFlag& max_export_duration_;
-  const base::IntFlag& max_labels_series_;
-  const base::DurationFlag& max_labels_duration_;
-  const base::DurationFlag& max_status_duration_;
-  const base::IntFlag& max_status_series_;
-  const base::IntFlag& max_status_top_;
-  const base::StringFlag& reset_cache_auth_key_;
+  const QueryFlags query_;
+  const EndpointFlags endpoint_;
 };
 
 // "2", "group1:2", "group1:2,3": factors by group, "" being the default.
