@@ -126,14 +126,13 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
   }
   MakeRing(*view, before);
   NumberView(seen, *view, before);
-  if (view->ring != nullptr &&
-      (seen.connections != announced_ || before == nullptr ||
-       before->ring != view->ring ||
-       options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs)) {
-    PutRing(*view);
-    announced_ = seen.connections;
+  if (view->ring == nullptr) return view;
+  if (before == nullptr || before->ring != view->ring ||
+      options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs) {
+    announced_.assign(nodes_->size(), 0);
     announced_ms_ = options_.clock->SteadyMs();
   }
+  PutRing(seen, *view);
   return view;
 }
 
@@ -240,7 +239,7 @@ void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
   view.liveness = before->liveness + (before->live == view.live ? 0 : 1);
 }
 
-void ViewKeeper::PutRing(const WriteView& view) {
+void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
   proto::Ring ring;
   ring.set_ring_id(view.ring->id());
   ring.set_replication_factor(view.ring->replication_factor());
@@ -258,13 +257,15 @@ void ViewKeeper::PutRing(const WriteView& view) {
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
   for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (!view.live[i]) continue;
+    if (!view.live[i] || announced_[i] == seen.connections[i]) continue;
     calls.emplace_back(
         i, nodes_->channel(i).Start(wire::kPutRing, ring.SerializeAsString()));
   }
   for (auto& [node, call] : calls) {
     // A node that misses it gets it with the next change or period.
-    if (const auto answer = call->Next(deadline_ms); !answer.ok()) {
+    if (const auto answer = call->Next(deadline_ms); answer.ok()) {
+      announced_[node] = seen.connections[node];
+    } else {
       base::LogInfo("storage node ", nodes_->node(node).address,
                     " did not take the ring: ", base::Message(answer.status()));
     }

@@ -75,7 +75,8 @@ class ViewKeeper {
   void LearnFromRings(const WriteView& view);
   void MakeRing(WriteView& view, const WriteView* before);
   void NumberView(const Seen& seen, WriteView& view, const WriteView* before);
-  void PutRing(const WriteView& view);
+  // To the live nodes that have not got it over their present connection.
+  void PutRing(const Seen& seen, const WriteView& view);
 
   NodeSet* const nodes_;
   const ViewKeeperOptions options_;
@@ -89,8 +90,11 @@ class ViewKeeper {
   std::optional<Seen> seen_ GUARDED_BY(mutex_);
   std::shared_ptr<const WriteView> view_ GUARDED_BY(mutex_);
 
-  std::vector<Known> known_;         // of the building thread
-  std::vector<uint64_t> announced_;  // connections that got the ring
+  // Of the building thread.
+  std::vector<Known> known_;
+  // The connection over which a node got the ring. It stays while the node is
+  // suspended: all writes wait for PUTRING, which may be slow again then.
+  std::vector<uint64_t> announced_;
   int64_t announced_ms_ = 0;
 };
 

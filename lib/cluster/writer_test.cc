@@ -136,6 +136,26 @@ TEST_CASE("a ring is handed to every node before it is written by",
   }
 }
 
+TEST_CASE("a node that stalled and goes on has the ring already", "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  REQUIRE(c.Write(10, 1000).ok());
+  c.fakes[1]->interfere = [](rpc::Method m) -> std::optional<Answer> {
+    CHECK(m != wire::kPutRing);  // which all writes would wait for
+    return Answer(base::DeadlineExceeded("too slow"));
+  };
+  REQUIRE(c.Write(10, 2000).ok());
+  REQUIRE(c.Write(10, 3000).ok());
+  c.clock.Advance(1'500);
+  REQUIRE(c.Write(10, 4000).ok());
+  c.fakes[1]->interfere = nullptr;
+  c.clock.Advance(5'000);
+  REQUIRE(c.Write(10, 5000).ok());
+  CHECK(c.fakes[0]->rings.size() == 1);
+  CHECK(c.fakes[1]->rings.size() == 1);
+  CHECK(c.fakes[1]->rows() == 20);
+}
+
 TEST_CASE("with one of two nodes down writes go on and the miss is recorded",
           "[cluster]") {
   Cluster c(2);
