@@ -25,13 +25,6 @@ namespace {
 
 constexpr int kStorageInsertPort = 8400;
 // As configuration mistakes end the programs that operators know.
-constexpr int kFatalExit = 255;
-
-[[noreturn]] void Fatal(const absl::Status& status) {
-  base::WriteLogLine(base::LogLevel::kFatal, base::SourcePlace(),
-                     base::Message(status));
-  std::_Exit(kFatalExit);
-}
 
 // Blocks until a signal; destructors then run in reverse order: the server
 // first, the connections last.
@@ -43,7 +36,7 @@ absl::Status Run(const base::FlagSet& flags,
   RETURN_IF_ERROR(insert_flags.Validate());
   telemetry::Metrics metrics("vminsert", &flags);
   net::EventLoop loop;
-  net::Transport transport(&loop);
+  net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
   cluster::DialNodesOptions dial;
   ASSIGN_OR_RETURN(dial.addresses,
                    cluster::ParseNodeAddresses(insert_flags.storage_nodes(),
@@ -88,13 +81,15 @@ int main(int argc, char** argv) {
   const ingest::InsertFlags insert_flags(flags,
                                          ingest::InsertDeployment::kCluster);
   flags.ParseOrExit(argc, argv);
-  if (auto status = log_flags.Configure(); !status.ok()) Fatal(status);
+  if (auto status = log_flags.Configure(); !status.ok()) {
+    base::ExitFatally(base::Message(status));
+  }
   base::SignalWaiter signals;
   base::LogInfo("starting varve-insert ", base::kVersion, " with ",
                 base::CpuThreads(), " threads");
   if (auto status = Run(flags, server_flags, insert_flags, signals);
       !status.ok()) {
-    Fatal(status);
+    base::ExitFatally(base::Message(status));
   }
   return 0;
 }

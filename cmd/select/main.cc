@@ -24,13 +24,6 @@ namespace {
 
 constexpr int kStorageSelectPort = 8401;
 // As configuration mistakes end the programs that operators know.
-constexpr int kFatalExit = 255;
-
-[[noreturn]] void Fatal(const absl::Status& status) {
-  base::WriteLogLine(base::LogLevel::kFatal, base::SourcePlace(),
-                     base::Message(status));
-  std::_Exit(kFatalExit);
-}
 
 absl::StatusOr<std::unique_ptr<cluster::NodeSet>> DialStorages(
     net::Transport& transport, const query::SelectFlags& flags,
@@ -92,7 +85,9 @@ int main(int argc, char** argv) {
   const query::SelectFlags select_flags(flags,
                                         query::SelectDeployment::kCluster);
   flags.ParseOrExit(argc, argv);
-  if (auto status = log_flags.Configure(); !status.ok()) Fatal(status);
+  if (auto status = log_flags.Configure(); !status.ok()) {
+    base::ExitFatally(base::Message(status));
+  }
   base::SignalWaiter signals;
   base::LogInfo("starting varve-select ", base::kVersion, " with ",
                 base::CpuThreads(), " threads and ",
@@ -100,7 +95,7 @@ int main(int argc, char** argv) {
   select_flags.WarnOfIgnored();
   if (auto status = Run(flags, server_flags, select_flags, signals);
       !status.ok()) {
-    Fatal(status);
+    base::ExitFatally(base::Message(status));
   }
   return 0;
 }

@@ -22,7 +22,6 @@ namespace varve {
 namespace {
 
 // Operators and tests of this kind of database know a bad configuration by it.
-constexpr int kExitConfig = 255;
 
 // Running writes and searches may end; then connections are cut.
 constexpr absl::Duration kRpcGrace = absl::Milliseconds(500);
@@ -83,7 +82,7 @@ int Run(int argc, char** argv) {
   if (status.ok()) status = server_flags.Validate();
   if (!status.ok()) {
     base::LogError(base::Message(status));
-    return kExitConfig;
+    return base::kExitConfig;
   }
 
   telemetry::Metrics metrics("vmstorage", &flag_set);
@@ -96,23 +95,22 @@ int Run(int argc, char** argv) {
   if (!role.ok()) {
     base::LogError("cannot open storage \"", flags.path(),
                    "\": ", base::Message(role.status()));
-    return kExitConfig;
+    return base::kExitConfig;
   }
   http::Lifecycle lifecycle;
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
   Listeners listeners;
-  status = StartListeners(
-      flags, server_flags, **role,
-      http::CommonRoutes({.flags = &flag_set,
-                          .metrics = &metrics,
-                          .server_flags = &server_flags,
-                          .lifecycle = &lifecycle,
-                          .program = "varve-storage"}),
-      transport, metrics, listeners);
+  status = StartListeners(flags, server_flags, **role,
+                          http::CommonRoutes({.flags = &flag_set,
+                                              .metrics = &metrics,
+                                              .server_flags = &server_flags,
+                                              .lifecycle = &lifecycle,
+                                              .program = "varve-storage"}),
+                          transport, metrics, listeners);
   if (!status.ok()) {
     base::LogError("cannot listen: ", base::Message(status));
-    return kExitConfig;
+    return base::kExitConfig;
   }
 
   signals.Wait();

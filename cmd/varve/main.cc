@@ -29,7 +29,6 @@ namespace varve {
 namespace {
 
 // As configuration mistakes end the programs that operators know.
-constexpr int kExitConfig = 255;
 
 // Running requests may end; then connections are cut.
 constexpr absl::Duration kStopGrace = absl::Milliseconds(500);
@@ -86,7 +85,7 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   Append(routes, select->Routes(/*from_root=*/true));
   Append(routes, storage.Routes());
   net::EventLoop loop;
-  net::Transport transport(&loop);
+  net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
   http::ServerOptions options = flags.server.Options(&metrics);
   options.transport = &transport;
   ASSIGN_OR_RETURN(const auto server,
@@ -107,7 +106,7 @@ int Run(int argc, char** argv) {
   set.ParseOrExit(argc, argv);
   if (auto status = flags.Check(); !status.ok()) {
     base::LogError(base::Message(status));
-    return kExitConfig;
+    return base::kExitConfig;
   }
   base::LogInfo("starting varve ", base::kVersion);
   telemetry::Metrics metrics("vmsingle", &set);
@@ -120,7 +119,7 @@ int Run(int argc, char** argv) {
     if (absl::IsCancelled(storage.status())) return EXIT_SUCCESS;
     base::LogError("cannot open storage \"", flags.storage.path(),
                    "\": ", base::Message(storage.status()));
-    return kExitConfig;
+    return base::kExitConfig;
   }
   const absl::Status served = Serve(set, flags, **storage, metrics, signals);
   if (!served.ok()) base::LogError(base::Message(served));
@@ -128,7 +127,7 @@ int Run(int argc, char** argv) {
   if (!closed.ok()) {
     base::LogError("closing the storage: ", base::Message(closed));
   }
-  if (!served.ok()) return kExitConfig;
+  if (!served.ok()) return base::kExitConfig;
   if (!closed.ok()) return EXIT_FAILURE;
   base::LogInfo("the storage is closed");
   return EXIT_SUCCESS;

@@ -2,9 +2,16 @@
 
 #include <pthread.h>
 
+#include <cstdlib>
+
 #include "lib/base/log.h"
 
 namespace varve::base {
+
+void ExitFatally(std::string_view text, const char* file, uint32_t line) {
+  WriteLogLine(LogLevel::kFatal, SourcePlace{file, line}, text);
+  std::_Exit(kExitConfig);
+}
 
 SignalWaiter::SignalWaiter() {
   sigemptyset(&signals_);

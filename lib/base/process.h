@@ -18,8 +18,20 @@
 
 #include <csignal>
 #include <functional>
+#include <string_view>
+
+#include "lib/base/log.h"
 
 namespace varve::base {
+
+// The exit code for what the configuration or the machine does not allow.
+inline constexpr int kExitConfig = 255;
+
+// Logs `text` as fatal, at the caller's place, and ends the process at once
+// with kExitConfig. For start-up only: nothing is closed.
+[[noreturn]] void ExitFatally(std::string_view text,
+                              const char* file = __builtin_FILE(),
+                              uint32_t line = __builtin_LINE());
 
 class SignalWaiter {
  public:

@@ -129,7 +129,7 @@ class AgreementTest(unittest.TestCase):
                                                    exporter_port)
                 self.compare(cluster, f"127.0.0.1:{port}")
             finally:
-                exporter.stop()
+                exporter.kill()   # it keeps nothing
                 if prometheus:
                     prometheus.stop(30)
 

@@ -189,7 +189,7 @@ cc_test(name = "a_test", srcs = ["a_test.cc"], deps = [":a"])
         self.assertEqual(found(layering.check_targets, files), [])
 
     def test_visibility_that_differs_from_the_table_is_found(self):
-        right = ('"//lib/ingest", "//lib/query", "//lib/storenode", '
+        right = ('"//lib/cluster", "//lib/ingest", "//lib/query", "//lib/storenode", '
                  '"//cmd/...", "//net/http", "//net/rpc", "//tests/..."')
         self.assertEqual(found(layering.check_visibility, {
             "net/tcp/BUILD.bazel": BUILD % (right, "")}), [])
