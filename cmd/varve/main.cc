@@ -85,7 +85,7 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   Append(routes, select->Routes(/*from_root=*/true));
   Append(routes, storage.Routes());
   net::EventLoop loop;
-  net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
+  net::Transport transport(&loop, {.enable_ipv6 = flags.server.enable_ipv6()});
   http::ServerOptions options = flags.server.Options(&metrics);
   options.transport = &transport;
   ASSIGN_OR_RETURN(const auto server,

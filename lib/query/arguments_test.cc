@@ -114,6 +114,10 @@ TEST_CASE("tenants come from path or headers", "[query]") {
   CHECK(TenantOfHeaders(request).value() == model::TenantId::Numeric(5, 6));
   request.headers = {{"accountid", "abc"}};
   CHECK_FALSE(TenantOfHeaders(request).ok());
+  request.headers = {{"x-scope-orgid", "7"}};
+  CHECK(TenantOfHeaders(request).value() == model::TenantId::Numeric(7, 0));
+  request.headers = {{"x-scope-orgid", "acme"}};
+  CHECK_FALSE(TenantOfHeaders(request).ok());
 }
 
 TEST_CASE("escaped label names are undone", "[query]") {

@@ -58,6 +58,14 @@ absl::StatusOr<model::TenantId> TenantOfHeaders(const http::Request& request) {
     return base::InvalidArgument(
         "auth error: queries over several tenants are not supported");
   }
+  // A tenant by name must not be answered with somebody else's data.
+  if (!request.Header("x-scope-orgid").empty() &&
+      request.Header("accountid").empty() &&
+      request.Header("projectid").empty()) {
+    ASSIGN_OR_RETURN(const uint32_t account,
+                     HeaderNumber(request, "x-scope-orgid"));
+    return model::TenantId::Numeric(account, 0);
+  }
   ASSIGN_OR_RETURN(const uint32_t account, HeaderNumber(request, "accountid"));
   ASSIGN_OR_RETURN(const uint32_t project, HeaderNumber(request, "projectid"));
   return model::TenantId::Numeric(account, project);
