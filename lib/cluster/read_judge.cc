@@ -26,6 +26,7 @@ ReadJudge::ReadJudge(const NodeSet* nodes, const ReaderOptions* options)
       options_(options),
       answered_(nodes->size(), false),
       failures_(nodes->size()),
+      node_ids_(nodes->size(), 0),
       dedup_(options->dedup) {}
 
 void ReadJudge::Failed(size_t node, const absl::Status& status) {
@@ -34,6 +35,8 @@ void ReadJudge::Failed(size_t node, const absl::Status& status) {
 
 void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   answered_[node] = true;
+  node_ids_[node] = coverage.node_id();
+  for (const auto& missed : coverage.missed()) lacking_.insert(missed.owner());
   if (coverage.replaying()) {
     failures_[node] = base::Unavailable("is still replaying its log");
   } else if (coverage.damaged()) {
@@ -66,12 +69,28 @@ double ReadJudge::Copies(const std::string& group) const {
   return std::max(1.0, factor * answered / members);
 }
 
+bool ReadJudge::Lacks(size_t node) const {
+  return node_ids_[node] != 0 && lacking_.contains(node_ids_[node]);
+}
+
 absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   ReadOutcome outcome;
   std::map<std::string, int> failed;  // by group
   bool all_late = true;
+  // Rows that a node lacks are with the others: only when one of those failed
+  // may they be missing from the answer.
+  const bool any_failed =
+      std::any_of(failures_.begin(), failures_.end(),
+                  [](const absl::Status& status) { return !status.ok(); });
   for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (failures_[i].ok()) continue;
+    if (failures_[i].ok()) {
+      if (!any_failed || !Lacks(i)) continue;
+      ++failed[nodes_->node(i).group];
+      outcome.warnings.push_back(base::StrCat(
+          "storage node ", nodes_->node(i).address,
+          ": lacks rows of this time range, written while it was away"));
+      continue;
+    }
     ++failed[nodes_->node(i).group];
     all_late = all_late && absl::IsDeadlineExceeded(failures_[i]);
     outcome.warnings.push_back(base::StrCat("storage node ",
@@ -89,8 +108,8 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   for (const auto& [group, count] : failed) {
     if (count >= ReplicationFactor(group)) ++failed_groups;
   }
-  outcome.is_partial = failed_groups > 0 &&
-                       failed_groups >= options_->global_replication_factor;
+  outcome.is_partial =
+      failed_groups > 0 && failed_groups >= options_->global_replication_factor;
   if (!outcome.is_partial) outcome.warnings.clear();
   if (outcome.is_partial && deny_partial) {
     return base::Unavailable("the answer is partial and may not be: ",

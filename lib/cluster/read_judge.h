@@ -6,6 +6,7 @@
 #define VARVE_LIB_CLUSTER_READ_JUDGE_H_
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "lib/cluster/reader.h"
@@ -38,11 +39,15 @@ class ReadJudge {
 
  private:
   int ReplicationFactor(const std::string& group) const;
+  // Answered, but another node that answered knows of rows it lacks.
+  bool Lacks(size_t node) const;
 
   const NodeSet* const nodes_;
   const ReaderOptions* const options_;
   std::vector<bool> answered_;
   std::vector<absl::Status> failures_;  // by node; OK: complete
+  std::vector<uint64_t> node_ids_;      // of the nodes that answered; else 0
+  std::set<uint64_t> lacking_;          // node ids of MISSED records
   model::DedupRule dedup_;
 };
 

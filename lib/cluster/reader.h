@@ -1,7 +1,9 @@
 // Reads from all storage nodes: fan-out, merge of replicas, deduplication.
 //
 // Partial: an answer is partial when, in at least `global_replication_factor`
-// groups, the nodes that failed reach the group's replication factor; with no
+// groups, the nodes that failed reach the group's replication factor; once one
+// failed, nodes count too of which a MISSED record that was told says that they
+// lack rows of the time range; with no
 // node answering at all it is an error (Unavailable). A storage node's own
 // error (a limit, a bad matcher) fails the read at once, with its text.
 //

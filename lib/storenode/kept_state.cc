@@ -86,7 +86,31 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   }
   proto::Missed put = missed;
   put.mutable_slots()->Assign(slots.begin(), slots.end());
+  RETURN_IF_ERROR(LoadMissed());
+  // Told even if putting fails: rather one span too many.
+  missed_.insert({missed.owner(), {missed.start_ms(), missed.end_ms()}});
   return engine_->PutState(key, put.SerializeAsString());
+}
+
+absl::Status KeptState::LoadMissed() const {
+  if (missed_loaded_) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<proto::Missed> records, Missed());
+  for (const proto::Missed& one : records) {
+    missed_.insert({one.owner(), {one.start_ms(), one.end_ms()}});
+  }
+  missed_loaded_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<MissedSpan>> KeptState::MissedIn(
+    const model::TimeRange& range) const {
+  base::MutexLock lock(mutex_);
+  RETURN_IF_ERROR(LoadMissed());
+  std::vector<MissedSpan> out;
+  for (const MissedSpan& one : missed_) {
+    if (one.span.Overlaps(range)) out.push_back(one);
+  }
+  return out;
 }
 
 absl::StatusOr<std::vector<proto::Missed>> KeptState::Missed() const {

@@ -10,13 +10,30 @@
 #ifndef VARVE_LIB_STORENODE_KEPT_STATE_H_
 #define VARVE_LIB_STORENODE_KEPT_STATE_H_
 
+#include <compare>
+#include <cstdint>
+#include <set>
+#include <tuple>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
+#include "lib/model/time_range.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/engine.h"
 
 namespace varve::storenode {
+
+struct MissedSpan {
+  uint64_t owner = 0;
+  model::TimeRange span;
+  friend auto operator<=>(const MissedSpan& a, const MissedSpan& b) {
+    return std::tie(a.owner, a.span.start_ms, a.span.end_ms) <=>
+           std::tie(b.owner, b.span.start_ms, b.span.end_ms);
+  }
+  friend bool operator==(const MissedSpan&, const MissedSpan&) = default;
+};
 
 class KeptState {
  public:
@@ -27,15 +44,25 @@ class KeptState {
 
   absl::Status PutMissed(const proto::Missed& missed);
   absl::StatusOr<std::vector<proto::Missed>> Missed() const;
+  // Whose copies of rows within `range` are known here to be missing: owners
+  // and spans of time, from memory.
+  absl::StatusOr<std::vector<MissedSpan>> MissedIn(
+      const model::TimeRange& range) const;
 
  private:
   // The kept message under `key`, or an empty one.
   template <typename Message>
   absl::StatusOr<Message> Kept(const std::string& key) const;
 
+  // The spans of all records, read once: a query must not read the slots of
+  // each.
+  absl::Status LoadMissed() const REQUIRES_LOCK(mutex_);
+
   storage::Engine* const engine_;
   // Between reading what is kept and putting what is to be kept.
-  base::Mutex mutex_;
+  mutable base::Mutex mutex_;
+  mutable bool missed_loaded_ GUARDED_BY(mutex_) = false;
+  mutable std::set<MissedSpan> missed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storenode

@@ -62,8 +62,17 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
   }
 }
 
-proto::Coverage SelectService::Coverage(uint64_t version) const {
+absl::StatusOr<proto::Coverage> SelectService::Coverage(
+    uint64_t version, const model::TimeRange& range) const {
+  ASSIGN_OR_RETURN(const std::vector<MissedSpan> missed,
+                   kept_->MissedIn(range));
   proto::Coverage coverage;
+  for (const MissedSpan& one : missed) {
+    proto::Coverage::MissedSpan& told = *coverage.add_missed();
+    told.set_owner(one.owner);
+    told.set_start_ms(one.span.start_ms);
+    told.set_end_ms(one.span.end_ms);
+  }
   coverage.set_node_id(engine_->node_id());
   coverage.set_coverage_version(version);
   coverage.set_dedup_interval_ms(dedup_.interval_ms);
@@ -92,9 +101,11 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next(series));
     if (!more) break;
     if (series.samples.size() > wire::kBatchSamplesMax) {
-      return base::ResourceExhausted(
-          "a series has ", series.samples.size(), " samples in the range; at "
-          "most ", wire::kBatchSamplesMax, " are sent: narrow the time range");
+      return base::ResourceExhausted("a series has ", series.samples.size(),
+                                     " samples in the range; at "
+                                     "most ",
+                                     wire::kBatchSamplesMax,
+                                     " are sent: narrow the time range");
     }
     if (writer.samples() + series.samples.size() > wire::kBatchSamplesMax) {
       RETURN_IF_ERROR(call.Send(writer.Finish()));
@@ -104,7 +115,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     if (call.cancelled()) return base::Cancelled("the client has gone");
   }
   if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
-  proto::Coverage coverage = Coverage(version);
+  ASSIGN_OR_RETURN(proto::Coverage coverage, Coverage(version, search.range));
   coverage.set_damaged(!cursor->complete());
   return call.Send(wire::EncodeSearchEnd(coverage));
 }
@@ -118,7 +129,8 @@ absl::Status SelectService::Labels(rpc::ServerCall& call) {
   labels.range = {request.start_ms(), request.end_ms()};
   labels.limit = request.limit();
   proto::LabelsResponse response;
-  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), labels.range));
   ASSIGN_OR_RETURN(const std::vector<std::string> items,
                    request.label().empty()
                        ? engine_->LabelNames(labels)
@@ -137,7 +149,8 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   wanted.focus_label = request.focus_label();
   wanted.top_n = request.top_n();
   proto::CardinalityResponse response;
-  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), wanted.range));
   ASSIGN_OR_RETURN(storage::Cardinality got, engine_->Status(wanted));
   response.set_total_series(got.total_series);
   response.set_total_label_value_pairs(got.total_label_value_pairs);
@@ -158,9 +171,11 @@ absl::Status SelectService::Tenants(rpc::ServerCall& call) {
   proto::TenantsRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   proto::TenantsResponse response;
-  *response.mutable_coverage() = Coverage(engine_->coverage_version());
+  const model::TimeRange range{request.start_ms(), request.end_ms()};
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), range));
   ASSIGN_OR_RETURN(const std::vector<model::TenantId> tenants,
-                   engine_->Tenants({request.start_ms(), request.end_ms()}));
+                   engine_->Tenants(range));
   for (const model::TenantId& tenant : tenants) {
     wire::ToProto(tenant, *response.add_tenants());
   }

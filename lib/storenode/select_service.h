@@ -32,7 +32,8 @@ class SelectService final : public rpc::Service {
   absl::Status Handle(rpc::ServerCall& call) override;
 
  private:
-  proto::Coverage Coverage(uint64_t version) const;
+  absl::StatusOr<proto::Coverage> Coverage(uint64_t version,
+                                           const model::TimeRange& range) const;
   absl::Status Search(rpc::ServerCall& call);
   absl::Status Labels(rpc::ServerCall& call);
   absl::Status Cardinality(rpc::ServerCall& call);

@@ -140,6 +140,37 @@ class ReplicationTest(unittest.TestCase):
             self.assertEqual(denied["errorType"], "503")
 
 
+    def test_a_copy_known_to_be_missing_makes_answers_partial(self):
+        with Cluster(storages=3, replication_factor=2) as cluster:
+            now = int(time.time())
+            early = now - 4 * 3600
+            self.assertEqual(
+                cluster.write(rows("m", at_ms=early * 1000)).status, 204)
+            cluster.storages[2].process.kill()
+            self.assertEqual(
+                cluster.write(rows("m", at_ms=now * 1000)).status, 204)
+            cluster.storages[2].start()
+            def count(at):
+                return cluster.query("count(m)", at)
+            back = cluster.storages[2].select_address
+            wait_until(lambda: http_client.metric(
+                cluster.select, 'vm_tcpdialer_conns{name="vmselect",'
+                f'addr="{back}"}}') == 1, 10, "select is connected again")
+            complete = count(now)
+            self.assertFalse(complete["isPartial"], complete)
+            self.assertEqual(complete["data"]["result"][0]["value"][1],
+                             str(SERIES))
+            cluster.storages[1].process.kill()
+            partial = count(now)
+            self.assertTrue(partial["isPartial"], partial)
+            self.assertIn("lacks rows", " ".join(partial["warnings"]))
+            # Before the node was away nothing is missing.
+            complete = count(early)
+            self.assertFalse(complete["isPartial"], complete)
+            self.assertEqual(complete["data"]["result"][0]["value"][1],
+                             str(SERIES))
+
+
 class TenantTest(unittest.TestCase):
 
     def test_tenants_do_not_see_each_other(self):
