@@ -74,12 +74,13 @@ struct Node {
   }
   absl::StatusOr<AppendResult> TryAppend(uint64_t id,
                                          const SampleColumns& samples,
-                                         TenantId tenant = kTenant) {
+                                         TenantId tenant = kTenant,
+                                         AckLevel ack = AckLevel::kDurable) {
     encoding::DataRecordBuilder builder;
     builder.Start(1, clock.NowMs());
     builder.Add(tenant.kind, tenant.id, id, samples.timestamps_ms,
                 samples.values);
-    return engine->Append(builder.Finish(), AckLevel::kDurable);
+    return engine->Append(builder.Finish(), ack);
   }
   AppendResult Append(uint64_t id, const SampleColumns& samples,
                       TenantId tenant = kTenant) {
@@ -400,6 +401,22 @@ TEST_CASE("a power cut loses nothing acknowledged durable", "[engine]") {
   const uint64_t id = node.Define(kUp);
   const SampleColumns samples = Samples({{kNowMs, 1}, {kNowMs + 1, 2}});
   node.Append(id, samples);
+  disk.Crash();
+  node.engine.reset();
+  node.Open();
+  CheckSame(node.Search().begin()->second, samples);
+}
+
+TEST_CASE("rows acknowledged as written are fsynced soon", "[engine][slow]") {
+  Node node;
+  FaultFileSystem disk;
+  node.options.file_system = &disk;
+  node.Open();
+  const uint64_t id = node.Define(kUp);
+  const SampleColumns samples = Samples({{kNowMs, 1}});
+  const int64_t before = node.engine->Stats().fsyncs;
+  REQUIRE(node.TryAppend(id, samples, kTenant, AckLevel::kWritten).ok());
+  while (node.engine->Stats().fsyncs == before) std::this_thread::yield();
   disk.Crash();
   node.engine.reset();
   node.Open();
