@@ -23,7 +23,23 @@ namespace varve::encoding {
 
 inline constexpr size_t kChunkSamplesMax = 65'535;
 
-void EncodeValues(std::span<const double> values, std::string& out);
+// What a series' last chunks taught its encoder: its next chunk costs less time,
+// never more bytes than a few. Bytes to keep beside a series; any content is
+// safe, and all zero means nothing is known.
+struct ValueHints {
+  uint8_t age = 0;  // chunks since the choice below; 0: none was made
+  uint8_t scheme = 0;
+  uint8_t scale = 0;
+  uint8_t predictor = 0;
+};
+
+void EncodeValues(std::span<const double> values, ValueHints& hints,
+                  std::string& out);
+// For runs whose series is not at hand.
+inline void EncodeValues(std::span<const double> values, std::string& out) {
+  ValueHints none;
+  EncodeValues(values, none, out);
+}
 // Fills all of `values`, whose size is the count kept beside the chunk.
 absl::Status DecodeValues(std::string_view src, std::span<double> values);
 

@@ -158,6 +158,26 @@ TEST_CASE("decimals of changing scale and sign come back", "[encoding]") {
   }
 }
 
+TEST_CASE("any hints give chunks that come back", "[encoding]") {
+  std::mt19937_64 random(29);
+  ValueHints hints;
+  for (int round = 0; round < 5000; ++round) {
+    std::vector<double> values(1 + random() % 300);
+    const double power = std::pow(10.0, random() % 4);
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = round % 3 == 0 ? i * 3.0 : std::round(random() % 999) / power;
+    }
+    if (round % 7 == 0) {
+      hints = std::bit_cast<ValueHints>(static_cast<uint32_t>(random()));
+    }
+    std::string bytes;
+    EncodeValues(values, hints, bytes);
+    std::vector<double> got(values.size());
+    REQUIRE(DecodeExact(bytes, got).ok());
+    REQUIRE(SameBits(got, values));
+  }
+}
+
 TEST_CASE("usual series are small", "[encoding]") {
   std::vector<double> values(240, 42.5);
   CHECK(CheckValues(values) <= 3);

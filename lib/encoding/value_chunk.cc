@@ -56,6 +56,8 @@ constexpr size_t kPredictorWindow = 64;
 constexpr size_t kShiftSamplesMin = 16;
 // One value in 50 may be stored raw before decimals stop paying.
 constexpr size_t kMisfitShare = 50;
+// Chunks for which a predictor holds: choosing it takes a third of the time.
+constexpr uint8_t kHintedChunks = 8;
 
 struct Exception {
   size_t index;
@@ -132,8 +134,11 @@ size_t ToMantissas(std::span<const double> values, int scale,
 }
 
 // The scale grows to what the misfits need, once. False: too many do not fit.
-bool MakeDecimal(std::span<const double> values, Column& column) {
-  column.scale = ProbeScale(values);
+bool MakeDecimal(std::span<const double> values, const ValueHints& hints,
+                 Column& column) {
+  const bool hinted = hints.age > 0 && hints.scheme == kDecimal;
+  column.scale = hinted ? std::min<int>(hints.scale, kScaleMax)
+                        : ProbeScale(values);
   if (column.scale < 0) return false;
   size_t misfits = ToMantissas(values, column.scale, column.ints);
   if (misfits == 0) return true;
@@ -351,19 +356,27 @@ absl::Status DecodeBlocks(const Transform& how, bool delta,
 
 }  // namespace
 
-void EncodeValues(std::span<const double> values, std::string& out) {
+void EncodeValues(std::span<const double> values, ValueHints& hints,
+                  std::string& out) {
   if (values.empty()) return;
   if (AllSame(values)) {
     AppendConstant(values[0], out);
     return;
   }
   Column column;
-  if (!MakeDecimal(values, column)) MakeOrdered(values, column);
+  if (hints.age >= kHintedChunks) hints = {};
+  if (!MakeDecimal(values, hints, column)) MakeOrdered(values, column);
   FillExceptions(column);
   const int shift = CommonShift(column.ints);
   const int64_t m0 = column.ints[0];
   if (shift > 0) ShiftInts(shift, column.ints);
-  const bool delta = DeltaIsCheaper(column.ints);
+  const bool known = hints.age > 0 && hints.scheme == column.scheme;
+  const bool delta =
+      known ? hints.predictor != 0 : DeltaIsCheaper(column.ints);
+  hints = {.age = static_cast<uint8_t>(known ? hints.age + 1 : 1),
+           .scheme = static_cast<uint8_t>(column.scheme),
+           .scale = static_cast<uint8_t>(column.scale),
+           .predictor = delta};
 
   out.push_back(static_cast<char>(column.scheme | column.scale << 2));
   out.push_back(static_cast<char>(
