@@ -91,4 +91,10 @@ double ValueAt(int64_t series, int64_t round) {
   return static_cast<double>((Mix(series) % 64 + noise % 4) << 20);
 }
 
+int64_t JitterAt(int64_t series, int64_t round, int64_t jitter_ms) {
+  if (jitter_ms <= 0) return 0;
+  const uint64_t noise = Mix(series / kSeriesPerInstance * 7'919 + round);
+  return static_cast<int64_t>(noise % static_cast<uint64_t>(jitter_ms));
+}
+
 }  // namespace varve::bench

@@ -23,6 +23,10 @@ std::string RawLabels(int64_t series);
 
 double ValueAt(int64_t series, int64_t round);
 
+// How late the scrape of the series' instance is in this round: the same for
+// all series of an instance, in [0, jitter_ms).
+int64_t JitterAt(int64_t series, int64_t round, int64_t jitter_ms);
+
 }  // namespace varve::bench
 
 #endif  // VARVE_BENCH_LOAD_NODE_SERIES_H_

@@ -41,6 +41,7 @@ struct Settings {
   std::string host, port, path, codec;
   int64_t series = 0, rounds = 0, warmup_rounds = 0;
   int64_t connections = 0, batch = 0, interval_ms = 0, pace_ms = 0;
+  int64_t jitter_ms = 0;
   int64_t first_ms = 0;
 };
 
@@ -148,8 +149,9 @@ std::string MakeBody(const Settings& settings,
     base::PutFixedLe(sample, ValueAt(s, round));
     sample.push_back('\x10');
     base::PutVarint(sample,
-                    static_cast<uint64_t>(settings.first_ms +
-                                          round * settings.interval_ms));
+                    static_cast<uint64_t>(
+                        settings.first_ms + round * settings.interval_ms +
+                        JitterAt(s, round, settings.jitter_ms)));
     body.push_back('\x0a');
     base::PutVarint(body, labels[s].size() + 2 + sample.size());
     body += labels[s];
@@ -269,6 +271,8 @@ int Run(int argc, char** argv) {
   const auto& connections = flags.Int("connections", 4, "at once");
   const auto& batch = flags.Int("batch", 1000, "series of one request");
   const auto& interval = flags.Duration("interval", "15s", "between samples");
+  const auto& jitter = flags.Duration(
+      "jitter", "0s", "each scrape of an instance is later by less than this");
   const auto& pace = flags.Duration("pace", "0", "real time between rounds");
   const auto& end = flags.Int("endMs", 0, "last timestamp; 0: now");
   const auto& pids = flags.List("pid", "", "name=pid of a process to watch");
@@ -288,11 +292,13 @@ int Run(int argc, char** argv) {
   settings.connections = connections.value();
   settings.batch = batch.value();
   settings.interval_ms = absl::ToInt64Milliseconds(interval.value());
+  settings.jitter_ms = absl::ToInt64Milliseconds(jitter.value());
   settings.pace_ms = absl::ToInt64Milliseconds(pace.value());
   const int64_t last_ms =
       end.value() > 0 ? end.value() : base::SystemClock().NowMs();
   settings.first_ms = last_ms / settings.interval_ms * settings.interval_ms -
-                      (settings.rounds - 1) * settings.interval_ms;
+                      (settings.rounds - 1) * settings.interval_ms -
+                      settings.jitter_ms;
 
   std::vector<std::string> labels(settings.series);
   for (int64_t s = 0; s < settings.series; ++s) labels[s] = RawLabels(s);
