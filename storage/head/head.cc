@@ -39,6 +39,8 @@ struct ShardedRows {
   std::vector<SeriesRows> series;
 };
 
+constexpr size_t kEveryPart = 1;
+
 template <typename ShardOf>
 void GroupByShard(const HeadRows& rows, size_t shards, const ShardOf& shard_of,
                   ShardedRows& out) {
@@ -72,7 +74,8 @@ size_t HeadGeneration::ShardOf(uint64_t series_id) const {
   return series_id / kPageIds & (shards_.size() - 1);
 }
 
-void HeadGeneration::Append(const HeadRows& rows, HeadAppendResult& result) {
+void HeadGeneration::Append(const HeadRows& rows, size_t part, size_t parts,
+                            HeadAppendResult& result) {
   thread_local ShardedRows grouped;
   const uint64_t mask = shards_.size() - 1;
   GroupByShard(
@@ -81,7 +84,7 @@ void HeadGeneration::Append(const HeadRows& rows, HeadAppendResult& result) {
   uint32_t begin = 0;
   for (size_t s = 0; s < shards_.size(); ++s) {
     const uint32_t end = grouped.ends[s];
-    if (begin != end) {
+    if (begin != end && (parts == kEveryPart || s % parts == part)) {
       shards_[s]->Append(rows, {grouped.series.data() + begin, end - begin},
                          options_.late_samples_per_series_max, result);
     }
@@ -93,6 +96,16 @@ void HeadGeneration::Append(const HeadRows& rows, HeadAppendResult& result) {
           options_.late_samples_max) {
     result.flush_wanted = true;
   }
+}
+
+int64_t HeadGeneration::Delete(std::span<const uint64_t> series_ids,
+                               const model::TimeRange& range) {
+  HeadDeleteResult result;
+  for (const uint64_t id : series_ids) {
+    shards_[ShardOf(id)]->Delete(id, range, result);
+  }
+  late_samples_.fetch_sub(result.late, std::memory_order_relaxed);
+  return result.samples;
 }
 
 bool HeadGeneration::Read(uint64_t series_id, const model::TimeRange& range,
@@ -139,16 +152,27 @@ Head::Head(const HeadOptions& options, uint64_t first_generation)
           std::make_shared<HeadGeneration>(first_generation, options_)} {}
 
 HeadAppendResult Head::Append(const HeadRows& rows) {
+  return AppendPart(rows, 0, kEveryPart);
+}
+
+HeadAppendResult Head::AppendPart(const HeadRows& rows, size_t part,
+                                  size_t parts) {
+  assert(part < parts);
   assert(rows.series_ids.size() == rows.counts.size());
   assert(rows.timestamps_ms.size() == rows.values.size());
-  std::shared_ptr<HeadGeneration> active;
-  {
-    base::MutexLock lock(mutex_);
-    active = generations_.back();
-  }
   HeadAppendResult result;
-  active->Append(rows, result);
+  Active()->Append(rows, part, parts, result);
   return result;
+}
+
+int64_t Head::Delete(std::span<const uint64_t> series_ids,
+                     const model::TimeRange& range) {
+  return Active()->Delete(series_ids, range);
+}
+
+std::shared_ptr<HeadGeneration> Head::Active() const {
+  base::MutexLock lock(mutex_);
+  return generations_.back();
 }
 
 HeadView Head::View() const {
@@ -195,13 +219,6 @@ HeadStats Head::Stats() const {
   return stats;
 }
 
-HeadStats Head::ActiveStats() const {
-  std::shared_ptr<HeadGeneration> active;
-  {
-    base::MutexLock lock(mutex_);
-    active = generations_.back();
-  }
-  return active->Stats();
-}
+HeadStats Head::ActiveStats() const { return Active()->Stats(); }
 
 }  // namespace varve::storage

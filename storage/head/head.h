@@ -11,8 +11,8 @@
 //          and a chain of 48-byte blocks (see series_stream.h).
 // Late:    rows older than the series' last go to a plain late buffer. A buffer
 //          at its bound asks for an early flush; nothing is refused or dropped.
-// Threads: every member from any thread, but for Append during Cut: the caller
-//          excludes them, because a cut must fall between two log records.
+// Threads: every member from any thread, but for Append, Delete and Cut at one
+//          time: the caller keeps a cut and a delete between two log records.
 //          Samples are visible to a View taken after their Append returned.
 // Cost:    about 20 ns a row in scrape order; Cut and View take no data locks.
 #ifndef VARVE_STORAGE_HEAD_HEAD_H_
@@ -98,7 +98,10 @@ class HeadGeneration {
 
  private:
   friend class Head;
-  void Append(const HeadRows& rows, HeadAppendResult& result);
+  void Append(const HeadRows& rows, size_t part, size_t parts,
+              HeadAppendResult& result);
+  int64_t Delete(std::span<const uint64_t> series_ids,
+                 const model::TimeRange& range);
   size_t ShardOf(uint64_t series_id) const;
 
   const uint64_t number_;
@@ -134,6 +137,18 @@ class Head {
   // REQUIRES: the columns' sizes agree; no Cut meanwhile.
   HeadAppendResult Append(const HeadRows& rows);
 
+  // Appends the rows whose shard is `part` modulo `parts`, so that `parts`
+  // threads share a record: each calls it for every record in log order.
+  // REQUIRES: part < parts, and as for Append.
+  HeadAppendResult AppendPart(const HeadRows& rows, size_t part, size_t parts);
+
+  // Removes the samples of these series in `range` from the active generation,
+  // late ones too, and returns how many. Frozen generations are left alone.
+  // The cost is a decode and an append of each series that is touched.
+  // REQUIRES: no Append and no Cut meanwhile.
+  int64_t Delete(std::span<const uint64_t> series_ids,
+                 const model::TimeRange& range);
+
   HeadView View() const;
 
   // Freezes the active generation, still part of every View, and starts the
@@ -149,6 +164,8 @@ class Head {
   HeadStats ActiveStats() const;
 
  private:
+  std::shared_ptr<HeadGeneration> Active() const;
+
   const HeadOptions options_;
   mutable base::Mutex mutex_;
   // Oldest first; the last one is active. Never empty.

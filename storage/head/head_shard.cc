@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <string>
 
 namespace varve::storage {
 namespace {
+
+constexpr model::TimeRange kAllTime = {std::numeric_limits<int64_t>::min(),
+                                       std::numeric_limits<int64_t>::max()};
 
 bool IsDayOf(int64_t timestamp_ms, int32_t day) {
   const int64_t start_ms = day * model::kDayMs;
@@ -107,6 +111,50 @@ void HeadShard::Append(const HeadRows& rows, std::span<const SeriesRows> mine,
                  rows.values.subspan(one.first_row, count), late_per_series_max,
                  result);
   }
+}
+
+int64_t HeadShard::DeleteInOrder(uint32_t series,
+                                 const model::TimeRange& range) {
+  StreamState& stream = state(series);
+  thread_local std::string bytes;
+  thread_local model::SampleColumns samples;
+  samples.clear();
+  CopyStream(stream, arena_, bytes);
+  DecodeStream(stream, bytes, range, samples);
+  if (samples.empty()) return 0;
+  const auto deleted = static_cast<int64_t>(samples.size());
+  samples.clear();
+  DecodeStream(stream, bytes, kAllTime, samples);
+  FreeStream(stream, arena_);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (range.Contains(samples.timestamps_ms[i])) continue;
+    AppendToStream(stream, arena_, samples.timestamps_ms[i], samples.values[i]);
+  }
+  return deleted;
+}
+
+int64_t HeadShard::DeleteLate(uint32_t series, const model::TimeRange& range) {
+  const auto found = late_.find(series);
+  if (found == late_.end()) return 0;
+  const auto deleted = static_cast<int64_t>(
+      std::erase_if(found->second, [&range](const model::Sample& sample) {
+        return range.Contains(sample.timestamp_ms);
+      }));
+  if (found->second.empty()) late_.erase(found);
+  stats_.late_samples -= deleted;
+  return deleted;
+}
+
+void HeadShard::Delete(uint64_t series_id, const model::TimeRange& range,
+                       HeadDeleteResult& result) {
+  base::MutexLock lock(mutex_);
+  const uint32_t series = Find(series_id);
+  if (series == kAbsent) return;
+  const int64_t late = DeleteLate(series, range);
+  const int64_t samples = DeleteInOrder(series, range) + late;
+  stats_.samples -= samples;
+  result.samples += samples;
+  result.late += late;
 }
 
 bool HeadShard::Read(uint64_t series_id, const model::TimeRange& range,

@@ -33,11 +33,19 @@ struct SeriesRows {
   uint32_t first_row = 0;
 };
 
+struct HeadDeleteResult {
+  int64_t samples = 0;
+  int64_t late = 0;  // of them
+};
+
 class HeadShard {
  public:
   // Adds to `result`, but for flush_wanted of the generation's bound.
   void Append(const HeadRows& rows, std::span<const SeriesRows> mine,
               int64_t late_per_series_max, HeadAppendResult& result);
+  // Adds to `result`.
+  void Delete(uint64_t series_id, const model::TimeRange& range,
+              HeadDeleteResult& result);
   bool Read(uint64_t series_id, const model::TimeRange& range,
             model::SampleColumns& out) const;
   void AppendSeriesIds(std::vector<uint64_t>& ids) const;
@@ -65,6 +73,12 @@ class HeadShard {
                     HeadAppendResult& result) REQUIRES_LOCK(mutex_);
   void AppendLate(uint32_t series, model::Sample sample,
                   int64_t late_per_series_max, HeadAppendResult& result)
+      REQUIRES_LOCK(mutex_);
+
+  // How many samples of the stream, of the late buffer, are removed.
+  int64_t DeleteInOrder(uint32_t series, const model::TimeRange& range)
+      REQUIRES_LOCK(mutex_);
+  int64_t DeleteLate(uint32_t series, const model::TimeRange& range)
       REQUIRES_LOCK(mutex_);
 
   mutable base::Mutex mutex_;

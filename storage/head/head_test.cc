@@ -210,6 +210,91 @@ TEST_CASE("random rows in any order match a plain list", "[head]") {
   }
 }
 
+TEST_CASE("a delete removes in-order and late samples of its range", "[head]") {
+  Head head({.shards = 2});
+  for (int64_t i = 0; i < 100; ++i) {
+    const auto value = static_cast<double>(i);
+    Append(head, {{1, kNow + i * 10, value}, {2, kNow + i * 10, value}});
+  }
+  Append(head, {{1, kNow + 5, -1}, {1, kNow + 505, -2}});
+  const std::vector<uint64_t> ids = {1, 777};
+  const HeadView before = head.View();
+  CHECK(head.Delete(ids, {kNow + 100, kNow + 899}) == 81);
+  CHECK(head.Delete(ids, {kNow + 100, kNow + 899}) == 0);
+  const model::SampleColumns got = ReadAll(before, 1);
+  REQUIRE(got.size() == 21);
+  CHECK(got.values[1] == -1);
+  CHECK(got.values[10] == 9);
+  CHECK(got.values[11] == 90);
+  CHECK(ReadAll(before, 2).size() == 100);
+  CHECK(head.Stats().samples == 121);
+  CHECK(head.Stats().late_samples == 1);
+
+  // What arrives afterwards is seen, in the range or not.
+  Append(head, {{1, kNow + 500, 7}, {1, kNow + 2000, 8}});
+  CHECK(ReadAll(head.View(), 1, {kNow + 100, kNow + 899}).values ==
+        std::vector<double>{7});
+  CHECK(head.Delete(ids, kAlways) == 23);
+  CHECK(ReadAll(head.View(), 1).empty());
+  Append(head, {{1, kNow, 9}});
+  CHECK(ReadAll(head.View(), 1).values == std::vector<double>{9});
+}
+
+TEST_CASE("a delete leaves frozen generations alone", "[head]") {
+  Head head({});
+  Append(head, {{1, kNow, 1}});
+  head.Cut();
+  Append(head, {{1, kNow + 1, 2}});
+  const std::vector<uint64_t> ids = {1};
+  CHECK(head.Delete(ids, kAlways) == 1);
+  CHECK(ReadAll(head.View(), 1).values == std::vector<double>{1});
+}
+
+TEST_CASE("deleting again and again does not grow the head", "[head]") {
+  Head head({.shards = 1});
+  const std::vector<uint64_t> ids = {1};
+  int64_t bytes = 0;
+  for (int round = 0; round < 100; ++round) {
+    for (int i = 0; i < 1000; ++i) {
+      Append(head, {{1, kNow + i * 10, static_cast<double>(i * i % 777)}});
+    }
+    CHECK(head.Delete(ids, kAlways) == 1000);
+    if (round == 0) bytes = head.Stats().bytes;
+  }
+  CHECK(head.Stats().bytes == bytes);
+}
+
+TEST_CASE("parts of a record together are the record", "[head]") {
+  constexpr size_t kParts = 3;
+  std::vector<uint64_t> ids;
+  std::vector<double> values;
+  for (uint64_t id = 1; id <= 2000; ++id) {
+    ids.push_back(id);
+    values.push_back(static_cast<double>(id));
+  }
+  const std::vector<uint32_t> counts(ids.size(), 1);
+  Head head({.shards = 8});
+  std::vector<std::thread> threads;
+  std::atomic<int64_t> stored = 0;
+  for (size_t part = 0; part < kParts; ++part) {
+    threads.emplace_back([&, part] {
+      for (int i = 0; i < 20; ++i) {
+        const std::vector<int64_t> times(ids.size(), kNow + i);
+        stored +=
+            head.AppendPart({ids, counts, times, values}, part, kParts).stored;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(stored == 40'000);
+  CHECK(head.Stats().late_samples == 0);
+  for (const uint64_t id : ids) {
+    const model::SampleColumns got = ReadAll(head.View(), id);
+    REQUIRE(got.size() == 20);
+    REQUIRE(got.values.back() == static_cast<double>(id));
+  }
+}
+
 TEST_CASE("readers see whole prefixes while writers append", "[head]") {
   Head head({.shards = 2});
   constexpr int kSamples = 2000;

@@ -107,11 +107,21 @@ char* WriteChangedValue(char* to, StreamState& state, uint64_t step_change,
 }  // namespace
 
 uint32_t BlockArena::Allocate() {
+  if (free_ != kNoBlock) {
+    const uint32_t block = free_;
+    free_ = at(block).next;
+    return block;
+  }
   if (used_ % kSlabBlocks == 0) {
     // Not cleared: a block's bytes are written before they are read.
     slabs_.emplace_back(new StreamBlock[kSlabBlocks]);
   }
   return used_++;
+}
+
+void BlockArena::Free(uint32_t first, uint32_t last) {
+  at(last).next = free_;
+  free_ = first;
 }
 
 void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
@@ -145,6 +155,13 @@ void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
   state.step_ms = first ? 0 : step_ms;
   state.last_ms = timestamp_ms;
   state.last_bits = std::bit_cast<uint64_t>(value);
+}
+
+void FreeStream(StreamState& state, BlockArena& arena) {
+  if (state.samples > 0) arena.Free(state.first_block, state.tail_block);
+  const int32_t day = state.day;
+  state = StreamState{};
+  state.day = day;
 }
 
 void CopyStream(const StreamState& state, const BlockArena& arena,

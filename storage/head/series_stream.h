@@ -44,10 +44,12 @@ struct StreamBlock {
 };
 static_assert(sizeof(StreamBlock) == 48);
 
-// Blocks by number, never moved and never freed one by one.
+// Blocks by number, never moved.
 class BlockArena {
  public:
   uint32_t Allocate();
+  // The chain's blocks are the next to be given out.
+  void Free(uint32_t first, uint32_t last);
   StreamBlock& at(uint32_t block) {
     return slabs_[block / kSlabBlocks][block % kSlabBlocks];
   }
@@ -61,8 +63,10 @@ class BlockArena {
 
  private:
   static constexpr uint32_t kSlabBlocks = 256;  // 12 KiB
+  static constexpr uint32_t kNoBlock = std::numeric_limits<uint32_t>::max();
   std::vector<std::unique_ptr<StreamBlock[]>> slabs_;
   uint32_t used_ = 0;
+  uint32_t free_ = kNoBlock;  // chained by `next`
 };
 
 // What an append needs to know of the samples before it.
@@ -86,6 +90,9 @@ static_assert(sizeof(StreamState) == 48);
 // |timestamp_ms| < kStreamTimestampMax.
 void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
                     double value);
+
+// Empties the stream, whose blocks go back to the arena; the day stays.
+void FreeStream(StreamState& state, BlockArena& arena);
 
 // Replaces `bytes` by the stream so far, its pending run left out.
 void CopyStream(const StreamState& state, const BlockArena& arena,
