@@ -20,7 +20,7 @@ ROWS = {
 MAY_INCLUDE = {
     "lib/base": [],
     "lib/model": [],
-    "lib/encoding": [],
+    "lib/encoding": ["lib/model"],
     "lib/compress": [],
     "lib/telemetry": [],
     "proto": [],
