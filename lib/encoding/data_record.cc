@@ -215,6 +215,7 @@ void FloatSection::clear() {
 void DataRecordBuilder::Start(uint64_t ring, int64_t accept_ms) {
   out_.clear();
   open_.clear();
+  kinds_.Clear();
   rows_ = 0;
   base::PutFixedLe(out_, ring);
   base::PutFixedLe(out_, accept_ms);
@@ -258,6 +259,7 @@ void DataRecordBuilder::CloseSection() {
 
 std::string DataRecordBuilder::Finish() {
   CloseSection();
+  kinds_.AppendTo(out_);
   std::string record = std::move(out_);
   out_.clear();
   rows_ = 0;

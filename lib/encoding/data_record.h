@@ -3,8 +3,9 @@
 //
 //   record  := ring:u64 accept_ms:i64 section*
 //   section := kind:u8 tenant_kind:u8 tenant_id:u64 size:u32 body[size]
-//   kind 0 floats; 1 native histograms, 2 exemplars, 3 metadata are reserved:
-//   a reader keeps what it does not know and says so in HELLO's features.
+//   kind 0 floats; 1 native histograms, 2 exemplars, 3 metadata are
+//   lib/encoding/data_record_kinds.h's. HELLO's features say what a reader
+//   knows.
 //
 // The floats' body is drawn in data_record.cc, with real numbers in
 // docs/formats/data_record.md: refs as zigzag deltas, one timestamp run per
@@ -24,6 +25,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/encoding/data_record_kinds.h"
 
 namespace varve::encoding {
 
@@ -56,7 +58,9 @@ class DataRecordBuilder {
   void Add(uint8_t tenant_kind, uint64_t tenant_id, uint64_t ref,
            std::span<const int64_t> timestamps_ms,
            std::span<const double> values);
-  uint32_t rows() const { return rows_; }
+  // Histograms, exemplars and metadata, which stand behind the floats.
+  KindSections& kinds() { return kinds_; }
+  uint32_t rows() const { return rows_ + kinds_.rows(); }
   // The finished record; the builder is ready for Start again.
   std::string Finish();
 
@@ -64,6 +68,7 @@ class DataRecordBuilder {
   void CloseSection();
   std::string out_;
   FloatSection open_;
+  KindSections kinds_;
   uint32_t rows_ = 0;
 };
 
@@ -78,6 +83,10 @@ class DataRecordReader {
   // Advances to the next section; false at the end.
   absl::StatusOr<bool> Next();
   SectionKind kind() const { return kind_; }
+  uint8_t tenant_kind() const { return tenant_kind_; }
+  uint64_t tenant_id() const { return tenant_id_; }
+  // For the decoders of lib/encoding/data_record_kinds.h.
+  std::string_view body() const { return body_; }
   // REQUIRES: kind() == kFloats. Reuses the vectors of `out`.
   absl::Status DecodeFloats(FloatSection& out) const;
 

@@ -1,0 +1,165 @@
+#include "storage/block/kind_segments.h"
+
+#include <algorithm>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/hash.h"
+#include "lib/base/status.h"
+#include "lib/encoding/histogram_chunk.h"
+#include "lib/encoding/sample_chunk.h"
+
+namespace varve::storage {
+namespace {
+
+void AppendSegment(SegmentKind kind, uint64_t generation,
+                   std::span<const int64_t> timestamps_ms,
+                   std::string_view chunk, std::string& out) {
+  std::string column;
+  encoding::EncodeTimestamps(timestamps_ms, column);
+  std::string body(1, static_cast<char>(kind));
+  base::PutVarint(body, generation);
+  base::PutVarint(body, timestamps_ms.size());
+  base::PutVarint(body, 0);  // ts_ref: inline
+  base::PutLengthPrefixed(body, column);
+  body.append(chunk);
+  const size_t begin = out.size();
+  base::PutLengthPrefixed(out, body);
+  base::PutFixedLe(out, static_cast<uint32_t>(base::Checksum(
+                            std::string_view(out).substr(begin))));
+}
+
+// Takes the timestamps off a segment's chunk. These kinds are not parsed by
+// NextSegment beyond ts_ref.
+absl::Status ReadTimes(const SegmentHeader& header, base::ByteReader& reader,
+                       std::vector<int64_t>& timestamps_ms) {
+  if (header.samples == 0 || header.samples > encoding::kChunkSamplesMax ||
+      header.ts_ref != 0) {
+    return base::DataLoss("segment of kind ", static_cast<int>(header.kind),
+                          ": impossible head, ", header.samples, " rows");
+  }
+  // NextSegment may have taken them off already.
+  const std::string_view column = header.timestamps.empty()
+                                      ? reader.LengthPrefixed()
+                                      : header.timestamps;
+  if (!reader.ok()) return base::DataLoss("segment cut in its timestamps");
+  timestamps_ms.resize(header.samples);
+  return encoding::DecodeTimestamps(column, timestamps_ms);
+}
+
+absl::Status DecodeHistogramSegment(const SegmentHeader& header,
+                                    const model::TimeRange& range,
+                                    model::HistogramColumns& out) {
+  base::ByteReader reader(header.chunk);
+  std::vector<int64_t> times;
+  RETURN_IF_ERROR(ReadTimes(header, reader, times));
+  if (times.back() < range.start_ms || times.front() > range.end_ms) {
+    return absl::OkStatus();
+  }
+  std::vector<model::Histogram> histograms(times.size());
+  RETURN_IF_ERROR(encoding::DecodeHistograms(reader.rest(), histograms));
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (range.Contains(times[i])) {
+      out.push_back(times[i], std::move(histograms[i]));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DecodeExemplarSegment(const SegmentHeader& header,
+                                   const model::TimeRange& range,
+                                   std::vector<model::Exemplar>& out) {
+  base::ByteReader reader(header.chunk);
+  std::vector<int64_t> times;
+  RETURN_IF_ERROR(ReadTimes(header, reader, times));
+  std::vector<model::Exemplar> all;
+  for (const int64_t at_ms : times) {
+    const auto value = reader.FixedLe<double>();
+    const std::string_view labels = reader.LengthPrefixed();
+    if (range.Contains(at_ms)) {
+      all.push_back({at_ms, value, std::string(labels)});
+    }
+  }
+  if (!reader.AtEnd()) return base::DataLoss("segment of broken exemplars");
+  std::move(all.begin(), all.end(), std::back_inserter(out));
+  return absl::OkStatus();
+}
+
+// Calls decode(header) for each segment of `kind`.
+template <typename Out, typename Decode>
+void ReadKind(std::string_view value, SegmentKind kind, Out& out,
+              SegmentReadStats& stats, const KindVisitor& visitor,
+              Decode&& decode) {
+  SegmentHeader header;
+  while (!value.empty()) {
+    // Damage of a segment's frame is counted by the reader of floats.
+    if (!NextSegment(value, header).ok() || header.kind != kind) continue;
+    const size_t from = out.size();
+    absl::Status status = decode(header);
+    if (!status.ok()) {
+      ++stats.corrupt;
+      if (stats.first_error.ok()) stats.first_error = std::move(status);
+    } else if (visitor && out.size() > from) {
+      visitor(header.generation, from);
+    }
+  }
+}
+
+}  // namespace
+
+void AppendHistogramSegments(uint64_t generation,
+                             std::span<const int64_t> timestamps_ms,
+                             std::span<const model::Histogram> histograms,
+                             std::string& out) {
+  std::string chunk;
+  for (size_t i = 0; i < histograms.size();) {
+    const size_t n = encoding::HistogramRunLength(histograms.subspan(i),
+                                                  kSegmentSamplesMax);
+    chunk.clear();
+    encoding::EncodeHistograms(histograms.subspan(i, n), chunk);
+    AppendSegment(SegmentKind::kHistogram, generation,
+                  timestamps_ms.subspan(i, n), chunk, out);
+    i += n;
+  }
+}
+
+void AppendExemplarSegments(uint64_t generation,
+                            std::span<const model::Exemplar> exemplars,
+                            std::string& out) {
+  std::vector<int64_t> times;
+  std::string chunk;
+  for (size_t i = 0; i < exemplars.size(); i += kSegmentSamplesMax) {
+    times.clear();
+    chunk.clear();
+    for (const model::Exemplar& one : exemplars.subspan(
+             i, std::min(kSegmentSamplesMax, exemplars.size() - i))) {
+      times.push_back(one.timestamp_ms);
+      base::PutFixedLe(chunk, one.value);
+      base::PutLengthPrefixed(chunk, one.labels);
+    }
+    AppendSegment(SegmentKind::kExemplars, generation, times, chunk, out);
+  }
+}
+
+void ReadHistogramSegments(std::string_view value,
+                           const model::TimeRange& range,
+                           model::HistogramColumns& out,
+                           SegmentReadStats& stats,
+                           const KindVisitor& visitor) {
+  ReadKind(value, SegmentKind::kHistogram, out, stats, visitor,
+           [&](const SegmentHeader& header) {
+             return DecodeHistogramSegment(header, range, out);
+           });
+}
+
+void ReadExemplarSegments(std::string_view value,
+                          const model::TimeRange& range,
+                          std::vector<model::Exemplar>& out,
+                          SegmentReadStats& stats,
+                          const KindVisitor& visitor) {
+  ReadKind(value, SegmentKind::kExemplars, out, stats, visitor,
+           [&](const SegmentHeader& header) {
+             return DecodeExemplarSegment(header, range, out);
+           });
+}
+
+}  // namespace varve::storage
