@@ -126,6 +126,8 @@ int64_t HeadShard::DeleteInOrder(uint32_t series,
   samples.clear();
   DecodeStream(stream, bytes, kAllTime, samples);
   FreeStream(stream, arena_);
+  // The next sample opens its day again: nothing may be left on it.
+  stream.day = std::numeric_limits<int32_t>::min();
   for (size_t i = 0; i < samples.size(); ++i) {
     if (range.Contains(samples.timestamps_ms[i])) continue;
     AppendToStream(stream, arena_, samples.timestamps_ms[i], samples.values[i]);

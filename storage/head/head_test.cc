@@ -240,6 +240,15 @@ TEST_CASE("a delete removes in-order and late samples of its range", "[head]") {
   CHECK(ReadAll(head.View(), 1).values == std::vector<double>{9});
 }
 
+TEST_CASE("what is written after a delete opens its day again", "[head]") {
+  Head head({});
+  const std::vector<uint64_t> ids = {1};
+  CHECK(Append(head, {{1, kNow, 1}}).opened_days.size() == 1);
+  CHECK(Append(head, {{1, kNow + 1, 1}}).opened_days.empty());
+  head.Delete(ids, kAlways);
+  CHECK(Append(head, {{1, kNow + 2, 1}}).opened_days.size() == 1);
+}
+
 TEST_CASE("a delete leaves frozen generations alone", "[head]") {
   Head head({});
   Append(head, {{1, kNow, 1}});

@@ -376,13 +376,6 @@ absl::Status IndexImpl::Restore(uint64_t id,
   }
 }
 
-void IndexImpl::MarkActive(const model::TenantId& tenant, int32_t day,
-                           std::span<const uint64_t> ids) {
-  std::vector<uint32_t> narrow(ids.begin(), ids.end());
-  base::MutexLock lock(marks_mutex_);
-  marks_[{tenant, day}].addMany(narrow.size(), narrow.data());
-}
-
 IndexStats IndexImpl::stats() const {
   IndexStats stats;
   {

@@ -134,6 +134,17 @@ class Index {
   virtual void MarkActive(const model::TenantId& tenant, int32_t day,
                           std::span<const uint64_t> ids) = 0;
 
+  // The series have no samples on those days any more; a later MarkActive
+  // counts again. REQUIRES: no MarkActive of these ids meanwhile.
+  virtual absl::Status MarkInactive(const model::TenantId& tenant,
+                                    const DayRange& days,
+                                    std::span<const uint64_t> ids) = 0;
+
+  // Days on which any of the series is active, ascending.
+  virtual absl::StatusOr<std::vector<int32_t>> ActiveDays(
+      const model::TenantId& tenant, const DayRange& days,
+      std::span<const uint64_t> ids) const = 0;
+
   // Makes everything created and marked before the call durable: one atomic
   // synced write. Definitions and reads go on meanwhile. After an error all
   // of it is still there, and the next Flush tries again.

@@ -218,25 +218,6 @@ absl::Status IndexImpl::AddMetrics(const model::TenantId& tenant,
   return absl::OkStatus();
 }
 
-absl::Status IndexImpl::AddMarks(const ActiveMarks& marks,
-                                 RowSink& rows) const {
-  for (const auto& [key, marked] : marks) {
-    const auto& [tenant, day] = key;
-    if (day < first_kept_day_.load()) continue;
-    const std::string row = ActiveKey(tenant, day);
-    ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                     tables_.db().Get(*tables_.active, row));
-    IdSet ids;
-    if (bytes) RETURN_IF_ERROR(AddIdSet(*bytes, ids));
-    if (bytes && marked.isSubset(ids)) continue;
-    ids |= marked;
-    std::string value;
-    AppendIdSet(value, ids);
-    RETURN_IF_ERROR(rows.Put(tables_.active, row, value));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status IndexImpl::FoldShards() const {
   KvBatch batch;
   for (const auto& [tenant, pair] : tables_.TakeNoted()) {

@@ -27,8 +27,17 @@
 
 namespace varve::storage {
 
-// (tenant, day) to the series active then.
-using ActiveMarks = std::map<std::pair<model::TenantId, int32_t>, IdSet>;
+// What changes in a day's set of active series: first `inactive` go, then
+// `active` come. The two have no id in common.
+struct DayMarks {
+  IdSet active;
+  IdSet inactive;
+  void ApplyTo(IdSet& ids) const {
+    if (!inactive.isEmpty()) ids -= inactive;
+    ids |= active;
+  }
+};
+using ActiveMarks = std::map<std::pair<model::TenantId, int32_t>, DayMarks>;
 
 struct RamPart {
   absl::flat_hash_map<model::TenantId, std::unique_ptr<RamTenant>> tenants;
@@ -69,6 +78,12 @@ class IndexImpl final : public Index {
                        const IndexDefinition& definition) override;
   void MarkActive(const model::TenantId& tenant, int32_t day,
                   std::span<const uint64_t> ids) override;
+  absl::StatusOr<std::vector<int32_t>> ActiveDays(
+      const model::TenantId& tenant, const DayRange& days,
+      std::span<const uint64_t> ids) const override;
+  absl::Status MarkInactive(const model::TenantId& tenant,
+                            const DayRange& days,
+                            std::span<const uint64_t> ids) override;
   absl::Status Flush() override;
   absl::StatusOr<std::vector<uint64_t>> Select(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
@@ -153,6 +168,9 @@ class IndexImpl final : public Index {
   absl::Status ForEachSource(
       const model::TenantId& tenant,
       const std::function<absl::Status(const PostingSource&)>& fn) const;
+  // The active series of each of the days, in memory and on disk.
+  absl::Status ActiveByDay(const model::TenantId& tenant, const DayRange& days,
+                           std::map<int32_t, IdSet>& by_day) const;
   absl::Status AddActive(const model::TenantId& tenant, const DayRange& days,
                          IdSet& ids) const;
   // The ids that match and were active; nothing when that is all of them.

@@ -81,30 +81,6 @@ absl::Status IndexImpl::ForEachSource(
   return fn(TablePostings(tables_, tenant));
 }
 
-absl::Status IndexImpl::AddActive(const model::TenantId& tenant,
-                                  const DayRange& days, IdSet& ids) const {
-  const DayRange kept = Kept(days);
-  const auto add = [&](const ActiveMarks& marks) {
-    for (auto it = marks.lower_bound({tenant, kept.first});
-         it != marks.end() && it->first.first == tenant &&
-         it->first.second <= kept.last;
-         ++it) {
-      ids |= it->second;
-    }
-  };
-  {
-    base::MutexLock lock(marks_mutex_);
-    add(marks_);
-  }
-  std::shared_ptr<const FrozenPart> frozen;
-  {
-    ReaderLock lock(mutex_);
-    frozen = frozen_;
-  }
-  if (frozen != nullptr) add(frozen->marks);
-  return tables_.AddActive(tenant, kept, ids);
-}
-
 absl::StatusOr<std::optional<IdSet>> IndexImpl::Restriction(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
     const DayRange& days) const {
@@ -312,44 +288,6 @@ absl::StatusOr<IndexCardinality> IndexImpl::CardinalityOf(
   result.series_count_by_label_value_pair = Largest(by_pair, top_n);
   result.label_value_count_by_label_name = Largest(values_by_label, top_n);
   return result;
-}
-
-absl::StatusOr<std::vector<model::TenantId>> IndexImpl::Tenants(
-    const DayRange& days) const {
-  const DayRange kept = Kept(days);
-  std::vector<model::TenantId> tenants;
-  const auto add = [&](const ActiveMarks& marks) {
-    for (const auto& [key, ids] : marks) {
-      if (key.second >= kept.first && key.second <= kept.last) {
-        tenants.push_back(key.first);
-      }
-    }
-  };
-  {
-    base::MutexLock lock(marks_mutex_);
-    add(marks_);
-  }
-  std::shared_ptr<const FrozenPart> frozen;
-  {
-    ReaderLock lock(mutex_);
-    frozen = frozen_;
-  }
-  if (frozen != nullptr) add(frozen->marks);
-  const auto it = tables_.db().Scan(tables_.active, {});
-  for (it->SeekToFirst(); it->Valid();) {
-    const auto parts = ParseActiveKey(it->key());
-    if (!parts) return base::DataLoss("index has a damaged key of a day");
-    if (parts->day < kept.first) {
-      it->Seek(ActiveKey(parts->tenant, kept.first));
-      continue;
-    }
-    if (parts->day <= kept.last) tenants.push_back(parts->tenant);
-    it->Seek(ActiveKey(parts->tenant, INT32_MAX) + '\0');
-  }
-  RETURN_IF_ERROR(it->status());
-  std::sort(tenants.begin(), tenants.end());
-  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
-  return tenants;
 }
 
 }  // namespace varve::storage

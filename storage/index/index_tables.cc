@@ -69,6 +69,22 @@ absl::Status IndexTables::AddActive(const model::TenantId& tenant,
   return it->status();
 }
 
+absl::Status IndexTables::AddActiveByDay(
+    const model::TenantId& tenant, const DayRange& days,
+    std::map<int32_t, IdSet>& by_day) const {
+  if (days.first > days.last) return absl::OkStatus();
+  KvScan scan;
+  scan.lower = ActiveKey(tenant, days.first);
+  scan.upper = ActiveKey(tenant, days.last) + '\0';
+  const auto it = db_.Scan(active, std::move(scan));
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const auto parts = ParseActiveKey(it->key());
+    if (!parts) return base::DataLoss("index has a damaged key of a day");
+    RETURN_IF_ERROR(AddIdSet(it->value(), by_day[parts->day]));
+  }
+  return it->status();
+}
+
 void IndexTables::NoteShards(PairName pair) const {
   base::MutexLock lock(mutex_);
   if (noted_.size() < kNotedMax) noted_.insert(std::move(pair));

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -42,6 +43,9 @@ class IndexTables {
   // Adds the ids active on the days.
   absl::Status AddActive(const model::TenantId& tenant, const DayRange& days,
                          IdSet& ids) const;
+  absl::Status AddActiveByDay(const model::TenantId& tenant,
+                              const DayRange& days,
+                              std::map<int32_t, IdSet>& by_day) const;
 
   // Pairs that a reader found in too many shards: (tenant, name, value).
   using PairName = std::pair<model::TenantId,

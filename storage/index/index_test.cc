@@ -441,6 +441,65 @@ TEST_CASE("a large flush through tables is as a small one", "[index]") {
   }
 }
 
+TEST_CASE("series marked inactive are gone until they are marked again",
+          "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 40; ++i) {
+    const Definition definition(kTenant,
+                                LabelSet{{"__name__", "m"},
+                                         {"i", std::to_string(i)}});
+    const IndexDefinition view = definition.view();
+    std::vector<IndexDefined> defined;
+    REQUIRE(store.index->FindOrCreate({&view, 1}, defined).ok());
+    ids.push_back(defined[0].id);
+  }
+  const auto active = [&](int32_t first, int32_t last) {
+    return *store.index->Select(kTenant, {}, {first, last});
+  };
+  for (const int32_t day : {3, 4, 5}) {
+    store.index->MarkActive(kTenant, day, ids);
+  }
+  const std::vector<uint64_t> gone(ids.begin(), ids.begin() + 20);
+  const std::vector<uint64_t> left(ids.begin() + 20, ids.end());
+  const std::vector<uint64_t> back(ids.begin(), ids.begin() + 1);
+  SECTION("before a flush") {}
+  SECTION("after a flush") { REQUIRE(store.index->Flush().ok()); }
+  CHECK(*store.index->ActiveDays(kTenant, {4, 9}, gone) ==
+        std::vector<int32_t>{4, 5});
+  REQUIRE(store.index->MarkInactive(kTenant, {4, 5}, gone).ok());
+  CHECK(*store.index->ActiveDays(kTenant, {}, gone) ==
+        std::vector<int32_t>{3});
+  for (int pass = 0; pass < 3; ++pass) {
+    CAPTURE(pass);
+    CHECK(active(3, 3) == ids);
+    CHECK(active(4, 4) == left);
+    CHECK(active(4, 9) == left);
+    CHECK(active(3, 9) == ids);
+    CHECK(store.index->LabelValues(kTenant, {}, {4, 4}, "i", 0)->size() == 20);
+    if (pass == 0) REQUIRE(store.index->Flush().ok());
+    if (pass == 1) store.Reopen();
+  }
+  store.index->MarkActive(kTenant, 5, back);
+  std::vector<uint64_t> with_back = left;
+  with_back.insert(with_back.begin(), back[0]);
+  for (int pass = 0; pass < 2; ++pass) {
+    CHECK(active(4, 4) == left);
+    CHECK(active(5, 5) == with_back);
+    REQUIRE(store.index->Flush().ok());
+  }
+  REQUIRE(store.index->MarkInactive(kTenant, {}, ids).ok());
+  for (int pass = 0; pass < 2; ++pass) {
+    CHECK(active(0, 9).empty());
+    CHECK(store.index->Tenants({0, 9})->empty());
+    REQUIRE(store.index->Flush().ok());
+  }
+  store.index->MarkActive(kTenant, 4, back);
+  CHECK(active(0, 9) == back);
+  CHECK(store.index->Tenants({0, 9})->size() == 1);
+}
+
 TEST_CASE("definitions, reads and flushes at once lose nothing", "[index]") {
   const tests::TempDir dir;
   Store store(dir.File("index"));
