@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/status.h"
+#include "lib/model/refusal.h"
 #include "lib/wire/data_frame_builder.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
@@ -36,6 +37,8 @@ struct FakeNode {
   int defines = 0;
   bool up = true;
   uint64_t connection = 1;
+  // Labels of series refused by DEFINE, and why.
+  std::map<std::string, model::Refusal> refused;
   // Set: its answer is given instead of the node's.
   std::function<std::optional<Answer>(rpc::Method)> interfere;
 
@@ -48,6 +51,16 @@ struct FakeNode {
     response.set_ref_epoch(ref_epoch);
     for (const auto& series : request.series()) {
       ++defines;
+      const auto why = refused.find(series.labels());
+      if (!refused.empty()) {
+        response.add_refused(why == refused.end()
+                                 ? 0
+                                 : static_cast<uint32_t>(why->second));
+      }
+      if (why != refused.end()) {
+        response.add_refs(0);
+        continue;
+      }
       const std::string key =
           base::StrCat(series.tenant().id(), "/", series.labels());
       const uint64_t next = id * 1000 + refs.size();

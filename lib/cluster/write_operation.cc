@@ -20,6 +20,11 @@ absl::Status Outdated(std::string_view why) {
   return base::FailedPrecondition("the view is outdated: ", why);
 }
 
+model::Refusal ToRefusal(uint32_t number) {
+  return number < model::kRefusals ? static_cast<model::Refusal>(number)
+                                   : model::Refusal::kInvalidLabels;
+}
+
 // Errors of a request that no node would take, and no retry cures.
 bool IsOurFault(const absl::Status& status) {
   return status.code() == absl::StatusCode::kInvalidArgument;
@@ -62,6 +67,7 @@ absl::Status WriteOperation::Run() {
 absl::Status WriteOperation::Plan() {
   for (uint32_t i = 0; i < rows_.size(); ++i) {
     SeriesRows& row = rows_[i];
+    row.refused = model::Refusal::kNone;
     SeriesRoute& route = *row.route;
     if (!view_.Fits(route)) {
       if (row.labels.empty()) {
@@ -107,6 +113,7 @@ void WriteOperation::StartDefine(size_t node) {
       series.mutable_tenant()->set_kind(row.tenant.kind);
       series.mutable_tenant()->set_id(row.tenant.id);
       series.set_labels(row.labels.data(), row.labels.size());
+      series.set_rows(static_cast<uint32_t>(row.values.size()));
     }
     state.calls.push_back({core_.nodes->channel(node).Start(
                                wire::kDefine, request.SerializeAsString()),
@@ -118,7 +125,9 @@ absl::Status WriteOperation::TakeDefined(size_t node, const Sent& sent,
                                          const std::string& answer) {
   proto::DefineResponse response;
   if (!response.ParseFromString(answer) ||
-      response.refs_size() != static_cast<int>(sent.count)) {
+      response.refs_size() != static_cast<int>(sent.count) ||
+      (response.refused_size() != 0 &&
+       response.refused_size() != response.refs_size())) {
     Fail(node, base::DataLoss("an answer to DEFINE that does not fit"));
     return absl::OkStatus();
   }
@@ -128,7 +137,12 @@ absl::Status WriteOperation::TakeDefined(size_t node, const Sent& sent,
   }
   for (size_t i = 0; i < sent.count; ++i) {
     const Copy& copy = per_node_[node].definitions[sent.first + i];
-    rows_[copy.row].route->refs[copy.k] = response.refs(static_cast<int>(i));
+    const int at = static_cast<int>(i);
+    if (response.refused_size() != 0 && response.refused(at) != 0) {
+      rows_[copy.row].refused = ToRefusal(response.refused(at));
+    } else {
+      rows_[copy.row].route->refs[copy.k] = response.refs(at);
+    }
   }
   return absl::OkStatus();
 }
@@ -190,7 +204,7 @@ void WriteOperation::StartData() {
   for (const SeriesRows& row : rows_) {
     const auto count = static_cast<uint32_t>(row.values.size());
     for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
-      if (!Reaches(*row.route, k)) continue;
+      if (!Reaches(row, k)) continue;
       const uint16_t node = row.route->nodes[k];
       wire::DataFrameBuilder& builder = builders[node];
       if (builder.rows() > 0 && builder.rows() + count > wire::kFrameRows) {
@@ -273,10 +287,11 @@ absl::Status WriteOperation::CountCopies() {
   int64_t incomplete = 0;
   const uint32_t owners = view_.ring->replication_factor();
   for (const SeriesRows& row : rows_) {
+    if (row.refused != model::Refusal::kNone) continue;
     const SeriesRoute& route = *row.route;
     uint32_t copies = 0;
     for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
-      copies += Reaches(route, k);
+      copies += Reaches(row, k);
     }
     if (copies < view_.copies_min) {
       return any_failed_ ? Outdated(base::Message(TooFew())) : TooFew();
@@ -288,7 +303,7 @@ absl::Status WriteOperation::CountCopies() {
       const auto [low, high] = std::minmax_element(row.timestamps_ms.begin(),
                                                    row.timestamps_ms.end());
       for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
-        if (!Reaches(route, k)) continue;
+        if (!Reaches(row, k)) continue;
         MissedSlots& entry = missed[{owner, route.nodes[k]}];
         entry.slots.push_back(row.slot);
         entry.span.start_ms = std::min(entry.span.start_ms, *low);
@@ -299,7 +314,7 @@ absl::Status WriteOperation::CountCopies() {
       const uint16_t owner = view_.Owner(row.slot, o);
       bool has = false;
       for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
-        has = has || (route.nodes[k] == owner && Reaches(route, k));
+        has = has || (route.nodes[k] == owner && Reaches(row, k));
       }
       if (!has) miss(view_.node_ids[owner]);
     }
@@ -378,7 +393,9 @@ void WriteOperation::CountSent() {
   }
   if (!any_detour_) return;
   for (const SeriesRows& row : rows_) {
-    if (row.route->detour == 0) continue;
+    if (row.route->detour == 0 || row.refused != model::Refusal::kNone) {
+      continue;
+    }
     const auto count = static_cast<int64_t>(row.values.size());
     for (uint32_t o = 0; o < view_.ring->replication_factor(); ++o) {
       const uint16_t owner = view_.Owner(row.slot, o);

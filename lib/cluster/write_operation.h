@@ -94,10 +94,11 @@ class WriteOperation {
   absl::Status RecordMissed(const MissedBy& missed);
   void CountSent();
 
-  bool Reaches(const SeriesRoute& route, uint32_t k) const {
-    const uint16_t node = route.nodes[k];
+  bool Reaches(const SeriesRows& row, uint32_t k) const {
+    const uint16_t node = row.route->nodes[k];
     return node != kNoNode && view_.live[node] && !per_node_[node].failed &&
-           route.refs[k] != kNoRef;
+           row.route->refs[k] != kNoRef &&
+           row.refused == model::Refusal::kNone;
   }
   void Fail(size_t node, absl::Status error);
   // Unavailable with the errors of the nodes that failed.

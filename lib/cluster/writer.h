@@ -8,6 +8,9 @@
 // copies_min owners up: the next nodes of the slot's preference stand in (RF =
 // 1: the next node takes it). Not enough nodes for that: Unavailable.
 //
+// Refused: a series that any of its nodes refuses in the answer to DEFINE (a
+// limit, bad labels) is sent to none of them, so that its copies agree.
+//
 // Hot path: the caller keeps a SeriesRoute per series it knows; no labels are
 // sent for it.
 //
@@ -34,6 +37,7 @@
 #include "lib/base/clock.h"
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/writer_view.h"
+#include "lib/model/refusal.h"
 #include "lib/model/tenant.h"
 #include "lib/telemetry/metrics.h"
 
@@ -51,6 +55,8 @@ struct SeriesRows {
   std::string_view labels;
   std::span<const int64_t> timestamps_ms;
   std::span<const double> values;
+  // Set by Write: why no node was sent the rows, which is no error.
+  model::Refusal refused = model::Refusal::kNone;
 };
 
 struct WriterOptions {

@@ -96,6 +96,26 @@ struct Cluster {
   }
 };
 
+TEST_CASE("what one owner refuses no owner is sent, and the rest is stored",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  c.fakes[1]->refused["series3"] = model::Refusal::kDailyLimit;
+  REQUIRE(c.Write(10, 1000).ok());
+  CHECK(c.TotalRows() == 18);
+  CHECK(c.Incomplete() == 0);
+  CHECK(c.Sent() == 18);
+  // Asked again, of the node that refused, until it is let in.
+  const int defines = c.TotalDefines();
+  REQUIRE(c.Write(10, 2000).ok());
+  CHECK(c.TotalDefines() == defines + 1);
+  CHECK(c.TotalRows() == 36);
+  c.fakes[1]->refused.clear();
+  REQUIRE(c.Write(10, 3000).ok());
+  CHECK(c.TotalRows() == 56);
+  for (const auto& fake : c.fakes) CHECK(fake->missed.empty());
+}
+
 TEST_CASE("with two copies each sample is on exactly two nodes", "[cluster]") {
   Cluster c(4);
   c.Start(2);

@@ -76,6 +76,12 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
         "vm_rows_ignored_total",
         {{"reason", std::string(ReasonOf(static_cast<Rejection>(i)))}});
   }
+  for (size_t i = 1; i < refused_rows_.size(); ++i) {
+    refused_rows_[i] = &metrics.AddCounter(
+        "vm_rows_ignored_total",
+        {{"reason", std::string(model::RefusalReason(
+                        static_cast<model::Refusal>(i)))}});
+  }
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
   metrics.AddCallback(this, "vm_cache_entries", type,
                       [this] { return static_cast<double>(table_.size()); });
@@ -208,7 +214,12 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
   }
   RETURN_IF_ERROR(status);
   for (const cluster::SeriesRows& rows : work.rows) {
-    outcome.rows_stored += static_cast<int64_t>(rows.values.size());
+    const auto count = static_cast<int64_t>(rows.values.size());
+    if (rows.refused == model::Refusal::kNone) {
+      outcome.rows_stored += count;
+    } else {
+      refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
+    }
   }
   for (size_t i = 0; i < batch.series.size(); ++i) {
     const Rejection why = work.entries[i].rejection;

@@ -76,6 +76,7 @@ class Inserter {
   const base::SecretHash hash_;
   SeriesTable table_;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
+  std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
 };
 
 }  // namespace varve::ingest

@@ -1,5 +1,7 @@
 #include "lib/storenode/insert_service.h"
 
+#include <algorithm>
+
 #include "lib/base/status.h"
 #include "lib/storenode/message.h"
 #include "lib/wire/convert.h"
@@ -22,9 +24,10 @@ InsertService::InsertService(storage::Engine* engine, KeptState* kept,
     : engine_(engine),
       kept_(kept),
       gate_(gate),
-      options_(std::move(options)),
-      bad_names_(metrics->AddCounter("vm_rows_ignored_total",
-                                     {{"reason", "invalid_raw_metric_name"}})) {
+      options_(std::move(options)) {
+  // Insert nodes count rows of refused series; dashboards add this one.
+  metrics->AddCounter("vm_rows_ignored_total",
+                      {{"reason", "invalid_raw_metric_name"}});
 }
 
 std::string InsertService::Hello() {
@@ -78,13 +81,20 @@ absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
   for (const proto::DefineRequest::Series& one : request.series()) {
     ASSIGN_OR_RETURN(const model::TenantId tenant,
                      wire::FromProto(one.tenant()));
-    definitions.push_back({.tenant = tenant, .labels = one.labels()});
+    definitions.push_back(
+        {.tenant = tenant, .labels = one.labels(), .rows = one.rows()});
   }
   std::vector<uint64_t> ids;
-  const absl::Status status = engine_->Define(definitions, ids);
-  if (absl::IsInvalidArgument(status)) bad_names_.Increment();
-  RETURN_IF_ERROR(status);
+  std::vector<model::Refusal> refused;
+  RETURN_IF_ERROR(engine_->Define(definitions, ids, &refused));
   proto::DefineResponse response;
+  if (std::any_of(refused.begin(), refused.end(), [](model::Refusal one) {
+        return one != model::Refusal::kNone;
+      })) {
+    for (const model::Refusal one : refused) {
+      response.add_refused(static_cast<uint32_t>(one));
+    }
+  }
   response.set_ref_epoch(engine_->ref_epoch());
   response.mutable_refs()->Assign(ids.begin(), ids.end());
   return response.SerializeAsString();

@@ -43,7 +43,6 @@ class InsertService final : public rpc::Service {
   KeptState* const kept_;
   RequestGate* const gate_;
   const ServiceOptions options_;
-  telemetry::Counter& bad_names_;
 };
 
 }  // namespace varve::storenode

@@ -130,10 +130,18 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       insert_queue_(flags.Duration(
           "insert.maxQueueDuration", "1m",
           "How long a write waits for -maxConcurrentInserts")),
-      hourly_series_(flags.Int("storage.maxHourlySeries", 0,
-                               "Told in metrics; not enforced yet")),
+      hourly_series_(flags.Int(
+          "storage.maxHourlySeries", 0,
+          "Series that may be active in an hour; more are refused and their "
+          "rows counted; 0: no limit, -1: only counted")),
       daily_series_(flags.Int("storage.maxDailySeries", 0,
-                              "Told in metrics; not enforced yet")),
+                              "As -storage.maxHourlySeries, in a day (UTC)")),
+      hourly_tenant_series_(
+          flags.Int("storage.maxHourlySeriesPerTenant", 0,
+                    "As -storage.maxHourlySeries, of each tenant")),
+      daily_tenant_series_(
+          flags.Int("storage.maxDailySeriesPerTenant", 0,
+                    "As -storage.maxDailySeries, of each tenant")),
       memory_percent_(flags.Float(
           "memory.allowedPercent", 60,
           "Percent of the memory limit that heads and caches may use")),
@@ -188,6 +196,7 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
   options.head_bytes_max = std::max<int64_t>(16 << 20, memory_bytes() / 4);
   options.block_cache_bytes = std::max<int64_t>(8 << 20, memory_bytes() / 10);
   options.unique_series_max = unique_series_max();
+  options.series_limits = series_limits();
   options.free_disk_bytes_min = free_disk_.value();
   return options;
 }
@@ -197,6 +206,13 @@ model::DedupRule StorageFlags::dedup() const {
       absl::ToInt64Milliseconds(dedup_interval_.value());
   return {.interval_ms = interval_ms,
           .keep_all = interval_ms == 0 && dedup_interval_.is_set()};
+}
+
+storage::SeriesLimits StorageFlags::series_limits() const {
+  return {.hourly = hourly_series_.value(),
+          .daily = daily_series_.value(),
+          .hourly_per_tenant = hourly_tenant_series_.value(),
+          .daily_per_tenant = daily_tenant_series_.value()};
 }
 
 int64_t StorageFlags::memory_bytes() const {

@@ -33,8 +33,7 @@ class StorageFlags {
   absl::Duration search_queue_max() const { return search_queue_.value(); }
   int64_t inserts_max() const;
   absl::Duration insert_queue_max() const { return insert_queue_.value(); }
-  int64_t hourly_series_max() const { return hourly_series_.value(); }
-  int64_t daily_series_max() const { return daily_series_.value(); }
+  storage::SeriesLimits series_limits() const;
   int64_t free_disk_bytes_min() const { return free_disk_.value(); }
   const std::string* snapshot_key() const { return &snapshot_key_.value(); }
   const std::string* merge_key() const { return &merge_key_.value(); }
@@ -56,6 +55,8 @@ class StorageFlags {
   const base::DurationFlag& insert_queue_;
   const base::IntFlag& hourly_series_;
   const base::IntFlag& daily_series_;
+  const base::IntFlag& hourly_tenant_series_;
+  const base::IntFlag& daily_tenant_series_;
   const base::FloatFlag& memory_percent_;
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;

@@ -170,17 +170,23 @@ void StorageMetrics::AddLimits() {
       [this](const EngineStats&) { return searches_->reached(); });
   Add("vm_vmselect_concurrent_requests_limit_timeout_total", {},
       [this](const EngineStats&) { return searches_->timeouts(); });
+  const storage::SeriesLimits limits = flags_->series_limits();
   Add("vm_hourly_series_limit_max_series", {},
-      [this](const EngineStats&) { return flags_->hourly_series_max(); });
+      [limits](const EngineStats&) { return limits.hourly; });
   Add("vm_hourly_series_limit_current_series", {},
-      [this](const EngineStats& stats) {
-        return flags_->hourly_series_max() != 0 ? stats.series_active_hour : 0;
+      [limits](const EngineStats& stats) {
+        return limits.hourly != 0 || limits.hourly_per_tenant != 0
+                   ? stats.series_active_hour
+                   : 0;
       });
-  Add("vm_hourly_series_limit_rows_dropped_total", {}, Zero);
+  Add("vm_hourly_series_limit_rows_dropped_total", {},
+      [](const EngineStats& stats) { return stats.rows_over_hourly_limit; });
   Add("vm_daily_series_limit_max_series", {},
-      [this](const EngineStats&) { return flags_->daily_series_max(); });
-  Add("vm_daily_series_limit_current_series", {}, Zero);
-  Add("vm_daily_series_limit_rows_dropped_total", {}, Zero);
+      [limits](const EngineStats&) { return limits.daily; });
+  Add("vm_daily_series_limit_current_series", {},
+      [](const EngineStats& stats) { return stats.series_active_day; });
+  Add("vm_daily_series_limit_rows_dropped_total", {},
+      [](const EngineStats& stats) { return stats.rows_over_daily_limit; });
   Add("vm_metrics_metadata_storage_size_bytes", {}, Zero);
   Add("vm_metrics_metadata_storage_max_size_bytes", {}, Zero);
   Add("vm_downsampling_partitions_scheduled_size_bytes", {}, Zero);

@@ -174,11 +174,26 @@ TEST_CASE("bad messages are refused and the node lives on", "[storenode]") {
   CHECK(absl::IsUnimplemented(
       node.Call(*node.selects, wire::kData, "").status()));
   CHECK(node.Call(*node.selects, wire::kPing, "").ok());
-  proto::DefineRequest request;  // labels out of order
+}
+
+TEST_CASE("a series that cannot be is refused, its neighbours are defined",
+          "[storenode]") {
+  Node node;
+  proto::DefineRequest request;  // the first has labels out of order
   request.add_series()->set_labels("\x01z\x01" "1\x01" "a\x01" "1");
-  CHECK(absl::IsInvalidArgument(
-      node.Call(*node.inserts, wire::kDefine, request.SerializeAsString())
-          .status()));
+  request.add_series()->set_labels("\x01" "a\x01" "1");
+  const auto answer =
+      node.Call(*node.inserts, wire::kDefine, request.SerializeAsString());
+  REQUIRE(answer.ok());
+  proto::DefineResponse response;
+  REQUIRE(response.ParseFromString(*answer));
+  REQUIRE(response.refs_size() == 2);
+  REQUIRE(response.refused_size() == 2);
+  CHECK(response.refs(0) == 0);
+  CHECK(response.refused(0) ==
+        static_cast<uint32_t>(model::Refusal::kInvalidLabels));
+  CHECK(response.refs(1) == 1);
+  CHECK(response.refused(1) == 0);
 }
 
 TEST_CASE("rings widen and MISSED records join, over a restart",

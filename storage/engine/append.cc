@@ -21,8 +21,6 @@ constexpr absl::Duration kRoomWait = absl::Seconds(10);
 constexpr size_t kStateKeysMax = 100'000;
 constexpr size_t kStateBytesMax = 1 << 20;
 
-constexpr int64_t kHourMs = 3'600'000;
-
 // Columns a thread keeps between records: above it, 3 MB, they are let go, or
 // each of many handler threads would hold its largest record for ever.
 constexpr int64_t kRowsKept = 128 << 10;
@@ -30,7 +28,8 @@ constexpr int64_t kRowsKept = 128 << 10;
 }  // namespace
 
 absl::Status EngineImpl::Define(std::span<const SeriesDefinition> definitions,
-                                std::vector<uint64_t>& ids) {
+                                std::vector<uint64_t>& ids,
+                                std::vector<model::Refusal>* refused) {
   RETURN_IF_ERROR(CheckRunning());
   std::vector<IndexDefinition> wanted;
   wanted.reserve(definitions.size());
@@ -50,23 +49,52 @@ absl::Status EngineImpl::Define(std::span<const SeriesDefinition> definitions,
           "-storage.minFreeDiskSpaceBytes");
     }
     const CutGate::Pass pass(gate_);
-    RETURN_IF_ERROR(index_->FindOrCreate(wanted, defined));
-    for (size_t i = 0; i < defined.size(); ++i) {
-      const uint64_t id = defined[i].id;
-      registry_.Add(wanted[i].tenant, std::span(&id, 1));
-      if (!defined[i].is_new) continue;
-      ++series_created_;
-      AppendDefinition(pending_definitions_, {.id = id,
-                                              .tenant = wanted[i].tenant,
-                                              .labels = wanted[i].labels});
-    }
+    RETURN_IF_ERROR(DefineLocked(wanted, defined));
     RETURN_IF_ERROR(LogPending());
     end = definitions_end_;
   }
   // Also for known series: another call may have made them just now.
   if (end > 0) RETURN_IF_ERROR(wal_->WaitDurable(end));
   ids.clear();
-  for (const IndexDefined& one : defined) ids.push_back(one.id);
+  if (refused != nullptr) refused->clear();
+  for (size_t i = 0; i < defined.size(); ++i) {
+    const model::Refusal why = defined[i].refused;
+    if (why != model::Refusal::kNone) {
+      active_series_.CountDropped(why, definitions[i].rows);
+      if (refused == nullptr) {
+        return base::InvalidArgument("series refused: ",
+                                     model::RefusalReason(why));
+      }
+    }
+    ids.push_back(why == model::Refusal::kNone ? defined[i].id : 0);
+    if (refused != nullptr) refused->push_back(why);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::DefineLocked(std::span<const IndexDefinition> wanted,
+                                      std::vector<IndexDefined>& defined) {
+  const int64_t now_ms = options_.clock->NowMs();
+  const absl::Status status =
+      index_->FindOrCreate(wanted, defined, [&](size_t i, uint64_t id) {
+        return id == 0 ? active_series_.AdmitNew(wanted[i].tenant, now_ms)
+                       : active_series_.AdmitKnown(wanted[i].tenant, now_ms,
+                                                   id);
+      });
+  active_series_.DropReserved();
+  RETURN_IF_ERROR(status);
+  for (size_t i = 0; i < defined.size(); ++i) {
+    if (defined[i].refused != model::Refusal::kNone) continue;
+    const uint64_t id = defined[i].id;
+    const model::TenantId& tenant = wanted[i].tenant;
+    registry_.Add(tenant, std::span(&id, 1));
+    active_series_.MarkWritten(tenant, now_ms, std::span(&id, 1));
+    if (!defined[i].is_new) continue;
+    ++series_created_;
+    AppendDefinition(
+        pending_definitions_,
+        {.id = id, .tenant = tenant, .labels = wanted[i].labels});
+  }
   return absl::OkStatus();
 }
 
@@ -105,7 +133,9 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
     for (size_t i = 0; i < decoded.used; ++i) {
       DropOutside(accepted, decoded.sections[i], result);
       AppendToHead(decoded.sections[i]);
-      registry_.MarkWritten(now_ms / kHourMs, decoded.sections[i].refs);
+      const encoding::FloatSection& section = decoded.sections[i];
+      active_series_.MarkWritten({section.tenant_kind, section.tenant_id},
+                                 now_ms, section.refs);
     }
   }
   result.rows = decoded.rows - result.too_old - result.too_new;

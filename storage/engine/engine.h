@@ -24,9 +24,11 @@
 #include "lib/base/clock.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
+#include "lib/model/refusal.h"
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
+#include "storage/engine/active_series.h"
 
 namespace varve::storage {
 
@@ -57,6 +59,7 @@ struct EngineOptions {
   int64_t wal_bytes_max = 4LL << 30;
   int64_t block_cache_bytes = 0;           // 0: from the memory limit
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
+  SeriesLimits series_limits;              // -storage.maxHourlySeries, …
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   const base::Clock* clock = &base::SystemClock();
   FileSystem* file_system = nullptr;       // null: the machine's own
@@ -70,6 +73,7 @@ struct EngineOptions {
 struct SeriesDefinition {
   model::TenantId tenant;
   std::string_view labels;  // canonical bytes, see lib/model/label.h
+  int64_t rows = 0;  // that wait for the answer: counted when it is a refusal
 };
 
 // What became of the rows of one record.
@@ -145,6 +149,10 @@ struct EngineStats {
   int64_t rows_too_new = 0;
   int64_t series_created = 0;
   int64_t series_active_hour = 0;
+  int64_t series_active_day = 0;  // 0 when no daily limit asks for it
+  // Rows of series that a limit refused.
+  int64_t rows_over_hourly_limit = 0;
+  int64_t rows_over_daily_limit = 0;
   int64_t head_series = 0;
   int64_t head_samples = 0;      // not yet in blocks
   int64_t head_bytes = 0;
@@ -182,10 +190,14 @@ class Engine {
   // Changes whenever what the node is complete for may have changed.
   virtual uint64_t coverage_version() const = 0;
 
-  // ids[i] is the persistent id of definitions[i], new or known. Different
-  // labels under one hash: InvalidArgument, nothing defined.
-  virtual absl::Status Define(std::span<const SeriesDefinition> definitions,
-                              std::vector<uint64_t>& ids) = 0;
+  // ids[i] is the persistent id of definitions[i], new or known, or 0 when
+  // refused[i] says why there is none: bad labels, different labels under one
+  // hash, a limit of options.series_limits. With no `refused` to tell, any
+  // refusal is InvalidArgument.
+  virtual absl::Status Define(
+      std::span<const SeriesDefinition> definitions,
+      std::vector<uint64_t>& ids,
+      std::vector<model::Refusal>* refused = nullptr) = 0;
 
   // `record` is a lib/encoding/data_record.h record; it is logged verbatim.
   virtual absl::StatusOr<AppendResult> Append(std::string_view record,

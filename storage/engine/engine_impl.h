@@ -24,6 +24,7 @@
 #include "lib/base/mutex.h"
 #include "lib/encoding/data_record.h"
 #include "storage/block/block_key.h"
+#include "storage/engine/active_series.h"
 #include "storage/engine/cut_gate.h"
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
@@ -69,7 +70,8 @@ class EngineImpl final : public Engine {
 
   // append.cc
   absl::Status Define(std::span<const SeriesDefinition> definitions,
-                      std::vector<uint64_t>& ids) override;
+                      std::vector<uint64_t>& ids,
+                      std::vector<model::Refusal>* refused) override;
   absl::StatusOr<AppendResult> Append(std::string_view record,
                                       AckLevel ack) override;
   absl::Status PutState(std::string_view key, std::string_view value) override;
@@ -129,6 +131,9 @@ class EngineImpl final : public Engine {
                           encoding::FloatSection& section,
                           AppendResult& result);
   void AppendToHead(const encoding::FloatSection& section);
+  absl::Status DefineLocked(std::span<const IndexDefinition> wanted,
+                            std::vector<IndexDefined>& defined)
+      REQUIRES_LOCK(define_mutex_);
   absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
   absl::Status WaitForRoom();
 
@@ -179,6 +184,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Head> head_;
   std::unique_ptr<Wal> wal_;
   SeriesRegistry registry_;
+  ActiveSeries active_series_{options_.series_limits};
   DiskGuard disk_;
 
   base::Mutex flush_mutex_;

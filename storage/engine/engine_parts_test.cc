@@ -67,16 +67,5 @@ TEST_CASE("ids belong to the tenant they were added for", "[engine]") {
   CHECK(registry.loaded(kA));
 }
 
-TEST_CASE("a series written twice in an hour counts once", "[engine]") {
-  SeriesRegistry registry;
-  const std::vector<uint64_t> ids = {1, 64, 64, 100'000};
-  registry.MarkWritten(5, ids);
-  registry.MarkWritten(5, ids);
-  CHECK(registry.written(5) == 3);
-  CHECK(registry.written(6) == 0);
-  registry.MarkWritten(6, std::span(ids).first(1));
-  CHECK(registry.written(6) == 1);
-}
-
 }  // namespace
 }  // namespace varve::storage

@@ -362,6 +362,42 @@ TEST_CASE("a search over the limit names the flag", "[engine]") {
             .find("-search.maxUniqueTimeseries") != std::string::npos);
 }
 
+TEST_CASE("series over a limit are refused one by one and counted",
+          "[engine]") {
+  Node node;
+  node.options.series_limits = {.hourly = 2, .daily = 3};
+  node.Open();
+  std::vector<std::string> labels(4);
+  std::vector<SeriesDefinition> wanted;
+  for (int i = 0; i < 4; ++i) {
+    model::AppendCanonicalBytes(labels[i], LabelSet{{"i", std::to_string(i)}});
+    wanted.push_back({kTenant, labels[i], 5});
+  }
+  std::vector<uint64_t> ids;
+  using Refusals = std::vector<model::Refusal>;
+  using enum model::Refusal;
+  const auto define = [&] {
+    Refusals refused;
+    const absl::Status status = node.engine->Define(wanted, ids, &refused);
+    INFO(status);
+    REQUIRE(status.ok());
+    return refused;
+  };
+  CHECK(define() == Refusals{kNone, kNone, kHourlyLimit, kHourlyLimit});
+  CHECK(ids == std::vector<uint64_t>{1, 2, 0, 0});
+  CHECK(node.engine->Stats().series_created == 2);
+  CHECK(node.engine->Stats().rows_over_hourly_limit == 10);
+  CHECK(node.engine->Stats().series_active_hour == 2);
+  node.clock.Advance(3'600'000);
+  wanted.erase(wanted.begin());
+  CHECK(define() == Refusals{kNone, kNone, kHourlyLimit});
+  node.clock.Advance(3'600'000);
+  wanted.erase(wanted.begin());
+  CHECK(define() == Refusals{kNone, kDailyLimit});
+  CHECK(node.engine->Stats().rows_over_daily_limit == 5);
+  CHECK(node.engine->Stats().series_active_day == 3);
+}
+
 TEST_CASE("labels, values, cardinality and tenants are told", "[engine]") {
   Node node;
   node.Open();

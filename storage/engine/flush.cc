@@ -107,6 +107,7 @@ EngineImpl::FrozenHead EngineImpl::CutHead() {
   frozen.position = wal_->end();
   frozen.generation = head_->Cut();
   next_generation_ = frozen.generation->number() + 1;
+  active_series_.BeginCut();
   base::MutexLock lock(state_mutex_);
   frozen.days.assign(active_days_.begin(), active_days_.end());
   active_days_.clear();
@@ -142,6 +143,7 @@ absl::Status EngineImpl::FlushLocked() {
   flushed_position_ = frozen_.position;
   head_->Drop(frozen_.generation->number());
   frozen_ = FrozenHead{};
+  active_series_.EndCut();
   ++flushes_;
   {
     base::MutexLock lock(maintenance_mutex_);

@@ -8,8 +8,6 @@
 namespace varve::storage {
 namespace {
 
-constexpr int64_t kHourMs = 3'600'000;
-
 std::vector<TopEntry> Entries(std::vector<IndexCount> counts) {
   std::vector<TopEntry> out;
   out.reserve(counts.size());
@@ -95,8 +93,12 @@ EngineStats EngineImpl::Stats() const {
   out.rows_too_old = rows_too_old_;
   out.rows_too_new = rows_too_new_;
   out.series_created = series_created_;
-  out.series_active_hour =
-      registry_.written(options_.clock->NowMs() / kHourMs);
+  out.series_active_hour = active_series_.in_hour(options_.clock->NowMs());
+  out.series_active_day = active_series_.in_day(options_.clock->NowMs());
+  out.rows_over_hourly_limit =
+      active_series_.dropped(model::Refusal::kHourlyLimit);
+  out.rows_over_daily_limit =
+      active_series_.dropped(model::Refusal::kDailyLimit);
   const HeadStats head = head_->Stats();
   out.head_series = head.series;
   out.head_samples = head.samples;

@@ -263,6 +263,7 @@ absl::Status EngineImpl::ReplayDefinitions(std::string_view payload) {
         .labels = one.labels};
     RETURN_IF_ERROR(index_->Restore(one.id, definition));
     registry_.Add(one.tenant, std::span(&one.id, 1));
+    active_series_.MarkUsed(std::span(&one.id, 1));
   }
   return absl::OkStatus();
 }
@@ -284,6 +285,7 @@ absl::Status EngineImpl::ReplayData(std::string_view payload) {
                     .end_ms;
   AppendResult dropped;  // counted when the rows arrived
   for (size_t i = 0; i < decoded.used; ++i) {
+    active_series_.MarkUsed(decoded.sections[i].refs);
     DropOutside(kept, decoded.sections[i], dropped);
     AppendToHead(decoded.sections[i]);
   }

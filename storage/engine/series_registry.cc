@@ -39,29 +39,6 @@ std::optional<model::TenantId> SeriesRegistry::TenantOf(uint64_t id) const {
   return tenants_[owner - 1];
 }
 
-void SeriesRegistry::MarkWritten(int64_t hour, std::span<const uint64_t> ids) {
-  base::MutexLock lock(mutex_);
-  if (hour != hour_) {
-    hour_ = hour;
-    written_ = 0;
-    std::fill(written_bits_.begin(), written_bits_.end(), 0);
-  }
-  for (const uint64_t id : ids) {
-    const uint64_t word = id / 64;
-    if (word >= written_bits_.size()) {
-      written_bits_.resize(word + word / 2 + 64);
-    }
-    const uint64_t bit = uint64_t{1} << id % 64;
-    written_ += (written_bits_[word] & bit) == 0;
-    written_bits_[word] |= bit;
-  }
-}
-
-int64_t SeriesRegistry::written(int64_t hour) const {
-  base::MutexLock lock(mutex_);
-  return hour == hour_ ? written_ : 0;
-}
-
 uint32_t SeriesRegistry::OwnerOf(uint64_t id) const {
   const uint64_t page = id / kPageIds;
   if (page >= pages_.size()) return 0;

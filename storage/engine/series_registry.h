@@ -1,5 +1,4 @@
-// Which tenant a series id belongs to, and which series were written in the
-// present hour: what the append path asks of every ref.
+// Which tenant a series id belongs to: what the append path asks of every ref.
 //
 // A page of 4,096 ids that all belong to one tenant is one word; a mixed page
 // has a word for each id. Tenants are filled in when first written to.
@@ -35,11 +34,6 @@ class SeriesRegistry {
   // Nothing when the id was never added.
   std::optional<model::TenantId> TenantOf(uint64_t id) const;
 
-  // Counts the ids as written in `hour` (hours since 1970).
-  void MarkWritten(int64_t hour, std::span<const uint64_t> ids);
-  // Distinct ids written in `hour`; 0 when it is not the last one marked.
-  int64_t written(int64_t hour) const;
-
  private:
   static constexpr uint64_t kPageIds = 4096;
   struct Page {
@@ -58,10 +52,6 @@ class SeriesRegistry {
   std::vector<model::TenantId> tenants_ GUARDED_BY(mutex_);
   std::vector<bool> loaded_ GUARDED_BY(mutex_);
   std::vector<Page> pages_ GUARDED_BY(mutex_);
-
-  int64_t hour_ GUARDED_BY(mutex_) = 0;
-  int64_t written_ GUARDED_BY(mutex_) = 0;
-  std::vector<uint64_t> written_bits_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storage

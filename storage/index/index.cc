@@ -20,6 +20,9 @@ constexpr std::string_view kIdBound = "id_bound";
 // Metric names kept in memory with their ids; about 100 bytes each.
 constexpr size_t kMetricCacheMax = 50'000;
 
+// From here on the log says how far the ids have come.
+constexpr uint64_t kIdsWarn = UINT32_MAX / 10 * uint64_t{9};
+
 uint64_t RandomNonZero() {
   std::random_device device;
   return (uint64_t{device()} << 32 | device()) | 1;
@@ -96,19 +99,23 @@ absl::Status IndexImpl::RenewRefEpoch() {
   return absl::OkStatus();
 }
 
-absl::Status IndexImpl::Collision(const IndexDefinition& definition,
+IndexDefined IndexImpl::Collision(const IndexDefinition& definition,
                                   std::string_view known) const {
   ++hash_collisions_;
-  const auto ours = model::ParseCanonicalBytes(known);
-  const auto theirs = model::ParseCanonicalBytes(definition.labels);
-  return base::InvalidArgument(
-      "series hash of ", theirs.ok() ? theirs->Text() : "damaged labels",
-      " is that of ", ours.ok() ? ours->Text() : "damaged labels");
+  static base::LogEvery every(10'000);
+  if (every.Due()) {
+    const auto ours = model::ParseCanonicalBytes(known);
+    const auto theirs = model::ParseCanonicalBytes(definition.labels);
+    base::LogError("series hash of ",
+                   theirs.ok() ? theirs->Text() : "damaged labels",
+                   " is that of ", ours.ok() ? ours->Text() : "damaged labels",
+                   ": its rows are refused");
+  }
+  return {.refused = model::Refusal::kHashCollision};
 }
 
-absl::StatusOr<bool> IndexImpl::FindIn(const RamPart* part,
-                                       const IndexDefinition& definition,
-                                       IndexDefined& defined) const {
+bool IndexImpl::FindIn(const RamPart* part, const IndexDefinition& definition,
+                       IndexDefined& defined) const {
   const RamTenant* const tenant =
       part == nullptr ? nullptr : part->Find(definition.tenant);
   if (tenant == nullptr) return false;
@@ -116,29 +123,22 @@ absl::StatusOr<bool> IndexImpl::FindIn(const RamPart* part,
   if (!place) return false;
   std::string labels;
   tenant->AppendCanonical(*place, labels);
-  if (labels != definition.labels) return Collision(definition, labels);
-  defined = {tenant->id(*place), tenant->metric_id(*place), false};
+  defined = labels == definition.labels
+                ? IndexDefined{tenant->id(*place), tenant->metric_id(*place)}
+                : Collision(definition, labels);
   return true;
 }
 
-absl::Status IndexImpl::FindInRam(std::span<const IndexDefinition> definitions,
-                                  std::vector<IndexDefined>& defined,
-                                  Wanted& wanted,
-                                  uint64_t& generation) const {
-  Wanted missing;
+void IndexImpl::FindInRam(std::span<const IndexDefinition> definitions,
+                          std::vector<IndexDefined>& defined, Wanted& wanted,
+                          uint64_t& generation) const {
   ReaderLock lock(mutex_);
   generation = generation_;
-  for (const uint32_t i : wanted) {
-    ASSIGN_OR_RETURN(bool found,
-                     FindIn(live_.get(), definitions[i], defined[i]));
-    if (!found && frozen_ != nullptr) {
-      ASSIGN_OR_RETURN(found, FindIn(frozen_->series.get(), definitions[i],
-                                     defined[i]));
-    }
-    if (!found) missing.push_back(i);
-  }
-  wanted = std::move(missing);
-  return absl::OkStatus();
+  std::erase_if(wanted, [&](uint32_t i) NO_THREAD_SAFETY_ANALYSIS {
+    return FindIn(live_.get(), definitions[i], defined[i]) ||
+           (frozen_ != nullptr &&
+            FindIn(frozen_->series.get(), definitions[i], defined[i]));
+  });
 }
 
 absl::Status IndexImpl::FindInTables(
@@ -176,10 +176,9 @@ absl::Status IndexImpl::FindInTables(
                             id);
     }
     const auto slot = static_cast<uint32_t>(id % kPageSeries);
-    if (page->labels(slot) != definition.labels) {
-      return Collision(definition, page->labels(slot));
-    }
-    defined[i] = {id, page->metric_id(slot), false};
+    defined[i] = page->labels(slot) == definition.labels
+                     ? IndexDefined{id, page->metric_id(slot)}
+                     : Collision(definition, page->labels(slot));
   }
   std::sort(missing.begin(), missing.end());  // ids in the caller's order
   wanted = std::move(missing);
@@ -232,10 +231,19 @@ absl::Status IndexImpl::ReserveIds(uint64_t count) {
     if (wanted <= id_bound_) return absl::OkStatus();
   }
   if (wanted > UINT32_MAX) {
-    return base::ResourceExhausted("series ids are used up: ", wanted,
-                                   " would pass 2^32");
+    return base::ResourceExhausted(
+        "series ids are used up: ", wanted,
+        " would pass 2^32; ids are never given twice: move the data to new "
+        "nodes (docs/operations.md)");
   }
   const uint64_t bound = (wanted / kIdReserve + 1) * kIdReserve;
+  if (bound > kIdsWarn) {
+    static base::LogEvery every(3'600'000);
+    if (every.Due()) {
+      base::LogWarn("series ids: ", bound, " of ", uint64_t{UINT32_MAX},
+                    " are given out; at the end new series are refused");
+    }
+  }
   KvBatch batch;
   IndexTables::PutMeta(batch, *tables_.meta, kIdBound, bound);
   RETURN_IF_ERROR(tables_.db().Write(batch, /*sync=*/true));
@@ -270,9 +278,7 @@ absl::StatusOr<bool> IndexImpl::Create(std::span<Prepared> series,
   // First what can fail, then what changes something.
   size_t ids_needed = 0;
   for (Prepared& one : series) {
-    ASSIGN_OR_RETURN(const bool found,
-                     FindIn(live_.get(), *one.definition, one.defined));
-    one.is_new = !found;
+    one.is_new = !FindIn(live_.get(), *one.definition, one.defined);
     if (one.is_new && one.id == 0) ++ids_needed;
   }
   if (ids_needed > 0 && next_id_ + ids_needed > id_bound_) return false;
@@ -282,7 +288,7 @@ absl::StatusOr<bool> IndexImpl::Create(std::span<Prepared> series,
     RamTenant& tenant = live_->Get(definition.tenant);
     // Twice in one call: the second one finds the first.
     if (const auto place = tenant.FindHash(definition.hash)) {
-      one.defined = {tenant.id(*place), tenant.metric_id(*place), false};
+      one.defined = {tenant.id(*place), tenant.metric_id(*place)};
       continue;
     }
     const uint64_t id = one.id != 0 ? one.id : next_id_;
@@ -302,33 +308,64 @@ absl::StatusOr<bool> IndexImpl::Create(std::span<Prepared> series,
   return true;
 }
 
+void IndexImpl::AdmitKnown(const AdmitSeries& admit, Verdicts& verdicts,
+                           std::vector<IndexDefined>& defined) {
+  for (size_t i = 0; i < defined.size(); ++i) {
+    if (defined[i].id == 0) continue;
+    if (!verdicts[i]) verdicts[i] = admit(i, defined[i].id);
+    defined[i].refused = *verdicts[i];
+  }
+}
+
+void IndexImpl::Prepare(std::span<const IndexDefinition> definitions,
+                        const AdmitSeries& admit, Verdicts& verdicts,
+                        std::vector<IndexDefined>& defined, Wanted& wanted,
+                        std::vector<Prepared>& series) const {
+  absl::flat_hash_map<std::pair<model::TenantId, model::SeriesHash>, uint32_t>
+      seen;
+  series.clear();
+  Wanted kept;
+  for (const uint32_t i : wanted) {
+    const IndexDefinition& definition = definitions[i];
+    Prepared one{.definition = &definition};
+    if (!SplitLabels(definition.labels, one.labels).ok()) {
+      defined[i].refused = model::Refusal::kInvalidLabels;
+      continue;
+    }
+    const auto [it, fresh] =
+        seen.try_emplace({definition.tenant, definition.hash}, i);
+    const std::string_view first = definitions[it->second].labels;
+    if (!fresh && first != definition.labels) {
+      defined[i] = Collision(definition, first);
+      continue;
+    }
+    if (fresh && !verdicts[i]) {
+      verdicts[i] = admit != nullptr ? admit(i, 0) : model::Refusal::kNone;
+    }
+    defined[i].refused = *verdicts[it->second];
+    if (defined[i].refused != model::Refusal::kNone) continue;
+    kept.push_back(i);
+    series.push_back(std::move(one));
+  }
+  wanted = std::move(kept);
+}
+
 absl::Status IndexImpl::FindOrCreate(
     std::span<const IndexDefinition> definitions,
-    std::vector<IndexDefined>& defined) {
-  defined.assign(definitions.size(), {});
+    std::vector<IndexDefined>& defined, const AdmitSeries& admit) {
+  Verdicts verdicts(definitions.size());  // kept over the rounds below
   Wanted all(definitions.size());
   for (uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+  std::vector<Prepared> series;
   while (true) {
+    defined.assign(definitions.size(), {});
     Wanted wanted = all;
     uint64_t generation = 0;
-    RETURN_IF_ERROR(FindInRam(definitions, defined, wanted, generation));
+    FindInRam(definitions, defined, wanted, generation);
     RETURN_IF_ERROR(FindInTables(definitions, defined, wanted));
+    if (admit != nullptr) AdmitKnown(admit, verdicts, defined);
+    Prepare(definitions, admit, verdicts, defined, wanted, series);
     if (wanted.empty()) return absl::OkStatus();
-
-    std::vector<Prepared> series(wanted.size());
-    absl::flat_hash_map<std::pair<model::TenantId, model::SeriesHash>,
-                        const IndexDefinition*>
-        seen;
-    for (size_t k = 0; k < wanted.size(); ++k) {
-      const IndexDefinition& definition = definitions[wanted[k]];
-      series[k].definition = &definition;
-      RETURN_IF_ERROR(SplitLabels(definition.labels, series[k].labels));
-      const auto [it, fresh] = seen.try_emplace(
-          {definition.tenant, definition.hash}, &definition);
-      if (!fresh && it->second->labels != definition.labels) {
-        return Collision(definition, it->second->labels);
-      }
-    }
     MetricIds known;
     RETURN_IF_ERROR(LoadMetricIds(series, known));
     RETURN_IF_ERROR(ReserveIds(series.size()));
@@ -344,7 +381,7 @@ absl::Status IndexImpl::FindOrCreate(
 absl::Status IndexImpl::Restore(uint64_t id,
                                 const IndexDefinition& definition) {
   if (id == 0 || id >= UINT32_MAX) {
-    return base::InvalidArgument("series id ", id, " in a definition");
+    return base::DataLoss("series id ", id, " in a definition");
   }
   const std::span<const IndexDefinition> one(&definition, 1);
   std::vector<IndexDefined> defined(1);
@@ -352,13 +389,17 @@ absl::Status IndexImpl::Restore(uint64_t id,
     Wanted wanted = {0};
     uint64_t generation = 0;
     uint64_t flushed_end = 0;
-    RETURN_IF_ERROR(FindInRam(one, defined, wanted, generation));
+    FindInRam(one, defined, wanted, generation);
     {
       ReaderLock lock(mutex_);
       flushed_end = flushed_end_;
     }
     if (id < flushed_end) RETURN_IF_ERROR(FindInTables(one, defined, wanted));
     if (wanted.empty()) {
+      if (defined[0].refused != model::Refusal::kNone) {
+        return base::DataLoss("definition of series ", id,
+                              " has the hash of another one");
+      }
       if (defined[0].id != id) {
         base::LogWarn("definition of series ", id, " is that of series ",
                       defined[0].id);
@@ -368,7 +409,12 @@ absl::Status IndexImpl::Restore(uint64_t id,
     std::vector<Prepared> series(1);
     series[0].definition = &definition;
     series[0].id = id;
-    RETURN_IF_ERROR(SplitLabels(definition.labels, series[0].labels));
+    if (const absl::Status split =
+            SplitLabels(definition.labels, series[0].labels);
+        !split.ok()) {
+      return base::DataLoss("definition of series ", id, ": ",
+                            base::Message(split));
+    }
     MetricIds known;
     RETURN_IF_ERROR(LoadMetricIds(series, known));
     ASSIGN_OR_RETURN(const bool done, Create(series, known, generation));

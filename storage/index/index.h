@@ -32,6 +32,7 @@
 #include "absl/status/statusor.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
+#include "lib/model/refusal.h"
 #include "lib/model/tenant.h"
 #include "storage/kv/kv.h"
 
@@ -62,7 +63,13 @@ struct IndexDefined {
   uint64_t id = 0;
   uint32_t metric_id = 0;
   bool is_new = false;
+  // Otherwise nothing was created for it.
+  model::Refusal refused = model::Refusal::kNone;
 };
+
+// Asked once for each definition, by its position and id: 0 for one that is
+// about to be created. Known ones come first.
+using AdmitSeries = std::function<model::Refusal(size_t i, uint64_t id)>;
 
 struct IndexSeries {
   size_t position = 0;  // of the id in the span that was asked for
@@ -114,15 +121,16 @@ class Index {
   // For when ids may have been lost: durable when it returns.
   virtual absl::Status RenewRefEpoch() = 0;
 
-  // defined[i] belongs to definitions[i]. Labels must be valid canonical
-  // bytes and not empty, or InvalidArgument; different labels under a known
-  // hash: InvalidArgument; in both cases nothing is created.
+  // defined[i] belongs to definitions[i]. Labels that are not canonical bytes
+  // or empty, and different labels under a known hash, are refused one by one,
+  // as is what `admit` (when set) does not let in.
   // A caller that logs new series holds a lock of its own from this call to
   // the append, or a second caller could be given an id that is not yet in
   // the log.
   virtual absl::Status FindOrCreate(
       std::span<const IndexDefinition> definitions,
-      std::vector<IndexDefined>& defined) = 0;
+      std::vector<IndexDefined>& defined,
+      const AdmitSeries& admit = nullptr) = 0;
 
   // A definition from the log. Known ids are left as they are: replaying
   // twice is harmless.

@@ -73,7 +73,8 @@ class IndexImpl final : public Index {
   uint64_t ref_epoch() const override { return ref_epoch_.load(); }
   absl::Status RenewRefEpoch() override;
   absl::Status FindOrCreate(std::span<const IndexDefinition> definitions,
-                            std::vector<IndexDefined>& defined) override;
+                            std::vector<IndexDefined>& defined,
+                            const AdmitSeries& admit) override;
   absl::Status Restore(uint64_t id,
                        const IndexDefinition& definition) override;
   void MarkActive(const model::TenantId& tenant, int32_t day,
@@ -123,19 +124,27 @@ class IndexImpl final : public Index {
 
   // Finds in memory; what is not there stays in `wanted`. `generation` is
   // that of what was looked at.
-  absl::Status FindInRam(std::span<const IndexDefinition> definitions,
-                         std::vector<IndexDefined>& defined, Wanted& wanted,
-                         uint64_t& generation) const;
+  void FindInRam(std::span<const IndexDefinition> definitions,
+                 std::vector<IndexDefined>& defined, Wanted& wanted,
+                 uint64_t& generation) const;
   absl::Status FindInTables(std::span<const IndexDefinition> definitions,
                             std::vector<IndexDefined>& defined,
                             Wanted& wanted) const;
-  // One hash, two label sets.
-  absl::Status Collision(const IndexDefinition& definition,
+  // One hash, two label sets: counts it, says so, gives the verdict.
+  IndexDefined Collision(const IndexDefinition& definition,
                          std::string_view known) const;
-  // Whether `part` has the definition; Collision when the labels differ.
-  absl::StatusOr<bool> FindIn(const RamPart* part,
-                              const IndexDefinition& definition,
-                              IndexDefined& defined) const;
+  // Whether `part` has the definition's hash.
+  bool FindIn(const RamPart* part, const IndexDefinition& definition,
+              IndexDefined& defined) const;
+  // What of `wanted` can be created, ready for it; the rest is refused.
+  // Several positions may wait for one of `series`.
+  using Verdicts = std::vector<std::optional<model::Refusal>>;
+  static void AdmitKnown(const AdmitSeries& admit, Verdicts& verdicts,
+                         std::vector<IndexDefined>& defined);
+  void Prepare(std::span<const IndexDefinition> definitions,
+               const AdmitSeries& admit, Verdicts& verdicts,
+               std::vector<IndexDefined>& defined, Wanted& wanted,
+               std::vector<Prepared>& series) const;
   // Metric ids that memory does not know, from RocksDB.
   absl::Status LoadMetricIds(std::span<const Prepared> series,
                              MetricIds& known);

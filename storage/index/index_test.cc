@@ -15,6 +15,7 @@ namespace {
 
 using model::LabelSet;
 using model::MatchType;
+using model::Refusal;
 using model::TenantId;
 
 const TenantId kTenant = TenantId::Numeric(1, 0);
@@ -154,7 +155,7 @@ TEST_CASE("definitions from the log come back with their ids", "[index]") {
   CHECK(Define(*store.index, {{"b", "1"}}).id == 100'001);
   REQUIRE(store.index->Flush().ok());
   CHECK(LabelsOf(*store.index, {100'000, 50, 10, 100'001}).size() == 4);
-  CHECK(absl::IsInvalidArgument(store.index->Restore(0, late.view())));
+  CHECK(absl::IsDataLoss(store.index->Restore(0, late.view())));
 }
 
 TEST_CASE("one hash with two label sets is refused, wherever it is known",
@@ -168,15 +169,14 @@ TEST_CASE("one hash with two label sets is refused, wherever it is known",
   std::vector<IndexDefined> defined;
   const std::vector<IndexDefinition> together = {fresh.view(), known.view(),
                                                  liar.view()};
-  CHECK(absl::IsInvalidArgument(
-      store.index->FindOrCreate(together, defined)));
-  CHECK(SelectIds(*store.index, {}).empty());
-  for (int round = 0; round < 2; ++round) {
-    Define(*store.index, {{"a", "1"}});
-    const std::vector<IndexDefinition> two = {fresh.view(), liar.view()};
-    CHECK(absl::IsInvalidArgument(store.index->FindOrCreate(two, defined)));
-    CHECK(SelectIds(*store.index, {}).size() == 1);
-    REQUIRE(store.index->Flush().ok());
+  for (int round = 0; round < 3; ++round) {  // new, in memory, flushed
+    REQUIRE(store.index->FindOrCreate(together, defined).ok());
+    CHECK(defined[0].refused == Refusal::kNone);
+    CHECK(defined[1].id == 2);
+    CHECK(defined[2].refused == Refusal::kHashCollision);
+    CHECK(defined[2].id == 0);
+    CHECK(SelectIds(*store.index, {}).size() == 2);
+    if (round > 0) REQUIRE(store.index->Flush().ok());
   }
   CHECK(store.index->stats().hash_collisions == 3);
 }
@@ -188,8 +188,34 @@ TEST_CASE("bad labels create nothing", "[index]") {
   const IndexDefinition bad{kTenant, {1, 2}, std::string_view("\x01" "a", 2)};
   std::vector<IndexDefined> defined;
   const std::vector<IndexDefinition> both = {good.view(), bad};
-  CHECK(absl::IsInvalidArgument(store.index->FindOrCreate(both, defined)));
-  CHECK(SelectIds(*store.index, {}).empty());
+  REQUIRE(store.index->FindOrCreate(both, defined).ok());
+  CHECK(defined[0].id == 1);
+  CHECK(defined[1].refused == Refusal::kInvalidLabels);
+  CHECK(SelectIds(*store.index, {}).size() == 1);
+}
+
+TEST_CASE("what is not admitted is not created, and the known comes first",
+          "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  const Definition one(kTenant, {{"a", "1"}});
+  const Definition two(kTenant, {{"a", "2"}});
+  Define(*store.index, {{"a", "1"}});
+  const std::vector<IndexDefinition> all = {two.view(), two.view(), one.view()};
+  std::vector<std::pair<size_t, uint64_t>> asked;
+  std::vector<IndexDefined> defined;
+  REQUIRE(store.index
+              ->FindOrCreate(all, defined,
+                             [&](size_t i, uint64_t id) {
+                               asked.emplace_back(i, id);
+                               return Refusal::kHourlyLimit;
+                             })
+              .ok());
+  CHECK(asked == std::vector<std::pair<size_t, uint64_t>>{{2, 1}, {0, 0}});
+  for (const IndexDefined& each : defined) {
+    CHECK(each.refused == Refusal::kHourlyLimit);
+  }
+  CHECK(SelectIds(*store.index, {}).size() == 1);
 }
 
 TEST_CASE("the same definition twice in one call is one series", "[index]") {
