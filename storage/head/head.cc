@@ -29,6 +29,7 @@ void AddStats(const HeadStats& from, HeadStats& to) {
   to.samples += from.samples;
   to.late_samples += from.late_samples;
   to.bytes += from.bytes;
+  to.time_columns += from.time_columns;
   to.min_ms = std::min(to.min_ms, from.min_ms);
   to.max_ms = std::max(to.max_ms, from.max_ms);
 }

@@ -8,7 +8,8 @@
 // Out:     samples as columns, in no promised order and perhaps twice: callers
 //          run model::SortAndDedup once over head and blocks together.
 // Layout:  shards by id, each with a short lock; per series 48 bytes of state
-//          and a chain of 48-byte blocks (see series_stream.h).
+//          and a chain of 48-byte blocks (series_stream.h), timestamps in
+//          columns that series share (time_columns.h).
 // Late:    rows older than the series' last go to a plain late buffer. A buffer
 //          at its bound asks for an early flush; nothing is refused or dropped.
 // Threads: every member from any thread, but for Append, Delete and Cut at one
@@ -72,6 +73,7 @@ struct HeadStats {
   int64_t samples = 0;
   int64_t late_samples = 0;
   int64_t bytes = 0;
+  int64_t time_columns = 0;
   // INT64_MAX and INT64_MIN when there is no sample.
   int64_t min_ms = INT64_MAX;
   int64_t max_ms = INT64_MIN;

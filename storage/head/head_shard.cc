@@ -2,19 +2,35 @@
 
 #include <algorithm>
 #include <bit>
-#include <limits>
-#include <string>
+#include <vector>
 
 namespace varve::storage {
 namespace {
-
-constexpr model::TimeRange kAllTime = {std::numeric_limits<int64_t>::min(),
-                                       std::numeric_limits<int64_t>::max()};
 
 bool IsDayOf(int64_t timestamp_ms, int32_t day) {
   const int64_t start_ms = day * model::kDayMs;
   return timestamp_ms >= start_ms && timestamp_ms < start_ms + model::kDayMs;
 }
+
+// One stream as a reader has it.
+struct DecodedStream {
+  StreamCopy copy;
+  std::vector<SlotRun> slots;
+  std::vector<double> values;
+  std::vector<int64_t> timestamps_ms;  // never fall
+
+  void AppendInside(const model::TimeRange& range,
+                    model::SampleColumns& out) const {
+    const auto begin = std::lower_bound(timestamps_ms.begin(),
+                                        timestamps_ms.end(), range.start_ms);
+    const auto end =
+        std::upper_bound(begin, timestamps_ms.end(), range.end_ms);
+    out.timestamps_ms.insert(out.timestamps_ms.end(), begin, end);
+    out.values.insert(out.values.end(),
+                      values.begin() + (begin - timestamps_ms.begin()),
+                      values.begin() + (end - timestamps_ms.begin()));
+  }
+};
 
 // Backfills open the same day row after row.
 void OpenDay(uint64_t series_id, int32_t day, HeadAppendResult& result) {
@@ -36,12 +52,7 @@ uint32_t HeadShard::FindOrAdd(uint64_t series_id) {
     last_page_ = pages_[found->second].get();
   }
   uint32_t& slot = (*last_page_)[series_id % kPageIds];
-  if (slot == 0) {
-    if (series_ % kSlabStates == 0) {
-      states_.push_back(std::make_unique<StreamState[]>(kSlabStates));
-    }
-    slot = ++series_;
-  }
+  if (slot == 0) slot = states_.Add() + 1;
   return slot - 1;
 }
 
@@ -69,18 +80,16 @@ void HeadShard::AppendSeries(uint32_t series, uint64_t series_id,
                              std::span<const double> values,
                              int64_t late_per_series_max,
                              HeadAppendResult& result) {
-  StreamState& stream = state(series);
+  StreamState& stream = states_.at(series);
   for (size_t i = 0; i < values.size(); ++i) {
     const int64_t timestamp_ms = timestamps_ms[i];
-    const bool first = stream.samples == 0;
-    if (!first && timestamp_ms == stream.last_ms &&
+    const TimeColumns::Placed placed = columns_.Place(stream.next, timestamp_ms);
+    if (placed.fit == TimeColumns::Fit::kSameTime &&
         std::bit_cast<uint64_t>(values[i]) == stream.last_bits) {
       ++result.duplicates;
       continue;
     }
-    const bool late = (!first && timestamp_ms < stream.last_ms) ||
-                      timestamp_ms >= kStreamTimestampMax ||
-                      timestamp_ms <= -kStreamTimestampMax;
+    const bool late = placed.fit == TimeColumns::Fit::kLate;
     if (!IsDayOf(timestamp_ms, stream.day)) {
       const int32_t day = model::DayOf(timestamp_ms);
       OpenDay(series_id, day, result);
@@ -94,7 +103,7 @@ void HeadShard::AppendSeries(uint32_t series, uint64_t series_id,
       AppendLate(series, {timestamp_ms, values[i]}, late_per_series_max,
                  result);
     } else {
-      AppendToStream(stream, arena_, timestamp_ms, values[i]);
+      AppendToStream(stream, arena_, placed.slot, values[i]);
     }
   }
 }
@@ -113,24 +122,37 @@ void HeadShard::Append(const HeadRows& rows, std::span<const SeriesRows> mine,
   }
 }
 
+void HeadShard::CopyTimes(std::span<const SlotRun> slots,
+                          std::vector<int64_t>& timestamps_ms) const {
+  timestamps_ms.clear();
+  for (const SlotRun& run : slots) {
+    const size_t begin = timestamps_ms.size();
+    timestamps_ms.resize(begin + run.samples);
+    columns_.column(run.first.column)
+        .Copy(run.first.index, std::span(timestamps_ms).subspan(begin));
+  }
+}
+
 int64_t HeadShard::DeleteInOrder(uint32_t series,
                                  const model::TimeRange& range) {
-  StreamState& stream = state(series);
-  thread_local std::string bytes;
-  thread_local model::SampleColumns samples;
-  samples.clear();
-  CopyStream(stream, arena_, bytes);
-  DecodeStream(stream, bytes, range, samples);
-  if (samples.empty()) return 0;
-  const auto deleted = static_cast<int64_t>(samples.size());
-  samples.clear();
-  DecodeStream(stream, bytes, kAllTime, samples);
+  StreamState& stream = states_.at(series);
+  thread_local DecodedStream decoded;
+  CopyStream(stream, arena_, decoded.copy);
+  DecodeStream(decoded.copy, decoded.slots, decoded.values);
+  CopyTimes(decoded.slots, decoded.timestamps_ms);
+  const auto deleted = std::count_if(
+      decoded.timestamps_ms.begin(), decoded.timestamps_ms.end(),
+      [&range](int64_t at_ms) { return range.Contains(at_ms); });
+  if (deleted == 0) return 0;
+  // Its day goes too: the next sample opens it again, as nothing may be left.
   FreeStream(stream, arena_);
-  // The next sample opens its day again: nothing may be left on it.
-  stream.day = std::numeric_limits<int32_t>::min();
-  for (size_t i = 0; i < samples.size(); ++i) {
-    if (range.Contains(samples.timestamps_ms[i])) continue;
-    AppendToStream(stream, arena_, samples.timestamps_ms[i], samples.values[i]);
+  size_t i = 0;
+  for (const SlotRun& run : decoded.slots) {
+    for (uint32_t k = 0; k < run.samples; ++k, ++i) {
+      if (range.Contains(decoded.timestamps_ms[i])) continue;
+      AppendToStream(stream, arena_, {run.first.column, run.first.index + k},
+                     decoded.values[i]);
+    }
   }
   return deleted;
 }
@@ -161,26 +183,38 @@ void HeadShard::Delete(uint64_t series_id, const model::TimeRange& range,
 
 bool HeadShard::Read(uint64_t series_id, const model::TimeRange& range,
                      model::SampleColumns& out) const {
-  StreamState stream;
-  // A search reads series after series: the buffer is the thread's.
-  thread_local std::string bytes;
+  // A search reads series after series: the buffers are the thread's.
+  thread_local DecodedStream decoded;
   thread_local std::vector<model::Sample> late;
   late.clear();
+  bool in_order = false;
   {
     base::MutexLock lock(mutex_);
     const uint32_t series = Find(series_id);
     if (series == kAbsent) return false;
-    stream = state(series);
-    CopyStream(stream, arena_, bytes);
+    const StreamState& stream = states_.at(series);
+    in_order =
+        !stream.empty() && columns_.at({stream.next.column,
+                                        stream.next.index - 1}) >=
+                               range.start_ms;
+    if (in_order) CopyStream(stream, arena_, decoded.copy);
     if (const auto found = late_.find(series); found != late_.end()) {
-      late = found->second;
+      for (const model::Sample& sample : found->second) {
+        if (range.Contains(sample.timestamp_ms)) late.push_back(sample);
+      }
     }
   }
-  DecodeStream(stream, bytes, range, out);
-  for (const model::Sample& sample : late) {
-    if (range.Contains(sample.timestamp_ms)) {
-      out.push_back(sample.timestamp_ms, sample.value);
+  if (in_order) {
+    DecodeStream(decoded.copy, decoded.slots, decoded.values);
+    {
+      // Entries of columns never change: what the copy names is there still.
+      base::MutexLock lock(mutex_);
+      CopyTimes(decoded.slots, decoded.timestamps_ms);
     }
+    decoded.AppendInside(range, out);
+  }
+  for (const model::Sample& sample : late) {
+    out.push_back(sample.timestamp_ms, sample.value);
   }
   return true;
 }
@@ -197,7 +231,7 @@ void HeadShard::AppendSeriesIds(std::vector<uint64_t>& ids) const {
 
 void HeadShard::AddStats(HeadStats& stats) const {
   base::MutexLock lock(mutex_);
-  stats.series += series_;
+  stats.series += states_.size();
   stats.samples += stats_.samples;
   stats.late_samples += stats_.late_samples;
   stats.min_ms = std::min(stats.min_ms, stats_.min_ms);
@@ -209,9 +243,9 @@ void HeadShard::AddStats(HeadStats& stats) const {
       sizeof(*this) + late_bytes + pages_.capacity() * sizeof(pages_[0]) +
       pages_.size() * sizeof(Page) +
       pages_by_number_.capacity() *
-          (sizeof(std::pair<uint64_t, uint32_t>) + 1) +
-      states_.size() * kSlabStates * sizeof(StreamState));
-  stats.bytes += arena_.bytes();
+          (sizeof(std::pair<uint64_t, uint32_t>) + 1));
+  stats.bytes += states_.bytes() + arena_.bytes() + columns_.bytes();
+  stats.time_columns += columns_.size();
 }
 
 }  // namespace varve::storage

@@ -4,8 +4,8 @@
 // order and scraped in order, so that the next row's page is nearly always
 // the last one's (1 ns, where a hash table costs a cache miss).
 //
-// Threads: every member from any thread. Read copies a series' bytes under the
-//          lock and decodes them outside.
+// Threads: every member from any thread. Read copies a series' bytes and its
+//          part of a time column under the lock, and decodes outside.
 #ifndef VARVE_STORAGE_HEAD_HEAD_SHARD_H_
 #define VARVE_STORAGE_HEAD_HEAD_SHARD_H_
 
@@ -21,6 +21,8 @@
 #include "lib/model/time_range.h"
 #include "storage/head/head.h"
 #include "storage/head/series_stream.h"
+#include "storage/head/slabs.h"
+#include "storage/head/time_columns.h"
 
 namespace varve::storage {
 
@@ -53,24 +55,21 @@ class HeadShard {
   void AddStats(HeadStats& stats) const;
 
  private:
-  static constexpr uint32_t kSlabStates = 64;  // 3 KiB
   // Number of a series within the shard, plus one; 0: not here.
   using Page = std::array<uint32_t, kPageIds>;
 
   uint32_t FindOrAdd(uint64_t series_id) REQUIRES_LOCK(mutex_);
   static constexpr uint32_t kAbsent = UINT32_MAX;
   uint32_t Find(uint64_t series_id) const REQUIRES_LOCK(mutex_);
-  StreamState& state(uint32_t series) REQUIRES_LOCK(mutex_) {
-    return states_[series / kSlabStates][series % kSlabStates];
-  }
-  const StreamState& state(uint32_t series) const REQUIRES_LOCK(mutex_) {
-    return states_[series / kSlabStates][series % kSlabStates];
-  }
   // One series' rows.
   void AppendSeries(uint32_t series, uint64_t series_id,
                     std::span<const int64_t> timestamps_ms,
                     std::span<const double> values, int64_t late_per_series_max,
                     HeadAppendResult& result) REQUIRES_LOCK(mutex_);
+  // Samples in the order they came, all of them.
+  void CopyTimes(std::span<const SlotRun> slots,
+                 std::vector<int64_t>& timestamps_ms) const
+      REQUIRES_LOCK(mutex_);
   void AppendLate(uint32_t series, model::Sample sample,
                   int64_t late_per_series_max, HeadAppendResult& result)
       REQUIRES_LOCK(mutex_);
@@ -88,9 +87,9 @@ class HeadShard {
   uint64_t last_number_ GUARDED_BY(mutex_) = UINT64_MAX;
   Page* last_page_ GUARDED_BY(mutex_) = nullptr;
 
-  std::vector<std::unique_ptr<StreamState[]>> states_ GUARDED_BY(mutex_);
-  uint32_t series_ GUARDED_BY(mutex_) = 0;
+  Slabs<StreamState, 64> states_ GUARDED_BY(mutex_);
   BlockArena arena_ GUARDED_BY(mutex_);
+  TimeColumns columns_ GUARDED_BY(mutex_);
   absl::flat_hash_map<uint32_t, std::vector<model::Sample>> late_
       GUARDED_BY(mutex_);
   HeadStats stats_ GUARDED_BY(mutex_);

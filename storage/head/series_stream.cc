@@ -2,121 +2,229 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "lib/base/byte_coding.h"
 #include "lib/encoding/decimal.h"
-#include "lib/encoding/varint_stream.h"
 
 namespace varve::storage {
 namespace {
 
-using encoding::WriteVarint;
+// Tokens, their lowest bit first.
+constexpr uint64_t kWide = 0b01;
+constexpr int kWideBits = 2;
+constexpr uint64_t kRun = 0b011;
+constexpr int kRunBits = 3;
+constexpr uint64_t kSkip = 0b00111;
+constexpr uint64_t kColumn = 0b10111;
+constexpr uint64_t kShift = 0b01111;
+constexpr uint64_t kValue = 0b11111;
+constexpr int kRareBits = 5;
 
-constexpr uint64_t kRun = 0;
-constexpr uint64_t kSameValue = 1;
-constexpr uint64_t kSameStep = 2;
-constexpr uint64_t kBoth = 3;
+constexpr int kLengthBits = 6;
+constexpr int kScaleBits = 4;
 
 constexpr uint8_t kRawScale = 15;
 static_assert(encoding::kScaleMax < kRawScale);
 
-constexpr size_t kBlockBytes = sizeof(StreamBlock::bytes);
-// A run, a step, a scale and a value, and the slack of WriteVarint.
-constexpr size_t kAppendBytesMax = 4 * encoding::kVarintBytesMax + 8;
+// A zero has any number of zeros at its end.
+constexpr int kShiftMax = 50;
+
+// Of changes in a row two bits below the width, then the width falls by one.
+constexpr uint8_t kNarrowMax = 8;
+
+// A short run is cheaper as changes by nothing, which are zero bits.
+constexpr uint32_t kRunAsZerosBits = 8;
+
+// Of the longest token, 111 01, beyond the word it begins in.
+constexpr size_t kPaddingWords = 6;
+
+// Encoder and decoder follow `bits`, the width of each change they see: up in
+// steps, so that one jump does not widen what comes after it.
+void AdaptWidth(int bits, uint8_t& width, uint8_t& narrow) {
+  if (bits > width) {
+    width = static_cast<uint8_t>(width == 0 ? bits : std::min(bits, width + 2));
+    narrow = 0;
+  } else if (bits + 2 > width) {
+    narrow = 0;
+  } else if (++narrow == kNarrowMax) {
+    --width;
+    narrow = 0;
+  }
+}
+
+uint8_t ShiftAfter(uint64_t integer) {
+  return static_cast<uint8_t>(
+      std::min(integer == 0 ? kShiftMax : std::countr_zero(integer),
+               kShiftMax));
+}
 
 // The integer of bits that fit `scale`.
-int64_t IntegerOf(uint64_t bits, uint8_t scale) {
-  if (scale == kRawScale) return static_cast<int64_t>(bits);
-  return encoding::NearestMantissa(std::bit_cast<double>(bits),
-                                   encoding::kPowersOfTen[scale]);
+uint64_t IntegerOf(uint64_t bits, uint8_t scale) {
+  if (scale == kRawScale) return bits;
+  return static_cast<uint64_t>(encoding::NearestMantissa(
+      std::bit_cast<double>(bits), encoding::kPowersOfTen[scale]));
 }
 
-uint64_t ZigzagOfDifference(int64_t a, int64_t b) {
-  return base::ZigzagEncode(static_cast<int64_t>(static_cast<uint64_t>(a) -
-                                                 static_cast<uint64_t>(b)));
+uint64_t Zigzag(uint64_t value) {
+  return base::ZigzagEncode(static_cast<int64_t>(value));
 }
 
-void AppendBytes(StreamState& state, BlockArena& arena, const char* from,
-                 size_t size) {
-  while (size > 0) {
-    if (state.tail_used == kBlockBytes) {
-      const uint32_t block = arena.Allocate();
-      arena.at(state.tail_block).next = block;
-      state.tail_block = block;
-      state.tail_used = 0;
-    }
-    char* to = arena.at(state.tail_block).bytes + state.tail_used;
-    // Nearly every append: a store of a known size.
-    if (size <= 8 && state.tail_used + 8u <= kBlockBytes) {
-      std::memcpy(to, from, 8);
-      state.tail_used += static_cast<uint8_t>(size);
+class StreamWriter {
+ public:
+  StreamWriter(StreamState& state, BlockArena& arena)
+      : state_(state),
+        arena_(arena),
+        pending_(state.pending),
+        used_(state.pending_bits) {}
+  ~StreamWriter() {
+    state_.pending = static_cast<uint32_t>(pending_);
+    state_.pending_bits = static_cast<uint8_t>(used_);
+  }
+  StreamWriter(const StreamWriter&) = delete;
+  StreamWriter& operator=(const StreamWriter&) = delete;
+
+  // REQUIRES: n <= 32, value < 2^n.
+  void Put(uint64_t value, int n) {
+    pending_ |= value << used_;
+    used_ += n;
+    if (used_ < 32) return;
+    Spill(static_cast<uint32_t>(pending_));
+    pending_ >>= 32;
+    used_ -= 32;
+  }
+  // REQUIRES: n <= 64, value < 2^n.
+  void PutLong(uint64_t value, int n) {
+    if (n <= 32) {
+      Put(value, n);
       return;
     }
-    const size_t fits = std::min(size, kBlockBytes - state.tail_used);
-    std::memcpy(to, from, fits);
-    state.tail_used += static_cast<uint8_t>(fits);
-    from += fits;
-    size -= fits;
+    Put(value & 0xffffffff, 32);
+    Put(value >> 32, n - 32);
   }
+  void PutNumber(uint64_t value) {
+    const int n = std::bit_width(value);
+    Put(static_cast<uint64_t>(n), kLengthBits);
+    PutLong(value, n);
+  }
+
+  void Run();
+  void Slot(const TimeSlot& slot);
+  void Value(double value);
+
+ private:
+  void Spill(uint32_t word) {
+    if (state_.tail_words == StreamBlock::kWords) {
+      const uint32_t block = arena_.Allocate();
+      (state_.first_block == kNoBlock ? state_.first_block
+                                      : arena_.at(state_.tail_block).next) =
+          block;
+      state_.tail_block = block;
+      state_.tail_words = 0;
+    }
+    arena_.at(state_.tail_block).words[state_.tail_words++] = word;
+  }
+  void Change(uint64_t change);
+  void NewScale(uint8_t scale, uint64_t integer);
+
+  StreamState& state_;
+  BlockArena& arena_;
+  uint64_t pending_;
+  int used_;
+};
+
+// What the state holds back goes before anything else.
+void StreamWriter::Run() {
+  if (uint64_t{state_.run} * (state_.width + 1u) <= kRunAsZerosBits) {
+    for (; state_.run > 0; --state_.run) {
+      Put(0, state_.width + 1);
+      AdaptWidth(0, state_.width, state_.narrow);
+    }
+    return;
+  }
+  Put(kRun, kRunBits);
+  PutNumber(state_.run - 1);
+  state_.run = 0;
 }
 
-// A new scale, or a raw value too far from the last one for a difference.
-char* WriteRestart(char* to, uint64_t step_change, uint8_t scale,
-                   int64_t integer) {
-  to = WriteVarint(to, step_change << 2 | kBoth);
-  to = WriteVarint(to, uint64_t{scale} << 1 | 1);
-  if (scale < kRawScale) return WriteVarint(to, base::ZigzagEncode(integer));
-  std::memcpy(to, &integer, sizeof(integer));
-  return to + sizeof(integer);
+void StreamWriter::Slot(const TimeSlot& slot) {
+  if (slot.column == state_.next.column && slot.index > state_.next.index) {
+    Put(kSkip, kRareBits);
+    PutNumber(slot.index - state_.next.index - 1);
+    return;
+  }
+  Put(kColumn, kRareBits);
+  PutNumber(slot.column);
+  PutNumber(slot.index);
 }
 
-// The value's tokens, with the step's change; sets the state's scale.
-char* WriteChangedValue(char* to, StreamState& state, uint64_t step_change,
-                        double value) {
-  const auto bits = std::bit_cast<uint64_t>(value);
-  uint8_t scale = state.scale;
-  int64_t integer = 0;
-  bool fits = false;
-  if (scale < kRawScale) {
-    const double power = encoding::kPowersOfTen[scale];
-    integer = encoding::NearestMantissa(value, power);
-    fits = encoding::Fits(value, integer, power);
+void StreamWriter::Change(uint64_t change) {
+  if (change != 0 && std::countr_zero(change) < state_.shift) {
+    state_.shift = static_cast<uint8_t>(std::countr_zero(change));
+    Put(kShift, kRareBits);
+    Put(state_.shift, kLengthBits);
   }
-  if (!fits) {
-    encoding::Decimal decimal;
-    if (encoding::SmallestDecimal(value, decimal)) {
-      scale = static_cast<uint8_t>(decimal.scale);
-      integer = decimal.mantissa;
+  const auto shifted =
+      static_cast<uint64_t>(static_cast<int64_t>(change) >> state_.shift);
+  const uint64_t zigzag = Zigzag(shifted);
+  const int bits = std::bit_width(zigzag);
+  if (bits <= state_.width) {
+    if (state_.width < 32) {
+      Put(zigzag << 1, state_.width + 1);
     } else {
-      scale = kRawScale;
-      integer = static_cast<int64_t>(bits);
+      Put(0, 1);
+      PutLong(zigzag, state_.width);
+    }
+  } else {
+    Put(kWide | static_cast<uint64_t>(bits - 1) << kWideBits,
+        kWideBits + kLengthBits);
+    PutLong(zigzag, bits);
+  }
+  AdaptWidth(bits, state_.width, state_.narrow);
+}
+
+void StreamWriter::NewScale(uint8_t scale, uint64_t integer) {
+  state_.scale = scale;
+  state_.shift = ShiftAfter(integer);
+  Put(kValue | uint64_t{scale} << kRareBits, kRareBits + kScaleBits);
+  if (scale == kRawScale) {
+    PutLong(integer, 64);
+  } else {
+    PutNumber(Zigzag(integer));
+  }
+}
+
+void StreamWriter::Value(double value) {
+  const uint64_t before = IntegerOf(state_.last_bits, state_.scale);
+  // The first one sets the scale: it says nothing of the changes' width.
+  if (state_.scale < kRawScale && !state_.empty()) {
+    const double power = encoding::kPowersOfTen[state_.scale];
+    const int64_t integer = encoding::NearestMantissa(value, power);
+    if (encoding::Fits(value, integer, power)) {
+      Change(static_cast<uint64_t>(integer) - before);
+      return;
     }
   }
-  const uint64_t change =
-      ZigzagOfDifference(integer, IntegerOf(state.last_bits, state.scale));
-  if (scale != state.scale || change >> 62 != 0) {
-    state.scale = scale;
-    return WriteRestart(to, step_change, scale, integer);
+  encoding::Decimal decimal;
+  if (encoding::SmallestDecimal(value, decimal)) {
+    NewScale(static_cast<uint8_t>(decimal.scale),
+             static_cast<uint64_t>(decimal.mantissa));
+    return;
   }
-  if (step_change == 0) return WriteVarint(to, change << 2 | kSameStep);
-  to = WriteVarint(to, step_change << 2 | kBoth);
-  return WriteVarint(to, change << 1);
+  const auto bits = std::bit_cast<uint64_t>(value);
+  if (state_.scale == kRawScale) {
+    Change(bits - before);
+  } else {
+    NewScale(kRawScale, bits);
+  }
 }
 
 }  // namespace
 
 uint32_t BlockArena::Allocate() {
-  if (free_ != kNoBlock) {
-    const uint32_t block = free_;
-    free_ = at(block).next;
-    return block;
-  }
-  if (used_ % kSlabBlocks == 0) {
-    // Not cleared: a block's bytes are written before they are read.
-    slabs_.emplace_back(new StreamBlock[kSlabBlocks]);
-  }
-  return used_++;
+  if (free_ == kNoBlock) return blocks_.Add();
+  const uint32_t block = free_;
+  free_ = at(block).next;
+  return block;
 }
 
 void BlockArena::Free(uint32_t first, uint32_t last) {
@@ -124,147 +232,155 @@ void BlockArena::Free(uint32_t first, uint32_t last) {
   free_ = first;
 }
 
-void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
-                    double value) {
-  const int64_t step_ms = timestamp_ms - state.last_ms;
-  const uint64_t step_change = ZigzagOfDifference(step_ms, state.step_ms);
-  const bool same_value = std::bit_cast<uint64_t>(value) == state.last_bits;
-  const bool first = state.samples == 0;
-  if (step_change == 0 && same_value &&
-      state.run < std::numeric_limits<uint32_t>::max() && !first) {
-    ++state.run;
-    ++state.samples;
-    state.last_ms = timestamp_ms;
-    return;
+void AppendChange(StreamState& state, BlockArena& arena, const TimeSlot& slot,
+                  double value) {
+  {
+    StreamWriter writer(state, arena);
+    if (state.run > 0) writer.Run();
+    if (!(slot == state.next)) writer.Slot(slot);
+    writer.Value(value);
   }
-  char tokens[kAppendBytesMax];
-  char* to = tokens;
-  if (first) {
-    state.first_block = state.tail_block = arena.Allocate();
-  } else if (state.run > 0) {
-    to = WriteVarint(to, uint64_t{state.run - 1} << 2 | kRun);
-    state.run = 0;
-  }
-  if (same_value) {
-    to = WriteVarint(to, step_change << 2 | kSameValue);
-  } else {
-    to = WriteChangedValue(to, state, step_change, value);
-  }
-  AppendBytes(state, arena, tokens, static_cast<size_t>(to - tokens));
-  ++state.samples;
-  state.step_ms = first ? 0 : step_ms;
-  state.last_ms = timestamp_ms;
   state.last_bits = std::bit_cast<uint64_t>(value);
+  state.next = {slot.column, slot.index + 1};
 }
 
 void FreeStream(StreamState& state, BlockArena& arena) {
-  if (state.samples > 0) arena.Free(state.first_block, state.tail_block);
-  const int32_t day = state.day;
+  if (state.first_block != kNoBlock) {
+    arena.Free(state.first_block, state.tail_block);
+  }
   state = StreamState{};
-  state.day = day;
 }
 
 void CopyStream(const StreamState& state, const BlockArena& arena,
-                std::string& bytes) {
-  bytes.clear();
-  if (state.samples == 0) return;
-  uint32_t block = state.first_block;
-  for (; block != state.tail_block; block = arena.at(block).next) {
-    bytes.append(arena.at(block).bytes, kBlockBytes);
+                StreamCopy& copy) {
+  copy.words.clear();
+  copy.run = state.run;
+  for (uint32_t block = state.first_block; block != kNoBlock;) {
+    const StreamBlock& from = arena.at(block);
+    const bool tail = block == state.tail_block;
+    copy.words.insert(copy.words.end(), from.words,
+                      from.words + (tail ? state.tail_words : from.kWords));
+    block = tail ? kNoBlock : from.next;
   }
-  bytes.append(arena.at(block).bytes, state.tail_used);
+  copy.bits = copy.words.size() * 32 + state.pending_bits;
+  copy.words.push_back(state.pending);
+  copy.words.resize(copy.words.size() + kPaddingWords, 0);
 }
 
 namespace {
 
-// Walks a stream's tokens.
-class StreamDecoder {
+class StreamReader {
  public:
-  StreamDecoder(const model::TimeRange& range, model::SampleColumns& out)
-      : range_(range), out_(out) {}
+  StreamReader(const StreamCopy& copy, std::vector<SlotRun>& slots,
+               std::vector<double>& values)
+      : words_(copy.words.data()),
+        bits_(copy.bits),
+        slots_(slots),
+        values_(values) {}
 
-  void Token(encoding::VarintReader& reader) {
-    const uint64_t token = reader.Varint();
-    const uint64_t rest = token >> 2;
-    const uint64_t kind = token & 3;
-    if (kind == kRun) {
-      Run(rest + 1);
-      return;
-    }
-    if (kind == kSameStep) {
-      Change(rest);
+  bool AtEnd() const { return at_ >= bits_; }
+
+  void Token() {
+    const uint64_t head = Peek();
+    if ((head & 1) == 0) {
+      at_ += 1;
+      Change(GetLong(width_), width_);
+    } else if ((head & 2) == 0) {
+      at_ += kWideBits;
+      const int n = static_cast<int>(Get(kLengthBits)) + 1;
+      Change(GetLong(n), n);
+    } else if ((head & 4) == 0) {
+      at_ += kRunBits;
+      Run(static_cast<uint32_t>(GetNumber()) + 1);
     } else {
-      step_ms_ += static_cast<uint64_t>(base::ZigzagDecode(rest));
-      if (kind == kBoth) ReadValue(reader);
+      at_ += kRareBits;
+      Rare(head & ((1 << kRareBits) - 1));
     }
-    last_ms_ += step_ms_;
-    if (first_) step_ms_ = 0;
-    first_ = false;
-    Emit();
   }
 
-  void Run(uint64_t samples) {
-    for (; samples > 0 && !past_end(); --samples) {
-      last_ms_ += step_ms_;
+  void Run(uint32_t samples) {
+    values_.insert(values_.end(), samples, value_);
+    slots_.back().samples += samples;
+  }
+
+ private:
+  // At least 33 bits.
+  uint64_t Peek() const {
+    const uint32_t* word = words_ + at_ / 32;
+    return (uint64_t{word[1]} << 32 | word[0]) >> (at_ % 32);
+  }
+  uint64_t Get(int n) {
+    const uint64_t value = Peek() & ((uint64_t{1} << n) - 1);
+    at_ += static_cast<size_t>(n);
+    return value;
+  }
+  uint64_t GetLong(int n) {
+    if (n <= 32) return Get(n);
+    const uint64_t low = Get(32);
+    return Get(n - 32) << 32 | low;
+  }
+  uint64_t GetNumber() { return GetLong(static_cast<int>(Get(kLengthBits))); }
+
+  void Rare(uint64_t token) {
+    if (token == kSkip) {
+      const TimeSlot& first = slots_.back().first;
+      const uint32_t next = first.index + slots_.back().samples;
+      slots_.push_back(
+          {{first.column, next + 1 + static_cast<uint32_t>(GetNumber())}, 0});
+    } else if (token == kColumn) {
+      const auto column = static_cast<uint32_t>(GetNumber());
+      slots_.push_back({{column, static_cast<uint32_t>(GetNumber())}, 0});
+    } else if (token == kShift) {
+      shift_ = static_cast<uint8_t>(Get(kLengthBits));
+    } else {
+      scale_ = static_cast<uint8_t>(Get(kScaleBits));
+      integer_ = scale_ == kRawScale
+                     ? GetLong(64)
+                     : static_cast<uint64_t>(base::ZigzagDecode(GetNumber()));
+      shift_ = ShiftAfter(integer_);
       Emit();
     }
   }
 
-  // Timestamps never fall: nothing later can be inside the range.
-  bool past_end() const {
-    return !first_ && static_cast<int64_t>(last_ms_) > range_.end_ms;
+  void Change(uint64_t zigzag, int n) {
+    const auto change = static_cast<uint64_t>(base::ZigzagDecode(zigzag));
+    integer_ += change << shift_;
+    // A change of width w may have fewer bits; a wide one has just n.
+    AdaptWidth(n > width_ ? n : std::bit_width(zigzag), width_, narrow_);
+    Emit();
   }
 
- private:
-  void Change(uint64_t zigzag) {
-    integer_ += static_cast<uint64_t>(base::ZigzagDecode(zigzag));
-    SetValue();
-  }
-
-  void ReadValue(encoding::VarintReader& reader) {
-    const uint64_t token = reader.Varint();
-    if ((token & 1) == 0) {
-      Change(token >> 1);
-      return;
-    }
-    scale_ = std::min<uint64_t>(token >> 1, kRawScale);
-    integer_ = scale_ < kRawScale ? reader.Zigzag() : reader.Fixed64();
-    SetValue();
-  }
-
-  void SetValue() {
+  void Emit() {
     value_ = scale_ == kRawScale
                  ? std::bit_cast<double>(integer_)
                  : encoding::FromDecimal(static_cast<int64_t>(integer_),
                                          encoding::kPowersOfTen[scale_]);
+    values_.push_back(value_);
+    ++slots_.back().samples;
   }
 
-  void Emit() {
-    const auto timestamp_ms = static_cast<int64_t>(last_ms_);
-    if (range_.Contains(timestamp_ms)) out_.push_back(timestamp_ms, value_);
-  }
-
-  const model::TimeRange range_;
-  model::SampleColumns& out_;
-  uint64_t last_ms_ = 0;
-  uint64_t step_ms_ = 0;
+  const uint32_t* words_;
+  const size_t bits_;
+  std::vector<SlotRun>& slots_;
+  std::vector<double>& values_;
+  size_t at_ = 0;
   uint64_t integer_ = 0;
-  uint64_t scale_ = 0;
   double value_ = 0;
-  bool first_ = true;
+  uint8_t scale_ = 0;
+  uint8_t shift_ = 0;
+  uint8_t width_ = 0;
+  uint8_t narrow_ = 0;
 };
 
 }  // namespace
 
-void DecodeStream(const StreamState& state, std::string_view bytes,
-                  const model::TimeRange& range, model::SampleColumns& out) {
-  if (state.samples == 0 || state.last_ms < range.start_ms) return;
-  encoding::VarintReader reader(bytes);
-  StreamDecoder decoder(range, out);
-  while (!reader.AtEnd() && reader.ok() && !decoder.past_end()) {
-    decoder.Token(reader);
-  }
-  if (!decoder.past_end()) decoder.Run(state.run);
+void DecodeStream(const StreamCopy& copy, std::vector<SlotRun>& slots,
+                  std::vector<double>& values) {
+  slots.clear();
+  values.clear();
+  StreamReader reader(copy, slots, values);
+  while (!reader.AtEnd()) reader.Token();
+  if (copy.run > 0) reader.Run(copy.run);
 }
 
 }  // namespace varve::storage

@@ -1,46 +1,46 @@
-// One series' recent samples as a compressed stream in chained small blocks.
+// One series' recent samples as a compressed stream of bits in small blocks.
 //
-//   stream := token*                     a token is a varint, kind in 2 bits
-//     kind 0: rest + 1 samples, each one step later with the same value
-//     kind 1: the value again; zigzag(rest) is the change of the step
-//     kind 2: the same step; zigzag(rest) is added to the value's integer
-//     kind 3: zigzag(rest) changes the step; then value:varint
-//       value even: zigzag(value / 2) is added to the value's integer
-//       value odd:  value / 2 is the new scale; below 15 m:zigzag follows,
-//                   15: bits:u64
-//   A value's integer is m of m / 10^scale, or its bits at scale 15. The state
-//   before the first sample is all zeros, and the first step does not count:
-//   the second sample's change of the step is from 0.
+//   stream := token*          bits from the lowest up; Number := n:6 bits:n
+//     0   change:w            the value's integer changes by zigzag << shift
+//     10  n-1:6 change:n      the same, wider than w
+//     110 Number              that many and one samples, the value again
+//     111 00 Number           that many and one slots of the column are skipped
+//     111 01 Number Number    column and index of the next sample
+//     111 10 shift:6          the changes' new shift
+//     111 11 scale:4 value    a new scale: Number of zigzag m, or 15 and bits:64
+//   A value's integer is m of m / 10^scale, or its bits at scale 15. Samples
+//   take one slot of their time column after another. The shift after a new
+//   scale is how many zeros end the integer; w follows the changes' widths
+//   (AdaptWidth). The first sample has tokens 111 01 and 111 11.
 //
-// In:      samples whose timestamps never fall, |timestamp| < 2^59. Any bits.
-// Out:     the samples whose timestamps are in a range.
-// Cost:    48 bytes and about 15 ns an append; 0 bytes a sample when neither
-//          step nor value change, 1 with jitter, 2..3 for a counter.
+// In:      any float64 bits, and slots (storage/head/time_columns.h).
+// Out:     values, and runs of slots.
+// Cost:    48 bytes and about 10 ns an append; nothing for a value that stays,
+//          one bit more than the change's typical width otherwise.
 // Threads: none of this locks; the head's shard does.
-// Source:  Pelkonen et al., "Gorilla" (VLDB 2015), section 4.1.1, with whole
-//          bytes and decimals; measured by bench/micro/head_append_bench.cc.
+// Source:  Pelkonen et al., "Gorilla" (VLDB 2015), section 4.1.2, with decimals
+//          and an adaptive width in place of XOR; measured by
+//          bench/micro/head_append_bench.cc.
 #ifndef VARVE_STORAGE_HEAD_SERIES_STREAM_H_
 #define VARVE_STORAGE_HEAD_SERIES_STREAM_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
 
-#include "lib/model/sample.h"
-#include "lib/model/time_range.h"
+#include "storage/head/slabs.h"
+#include "storage/head/time_columns.h"
 
 namespace varve::storage {
 
-// Timestamps beyond it would not fit a token; callers keep them elsewhere.
-inline constexpr int64_t kStreamTimestampMax = int64_t{1} << 59;
+inline constexpr uint32_t kNoBlock = std::numeric_limits<uint32_t>::max();
 
 struct StreamBlock {
-  uint32_t next = 0;
-  char bytes[44];
+  static constexpr uint8_t kWords = 11;
+  uint32_t next;
+  uint32_t words[kWords];
 };
 static_assert(sizeof(StreamBlock) == 48);
 
@@ -50,59 +50,76 @@ class BlockArena {
   uint32_t Allocate();
   // The chain's blocks are the next to be given out.
   void Free(uint32_t first, uint32_t last);
-  StreamBlock& at(uint32_t block) {
-    return slabs_[block / kSlabBlocks][block % kSlabBlocks];
-  }
-  const StreamBlock& at(uint32_t block) const {
-    return slabs_[block / kSlabBlocks][block % kSlabBlocks];
-  }
-  int64_t bytes() const {
-    return static_cast<int64_t>(slabs_.size() * kSlabBlocks *
-                                sizeof(StreamBlock));
-  }
+  StreamBlock& at(uint32_t block) { return blocks_.at(block); }
+  const StreamBlock& at(uint32_t block) const { return blocks_.at(block); }
+  int64_t bytes() const { return blocks_.bytes(); }
 
  private:
-  static constexpr uint32_t kSlabBlocks = 256;  // 12 KiB
-  static constexpr uint32_t kNoBlock = std::numeric_limits<uint32_t>::max();
-  std::vector<std::unique_ptr<StreamBlock[]>> slabs_;
-  uint32_t used_ = 0;
-  uint32_t free_ = kNoBlock;  // chained by `next`
+  Slabs<StreamBlock, 256> blocks_;  // of 12 KiB
+  uint32_t free_ = kNoBlock;        // chained by `next`
 };
 
 // What an append needs to know of the samples before it.
 struct StreamState {
-  int64_t last_ms = 0;
   uint64_t last_bits = 0;
-  int64_t step_ms = 0;
-  uint32_t samples = 0;
-  uint32_t first_block = 0;
-  uint32_t tail_block = 0;
-  // Of kind 0, not yet in the stream.
-  uint32_t run = 0;
+  TimeSlot next;  // column kNoColumn: no sample yet
+  uint32_t first_block = kNoBlock;
+  uint32_t tail_block = kNoBlock;
+  uint32_t pending = 0;  // bits not yet in a block
+  uint32_t run = 0;      // of the same value, not yet in the stream
   // The day of the latest sample; the head's, kept here to fill the hole.
   int32_t day = std::numeric_limits<int32_t>::min();
-  uint8_t tail_used = 0;
+  uint8_t pending_bits = 0;
+  uint8_t tail_words = StreamBlock::kWords;
   uint8_t scale = 0;
+  uint8_t shift = 0;
+  uint8_t width = 0;
+  uint8_t narrow = 0;  // changes in a row that wanted less than the width
+
+  bool empty() const { return next.column == kNoColumn; }
 };
 static_assert(sizeof(StreamState) == 48);
 
-// REQUIRES: timestamp_ms >= state.last_ms unless it is the first sample;
-// |timestamp_ms| < kStreamTimestampMax.
-void AppendToStream(StreamState& state, BlockArena& arena, int64_t timestamp_ms,
-                    double value);
+// What is not another sample of a run.
+void AppendChange(StreamState& state, BlockArena& arena, const TimeSlot& slot,
+                  double value);
 
-// Empties the stream, whose blocks go back to the arena; the day stays.
+inline void AppendToStream(StreamState& state, BlockArena& arena,
+                           const TimeSlot& slot, double value) {
+  if (slot == state.next &&
+      std::bit_cast<uint64_t>(value) == state.last_bits &&
+      state.run < std::numeric_limits<uint32_t>::max()) {
+    ++state.run;
+    ++state.next.index;
+    return;
+  }
+  AppendChange(state, arena, slot, value);
+}
+
+// Makes the state new; its blocks go back to the arena.
 void FreeStream(StreamState& state, BlockArena& arena);
 
-// Replaces `bytes` by the stream so far, its pending run left out.
-void CopyStream(const StreamState& state, const BlockArena& arena,
-                std::string& bytes);
+// A stream as it was at one moment, taken out of its blocks so that decoding
+// needs no lock.
+struct StreamCopy {
+  std::vector<uint32_t> words;
+  size_t bits = 0;
+  uint32_t run = 0;
+};
 
-// Appends the samples inside `range`. `state` and `bytes` are copies taken at
-// one time, so that decoding needs no lock. A stream is memory of our own: it
-// is trusted, but for never reading outside `bytes`.
-void DecodeStream(const StreamState& state, std::string_view bytes,
-                  const model::TimeRange& range, model::SampleColumns& out);
+// Replaces what `copy` was.
+void CopyStream(const StreamState& state, const BlockArena& arena,
+                StreamCopy& copy);
+
+// `samples` slots one after another.
+struct SlotRun {
+  TimeSlot first;
+  uint32_t samples = 0;
+};
+
+// Replaces `slots` and `values` by all samples in the order they came.
+void DecodeStream(const StreamCopy& copy, std::vector<SlotRun>& slots,
+                  std::vector<double>& values);
 
 }  // namespace varve::storage
 
