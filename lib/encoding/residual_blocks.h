@@ -24,28 +24,37 @@
 #include <string>
 #include <string_view>
 
+#include "lib/encoding/column_kernels.h"
+
 namespace varve::encoding {
 
 inline constexpr size_t kResidualBlock = 128;
 
-void AppendResiduals(std::span<const int64_t> values, std::string& out);
+void AppendResiduals(std::span<const int64_t> values, std::string& out,
+                     const ColumnKernels& kernels = Kernels());
 
-// About how many bits these values take, for choosing among predictors: their
-// widths around a middle one. A fifth of the cost of planning the blocks.
-// REQUIRES: not empty.
-uint64_t EstimateResidualBits(std::span<const int64_t> values);
+// How many bytes AppendResiduals makes of these values, but for the blocks'
+// heads, which are the same for all predictors to within a byte or two.
+size_t ResidualBytes(std::span<const int64_t> values,
+                     const ColumnKernels& kernels = Kernels());
 
 class ResidualReader {
  public:
-  explicit ResidualReader(std::string_view bytes) : rest_(bytes) {}
+  explicit ResidualReader(std::string_view bytes,
+                          const ColumnKernels& kernels = Kernels())
+      : rest_(bytes), kernels_(&kernels) {}
 
   // Fills `values`. REQUIRES: kResidualBlock of them, fewer in the last call.
   bool NextBlock(std::span<int64_t> values);
+  // As NextBlock, then each value becomes the sum of `last` and all up to it,
+  // `last` the last one.
+  bool NextSums(std::span<int64_t> values, uint64_t& last);
   std::string_view rest() const { return rest_; }
 
  private:
   std::string_view rest_;
   uint64_t base_ = 0;
+  const ColumnKernels* kernels_;
 };
 
 }  // namespace varve::encoding

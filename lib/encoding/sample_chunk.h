@@ -18,34 +18,38 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "lib/encoding/column_kernels.h"
 
 namespace varve::encoding {
 
 inline constexpr size_t kChunkSamplesMax = 65'535;
 
-// What a series' last chunks taught its encoder: its next chunk costs less time,
-// never more bytes than a few. Bytes to keep beside a series; any content is
-// safe, and all zero means nothing is known.
+// What a series' last chunks taught the encoder, so that the next ones take less
+// time. Kept beside a series; all zero: nothing is known. Any content is safe.
 struct ValueHints {
-  uint8_t age = 0;  // chunks since the choice below; 0: none was made
+  uint8_t age = 0;  // chunks since the search for the rest; 0: none was made
   uint8_t scheme = 0;
   uint8_t scale = 0;
   uint8_t predictor = 0;
 };
 
+// The last argument is for tests and benchmarks: the bytes are the same.
 void EncodeValues(std::span<const double> values, ValueHints& hints,
-                  std::string& out);
+                  std::string& out, const ColumnKernels& kernels = Kernels());
 // For runs whose series is not at hand.
 inline void EncodeValues(std::span<const double> values, std::string& out) {
   ValueHints none;
   EncodeValues(values, none, out);
 }
 // Fills all of `values`, whose size is the count kept beside the chunk.
-absl::Status DecodeValues(std::string_view src, std::span<double> values);
+absl::Status DecodeValues(std::string_view src, std::span<double> values,
+                          const ColumnKernels& kernels = Kernels());
 
-void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out);
+void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out,
+                      const ColumnKernels& kernels = Kernels());
 absl::Status DecodeTimestamps(std::string_view src,
-                              std::span<int64_t> timestamps_ms);
+                              std::span<int64_t> timestamps_ms,
+                              const ColumnKernels& kernels = Kernels());
 // The first and last timestamp, without decoding the column.
 absl::Status DecodeTimestampBounds(std::string_view src, int64_t& first_ms,
                                    int64_t& last_ms);

@@ -63,7 +63,8 @@ uint64_t UsualStep(std::span<const int64_t> t) {
   return apart <= median / 16 ? mean : median;
 }
 
-void AppendBody(std::span<const int64_t> t, std::string& out, uint8_t& form) {
+void AppendBody(std::span<const int64_t> t, const ColumnKernels& kernels,
+                std::string& out, uint8_t& form) {
   const size_t n = t.size() - 1;
   const uint64_t step = UsualStep(t);
   std::vector<int64_t> grid(n);
@@ -74,46 +75,36 @@ void AppendBody(std::span<const int64_t> t, std::string& out, uint8_t& form) {
     grid[i] = static_cast<int64_t>(Bits(t[i + 1]) - expected);
     delta[i] = static_cast<int64_t>(Bits(t[i + 1]) - Bits(t[i]));
   }
-  uint64_t grid_bits = 0;
-  uint64_t delta_bits = 0;
-  for (size_t i = 0; i < n; i += kResidualBlock) {
-    const size_t count = std::min(kResidualBlock, n - i);
-    grid_bits += EstimateResidualBits({grid.data() + i, count});
-    delta_bits += EstimateResidualBits({delta.data() + i, count});
-  }
-  if (grid_bits <= delta_bits) {
+  if (ResidualBytes(grid, kernels) <= ResidualBytes(delta, kernels)) {
     form = kGrid;
     base::PutVarint(out, step);
-    AppendResiduals(grid, out);
+    AppendResiduals(grid, out, kernels);
   } else {
     form = kDelta;
-    AppendResiduals(delta, out);
+    AppendResiduals(delta, out, kernels);
   }
 }
 
 absl::Status DecodeBody(uint8_t form, base::ByteReader reader,
-                        std::span<int64_t> t) {
+                        const ColumnKernels& kernels, std::span<int64_t> t) {
   uint64_t step = 0;
   if (form == kGrid) {
     step = reader.Varint();
     if (!reader.ok()) return Broken("cut in its head");
   }
-  ResidualReader blocks(reader.rest());
+  ResidualReader blocks(reader.rest(), kernels);
   uint64_t last = Bits(t[0]);
   for (size_t i = 1; i < t.size(); i += kResidualBlock) {
     const std::span<int64_t> block =
         t.subspan(i, std::min(kResidualBlock, t.size() - i));
+    if (form == kDelta) {
+      if (!blocks.NextSums(block, last)) return Broken("bad residual block");
+      continue;
+    }
     if (!blocks.NextBlock(block)) return Broken("bad residual block");
-    if (form == kGrid) {
-      for (int64_t& value : block) {
-        last += step;
-        value = static_cast<int64_t>(last + Bits(value));
-      }
-    } else {
-      for (int64_t& value : block) {
-        last += Bits(value);
-        value = static_cast<int64_t>(last);
-      }
+    for (int64_t& value : block) {
+      last += step;
+      value = static_cast<int64_t>(last + Bits(value));
     }
   }
   if (!blocks.rest().empty()) return Broken("surplus bytes");
@@ -135,8 +126,8 @@ absl::Status ReadHead(base::ByteReader& reader, uint8_t& form,
 
 }  // namespace
 
-void EncodeTimestamps(std::span<const int64_t> timestamps_ms,
-                      std::string& out) {
+void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out,
+                      const ColumnKernels& kernels) {
   if (timestamps_ms.empty()) return;
   const size_t begin = out.size();
   out.push_back(kRegular);
@@ -146,7 +137,7 @@ void EncodeTimestamps(std::span<const int64_t> timestamps_ms,
   uint64_t step = 0;
   if (IsRegular(timestamps_ms, step)) return;
   uint8_t form = kRegular;
-  AppendBody(timestamps_ms, out, form);
+  AppendBody(timestamps_ms, kernels, out, form);
   out[begin] = static_cast<char>(form);
 }
 
@@ -158,7 +149,8 @@ absl::Status DecodeTimestampBounds(std::string_view src, int64_t& first_ms,
 }
 
 absl::Status DecodeTimestamps(std::string_view src,
-                              std::span<int64_t> timestamps_ms) {
+                              std::span<int64_t> timestamps_ms,
+                              const ColumnKernels& kernels) {
   const size_t n = timestamps_ms.size();
   if (n == 0) return src.empty() ? absl::OkStatus() : Broken("nothing in it");
   base::ByteReader reader(src);
@@ -178,7 +170,7 @@ absl::Status DecodeTimestamps(std::string_view src,
     }
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(DecodeBody(form, reader, timestamps_ms));
+  RETURN_IF_ERROR(DecodeBody(form, reader, kernels, timestamps_ms));
   bool falls = timestamps_ms[n - 1] != last_ms;
   for (size_t i = 1; i < n; ++i) {
     falls |= timestamps_ms[i] < timestamps_ms[i - 1];

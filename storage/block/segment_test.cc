@@ -65,7 +65,7 @@ TEST_CASE("the bytes are those of docs/formats/segment.md", "[block]") {
   columns.values = {1, 2, 2.5};
   CHECK(Encode(columns) ==
         std::string("\x15\x00\x03\x03\x00\x0a\x00\x80\xa0\xa4\x84\xce\x67"
-                    "\xb0\xea\x01\x05\x01\x14\x03\x0a\x05\x7d\xc5\xba\x86",
+                    "\xb0\xea\x01\x05\x00\x04\x14\xa0\x0f\xeb\x30\x43\x51",
                     26));
 }
 
