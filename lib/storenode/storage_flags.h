@@ -49,6 +49,7 @@ class StorageFlags {
   const base::DurationFlag& dedup_interval_;
   const base::BytesFlag& free_disk_;
   const base::IntFlag& unique_series_;
+  const base::BytesFlag& search_bytes_;
   const base::IntFlag& searches_;
   const base::DurationFlag& search_queue_;
   const base::IntFlag& inserts_;
@@ -61,6 +62,7 @@ class StorageFlags {
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;
   const base::BytesFlag& log_bytes_;
+  const base::BytesFlag& compaction_bytes_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;
   const base::StringFlag& flush_key_;

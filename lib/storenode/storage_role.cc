@@ -66,13 +66,17 @@ std::vector<http::Route> StorageRole::Routes() {
                                   http::ResponseWriter& writer) {
                       writer.Send(200, "text/plain", "");
                     }});
-  // RocksDB compacts by itself; deduplication is applied when reading.
-  routes.push_back({.pattern = "/internal/force_merge",
-                    .auth_key = options_.flags->merge_key(),
-                    .handler = [](const http::Request&,
-                                  http::ResponseWriter& writer) {
-                      writer.Send(200, "text/plain", "");
-                    }});
+  // Answers at once; the log says when it is done.
+  routes.push_back(
+      {.pattern = "/internal/force_merge",
+       .auth_key = options_.flags->merge_key(),
+       .handler = [this](const http::Request& request,
+                         http::ResponseWriter& writer) {
+         const absl::Status status =
+             engine_->ForceMerge(request.Argument("partition_prefix"));
+         writer.Send(status.ok() ? 200 : 503, "text/plain",
+                     base::Message(status));
+       }});
   for (const char* path : {"/snapshot/create", "/snapshot/list",
                            "/snapshot/delete", "/snapshot/delete_all"}) {
     routes.push_back({.pattern = path,

@@ -20,17 +20,25 @@ uint32_t ShortChecksum(std::string_view bytes) {
 
 void AppendFloatSegment(uint64_t generation,
                         std::span<const int64_t> timestamps_ms,
-                        std::span<const double> values, std::string& column,
+                        std::span<const double> values,
+                        const SegmentContext& context, std::string& column,
                         std::string& body, std::string& out) {
-  column.clear();
-  encoding::EncodeTimestamps(timestamps_ms, column);
+  const uint64_t ts_ref =
+      context.shared == nullptr
+          ? 0
+          : context.shared->Find(timestamps_ms, *context.next_column);
   body.clear();
   body.push_back(static_cast<char>(SegmentKind::kFloat));
   base::PutVarint(body, generation);
   base::PutVarint(body, values.size());
-  base::PutVarint(body, 0);  // ts_ref: inline
-  base::PutLengthPrefixed(body, column);
-  encoding::EncodeValues(values, body);
+  base::PutVarint(body, ts_ref);
+  if (ts_ref == 0) {
+    column.clear();
+    encoding::EncodeTimestamps(timestamps_ms, column);
+    base::PutLengthPrefixed(body, column);
+  }
+  encoding::ValueHints none;
+  encoding::EncodeValues(values, context.hints ? *context.hints : none, body);
 
   const size_t begin = out.size();
   base::PutLengthPrefixed(out, body);
@@ -47,14 +55,14 @@ absl::Status ParseBody(std::string_view body, SegmentHeader& header) {
   header.samples = static_cast<uint32_t>(samples);
   header.timestamps = {};
   header.chunk = reader.rest();
-  if (header.kind != SegmentKind::kFloat || header.ts_ref != 0) {
-    return absl::OkStatus();
+  if (header.kind != SegmentKind::kFloat) return absl::OkStatus();
+  if (samples == 0 || samples > encoding::kChunkSamplesMax) {
+    return base::DataLoss("segment: impossible ", samples, " samples");
   }
+  if (header.ts_ref != 0) return absl::OkStatus();
   header.timestamps = reader.LengthPrefixed();
   header.chunk = reader.rest();
-  if (!reader.ok() || samples == 0 || samples > encoding::kChunkSamplesMax) {
-    return base::DataLoss("segment: impossible head, ", samples, " samples");
-  }
+  if (!reader.ok()) return base::DataLoss("segment: cut in its timestamps");
   return encoding::DecodeTimestampBounds(
       header.timestamps, header.bounds.start_ms, header.bounds.end_ms);
 }
@@ -79,14 +87,19 @@ void KeepRange(const model::TimeRange& range, size_t begin,
 
 void AppendFloatSegments(uint64_t generation,
                          std::span<const int64_t> timestamps_ms,
-                         std::span<const double> values, std::string& out) {
+                         std::span<const double> values,
+                         const SegmentContext& context, std::string& out) {
   assert(timestamps_ms.size() == values.size());
   std::string column;
   std::string body;
-  for (size_t i = 0; i < values.size(); i += kSegmentSamplesMax) {
-    const size_t n = std::min(kSegmentSamplesMax, values.size() - i);
-    AppendFloatSegment(generation, timestamps_ms.subspan(i, n),
-                       values.subspan(i, n), column, body, out);
+  const size_t n = values.size();
+  const size_t pieces = (n + kSegmentSamplesMax - 1) / kSegmentSamplesMax;
+  for (size_t i = 0; i < pieces; ++i) {
+    const size_t begin = n * i / pieces;
+    const size_t count = n * (i + 1) / pieces - begin;
+    AppendFloatSegment(generation, timestamps_ms.subspan(begin, count),
+                       values.subspan(begin, count), context, column, body,
+                       out);
   }
 }
 
@@ -111,16 +124,35 @@ absl::Status NextSegment(std::string_view& value, SegmentHeader& header) {
 
 absl::Status DecodeFloatSegment(const SegmentHeader& header,
                                 const model::TimeRange& range,
+                                ColumnSource& columns,
                                 model::SampleColumns& out) {
-  if (header.kind != SegmentKind::kFloat || header.ts_ref != 0) {
+  if (header.kind != SegmentKind::kFloat) {
     return base::Unimplemented("segment of kind ",
                                static_cast<int>(header.kind));
   }
+  std::span<const int64_t> shared;
+  model::TimeRange bounds = header.bounds;
+  if (header.ts_ref != 0) {
+    ASSIGN_OR_RETURN(shared, columns.Find(header.ts_ref));
+    if (shared.size() != header.samples) {
+      return base::DataLoss("segment of ", header.samples,
+                            " samples refers to the column ", header.ts_ref,
+                            " of ", shared.size());
+    }
+    bounds = {.start_ms = shared.front(), .end_ms = shared.back()};
+  }
+  if (!bounds.Overlaps(range)) return absl::OkStatus();
   const size_t begin = out.size();
   out.timestamps_ms.resize(begin + header.samples);
   out.values.resize(begin + header.samples);
-  absl::Status status = encoding::DecodeTimestamps(
-      header.timestamps, std::span(out.timestamps_ms).subspan(begin));
+  absl::Status status;
+  if (header.ts_ref != 0) {
+    std::copy(shared.begin(), shared.end(),
+              out.timestamps_ms.begin() + static_cast<int64_t>(begin));
+  } else {
+    status = encoding::DecodeTimestamps(
+        header.timestamps, std::span(out.timestamps_ms).subspan(begin));
+  }
   if (status.ok()) {
     status = encoding::DecodeValues(header.chunk,
                                     std::span(out.values).subspan(begin));
@@ -130,35 +162,46 @@ absl::Status DecodeFloatSegment(const SegmentHeader& header,
     out.values.resize(begin);
     return status;
   }
-  if (header.bounds.start_ms < range.start_ms ||
-      header.bounds.end_ms > range.end_ms) {
+  if (bounds.start_ms < range.start_ms || bounds.end_ms > range.end_ms) {
     KeepRange(range, begin, out);
   }
   return absl::OkStatus();
 }
 
-void ReadFloatSegments(std::string_view value, const model::TimeRange& range,
-                       model::SampleColumns& out, SegmentReadStats& stats) {
+absl::Status ReadFloatSegments(std::string_view value,
+                               const model::TimeRange& range,
+                               ColumnSource& columns,
+                               model::SampleColumns& out,
+                               SegmentReadStats& stats,
+                               const SegmentVisitor& visitor) {
   SegmentHeader header;
   while (!value.empty()) {
     ++stats.segments;
+    const size_t begin = out.size();
     absl::Status status = NextSegment(value, header);
     if (status.ok()) {
-      if (header.kind != SegmentKind::kFloat || header.ts_ref != 0) {
+      if (header.kind != SegmentKind::kFloat) {
         ++stats.unknown;
         continue;
       }
-      if (!header.bounds.Overlaps(range)) {
-        ++stats.skipped;
-        continue;
+      if (header.ts_ref != 0 || header.bounds.Overlaps(range)) {
+        status = DecodeFloatSegment(header, range, columns, out);
       }
-      status = DecodeFloatSegment(header, range, out);
     }
-    if (!status.ok()) {
+    if (status.ok()) {
+      if (out.size() == begin) {
+        ++stats.skipped;
+      } else if (visitor) {
+        visitor(header.generation, begin);
+      }
+    } else if (absl::IsDataLoss(status)) {
       ++stats.corrupt;
       if (stats.first_error.ok()) stats.first_error = std::move(status);
+    } else {
+      return status;
     }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace varve::storage

@@ -7,11 +7,12 @@
 //   checksum := low 32 bits of xxh3-64 over the size's bytes and body
 //
 // kind 0 float; 1 native histogram, 2 start timestamps, 3 exemplars are
-// reserved. ts_ref 0: the timestamps stand inline; a shared column's id is
-// reserved. The columns are lib/encoding/sample_chunk.h's; the timestamps
-// start with their bounds, so that segments out of range are not decoded.
-// `generation` is the head generation that was flushed. Drawn with real
-// numbers in docs/formats/segment.md.
+// reserved. ts_ref 0: the timestamps stand inline; else it is the id of a
+// shared column (timestamp_column.h), and ts_size and timestamps are left out.
+// The columns are lib/encoding/sample_chunk.h's; inline timestamps start with
+// their bounds, so that segments out of range are not decoded. `generation` is
+// the head generation that was flushed, of joined segments the highest. Drawn
+// with real numbers in docs/formats/segment.md.
 //
 // Errors:  a broken segment is counted and skipped, the ones around it are
 //          read; a broken size loses what follows it. Reads never leave the
@@ -21,13 +22,16 @@
 #define VARVE_STORAGE_BLOCK_SEGMENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "lib/encoding/sample_chunk.h"
 #include "lib/model/sample.h"
 #include "lib/model/time_range.h"
+#include "storage/block/timestamp_column.h"
 
 namespace varve::storage {
 
@@ -38,15 +42,26 @@ enum class SegmentKind : uint8_t {
   kExemplars = 3,
 };
 
-// An hour at one sample a second fits; longer runs become several segments, so
-// that a short range does not pay for decoding a long one.
+// An hour at one sample a second fits; longer runs become several segments of
+// about equal length, so that a short range does not pay for decoding a long
+// one.
 inline constexpr size_t kSegmentSamplesMax = 4096;
+
+// What the segments of a series may lean on.
+struct SegmentContext {
+  // Null: timestamps stand inline.
+  SharedTimestamps* shared = nullptr;
+  uint64_t* next_column = nullptr;  // with `shared`
+  // The series' own; null: none.
+  encoding::ValueHints* hints = nullptr;
+};
 
 // Appends the samples as segments. REQUIRES: equally long, not empty,
 // timestamps never decrease.
 void AppendFloatSegments(uint64_t generation,
                          std::span<const int64_t> timestamps_ms,
-                         std::span<const double> values, std::string& out);
+                         std::span<const double> values,
+                         const SegmentContext& context, std::string& out);
 
 struct SegmentReadStats {
   int64_t segments = 0;  // looked at, all of the below included
@@ -58,10 +73,18 @@ struct SegmentReadStats {
   bool complete() const { return unknown == 0 && corrupt == 0; }
 };
 
+// Told of each segment that gave samples: those from `from` on are of it.
+using SegmentVisitor = std::function<void(uint64_t generation, size_t from)>;
+
 // Appends the float samples of `value` inside `range` to `out`, segment after
-// segment: each sorted, together not. `stats` is added to.
-void ReadFloatSegments(std::string_view value, const model::TimeRange& range,
-                       model::SampleColumns& out, SegmentReadStats& stats);
+// segment: each sorted, together not. `stats` is added to. The columns' errors
+// other than DataLoss are returned.
+absl::Status ReadFloatSegments(std::string_view value,
+                               const model::TimeRange& range,
+                               ColumnSource& columns,
+                               model::SampleColumns& out,
+                               SegmentReadStats& stats,
+                               const SegmentVisitor& visitor = nullptr);
 
 struct SegmentHeader {
   SegmentKind kind = SegmentKind::kFloat;
@@ -82,6 +105,7 @@ absl::Status NextSegment(std::string_view& value, SegmentHeader& header);
 // Decodes one float segment's samples inside `range`; appends.
 absl::Status DecodeFloatSegment(const SegmentHeader& header,
                                 const model::TimeRange& range,
+                                ColumnSource& columns,
                                 model::SampleColumns& out);
 
 }  // namespace varve::storage

@@ -29,7 +29,8 @@ model::SampleColumns Scrapes(int64_t start_ms, size_t n, double first) {
 std::string Encode(const model::SampleColumns& columns,
                    uint64_t generation = 3) {
   std::string value;
-  AppendFloatSegments(generation, columns.timestamps_ms, columns.values, value);
+  AppendFloatSegments(generation, columns.timestamps_ms, columns.values, {},
+                      value);
   return value;
 }
 
@@ -38,7 +39,10 @@ model::SampleColumns Read(std::string_view value, const model::TimeRange& range,
   // A copy of its own, so that a sanitizer sees every read past the end.
   const std::vector<char> exact(value.begin(), value.end());
   model::SampleColumns columns;
-  ReadFloatSegments({exact.data(), exact.size()}, range, columns, stats);
+  NoColumns none;
+  CHECK(ReadFloatSegments({exact.data(), exact.size()}, range, none, columns,
+                          stats)
+            .ok());
   return columns;
 }
 
@@ -77,8 +81,11 @@ TEST_CASE("only samples inside the range are read", "[block]") {
       SegmentReadStats stats;
       model::SampleColumns got;
       got.push_back(1, 2);
-      ReadFloatSegments(value, {kNow + first * 15'000, kNow + last * 15'000},
-                        got, stats);
+      NoColumns none;
+      REQUIRE(ReadFloatSegments(
+                  value, {kNow + first * 15'000, kNow + last * 15'000}, none,
+                  got, stats)
+                  .ok());
       const int low = std::max(first, 0);
       const int high = std::min(last, 9);
       const size_t n = low <= high ? static_cast<size_t>(high - low + 1) : 0;
@@ -92,7 +99,7 @@ TEST_CASE("only samples inside the range are read", "[block]") {
   }
 }
 
-TEST_CASE("long runs become several segments of the same generation",
+TEST_CASE("long runs become equal segments of the same generation",
           "[block]") {
   const model::SampleColumns all = Scrapes(kNow, kSegmentSamplesMax * 2 + 1, 0);
   std::string_view value;
@@ -106,7 +113,7 @@ TEST_CASE("long runs become several segments of the same generation",
     sizes.push_back(header.samples);
   }
   CHECK(sizes ==
-        std::vector<uint32_t>{kSegmentSamplesMax, kSegmentSamplesMax, 1});
+        std::vector<uint32_t>{2731, 2731, 2731});
   SegmentReadStats stats;
   CHECK(Read(bytes, kAlways, stats).timestamps_ms == all.timestamps_ms);
 }
@@ -131,6 +138,22 @@ TEST_CASE("any bits come back", "[block]") {
       REQUIRE(model::SameBits(got.values[i], columns.values[i]));
     }
   }
+}
+
+TEST_CASE("readers are told which samples are of which generation",
+          "[block]") {
+  const std::string value = Encode(Scrapes(kNow, 20, 1), 5) +
+                            Encode(Scrapes(kNow + 3'600'000, 30, 2), 9);
+  std::vector<std::pair<uint64_t, size_t>> told;
+  NoColumns none;
+  model::SampleColumns got;
+  SegmentReadStats stats;
+  REQUIRE(ReadFloatSegments(value, kAlways, none, got, stats,
+                            [&](uint64_t generation, size_t from) {
+                              told.emplace_back(generation, from);
+                            })
+              .ok());
+  CHECK(told == std::vector<std::pair<uint64_t, size_t>>{{5, 0}, {9, 20}});
 }
 
 TEST_CASE("a flipped bit costs at most the rest of the value", "[block]") {

@@ -46,6 +46,13 @@ enum class FlushStep : uint8_t {
   kDropped = 3,   // the old generation is out of memory; the log is next
 };
 
+// How far the compaction of a day has come; as FlushStep.
+enum class CompactionStep : uint8_t {
+  kClosing = 0,    // marked: flushes pass its family by
+  kMoved = 1,      // in `closed`, its family still there
+  kRewritten = 2,  // a part of a closed day
+};
+
 enum class AckLevel : uint8_t { kDurable = 0, kWritten = 1, kMemory = 2 };
 
 struct EngineOptions {
@@ -60,6 +67,10 @@ struct EngineOptions {
   int64_t block_cache_bytes = 0;           // 0: from the memory limit
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
   SeriesLimits series_limits;              // -storage.maxHourlySeries, …
+  // -search.maxStorageMemory: held by all searches; 0: from the memory limit.
+  int64_t search_bytes_max = 0;
+  // Of compactions in the background; 0: unlimited.
+  int64_t compaction_bytes_per_second = 64 << 20;
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   const base::Clock* clock = &base::SystemClock();
   FileSystem* file_system = nullptr;       // null: the machine's own
@@ -68,6 +79,7 @@ struct EngineOptions {
   // Asked after each step of a flush; false ends it there, as a crash would.
   // For tests.
   std::function<bool(FlushStep)> flush_hook;
+  std::function<bool(CompactionStep)> compaction_hook;  // likewise
 };
 
 struct SeriesDefinition {
@@ -172,6 +184,8 @@ struct EngineStats {
   int64_t hash_collisions = 0;   // definitions refused
   int64_t flushes = 0;
   int64_t running_compactions = 0;
+  int64_t search_bytes = 0;      // held by searches
+  int64_t search_bytes_max = 0;
   int64_t cache_bytes = 0;       // of blocks, data and index
   int64_t cache_bytes_max = 0;
 };
@@ -227,6 +241,13 @@ class Engine {
   virtual absl::Status Flush() = 0;
   // Drops whole days out of retention; run by the engine itself every minute.
   virtual absl::Status ApplyRetention() = 0;
+  // Moves days that are over to their final place, joined and deduplicated,
+  // and rewrites those there that need it; run by the engine itself every
+  // minute. Blocks neither flushes nor searches for long.
+  virtual absl::Status CompactDays() = 0;
+  // Rewrites the blocks of all days whose name ("2026_11_20") begins so, in
+  // the background.
+  virtual absl::Status ForceMerge(std::string_view partition_prefix) = 0;
   virtual EngineStats Stats() const = 0;
   // Flushes nothing: the log has everything. Stops threads, closes files.
   virtual absl::Status Close() = 0;

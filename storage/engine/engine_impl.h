@@ -5,10 +5,11 @@
 //   flush.cc        head to blocks, log cut
 //   search.cc       Search
 //   label_search.cc label names and values, cardinality, tenants, Stats
-//   maintenance.cc  the background thread: flushes, retention, disk, closing
+//   maintenance.cc  the background thread: flushes, retention, disk
+//   compaction.cc   the other one: moves and rewrites of days that are over
 //
-// Locks, outermost first: flush_mutex_ (one flush, day close or retention at
-// a time), define_mutex_ (an id is logged before a second caller gets it),
+// Locks, outermost first: compaction_.running (one compaction at a time),
+// flush_mutex_ (one flush, retention or part of a rewrite), define_mutex_ (an id is logged before a second caller gets it),
 // gate_ (a cut falls between records), state_mutex_, blocks_mutex_. The last
 // two are never held across I/O.
 #ifndef VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_
@@ -24,11 +25,14 @@
 #include "lib/base/mutex.h"
 #include "lib/encoding/data_record.h"
 #include "storage/block/block_key.h"
+#include "storage/compaction/day_rewrite.h"
 #include "storage/engine/active_series.h"
 #include "storage/engine/cut_gate.h"
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
+#include "storage/engine/search_memory.h"
 #include "storage/engine/series_registry.h"
+#include "storage/engine/value_hint_table.h"
 #include "storage/fs/file_system.h"
 #include "storage/head/head.h"
 #include "storage/index/index.h"
@@ -42,19 +46,6 @@ namespace varve::storage {
 // go to `closed`, so that a backfill of years makes no hundreds of families
 // (creating one costs 23 ms at 100 families).
 inline constexpr int32_t kOpenDays = 2;
-
-struct DayFamily {
-  int32_t day = 0;
-  KvFamilyRef family;
-};
-
-// What of data/ may hold samples; replaced, never changed, so that a search
-// pins it by holding it.
-struct BlockFamilies {
-  KvFamilyRef closed;
-  std::vector<DayFamily> open_days;   // ascending
-  std::map<int32_t, int64_t> day_rows;  // days with samples, in any family
-};
 
 class EngineImpl final : public Engine {
  public:
@@ -98,6 +89,10 @@ class EngineImpl final : public Engine {
 
   // maintenance.cc
   absl::Status ApplyRetention() override;
+
+  // compaction.cc
+  absl::Status CompactDays() override;
+  absl::Status ForceMerge(std::string_view partition_prefix) override;
 
  private:
   friend class SearchCursor;
@@ -147,9 +142,12 @@ class EngineImpl final : public Engine {
   FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
   absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
   absl::Status CutLog() REQUIRES_LOCK(flush_mutex_);
-  absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files);
+  absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files)
+      REQUIRES_LOCK(flush_mutex_);
   absl::Status WriteDays(const FrozenHead& frozen,
-                         std::span<const int32_t> days, FlushFiles& files);
+                         std::span<const SeriesKey> keys,
+                         std::span<const int32_t> days, FlushFiles& files)
+      REQUIRES_LOCK(flush_mutex_);
   absl::Status WriteMeta(const FrozenHead& frozen, FlushFiles& files);
   absl::StatusOr<std::vector<SeriesKey>> KeysInOrder(
       const HeadGeneration& generation) const;
@@ -163,8 +161,30 @@ class EngineImpl final : public Engine {
   void MaintainOnce(int64_t now_steady_ms, int64_t& retention_at_ms);
   bool FlushDue(int64_t now_steady_ms) const;
   void ObserveDisk();
-  absl::Status CloseOldDays() REQUIRES_LOCK(flush_mutex_);
-  absl::Status CloseDay(const DayFamily& day) REQUIRES_LOCK(flush_mutex_);
+
+  void RunCompaction();
+  void StopCompaction();
+  absl::Status MergeNow(const std::string& partition_prefix);
+  std::vector<int32_t> DaysToRewrite(int64_t now_ms)
+      REQUIRES_LOCK(compaction_.running);
+  // Whether rules (deletes, downsampling) ask for a rewrite of a closed day.
+  bool RewriteWanted(int32_t day, const DayState& state, int64_t now_ms) const;
+  // What a rewrite asks for each series; null: no rule for any.
+  std::function<absl::StatusOr<bool>(const SeriesKey&, SeriesRules&)>
+  RewriteRules();
+  DayRewriteOptions RewriteOptionsOf(int32_t day, const KvFamilyRef& source);
+  absl::Status ClearCompactionDir();
+  absl::Status PutDay(int32_t day, const DayState& state)
+      REQUIRES_LOCK(flush_mutex_);
+  absl::Status IngestRewrite(int32_t day, const DayState& state,
+                             std::vector<std::string> files)
+      REQUIRES_LOCK(flush_mutex_);
+  bool CompactionStopped(CompactionStep step) const;
+  absl::Status Throttle(int64_t bytes);
+  absl::Status MoveDay(const DayFamily& day)
+      REQUIRES_LOCK(compaction_.running);
+  absl::Status RewriteClosedDay(int32_t day)
+      REQUIRES_LOCK(compaction_.running);
 
   const EngineOptions options_;
   FileSystem& fs_;
@@ -186,12 +206,14 @@ class EngineImpl final : public Engine {
   SeriesRegistry registry_;
   ActiveSeries active_series_{options_.series_limits};
   DiskGuard disk_;
+  SearchMemory search_memory_;
 
   base::Mutex flush_mutex_;
   uint64_t next_generation_ GUARDED_BY(flush_mutex_) = 1;
   uint64_t flushed_position_ GUARDED_BY(flush_mutex_) = 0;
   // Cut, not yet in blocks; kept over a failed flush for the next one.
   FrozenHead frozen_ GUARDED_BY(flush_mutex_);
+  ValueHintTable value_hints_ GUARDED_BY(flush_mutex_);
   std::atomic<int64_t> last_flush_steady_ms_{0};
 
   base::Mutex define_mutex_;
@@ -216,6 +238,22 @@ class EngineImpl final : public Engine {
   bool flush_wanted_ GUARDED_BY(maintenance_mutex_) = false;
   bool stopping_ GUARDED_BY(maintenance_mutex_) = false;
   std::thread maintenance_;
+
+  static constexpr std::string_view kCompactionDir = "tmp-compaction";
+  struct LateRows {
+    int64_t rows = -1;
+    int64_t since_ms = 0;
+  };
+  struct Compaction {
+    base::Mutex running;
+    std::map<int32_t, LateRows> late GUARDED_BY(running);
+    base::Mutex mutex;
+    base::CondVar wake;
+    bool stopping GUARDED_BY(mutex) = false;
+    std::set<std::string> wanted GUARDED_BY(mutex);  // prefixes to merge
+    std::thread thread;
+  };
+  Compaction compaction_;
 
   std::atomic<int64_t> rows_received_{0};
   std::atomic<int64_t> rows_too_old_{0};

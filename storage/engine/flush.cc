@@ -21,10 +21,13 @@ namespace {
 
 // Days written in one pass over the head; each has a table writer of about a
 // megabyte open.
-constexpr size_t kDaysPerPass = 16;
+constexpr size_t kDaysPerPass = 8;
 
-// Large enough to be few, small enough to compact.
-constexpr int64_t kTableBytesMax = 64 << 20;
+// In `closed` tables are small enough to compact apart. An open day gets one
+// for each flush: universal compaction counts tables, not flushes, and four of
+// them would be merged before a second flush has come.
+constexpr int64_t kClosedTableBytesMax = 64 << 20;
+constexpr int64_t kDayTableBytesMax = int64_t{2} << 30;
 
 int32_t TodayOf(const base::Clock& clock) {
   return model::DayOf(clock.NowMs());
@@ -32,21 +35,30 @@ int32_t TodayOf(const base::Clock& clock) {
 
 }  // namespace
 
-// The tables of one flush, by family, and how many rows each day got.
+// The tables of one flush, by family, and what the days are with them.
 struct EngineImpl::FlushFiles {
   std::string dir;
   int next_number = 0;
   std::vector<KvIngest> ingests;
-  std::map<int32_t, int64_t> rows;
+  std::map<int32_t, DayState> days;
 
   std::string NextPath() {
     return JoinPath(dir, absl::StrFormat("%06d.sst", next_number++));
+  }
+  // One entry a family, as an ingest wants it.
+  void Add(const KvFamilyRef& family, std::span<const std::string> paths) {
+    if (paths.empty()) return;
+    auto same = std::find_if(
+        ingests.begin(), ingests.end(),
+        [&](const KvIngest& one) { return one.family == family; });
+    if (same == ingests.end()) same = ingests.insert(same, {family, {}});
+    same->files.insert(same->files.end(), paths.begin(), paths.end());
   }
 };
 
 namespace {
 
-// One day's table of a pass; starts a new file at kTableBytesMax.
+// One day's tables of a pass.
 class DayTable {
  public:
   DayTable(KvDb& db, KvFamilyRef family, bool closed, int32_t day)
@@ -55,7 +67,9 @@ class DayTable {
   template <typename NextPath>
   absl::Status Add(std::string_view key, std::string_view value,
                    NextPath&& next_path) {
-    if (writer_ != nullptr && writer_->file_bytes() > kTableBytesMax) {
+    if (writer_ != nullptr &&
+        writer_->file_bytes() >
+            (closed_ ? kClosedTableBytesMax : kDayTableBytesMax)) {
       RETURN_IF_ERROR(Finish());
     }
     if (writer_ == nullptr) {
@@ -76,6 +90,7 @@ class DayTable {
     return absl::OkStatus();
   }
 
+  bool closed() const { return closed_; }
   const KvFamilyRef& family() const { return family_; }
   const std::vector<std::string>& files() const { return files_; }
 
@@ -138,7 +153,7 @@ absl::Status EngineImpl::FlushLocked() {
   if (Stopped(FlushStep::kIngested)) return absl::AbortedError("flush_hook");
 
   auto blocks = std::make_shared<BlockFamilies>(*Blocks());
-  for (const auto& [day, rows] : files.rows) blocks->day_rows[day] += rows;
+  for (const auto& [day, state] : files.days) blocks->days[day] = state;
   ReplaceBlocks(std::move(blocks));
   flushed_position_ = frozen_.position;
   head_->Drop(frozen_.generation->number());
@@ -166,10 +181,12 @@ absl::Status EngineImpl::CutLog() {
 
 absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,
                                      FlushFiles& files) {
+  ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
+                   KeysInOrder(*frozen.generation));
   const std::span<const int32_t> days = frozen.days;
   for (size_t i = 0; i < days.size(); i += kDaysPerPass) {
     RETURN_IF_ERROR(WriteDays(
-        frozen, days.subspan(i, std::min(kDaysPerPass, days.size() - i)),
+        frozen, keys, days.subspan(i, std::min(kDaysPerPass, days.size() - i)),
         files));
   }
   return absl::OkStatus();
@@ -200,6 +217,7 @@ absl::StatusOr<std::vector<SeriesKey>> EngineImpl::KeysInOrder(
 }
 
 absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
+                                   std::span<const SeriesKey> keys,
                                    std::span<const int32_t> days,
                                    FlushFiles& files) {
   std::map<int32_t, DayTable> tables;
@@ -208,8 +226,13 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
     const bool closed = family == Blocks()->closed;
     tables.try_emplace(day, *data_, std::move(family), closed, day);
   }
+  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
   BlockWriter writer(
       frozen.generation->number(),
+      [&blocks](int32_t day) {
+        const auto state = blocks->days.find(day);
+        return state == blocks->days.end() ? 1 : state->second.next_column;
+      },
       [&](int32_t day, std::string_view key, std::string_view value) {
         const auto table = tables.find(day);
         // Days between the first and the last of this pass that no row named.
@@ -222,8 +245,6 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
   const model::TimeRange range = {
       .start_ms = int64_t{days.front()} * model::kDayMs,
       .end_ms = int64_t{days.back()} * model::kDayMs + model::kDayMs - 1};
-  ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
-                   KeysInOrder(*frozen.generation));
   model::SampleColumns columns;
   for (const SeriesKey& key : keys) {
     columns.clear();
@@ -231,29 +252,23 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
     if (columns.empty()) continue;
     // On disk only byte-equal samples collapse.
     model::SortAndDedup(columns, {.interval_ms = 0, .keep_all = true});
-    RETURN_IF_ERROR(writer.Add(key, columns));
-    for (const int64_t at_ms : columns.timestamps_ms) {
-      ++files.rows[model::DayOf(at_ms)];
-    }
+    RETURN_IF_ERROR(
+        writer.Add(key, columns, value_hints_.At(key.series_id)));
   }
-  std::map<KvFamilyRef, std::vector<std::string>> by_family;
+  RETURN_IF_ERROR(writer.Finish());
+  for (const auto& [day, written] : writer.Days()) {
+    const auto before = blocks->days.find(day);
+    DayState& state = files.days[day];
+    if (before != blocks->days.end()) state = before->second;
+    state.rows += written.samples;
+    state.next_column = written.next_column;
+    if (!tables.at(day).closed()) continue;
+    state.late_rows += written.samples;
+    state.in_closed = true;
+  }
   for (auto& [day, table] : tables) {
     RETURN_IF_ERROR(table.Finish());
-    std::vector<std::string>& to = by_family[table.family()];
-    to.insert(to.end(), table.files().begin(), table.files().end());
-  }
-  for (auto& [family, paths] : by_family) {
-    if (paths.empty()) continue;
-    const auto same = std::find_if(
-        files.ingests.begin(), files.ingests.end(),
-        [&family = family](const KvIngest& one) {
-          return one.family == family;
-        });
-    if (same == files.ingests.end()) {
-      files.ingests.push_back({family, std::move(paths)});
-    } else {
-      same->files.insert(same->files.end(), paths.begin(), paths.end());
-    }
+    files.Add(table.family(), table.files());
   }
   return absl::OkStatus();
 }
@@ -261,14 +276,8 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
 absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
                                    FlushFiles& files) {
   std::map<std::string, std::string> rows;  // a table wants keys in order
-  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
-  for (const auto& [day, count] : files.rows) {
-    std::string key(kRowsPrefix);
-    base::PutFixedBe<int32_t>(key, day);
-    const auto before = blocks->day_rows.find(day);
-    base::PutFixedLe<int64_t>(
-        rows[key],
-        count + (before == blocks->day_rows.end() ? 0 : before->second));
+  for (const auto& [day, state] : files.days) {
+    rows[DayRowKey(day)] = DayRowValue(state);
   }
   for (const auto& [key, value] : frozen.state) {
     rows[base::StrCat(kStatePrefix, key)] = value;
@@ -290,6 +299,11 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
 
 absl::StatusOr<KvFamilyRef> EngineImpl::FamilyForDay(int32_t day) {
   const std::shared_ptr<const BlockFamilies> blocks = Blocks();
+  const auto state = blocks->days.find(day);
+  if (state != blocks->days.end() &&
+      state->second.phase != DayPhase::kOpen) {
+    return blocks->closed;
+  }
   for (const DayFamily& open : blocks->open_days) {
     if (open.day == day) return open.family;
   }

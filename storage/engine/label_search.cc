@@ -108,7 +108,9 @@ EngineStats EngineImpl::Stats() const {
   out.fsyncs = wal.fsyncs;
   out.fsync_seconds = wal.fsync_seconds;
   out.data_bytes = data_->TotalBytes();
-  for (const auto& [day, rows] : Blocks()->day_rows) out.data_rows += rows;
+  for (const auto& [day, state] : Blocks()->days) out.data_rows += state.rows;
+  out.search_bytes = search_memory_.used_bytes();
+  out.search_bytes_max = search_memory_.bytes_max();
   const IndexStats index = index_->stats();
   out.index_bytes = index.disk_bytes;
   out.index_rows = index.disk_rows;

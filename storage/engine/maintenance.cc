@@ -1,13 +1,11 @@
 // The background thread: flushes when due, retention each minute, free disk
-// each second, the final rewrite of closed days.
+// each second.
 #include <algorithm>
 
-#include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "storage/block/block_key.h"
-#include "storage/block/segment.h"
 #include "storage/engine/engine_impl.h"
 
 namespace varve::storage {
@@ -17,8 +15,6 @@ constexpr absl::Duration kTick = absl::Seconds(1);
 constexpr int64_t kRetentionIntervalMs = 60'000;
 // After a flush that failed: the disk may need a while.
 constexpr int64_t kFlushRetryMs = 5'000;
-constexpr int64_t kTableBytesMax = 64 << 20;
-constexpr uint64_t kRewriteGeneration = 0;  // of no head
 
 }  // namespace
 
@@ -61,9 +57,6 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
   if (!status.ok() && !absl::IsUnavailable(status)) {
     base::LogError("retention: ", base::Message(status));
   }
-  base::MutexLock lock(flush_mutex_);
-  const absl::Status closed = CloseOldDays();
-  if (!closed.ok()) base::LogError("closing days: ", base::Message(closed));
 }
 
 bool EngineImpl::FlushDue(int64_t now_steady_ms) const {
@@ -107,15 +100,13 @@ absl::Status EngineImpl::ApplyRetention() {
     dropped_families.push_back(open.day);
     return true;
   });
-  const auto kept = after->day_rows.lower_bound(first_kept);
-  const bool days_dropped = kept != after->day_rows.begin();
+  const auto kept = after->days.lower_bound(first_kept);
+  const bool days_dropped = kept != after->days.begin();
   KvBatch meta;
-  for (auto it = after->day_rows.begin(); it != kept; ++it) {
-    std::string key(kRowsPrefix);
-    base::PutFixedBe<int32_t>(key, it->first);
-    meta.Delete(*meta_, key);
+  for (auto it = after->days.begin(); it != kept; ++it) {
+    meta.Delete(*meta_, DayRowKey(it->first));
   }
-  after->day_rows.erase(after->day_rows.begin(), kept);
+  after->days.erase(after->days.begin(), kept);
   if (!days_dropped && dropped_families.empty()) return absl::OkStatus();
 
   // Searches stop looking first; the row counts go last, so that a crash in
@@ -134,78 +125,6 @@ absl::Status EngineImpl::ApplyRetention() {
   if (!meta.empty()) RETURN_IF_ERROR(data_->Write(meta, true));
   base::LogInfo("dropped the days before ", first_kept,
                 " (days since 1970): out of -retentionPeriod");
-  return absl::OkStatus();
-}
-
-absl::Status EngineImpl::CloseOldDays() {
-  const int32_t today = model::DayOf(options_.clock->NowMs());
-  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
-  for (const DayFamily& open : blocks->open_days) {
-    if (open.day >= today - kOpenDays) break;
-    if (!running()) return absl::OkStatus();
-    RETURN_IF_ERROR(CloseDay(open));
-  }
-  return absl::OkStatus();
-}
-
-// One pass over the day: segments joined and deduplicated, into `closed`. A
-// crash before the family is dropped leaves the day twice: equal samples
-// collapse, and the next round closes it again.
-absl::Status EngineImpl::CloseDay(const DayFamily& day) {
-  const KvFamilyRef closed = Blocks()->closed;
-  const std::string dir = PathOf("tmp");
-  std::vector<std::string> files;
-  std::unique_ptr<KvSstWriter> writer;
-  const model::TimeRange all = {0, model::kTimestampMaxMs};
-  const model::DedupRule rule =
-      options_.dedup.interval_ms > 0
-          ? options_.dedup
-          : model::DedupRule{.interval_ms = 0, .keep_all = true};
-  model::SampleColumns columns;
-  std::string key;
-  std::string value;
-  const std::unique_ptr<KvIterator> it =
-      data_->Scan(day.family, KvScan{.fill_cache = false});
-  for (it->SeekToFirst(); it->Valid() && running(); it->Next()) {
-    columns.clear();
-    value.clear();
-    SegmentReadStats stats;
-    ReadFloatSegments(it->value(), all, columns, stats);
-    if (stats.complete() && !columns.empty()) {
-      model::SortAndDedup(columns, rule);
-      AppendFloatSegments(kRewriteGeneration, columns.timestamps_ms,
-                          columns.values, value);
-    } else {
-      value = it->value();  // damaged or of a later version: kept as it is
-    }
-    if (writer == nullptr) {
-      files.push_back(
-          JoinPath(dir, absl::StrFormat("close%06d.sst", files.size())));
-      RETURN_IF_ERROR(fs_.Remove(files.back()));
-      ASSIGN_OR_RETURN(writer, data_->NewSst(*closed, files.back()));
-    }
-    key.clear();
-    base::PutFixedBe<int32_t>(key, day.day);
-    key.append(it->key());
-    RETURN_IF_ERROR(writer->Merge(key, value));
-    if (writer->file_bytes() > kTableBytesMax) {
-      RETURN_IF_ERROR(writer->Finish());
-      writer.reset();
-    }
-  }
-  RETURN_IF_ERROR(it->status());
-  if (!running()) return absl::OkStatus();  // the next start goes on
-  if (writer != nullptr) RETURN_IF_ERROR(writer->Finish());
-  if (!files.empty()) {
-    const KvIngest ingest{closed, files};
-    RETURN_IF_ERROR(data_->Ingest(std::span(&ingest, 1)));
-  }
-  auto after = std::make_shared<BlockFamilies>(*Blocks());
-  std::erase_if(after->open_days,
-                [&](const DayFamily& one) { return one.day == day.day; });
-  ReplaceBlocks(std::move(after));
-  RETURN_IF_ERROR(data_->Drop(DayFamilyName(day.day)));
-  base::LogInfo("closed the day ", DayFamilyName(day.day));
   return absl::OkStatus();
 }
 

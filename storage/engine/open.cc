@@ -26,6 +26,10 @@ int64_t BlockCacheBytes(const EngineOptions& options) {
   if (options.block_cache_bytes > 0) return options.block_cache_bytes;
   return std::clamp<int64_t>(base::MemoryLimitBytes() / 16, 8 << 20, 4LL << 30);
 }
+int64_t SearchBytesMax(const EngineOptions& options) {
+  if (options.search_bytes_max > 0) return options.search_bytes_max;
+  return std::max<int64_t>(32 << 20, base::MemoryLimitBytes() / 8);
+}
 
 uint64_t RandomId() {
   std::random_device device;
@@ -47,7 +51,8 @@ EngineImpl::EngineImpl(const EngineOptions& options)
       fs_(options.file_system != nullptr ? *options.file_system
                                          : RealFileSystem()),
       head_bytes_max_(HeadBytesMax(options)),
-      disk_(options.free_disk_bytes_min) {}
+      disk_(options.free_disk_bytes_min),
+      search_memory_(SearchBytesMax(options)) {}
 
 EngineImpl::~EngineImpl() {
   // A destructor has nobody to tell; callers who care call Close.
@@ -104,6 +109,7 @@ absl::Status EngineImpl::Start() {
   last_flush_steady_ms_ = options_.clock->SteadyMs();
   state_ = State::kRunning;
   maintenance_ = std::thread([this] { RunMaintenance(); });
+  compaction_.thread = std::thread([this] { RunCompaction(); });
   return absl::OkStatus();
 }
 
@@ -124,6 +130,7 @@ absl::Status EngineImpl::PrepareDirectory() {
   (void)fs_.SyncDir(ParentDir(options_.path));  // may not be ours to read
   // Tables of a flush that did not finish.
   RETURN_IF_ERROR(fs_.RemoveTree(PathOf("tmp")));
+  RETURN_IF_ERROR(fs_.RemoveTree(PathOf(kCompactionDir)));
   return fs_.CreateDirs(PathOf("tmp"));
 }
 
@@ -160,6 +167,7 @@ absl::Status EngineImpl::OpenDatabases() {
   data.family_options = DataFamilyOptions;
   data.families = {std::string(kMetaFamily), std::string(kClosedFamily)};
   data.background_threads = std::min(2, base::CpuThreads());
+  data.background_bytes_per_second = options_.compaction_bytes_per_second;
   ASSIGN_OR_RETURN(data_, KvDb::Open(data));
   meta_ = data_->Find(kMetaFamily);
 
@@ -194,19 +202,29 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
       next_generation = value.FixedLe<uint64_t>();
       if (!value.AtEnd()) return base::DataLoss("bad watermark in data/");
     } else if (key.starts_with(kRowsPrefix)) {
-      base::ByteReader day(key.substr(kRowsPrefix.size()));
-      blocks->day_rows[day.FixedBe<int32_t>()] = value.FixedLe<int64_t>();
-      if (!day.AtEnd() || !value.AtEnd()) {
-        return base::DataLoss("bad row count in data/");
-      }
+      int32_t day = 0;
+      DayState state;
+      RETURN_IF_ERROR(ParseDayRow(key, it->value(), day, state));
+      blocks->days[day] = state;
     } else if (key.starts_with(kStatePrefix)) {
       base::MutexLock lock(state_mutex_);
       kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();
     }
   }
   RETURN_IF_ERROR(it->status());
+  for (auto it = blocks->open_days.begin(); it != blocks->open_days.end();) {
+    const auto state = blocks->days.find(it->day);
+    if (state == blocks->days.end() ||
+        state->second.phase != DayPhase::kClosed) {
+      ++it;
+      continue;
+    }
+    // Moved, and stopped before the family went.
+    RETURN_IF_ERROR(data_->Drop(DayFamilyName(it->day)));
+    it = blocks->open_days.erase(it);
+  }
   // New series would be given the ids, and so the samples, of old ones.
-  if (!blocks->day_rows.empty() && index_->stats().series == 0) {
+  if (!blocks->days.empty() && index_->stats().series == 0) {
     return base::FailedPrecondition(
         PathOf("data"), " has samples of series that ", PathOf("index"),
         "/ does not know: restore index/, or move data/ away too");
@@ -302,6 +320,7 @@ absl::Status EngineImpl::Close() {
     maintenance_wake_.NotifyAll();
     flushed_.NotifyAll();
   }
+  StopCompaction();
   if (maintenance_.joinable()) maintenance_.join();
   return wal_ != nullptr ? wal_->Sync() : absl::OkStatus();
 }

@@ -7,7 +7,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "storage/engine/day_scan.h"
+#include "storage/engine/block_scan.h"
 #include "storage/engine/engine_impl.h"
 
 namespace varve::storage {
@@ -17,12 +17,6 @@ namespace {
 // twice, in pieces, so that memory does not grow with the answer.
 constexpr size_t kSeriesKeptMax = 32 << 10;
 constexpr size_t kSeriesPerPiece = 1024;
-
-struct Entry {
-  uint32_t metric_id = 0;
-  uint32_t position = 0;  // in labels_, when they are kept
-  uint64_t id = 0;
-};
 
 // Label sets one after another in one string.
 class LabelArena {
@@ -34,6 +28,10 @@ class LabelArena {
   std::string_view Get(size_t i) const {
     const size_t begin = i == 0 ? 0 : ends_[i - 1];
     return std::string_view(bytes_).substr(begin, ends_[i] - begin);
+  }
+  int64_t memory_bytes() const {
+    return static_cast<int64_t>(bytes_.capacity() +
+                                ends_.capacity() * sizeof(ends_[0]));
   }
   void Clear() {
     bytes_.clear();
@@ -58,7 +56,8 @@ class SearchCursor final : public SeriesCursor {
         rule_{.interval_ms = engine.options_.dedup.interval_ms,
               .keep_all =
                   engine.options_.dedup.keep_all || request.keep_all},
-        head_(engine.head_->View()) {}
+        head_(engine.head_->View()),
+        memory_(engine.search_memory_) {}
 
   ~SearchCursor() override {
     if (stats_.corrupt + stats_.unknown == 0) return;
@@ -82,20 +81,20 @@ class SearchCursor final : public SeriesCursor {
           if (keep_labels_) labels_.Add(series.labels);
         }));
     std::sort(entries_.begin(), entries_.end(),
-              [](const Entry& a, const Entry& b) {
+              [](const ScanSeries& a, const ScanSeries& b) {
                 return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
                                                   : a.id < b.id;
               });
-    if (!labels_only_) OpenScans();
-    return absl::OkStatus();
+    if (!labels_only_) OpenScan();
+    return Account(0);
   }
 
   absl::StatusOr<bool> Next(SearchSeries& series) override {
     for (; at_ < entries_.size(); ++at_) {
-      const Entry& entry = entries_[at_];
+      const ScanSeries& entry = entries_[at_];
       series.samples.clear();
       if (!labels_only_) {
-        RETURN_IF_ERROR(ReadSamples(entry, series.samples));
+        RETURN_IF_ERROR(ReadSamples(series.samples));
         if (series.samples.empty()) continue;
       }
       series.id = entry.id;
@@ -111,32 +110,37 @@ class SearchCursor final : public SeriesCursor {
   bool complete() const override { return stats_.complete(); }
 
  private:
-  void OpenScans() {
+  void OpenScan() {
+    // Families before the snapshot: what a rewrite moves is in one of them.
     const std::shared_ptr<const BlockFamilies> blocks = engine_.Blocks();
-    const KvSnapshotRef snapshot = engine_.data_->Snapshot();
-    const int32_t first = model::DayOf(range_.start_ms);
-    const int32_t last = model::DayOf(range_.end_ms);
-    for (const DayFamily& open : blocks->open_days) {
-      if (open.day < first || open.day > last) continue;
-      scans_.emplace_back(*engine_.data_, open.family, false, open.day,
-                          tenant_, snapshot);
-    }
-    for (auto it = blocks->day_rows.lower_bound(first);
-         it != blocks->day_rows.end() && it->first <= last; ++it) {
-      scans_.emplace_back(*engine_.data_, blocks->closed, true, it->first,
-                          tenant_, snapshot);
-    }
+    scan_ = std::make_unique<BlockScan>(*engine_.data_, *blocks, tenant_,
+                                        range_, engine_.data_->Snapshot());
   }
 
-  absl::Status ReadSamples(const Entry& entry, model::SampleColumns& samples) {
-    // Blocks are older than the head: mostly sorted when read in this order.
-    for (DayScan& scan : scans_) {
-      RETURN_IF_ERROR(
-          scan.Read(entry.metric_id, entry.id, range_, samples, stats_));
+  absl::Status ReadSamples(model::SampleColumns& samples) {
+    if (at_ >= loaded_end_) {
+      loaded_begin_ = at_;
+      ASSIGN_OR_RETURN(const size_t count,
+                       scan_->Load(std::span(entries_).subspan(at_), stats_));
+      loaded_end_ = at_ + count;
+      RETURN_IF_ERROR(Account(samples.timestamps_ms.capacity()));
     }
-    head_.Read(entry.id, range_, samples);
+    // Blocks are older than the head: mostly sorted when read in this order.
+    RETURN_IF_ERROR(scan_->Read(at_ - loaded_begin_, samples, stats_));
+    head_.Read(entries_[at_].id, range_, samples);
     model::SortAndDedup(samples, rule_);
-    return absl::OkStatus();
+    const size_t room = samples.timestamps_ms.capacity();
+    return room > accounted_samples_ ? Account(room) : absl::OkStatus();
+  }
+
+  // The caller's columns too: they are as long as the longest series.
+  absl::Status Account(size_t samples) {
+    constexpr int64_t kSampleBytes = sizeof(int64_t) + sizeof(double);
+    accounted_samples_ = std::max(accounted_samples_, samples);
+    return memory_.Set(
+        static_cast<int64_t>(entries_.capacity() * sizeof(ScanSeries)) +
+        labels_.memory_bytes() + (scan_ ? scan_->memory_bytes() : 0) +
+        static_cast<int64_t>(accounted_samples_) * kSampleBytes);
   }
 
   absl::StatusOr<std::string_view> LabelsOf(size_t at) {
@@ -170,9 +174,13 @@ class SearchCursor final : public SeriesCursor {
   const bool labels_only_;
   const model::DedupRule rule_;
   const HeadView head_;  // pinned before families and snapshot
-  std::vector<DayScan> scans_;
-  std::vector<Entry> entries_;
+  std::unique_ptr<BlockScan> scan_;
+  std::vector<ScanSeries> entries_;
   size_t at_ = 0;
+  size_t loaded_begin_ = 0;  // entries whose values scan_ has loaded
+  size_t loaded_end_ = 0;
+  size_t accounted_samples_ = 0;
+  SearchMemory::Share memory_;
   bool keep_labels_ = false;
   LabelArena labels_;
   size_t piece_begin_ = 0;

@@ -104,6 +104,10 @@ class RocksSstWriter final : public KvSstWriter {
     ++rows_;
     return FromRocks(writer_.Merge(ToSlice(key), ToSlice(value)), path_);
   }
+  absl::Status Delete(std::string_view key) override {
+    ++rows_;
+    return FromRocks(writer_.Delete(ToSlice(key)), path_);
+  }
   int64_t file_bytes() const override {
     // Not const in RocksDB, although it only reads.
     auto& writer = const_cast<rocksdb::SstFileWriter&>(writer_);

@@ -133,9 +133,10 @@ class KvIterator {
 class KvSstWriter {
  public:
   virtual ~KvSstWriter() = default;
-  // REQUIRES: keys ascend strictly over Put and Merge together.
+  // REQUIRES: keys ascend strictly over Put, Merge and Delete together.
   virtual absl::Status Put(std::string_view key, std::string_view value) = 0;
   virtual absl::Status Merge(std::string_view key, std::string_view value) = 0;
+  virtual absl::Status Delete(std::string_view key) = 0;
   // Bytes written so far; callers start a new file at some size.
   virtual int64_t file_bytes() const = 0;
   virtual int64_t rows() const = 0;
