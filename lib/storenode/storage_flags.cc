@@ -93,6 +93,19 @@ constexpr absl::Duration kDay = absl::Hours(24);
 
 }  // namespace
 
+StorageBoundFlags::StorageBoundFlags(base::FlagSet& flags)
+    : search_bytes(flags.Bytes(
+          "search.maxStorageMemory", "0",
+          "Memory that the searches of a storage node hold together; one that "
+          "would go above fails; 0: an eighth of the memory limit")),
+      log_bytes(flags.Bytes(
+          "storage.maxLogBytes", "256MiB",
+          "A write-ahead log of this size starts a flush; a start after a "
+          "crash replays as much, about 20 s for each GiB")),
+      compaction_bytes(flags.Bytes(
+          "storage.compactionBytesPerSecond", "64MiB",
+          "Rewrites of blocks in the background go no faster; 0: no bound")) {}
+
 StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
     : path_(flags.String("storageDataPath", std::move(default_path),
                          "Where the data is kept")),
@@ -120,10 +133,6 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       unique_series_(flags.Int(
           "search.maxUniqueTimeseries", 0,
           "Series one query may match; 0: from the memory limit")),
-      search_bytes_(flags.Bytes(
-          "search.maxStorageMemory", "0",
-          "Memory that the searches of a storage node hold together; one that "
-          "would go above fails; 0: an eighth of the memory limit")),
       searches_(flags.Int("search.maxConcurrentRequests", 0,
                           "Searches at a time; 0: twice the CPUs")),
       search_queue_(flags.Duration(
@@ -154,13 +163,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       flush_interval_(flags.Duration(
           "storage.flushInterval", "1h",
           "Recent samples go from memory to blocks after this")),
-      log_bytes_(flags.Bytes(
-          "storage.maxLogBytes", "256MiB",
-          "A write-ahead log of this size starts a flush; a start after a "
-          "crash replays as much, about 20 s for each GiB")),
-      compaction_bytes_(flags.Bytes(
-          "storage.compactionBytesPerSecond", "64MiB",
-          "Rewrites of blocks in the background go no faster; 0: no bound")),
+      bounds_(flags),
       snapshot_key_(flags.Secret("snapshotAuthKey",
                                  "authKey asked by /snapshot/*")),
       merge_key_(flags.Secret("forceMergeAuthKey",
@@ -197,18 +200,18 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
   options.dedup = dedup();
   options.flush_interval_ms =
       absl::ToInt64Milliseconds(flush_interval_.value());
-  options.wal_bytes_max = log_bytes_.value();
+  options.wal_bytes_max = bounds_.log_bytes.value();
   // A quarter for the head (two generations during a flush), a tenth for
   // blocks; the rest is the index's, the searches' and the allocator's.
   options.head_bytes_max = std::max<int64_t>(16 << 20, memory_bytes() / 4);
   options.block_cache_bytes = std::max<int64_t>(8 << 20, memory_bytes() / 10);
   options.unique_series_max = unique_series_max();
   options.series_limits = series_limits();
-  options.search_bytes_max = search_bytes_.value() > 0
-                                 ? search_bytes_.value()
-                                 : std::max<int64_t>(32 << 20,
-                                                     memory_bytes() / 8);
-  options.compaction_bytes_per_second = compaction_bytes_.value();
+  options.search_bytes_max = bounds_.search_bytes.value();
+  if (options.search_bytes_max <= 0) {
+    options.search_bytes_max = std::max<int64_t>(32 << 20, memory_bytes() / 8);
+  }
+  options.compaction_bytes_per_second = bounds_.compaction_bytes.value();
   options.free_disk_bytes_min = free_disk_.value();
   return options;
 }

@@ -13,6 +13,14 @@
 
 namespace varve::storenode {
 
+// How much of memory, disk and time the engine may take for itself.
+struct StorageBoundFlags {
+  explicit StorageBoundFlags(base::FlagSet& flags);
+  const base::BytesFlag& search_bytes;
+  const base::BytesFlag& log_bytes;
+  const base::BytesFlag& compaction_bytes;
+};
+
 class StorageFlags {
  public:
   // `default_path` of -storageDataPath.
@@ -49,7 +57,6 @@ class StorageFlags {
   const base::DurationFlag& dedup_interval_;
   const base::BytesFlag& free_disk_;
   const base::IntFlag& unique_series_;
-  const base::BytesFlag& search_bytes_;
   const base::IntFlag& searches_;
   const base::DurationFlag& search_queue_;
   const base::IntFlag& inserts_;
@@ -61,8 +68,7 @@ class StorageFlags {
   const base::FloatFlag& memory_percent_;
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;
-  const base::BytesFlag& log_bytes_;
-  const base::BytesFlag& compaction_bytes_;
+  const StorageBoundFlags bounds_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;
   const base::StringFlag& flush_key_;
