@@ -21,8 +21,7 @@ struct WidthPlan {
   int width = 0;       // of the low bits
   int high_width = 0;  // 0: no exceptions
   size_t exceptions = 0;
-  size_t at_width = 0;  // values that need exactly `width` bits
-  size_t bytes = 0;     // packed, with positions, without the block's base
+  size_t bytes = 0;  // packed, with positions, without the block's base
 };
 
 // How stored integers become mantissas: m0 + (stored << shift).

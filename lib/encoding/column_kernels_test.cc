@@ -130,7 +130,7 @@ std::string IntResults(const ColumnKernels& kernels, std::vector<int64_t> ints,
   const WidthPlan plan = kernels.plan_width(distances.data(), n);
   all += std::to_string(plan.width) + ' ' + std::to_string(plan.high_width) +
          ' ' + std::to_string(plan.exceptions) + ' ' +
-         std::to_string(plan.at_width) + ' ' + std::to_string(plan.bytes);
+         std::to_string(plan.bytes);
   std::string packed(n * 8 + kPackSlack, '\0');
   kernels.pack(distances.data(), n, plan.width, packed.data());
   add(packed.data(), (n * plan.width + 7) / 8);

@@ -64,11 +64,8 @@ WidthPlan PlanWidth(const uint64_t* distances, size_t n) {
   WidthPlan plan;
   plan.width = top;
   plan.bytes = PackedBytes(n, top);
-  size_t above = 0;
   for (int width = top - 1; width >= 0; --width) {
-    const size_t lower = CountAbove(widths, static_cast<uint8_t>(width));
-    if (plan.width == width + 1) plan.at_width = lower - above;
-    above = lower;
+    const size_t above = CountAbove(widths, static_cast<uint8_t>(width));
     if (above == 0 || width == 63) continue;
     const size_t patches = 2 + above + PackedBytes(above, top - width);
     if (patches >= plan.bytes) break;
@@ -80,7 +77,6 @@ WidthPlan PlanWidth(const uint64_t* distances, size_t n) {
       plan.exceptions = above;
     }
   }
-  if (plan.width == 0) plan.at_width = n - plan.exceptions;
   return plan;
 }
 

@@ -57,9 +57,8 @@ Plan MakePlan(std::span<const int64_t> values, const ColumnKernels& kernels,
     return from_min;
   }
   from_min.widths = kernels.plan_width(distances.data(), n);
-  // An outlier below the rest, such as a counter's reset, lifts all others to
-  // the same width. Without one about half of them have it.
-  if (from_min.widths.at_width * 4 <= n * 3) return from_min;
+  // Outliers below the rest, such as a counter's reset, lift all others. Asking
+  // only when they seem to costs 1 % of bytes and saves 20 % of time.
   Plan around_middle;
   around_middle.base = MiddleOf(values);
   around_middle.zigzag = true;
