@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "lib/model/time_range.h"
 #include "storage/block/block_writer.h"
 #include "storage/block/segment.h"
@@ -88,6 +89,26 @@ TEST_CASE("a column comes back, and not when a bit of it has flipped",
     CHECK(absl::IsDataLoss(
         ParseColumnValue(std::string_view(value).substr(0, keep), got)));
   }
+}
+
+TEST_CASE("the bytes are those of docs/formats/segment.md", "[block]") {
+  std::vector<int64_t> times;
+  for (int64_t i = 0; i < 8; ++i) {
+    times.push_back(1'780'000'000'000 + i * 15'000 + i % 2);
+  }
+  std::string column;
+  AppendColumnValue(times, column);
+  CHECK(absl::BytesToHexString(column) ==
+        "080f0180a0a484ce67a9b4069875010055b2905531");
+  SharedTimestamps shared;
+  uint64_t next = 300;
+  std::string segment;
+  for (int i = 0; i < 2; ++i) {
+    segment.clear();
+    AppendFloatSegments(3, times, std::vector<double>(8, 2.5),
+                        {.shared = &shared, .next_column = &next}, segment);
+  }
+  CHECK(absl::BytesToHexString(segment) == "07000308ac020432fdd0a346");
 }
 
 struct Database {
