@@ -7,7 +7,8 @@
 # Environment: SMALL (100000), LARGE (1000000), ROUNDS (240), JITTER (50ms, of
 # a scrape; all series of an instance share it), VARVE_BIN (a folder with
 # varve_load, varve-insert and varve-storage; default: what Bazel builds).
-# The log is given room for the hour, so that nothing is flushed meanwhile.
+# Log and flush interval leave room for the hour, so that nothing is flushed
+# meanwhile.
 set -euo pipefail
 repo=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$repo"
@@ -53,7 +54,7 @@ wait_for() {
 resident() {
   local series=$1 dir=$work/$1
   "$bin/varve-storage" -storageDataPath="$dir" -retentionPeriod=1y \
-    -storage.maxLogBytes=8GiB -httpListenAddr=127.0.0.1:0 \
+    -storage.maxLogBytes=8GiB -storage.flushInterval=1w -httpListenAddr=127.0.0.1:0 \
     -vminsertAddr=127.0.0.1:0 -vmselectAddr=127.0.0.1:0 2>"$dir.storage.log" &
   local storage=$!
   pids+=("$storage")

@@ -135,6 +135,8 @@ absl::Status DumpMeta(const KvDb& db) {
       const auto position = value.FixedLe<uint64_t>();
       Print(base::StrCat("watermark ", position, ", next generation ",
                          value.FixedLe<uint64_t>()));
+    } else if (key == storage::kNewestKey) {
+      Print(base::StrCat("newest sample ", value.FixedLe<int64_t>()));
     } else if (key.starts_with(storage::kRowsPrefix)) {
       int32_t day = 0;
       storage::DayState state;

@@ -20,4 +20,10 @@ void ConfigureAllocator() {
 #endif
 }
 
+void ReturnFreeMemory() {
+#if defined(__GLIBC__)
+  (void)malloc_trim(0);  // whether there was any does not matter
+#endif
+}
+
 }  // namespace varve::base

@@ -13,6 +13,9 @@ namespace varve::base {
 
 void ConfigureAllocator();
 
+// Gives free pages back to the kernel; up to a tenth of a second.
+void ReturnFreeMemory();
+
 }  // namespace varve::base
 
 #endif  // VARVE_LIB_BASE_ALLOCATOR_H_

@@ -151,4 +151,17 @@ int64_t MemoryLimitBytes() {
                   OwnLimits().memory_bytes.value_or(machine_bytes));
 }
 
+int64_t ProcessMemoryBytes() {
+  constexpr std::string_view kField = "RssAnon:";
+  constexpr int64_t kKilobyte = 1024;
+  const auto status = ReadSmallFile("/proc/self/status");
+  if (!status) return 0;
+  size_t at = status->find(kField);
+  if (at == std::string::npos) return 0;
+  at = status->find_first_not_of(" \t", at + kField.size());
+  if (at == std::string::npos) return 0;
+  return LeadingInt(std::string_view(*status).substr(at)).value_or(0) *
+         kKilobyte;
+}
+
 }  // namespace varve::base

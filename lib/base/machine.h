@@ -20,6 +20,10 @@ int CpuThreads();
 // The cgroup's memory limit, or the machine's memory where there is none.
 int64_t MemoryLimitBytes();
 
+// Resident memory of this process that no file is behind; 0 where /proc does
+// not say.
+int64_t ProcessMemoryBytes();
+
 namespace internal {
 
 struct CgroupLimits {

@@ -1,6 +1,7 @@
 #include "lib/base/machine.h"
 
 #include <catch2/catch.hpp>
+#include <string>
 
 #include <cstdlib>
 #include <filesystem>
@@ -83,6 +84,14 @@ TEST_CASE("this machine has a CPU and memory", "[base]") {
   CHECK(AvailableCpus() > 0);
   CHECK(CpuThreads() >= 1);
   CHECK(MemoryLimitBytes() > 1 << 20);
+}
+
+TEST_CASE("memory that is used is memory of this process", "[base]") {
+  const int64_t before = ProcessMemoryBytes();
+  CHECK(before > 0);
+  const std::string used(64 << 20, 'x');
+  CHECK(ProcessMemoryBytes() >= before + (48 << 20));
+  CHECK(used.back() == 'x');
 }
 
 }  // namespace

@@ -144,6 +144,17 @@ void StorageMetrics::AddCounters() {
       [](const EngineStats& stats) { return stats.hash_collisions; });
   Add("varve_head_flushes_total", {},
       [](const EngineStats& stats) { return stats.flushes; });
+  for (size_t i = 0; i < storage::kFlushReasons; ++i) {
+    Add("varve_head_flush_triggers_total",
+        {{"reason", storage::kFlushReasonNames[i]}},
+        [i](const EngineStats& stats) { return stats.flush_triggers[i]; });
+  }
+  Add("varve_head_tail_bytes", {},
+      [](const EngineStats& stats) { return stats.head_tail_bytes; });
+  Add("varve_head_late_samples", {},
+      [](const EngineStats& stats) { return stats.head_late_samples; });
+  Add("varve_searches_without_blocks_total", {},
+      [](const EngineStats& stats) { return stats.searches_without_blocks; });
   Add("varve_head_bytes", {},
       [](const EngineStats& stats) { return stats.head_bytes; });
   Add("varve_head_series", {},

@@ -255,7 +255,9 @@ void EngineImpl::AppendToHead(const encoding::FloatSection& section) {
       active_days_.insert(day);
     }
   }
-  if (appended.flush_wanted) {
+  if (appended.late_series_full || appended.late_full) {
+    triggers_->Want(appended.late_full ? FlushReason::kLateSamples
+                                       : FlushReason::kLateSeries);
     base::MutexLock lock(maintenance_mutex_);
     flush_wanted_ = true;
     maintenance_wake_.NotifyAll();

@@ -23,6 +23,8 @@ inline constexpr std::string_view kClosedFamily = "closed";
 // Keys of the meta family. A watermark is the log position below which
 // everything is in blocks, and the next head generation: two u64 LE.
 inline constexpr std::string_view kWatermarkKey = "watermark";
+// The largest timestamp ever flushed, i64 LE.
+inline constexpr std::string_view kNewestKey = "newest";
 inline constexpr std::string_view kStatePrefix = "state/";
 inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE
 

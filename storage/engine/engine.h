@@ -28,6 +28,7 @@
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
+#include "storage/engine/flush_reason.h"
 #include "storage/engine/active_series.h"
 
 namespace varve::storage {
@@ -167,7 +168,9 @@ struct EngineStats {
   int64_t rows_over_daily_limit = 0;
   int64_t head_series = 0;
   int64_t head_samples = 0;      // not yet in blocks
-  int64_t head_bytes = 0;
+  int64_t head_bytes = 0;        // with head_tail_bytes
+  int64_t head_tail_bytes = 0;   // of what is in blocks too
+  int64_t head_late_samples = 0;
   int64_t wal_bytes = 0;
   int64_t fsyncs = 0;
   double fsync_seconds = 0;
@@ -183,6 +186,8 @@ struct EngineStats {
   int64_t dedup_rows = 0;
   int64_t hash_collisions = 0;   // definitions refused
   int64_t flushes = 0;
+  FlushCounts flush_triggers{};  // by FlushReason; asked-for ones are not here
+  int64_t searches_without_blocks = 0;
   int64_t running_compactions = 0;
   int64_t search_bytes = 0;      // held by searches
   int64_t search_bytes_max = 0;

@@ -17,6 +17,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -30,6 +31,7 @@
 #include "storage/engine/cut_gate.h"
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
+#include "storage/engine/flush_triggers.h"
 #include "storage/engine/search_memory.h"
 #include "storage/engine/series_registry.h"
 #include "storage/engine/value_hint_table.h"
@@ -159,7 +161,7 @@ class EngineImpl final : public Engine {
 
   void RunMaintenance();
   void MaintainOnce(int64_t now_steady_ms, int64_t& retention_at_ms);
-  bool FlushDue(int64_t now_steady_ms) const;
+  std::optional<FlushReason> FlushDue(int64_t now_steady_ms) const;
   void ObserveDisk();
 
   void RunCompaction();
@@ -214,7 +216,9 @@ class EngineImpl final : public Engine {
   // Cut, not yet in blocks; kept over a failed flush for the next one.
   FrozenHead frozen_ GUARDED_BY(flush_mutex_);
   ValueHintTable value_hints_ GUARDED_BY(flush_mutex_);
-  std::atomic<int64_t> last_flush_steady_ms_{0};
+  std::unique_ptr<FlushTriggers> triggers_;
+  // INT64_MAX: blocks were written by who did not tell.
+  std::atomic<int64_t> newest_in_blocks_ms_{INT64_MIN};
 
   base::Mutex define_mutex_;
   // DEFINE records whose ids the index has and the log has not.
@@ -235,6 +239,7 @@ class EngineImpl final : public Engine {
   mutable base::Mutex maintenance_mutex_;
   base::CondVar maintenance_wake_;
   base::CondVar flushed_;
+  // Wakes the thread; triggers_ knows why.
   bool flush_wanted_ GUARDED_BY(maintenance_mutex_) = false;
   bool stopping_ GUARDED_BY(maintenance_mutex_) = false;
   std::thread maintenance_;
@@ -262,6 +267,7 @@ class EngineImpl final : public Engine {
   std::atomic<int64_t> corrupt_blocks_{0};
   std::atomic<int64_t> dedup_rows_{0};
   std::atomic<int64_t> flushes_{0};
+  std::atomic<int64_t> searches_without_blocks_{0};
   std::atomic<int64_t> rows_since_room_check_{0};
 };
 

@@ -346,6 +346,40 @@ TEST_CASE("late and repeated samples are one sorted series", "[engine]") {
   CHECK(node.Search().begin()->second.timestamps_ms == want.timestamps_ms);
 }
 
+TEST_CASE("searches of the last minutes need no blocks after a flush",
+          "[engine]") {
+  Node node;
+  node.Open();
+  const uint64_t id = node.Define(kUp);
+  const auto recent = [&node](int64_t back_ms) {
+    return node.Search({}, kTenant, {kNowMs - back_ms, kNowMs})
+        .begin()
+        ->second.values;
+  };
+  const auto without_blocks = [&node] {
+    return node.engine->Stats().searches_without_blocks;
+  };
+  SampleColumns samples;
+  for (int64_t i = 120; i > 0; --i) {
+    samples.push_back(kNowMs - i * 15'000, static_cast<double>(i));
+  }
+  node.Append(id, samples);
+  REQUIRE(node.engine->Flush().ok());
+  node.Append(id, Samples({{kNowMs, 0}}));
+  CHECK(recent(300'000).size() == 21);
+  CHECK(without_blocks() == 1);
+  CHECK(recent(600'000).size() == 41);
+  CHECK(without_blocks() == 1);
+  CHECK(node.engine->Stats().head_tail_bytes > 0);
+
+  // What has been in blocks since before the start is asked from blocks.
+  node.Reopen();
+  CHECK(recent(300'000).size() == 21);
+  CHECK(without_blocks() == 0);
+  CHECK(recent(14'999).size() == 1);
+  CHECK(without_blocks() == 1);
+}
+
 TEST_CASE("a search over the limit names the flag", "[engine]") {
   Node node;
   node.options.unique_series_max = 1;

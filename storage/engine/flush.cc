@@ -23,6 +23,10 @@ namespace {
 // megabyte open.
 constexpr size_t kDaysPerPass = 8;
 
+// What stays readable without blocks: a lookback of 5 minutes, and a minute for
+// the sample before it and for those on their way.
+constexpr int64_t kTailMs = 6 * 60'000;
+
 // In `closed` tables are small enough to compact apart. An open day gets one
 // for each flush: universal compaction counts tables, not flushes, and four of
 // them would be merged before a second flush has come.
@@ -132,7 +136,6 @@ EngineImpl::FrozenHead EngineImpl::CutHead() {
 
 absl::Status EngineImpl::FlushLocked() {
   const int64_t begin_ms = options_.clock->SteadyMs();
-  last_flush_steady_ms_ = begin_ms;
   if (frozen_.generation == nullptr) {
     // The last flush may have found no room for a new segment.
     if (wal_->end() == flushed_position_) return CutLog();
@@ -156,7 +159,8 @@ absl::Status EngineImpl::FlushLocked() {
   for (const auto& [day, state] : files.days) blocks->days[day] = state;
   ReplaceBlocks(std::move(blocks));
   flushed_position_ = frozen_.position;
-  head_->Drop(frozen_.generation->number());
+  head_->Drop(frozen_.generation->number(),
+              options_.clock->NowMs() - kTailMs);
   frozen_ = FrozenHead{};
   active_series_.EndCut();
   ++flushes_;
@@ -282,6 +286,10 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
   for (const auto& [key, value] : frozen.state) {
     rows[base::StrCat(kStatePrefix, key)] = value;
   }
+  newest_in_blocks_ms_ =
+      std::max(newest_in_blocks_ms_.load(), frozen.generation->Stats().max_ms);
+  base::PutFixedLe<int64_t>(rows[std::string(kNewestKey)],
+                            newest_in_blocks_ms_);
   std::string& watermark = rows[std::string(kWatermarkKey)];
   base::PutFixedLe<uint64_t>(watermark, frozen.position);
   base::PutFixedLe<uint64_t>(watermark, frozen.generation->number() + 1);

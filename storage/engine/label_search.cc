@@ -103,6 +103,8 @@ EngineStats EngineImpl::Stats() const {
   out.head_series = head.series;
   out.head_samples = head.samples;
   out.head_bytes = head.bytes;
+  out.head_tail_bytes = head.tail_bytes;
+  out.head_late_samples = head.late_samples;
   const WalStats wal = wal_->stats();
   out.wal_bytes = wal.bytes;
   out.fsyncs = wal.fsyncs;
@@ -122,6 +124,8 @@ EngineStats EngineImpl::Stats() const {
   out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions;
   out.dedup_rows = dedup_rows_;
   out.flushes = flushes_;
+  out.flush_triggers = triggers_->counts();
+  out.searches_without_blocks = searches_without_blocks_;
   out.running_compactions =
       data_->running_compactions() + index_db_->running_compactions();
   out.cache_bytes = cache_->used_bytes();

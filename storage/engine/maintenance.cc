@@ -2,8 +2,10 @@
 // each second.
 #include <algorithm>
 
+#include "lib/base/allocator.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
+#include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "storage/block/block_key.h"
 #include "storage/engine/engine_impl.h"
@@ -38,16 +40,22 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
   // What was acknowledged before its fsync gets one within a tick. A failed one
   // is said by the log, which then takes nothing more.
   (void)wal_->Sync();
-  if (FlushDue(now_steady_ms)) {
-    const absl::Status status = Flush();
+  {
     base::MutexLock lock(maintenance_mutex_);
     flush_wanted_ = false;
+  }
+  if (const std::optional<FlushReason> reason = FlushDue(now_steady_ms)) {
+    triggers_->Begin(*reason, now_steady_ms);
+    const absl::Status status = Flush();
+    if (*reason == FlushReason::kMemory) base::ReturnFreeMemory();
+    base::MutexLock lock(maintenance_mutex_);
     if (!status.ok() && !absl::IsUnavailable(status)) {
       static base::LogEvery every(10'000);
       if (every.Due()) base::LogError("flush: ", base::Message(status));
     }
     if (!status.ok()) {
       (void)maintenance_wake_.WaitFor(lock, absl::Milliseconds(kFlushRetryMs));
+      triggers_->Want(FlushReason::kRetry);
       flush_wanted_ = !stopping_;
     }
   }
@@ -59,16 +67,11 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
   }
 }
 
-bool EngineImpl::FlushDue(int64_t now_steady_ms) const {
-  {
-    base::MutexLock lock(maintenance_mutex_);
-    if (flush_wanted_) return true;
-  }
-  if (now_steady_ms - last_flush_steady_ms_ >= options_.flush_interval_ms) {
-    return true;
-  }
-  return wal_->bytes() >= options_.wal_bytes_max ||
-         head_->ActiveStats().bytes >= head_bytes_max_;
+std::optional<FlushReason> EngineImpl::FlushDue(int64_t now_steady_ms) const {
+  return triggers_->Due({.steady_ms = now_steady_ms,
+                         .head_bytes = head_->ActiveStats().bytes,
+                         .log_bytes = wal_->bytes(),
+                         .memory_bytes = base::ProcessMemoryBytes()});
 }
 
 void EngineImpl::ObserveDisk() {

@@ -31,6 +31,10 @@ int64_t SearchBytesMax(const EngineOptions& options) {
   return std::max<int64_t>(32 << 20, base::MemoryLimitBytes() / 8);
 }
 
+// Of the memory limit, from where on a flush may give memory back before the
+// kernel takes the process.
+constexpr int64_t kMemoryTwentieths = 17;
+
 uint64_t RandomId() {
   std::random_device device;
   const uint64_t id = uint64_t{device()} << 32 | device();
@@ -84,6 +88,13 @@ absl::Status EngineImpl::CheckRunning() const {
 absl::Status EngineImpl::Start() {
   RETURN_IF_ERROR(PrepareDirectory());
   RETURN_IF_ERROR(ReadNodeId());
+  triggers_ = std::make_unique<FlushTriggers>(
+      FlushLimits{.interval_ms = options_.flush_interval_ms,
+                  .node_id = node_id_,
+                  .head_bytes_max = head_bytes_max_,
+                  .log_bytes_max = options_.wal_bytes_max,
+                  .memory_bytes_max = base::MemoryLimitBytes() / 20 *
+                                      kMemoryTwentieths});
   RETURN_IF_ERROR(OpenDatabases());
   coverage_version_ = RandomId();
   uint64_t replay_from = 0;
@@ -94,7 +105,11 @@ absl::Status EngineImpl::Start() {
     next_generation_ = next_generation;
     flushed_position_ = replay_from;
   }
-  head_ = std::make_unique<Head>(HeadOptions{}, next_generation);
+  const int64_t newest_ms = newest_in_blocks_ms_;
+  head_ = std::make_unique<Head>(
+      HeadOptions{.tail_bytes_max = head_bytes_max_ / 8}, next_generation,
+      newest_ms == INT64_MIN || newest_ms == INT64_MAX ? newest_ms
+                                                       : newest_ms + 1);
   const int64_t begin_ms = options_.clock->SteadyMs();
   int64_t records = 0;
   ASSIGN_OR_RETURN(
@@ -106,7 +121,7 @@ absl::Status EngineImpl::Start() {
   base::LogInfo("replayed ", records, " log records in ",
                 options_.clock->SteadyMs() - begin_ms, " ms");
   ObserveDisk();
-  last_flush_steady_ms_ = options_.clock->SteadyMs();
+  triggers_->Start(options_.clock->SteadyMs());
   state_ = State::kRunning;
   maintenance_ = std::thread([this] { RunMaintenance(); });
   compaction_.thread = std::thread([this] { RunCompaction(); });
@@ -184,6 +199,7 @@ absl::Status EngineImpl::OpenDatabases() {
 
 absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
                                   uint64_t& next_generation) {
+  std::optional<int64_t> newest_ms;
   auto blocks = std::make_shared<BlockFamilies>();
   blocks->closed = data_->Find(kClosedFamily);
   for (const std::string& name : data_->Families()) {
@@ -206,6 +222,9 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
       DayState state;
       RETURN_IF_ERROR(ParseDayRow(key, it->value(), day, state));
       blocks->days[day] = state;
+    } else if (key == kNewestKey) {
+      newest_ms = value.FixedLe<int64_t>();
+      if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
     } else if (key.starts_with(kStatePrefix)) {
       base::MutexLock lock(state_mutex_);
       kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();
@@ -229,6 +248,8 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
         PathOf("data"), " has samples of series that ", PathOf("index"),
         "/ does not know: restore index/, or move data/ away too");
   }
+  newest_in_blocks_ms_ =
+      newest_ms.value_or(blocks->days.empty() ? INT64_MIN : INT64_MAX);
   ReplaceBlocks(std::move(blocks));
   return absl::OkStatus();
 }

@@ -56,7 +56,7 @@ class SearchCursor final : public SeriesCursor {
         rule_{.interval_ms = engine.options_.dedup.interval_ms,
               .keep_all =
                   engine.options_.dedup.keep_all || request.keep_all},
-        head_(engine.head_->View()),
+        head_(engine.head_->View(range.start_ms)),
         memory_(engine.search_memory_) {}
 
   ~SearchCursor() override {
@@ -85,7 +85,10 @@ class SearchCursor final : public SeriesCursor {
                 return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
                                                   : a.id < b.id;
               });
-    if (!labels_only_) OpenScan();
+    // A head that has all of the range spares the blocks: cold pages shall not
+    // delay alerts.
+    if (!labels_only_ && !head_.covers()) OpenScan();
+    if (!labels_only_ && head_.covers()) ++engine_.searches_without_blocks_;
     return Account(0);
   }
 
@@ -117,7 +120,7 @@ class SearchCursor final : public SeriesCursor {
                                         range_, engine_.data_->Snapshot());
   }
 
-  absl::Status ReadSamples(model::SampleColumns& samples) {
+  absl::Status ReadBlocks(model::SampleColumns& samples) {
     if (at_ >= loaded_end_) {
       loaded_begin_ = at_;
       ASSIGN_OR_RETURN(const size_t count,
@@ -125,8 +128,12 @@ class SearchCursor final : public SeriesCursor {
       loaded_end_ = at_ + count;
       RETURN_IF_ERROR(Account(samples.timestamps_ms.capacity()));
     }
+    return scan_->Read(at_ - loaded_begin_, samples, stats_);
+  }
+
+  absl::Status ReadSamples(model::SampleColumns& samples) {
     // Blocks are older than the head: mostly sorted when read in this order.
-    RETURN_IF_ERROR(scan_->Read(at_ - loaded_begin_, samples, stats_));
+    if (scan_ != nullptr) RETURN_IF_ERROR(ReadBlocks(samples));
     head_.Read(entries_[at_].id, range_, samples);
     model::SortAndDedup(samples, rule_);
     const size_t room = samples.timestamps_ms.capacity();

@@ -6,6 +6,8 @@
 
 #include "lib/base/machine.h"
 #include "storage/head/head_shard.h"
+#include "storage/head/head_tail.h"
+#include "storage/head/head_tails.h"
 
 namespace varve::storage {
 namespace {
@@ -95,7 +97,7 @@ void HeadGeneration::Append(const HeadRows& rows, size_t part, size_t parts,
       late_samples_.fetch_add(result.late, std::memory_order_relaxed) +
               result.late >=
           options_.late_samples_max) {
-    result.flush_wanted = true;
+    result.late_full = true;
   }
 }
 
@@ -127,13 +129,33 @@ HeadStats HeadGeneration::Stats() const {
   return stats;
 }
 
-bool HeadView::Read(uint64_t series_id, const model::TimeRange& range,
-                    model::SampleColumns& out) const {
+template <typename Fn>
+bool HeadView::ReadEach(uint64_t series_id, const model::TimeRange& range,
+                        model::SampleColumns& out, const Fn& before) const {
   bool found = false;
+  for (const auto& tail : tails_) {
+    before(tail->generation());
+    found |= tail->Read(series_id, range, out);
+  }
   for (const auto& generation : generations_) {
+    before(generation->number());
     found |= generation->Read(series_id, range, out);
   }
   return found;
+}
+
+bool HeadView::Read(uint64_t series_id, const model::TimeRange& range,
+                    model::SampleColumns& out) const {
+  return ReadEach(series_id, range, out, [](uint64_t) {});
+}
+
+bool HeadView::Read(uint64_t series_id, const model::TimeRange& range,
+                    model::SampleColumns& out,
+                    std::vector<HeadRun>& runs) const {
+  runs.clear();
+  return ReadEach(series_id, range, out, [&](uint64_t generation) {
+    runs.push_back({generation, out.size()});
+  });
 }
 
 std::vector<uint64_t> HeadView::SeriesIds() const {
@@ -147,10 +169,14 @@ std::vector<uint64_t> HeadView::SeriesIds() const {
   return ids;
 }
 
-Head::Head(const HeadOptions& options, uint64_t first_generation)
+Head::Head(const HeadOptions& options, uint64_t first_generation,
+           int64_t complete_from_ms)
     : options_(WithShards(options)),
-      generations_{
-          std::make_shared<HeadGeneration>(first_generation, options_)} {}
+      generations_{std::make_shared<HeadGeneration>(first_generation,
+                                                    options_)},
+      tails_(std::make_unique<HeadTails>(complete_from_ms)) {}
+
+Head::~Head() = default;
 
 HeadAppendResult Head::Append(const HeadRows& rows) {
   return AppendPart(rows, 0, kEveryPart);
@@ -176,9 +202,13 @@ std::shared_ptr<HeadGeneration> Head::Active() const {
   return generations_.back();
 }
 
-HeadView Head::View() const {
+HeadView Head::View(int64_t start_ms) const {
+  HeadView view;
   base::MutexLock lock(mutex_);
-  return HeadView({generations_.begin(), generations_.end()});
+  view.generations_.assign(generations_.begin(), generations_.end());
+  view.covers_ = start_ms >= tails_->complete_from_ms();
+  if (view.covers_) view.tails_ = tails_->tails();
+  return view;
 }
 
 std::shared_ptr<const HeadGeneration> Head::Cut() {
@@ -189,17 +219,29 @@ std::shared_ptr<const HeadGeneration> Head::Cut() {
   return frozen;
 }
 
-void Head::Drop(uint64_t number) {
+void Head::Drop(uint64_t number, int64_t keep_from_ms) {
   // Freed outside the lock: a generation may be gigabytes.
   std::shared_ptr<HeadGeneration> dropped;
-  base::MutexLock lock(mutex_);
-  for (auto it = generations_.begin(); it + 1 != generations_.end(); ++it) {
-    if ((*it)->number() != number) continue;
-    dropped = std::move(*it);
-    generations_.erase(it);
-    break;
+  auto tails = std::make_unique<HeadTails>(INT64_MIN);
+  {
+    base::MutexLock lock(mutex_);
+    for (auto it = generations_.begin(); it + 1 != generations_.end(); ++it) {
+      if ((*it)->number() == number) dropped = *it;
+    }
+    *tails = *tails_;
   }
+  if (dropped == nullptr) return;
+  tails->Add(*dropped, keep_from_ms, options_.tail_bytes_max);
+  base::MutexLock lock(mutex_);
+  tails->NotCompleteBefore(tails_->complete_from_ms());
+  tails_.swap(tails);
+  std::erase(generations_, dropped);
   lock.Unlock();
+}
+
+void Head::NeedBlocksUntil(int64_t timestamp_ms) {
+  base::MutexLock lock(mutex_);
+  tails_->NeedBlocksUntil(timestamp_ms);
 }
 
 uint64_t Head::active_generation() const {
@@ -209,11 +251,12 @@ uint64_t Head::active_generation() const {
 
 HeadStats Head::Stats() const {
   std::vector<std::shared_ptr<HeadGeneration>> generations;
+  HeadStats stats;
   {
     base::MutexLock lock(mutex_);
     generations = generations_;
+    stats.tail_bytes = stats.bytes = tails_->bytes();
   }
-  HeadStats stats;
   for (const auto& generation : generations) {
     AddStats(generation->Stats(), stats);
   }

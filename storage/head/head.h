@@ -10,6 +10,8 @@
 // Layout:  shards by id, each with a short lock; per series 48 bytes of state
 //          and a chain of 48-byte blocks (series_stream.h), timestamps in
 //          columns that series share (time_columns.h).
+// Tails:   after a flush the generation's last minutes stay, packed
+//          (head_tail.h), so that a view may cover a recent range wholly.
 // Late:    rows older than the series' last go to a plain late buffer. A buffer
 //          at its bound asks for an early flush; nothing is refused or dropped.
 // Threads: every member from any thread, but for Append, Delete and Cut at one
@@ -32,6 +34,8 @@
 namespace varve::storage {
 
 class HeadShard;
+class HeadTail;
+class HeadTails;
 
 struct HeadOptions {
   // Rounded up to a power of two; 0: from the usable CPUs.
@@ -40,6 +44,8 @@ struct HeadOptions {
   int64_t late_samples_per_series_max = 4096;
   // Of the whole generation: 64 MiB of late samples.
   int64_t late_samples_max = 4 << 20;
+  // Of the tails of flushed generations. 0: none are kept.
+  int64_t tail_bytes_max = 64 << 20;
 };
 
 // Columns as lib/encoding's FloatSection has them: series i has counts[i] rows
@@ -61,8 +67,9 @@ struct HeadAppendResult {
   int64_t stored = 0;      // late ones included
   int64_t duplicates = 0;  // dropped: equal to the series' last row
   int64_t late = 0;
-  // A late bound is reached: flush soon.
-  bool flush_wanted = false;
+  // A late bound is reached, of a series or of the generation: flush soon.
+  bool late_series_full = false;
+  bool late_full = false;
   // Every (series, day) of the stored rows that is new to the active
   // generation; a pair may be told more than once when days alternate.
   std::vector<SeriesDay> opened_days;
@@ -72,7 +79,8 @@ struct HeadStats {
   int64_t series = 0;
   int64_t samples = 0;
   int64_t late_samples = 0;
-  int64_t bytes = 0;
+  int64_t bytes = 0;  // with tail_bytes
+  int64_t tail_bytes = 0;
   int64_t time_columns = 0;
   // INT64_MAX and INT64_MIN when there is no sample.
   int64_t min_ms = INT64_MAX;
@@ -112,21 +120,36 @@ class HeadGeneration {
   std::atomic<int64_t> late_samples_{0};
 };
 
-// Generations alive when it was taken, oldest first; they stay readable for
-// as long as the view lives, dropped or not.
+// Where the samples of a generation begin in columns that were read.
+struct HeadRun {
+  uint64_t generation = 0;
+  size_t from = 0;
+};
+
+// What was in memory when it was taken, oldest first; it stays readable for as
+// long as the view lives, dropped or not.
 class HeadView {
  public:
-  explicit HeadView(
-      std::vector<std::shared_ptr<const HeadGeneration>> generations)
-      : generations_(std::move(generations)) {}
-
   // As HeadGeneration::Read, over all generations.
   bool Read(uint64_t series_id, const model::TimeRange& range,
             model::SampleColumns& out) const;
-  // All series, ascending, without repeats.
+  // The same, and tells of each generation that has the series where its
+  // samples begin; what `runs` held before is dropped.
+  bool Read(uint64_t series_id, const model::TimeRange& range,
+            model::SampleColumns& out, std::vector<HeadRun>& runs) const;
+  // All series of the generations, ascending, without repeats.
   std::vector<uint64_t> SeriesIds() const;
+  // True: every sample from the view's start on is here, none only in blocks.
+  bool covers() const { return covers_; }
 
  private:
+  friend class Head;
+  template <typename Fn>
+  bool ReadEach(uint64_t series_id, const model::TimeRange& range,
+                model::SampleColumns& out, const Fn& before) const;
+
+  bool covers_ = false;
+  std::vector<std::shared_ptr<const HeadTail>> tails_;
   std::vector<std::shared_ptr<const HeadGeneration>> generations_;
 };
 
@@ -134,7 +157,10 @@ class Head {
  public:
   // Generations count up from `first_generation`; segments carry the number,
   // so a restarted engine goes on above the last one it has written.
-  explicit Head(const HeadOptions& options, uint64_t first_generation = 1);
+  // Samples before `complete_from_ms` may be in blocks: INT64_MIN, none are.
+  explicit Head(const HeadOptions& options, uint64_t first_generation = 1,
+                int64_t complete_from_ms = INT64_MIN);
+  ~Head();
 
   // REQUIRES: the columns' sizes agree; no Cut meanwhile.
   HeadAppendResult Append(const HeadRows& rows);
@@ -151,14 +177,22 @@ class Head {
   int64_t Delete(std::span<const uint64_t> series_ids,
                  const model::TimeRange& range);
 
-  HeadView View() const;
+  // For reads from `start_ms` on: where the head has all of them, tails too,
+  // the view covers them; else it has the generations only, as blocks have what
+  // tails have.
+  HeadView View(int64_t start_ms = INT64_MIN) const;
 
   // Freezes the active generation, still part of every View, and starts the
   // next. The caller flushes what it returns and then drops it.
   std::shared_ptr<const HeadGeneration> Cut();
-  // Forgets a frozen generation; REQUIRES: its samples are in blocks that
-  // every later reader sees.
-  void Drop(uint64_t number);
+  // Forgets a frozen generation but for its samples from `keep_from_ms` on,
+  // which stay readable until a later call; INT64_MAX keeps none. Takes
+  // microseconds a series. REQUIRES: its samples are in blocks that every later
+  // reader sees; one call at a time.
+  void Drop(uint64_t number, int64_t keep_from_ms = INT64_MAX);
+  // Blocks have got samples up to this time that were never in this head, such
+  // as other kinds': views of earlier starts do not cover.
+  void NeedBlocksUntil(int64_t timestamp_ms);
 
   uint64_t active_generation() const;
   // Over all live generations. A series in two of them counts twice.
@@ -172,6 +206,7 @@ class Head {
   mutable base::Mutex mutex_;
   // Oldest first; the last one is active. Never empty.
   std::vector<std::shared_ptr<HeadGeneration>> generations_ GUARDED_BY(mutex_);
+  std::unique_ptr<HeadTails> tails_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storage

@@ -71,7 +71,7 @@ void HeadShard::AppendLate(uint32_t series, model::Sample sample,
   ++stats_.late_samples;
   ++result.late;
   if (static_cast<int64_t>(buffer.size()) >= late_per_series_max) {
-    result.flush_wanted = true;
+    result.late_series_full = true;
   }
 }
 
@@ -122,24 +122,13 @@ void HeadShard::Append(const HeadRows& rows, std::span<const SeriesRows> mine,
   }
 }
 
-void HeadShard::CopyTimes(std::span<const SlotRun> slots,
-                          std::vector<int64_t>& timestamps_ms) const {
-  timestamps_ms.clear();
-  for (const SlotRun& run : slots) {
-    const size_t begin = timestamps_ms.size();
-    timestamps_ms.resize(begin + run.samples);
-    columns_.column(run.first.column)
-        .Copy(run.first.index, std::span(timestamps_ms).subspan(begin));
-  }
-}
-
 int64_t HeadShard::DeleteInOrder(uint32_t series,
                                  const model::TimeRange& range) {
   StreamState& stream = states_.at(series);
   thread_local DecodedStream decoded;
   CopyStream(stream, arena_, decoded.copy);
   DecodeStream(decoded.copy, decoded.slots, decoded.values);
-  CopyTimes(decoded.slots, decoded.timestamps_ms);
+  columns_.Copy(decoded.slots, decoded.timestamps_ms);
   const auto deleted = std::count_if(
       decoded.timestamps_ms.begin(), decoded.timestamps_ms.end(),
       [&range](int64_t at_ms) { return range.Contains(at_ms); });
@@ -209,7 +198,7 @@ bool HeadShard::Read(uint64_t series_id, const model::TimeRange& range,
     {
       // Entries of columns never change: what the copy names is there still.
       base::MutexLock lock(mutex_);
-      CopyTimes(decoded.slots, decoded.timestamps_ms);
+      columns_.Copy(decoded.slots, decoded.timestamps_ms);
     }
     decoded.AppendInside(range, out);
   }
@@ -236,9 +225,10 @@ void HeadShard::AddStats(HeadStats& stats) const {
   stats.late_samples += stats_.late_samples;
   stats.min_ms = std::min(stats.min_ms, stats_.min_ms);
   stats.max_ms = std::max(stats.max_ms, stats_.max_ms);
+  // Vectors that double are three quarters full.
   const size_t late_bytes =
       late_.capacity() * (sizeof(std::pair<uint32_t, std::vector<char>>) + 1) +
-      static_cast<size_t>(stats_.late_samples) * sizeof(model::Sample);
+      static_cast<size_t>(stats_.late_samples) * sizeof(model::Sample) * 4 / 3;
   stats.bytes += static_cast<int64_t>(
       sizeof(*this) + late_bytes + pages_.capacity() * sizeof(pages_[0]) +
       pages_.size() * sizeof(Page) +

@@ -42,7 +42,7 @@ struct HeadDeleteResult {
 
 class HeadShard {
  public:
-  // Adds to `result`, but for flush_wanted of the generation's bound.
+  // Adds to `result`, but for late_full.
   void Append(const HeadRows& rows, std::span<const SeriesRows> mine,
               int64_t late_per_series_max, HeadAppendResult& result);
   // Adds to `result`.
@@ -66,10 +66,6 @@ class HeadShard {
                     std::span<const int64_t> timestamps_ms,
                     std::span<const double> values, int64_t late_per_series_max,
                     HeadAppendResult& result) REQUIRES_LOCK(mutex_);
-  // Samples in the order they came, all of them.
-  void CopyTimes(std::span<const SlotRun> slots,
-                 std::vector<int64_t>& timestamps_ms) const
-      REQUIRES_LOCK(mutex_);
   void AppendLate(uint32_t series, model::Sample sample,
                   int64_t late_per_series_max, HeadAppendResult& result)
       REQUIRES_LOCK(mutex_);

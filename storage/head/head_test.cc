@@ -93,10 +93,11 @@ TEST_CASE("late rows are kept, counted, and ask for a flush at their bound",
           "[head]") {
   Head head({.late_samples_per_series_max = 3});
   Append(head, {{1, kNow, 1}});
-  CHECK_FALSE(Append(head, {{1, kNow - 1, 2}}).flush_wanted);
-  CHECK_FALSE(Append(head, {{1, kNow - 9, 3}}).flush_wanted);
+  CHECK_FALSE(Append(head, {{1, kNow - 1, 2}}).late_series_full);
+  CHECK_FALSE(Append(head, {{1, kNow - 9, 3}}).late_series_full);
   const HeadAppendResult last = Append(head, {{1, kNow - 5, 4}});
-  CHECK(last.flush_wanted);
+  CHECK(last.late_series_full);
+  CHECK_FALSE(last.late_full);
   CHECK(last.late == 1);
   CHECK(head.Stats().late_samples == 3);
   CHECK(ReadAll(head.View(), 1).values == std::vector<double>{3, 4, 2, 1});
@@ -105,8 +106,8 @@ TEST_CASE("late rows are kept, counted, and ask for a flush at their bound",
 
   Head small({.late_samples_max = 2});
   Append(small, {{1, kNow, 1}, {2, kNow, 1}});
-  CHECK_FALSE(Append(small, {{1, kNow - 1, 2}}).flush_wanted);
-  CHECK(Append(small, {{2, kNow - 1, 2}}).flush_wanted);
+  CHECK_FALSE(Append(small, {{1, kNow - 1, 2}}).late_full);
+  CHECK(Append(small, {{2, kNow - 1, 2}}).late_full);
 }
 
 TEST_CASE("timestamps at the ends of int64 are kept", "[head]") {

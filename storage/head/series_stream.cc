@@ -244,6 +244,10 @@ void AppendChange(StreamState& state, BlockArena& arena, const TimeSlot& slot,
   state.next = {slot.column, slot.index + 1};
 }
 
+void EndRun(StreamState& state, BlockArena& arena) {
+  if (state.run > 0) StreamWriter(state, arena).Run();
+}
+
 void FreeStream(StreamState& state, BlockArena& arena) {
   if (state.first_block != kNoBlock) {
     arena.Free(state.first_block, state.tail_block);
@@ -264,6 +268,10 @@ void CopyStream(const StreamState& state, const BlockArena& arena,
   }
   copy.bits = copy.words.size() * 32 + state.pending_bits;
   copy.words.push_back(state.pending);
+  PadStream(copy);
+}
+
+void PadStream(StreamCopy& copy) {
   copy.words.resize(copy.words.size() + kPaddingWords, 0);
 }
 

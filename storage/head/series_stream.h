@@ -96,6 +96,9 @@ inline void AppendToStream(StreamState& state, BlockArena& arena,
   AppendChange(state, arena, slot, value);
 }
 
+// Writes what the state holds back, so that a copy's `run` is 0.
+void EndRun(StreamState& state, BlockArena& arena);
+
 // Makes the state new; its blocks go back to the arena.
 void FreeStream(StreamState& state, BlockArena& arena);
 
@@ -107,15 +110,12 @@ struct StreamCopy {
   uint32_t run = 0;
 };
 
+// Makes words that were put together elsewhere safe to decode.
+void PadStream(StreamCopy& copy);
+
 // Replaces what `copy` was.
 void CopyStream(const StreamState& state, const BlockArena& arena,
                 StreamCopy& copy);
-
-// `samples` slots one after another.
-struct SlotRun {
-  TimeSlot first;
-  uint32_t samples = 0;
-};
 
 // Replaces `slots` and `values` by all samples in the order they came.
 void DecodeStream(const StreamCopy& copy, std::vector<SlotRun>& slots,

@@ -138,6 +138,17 @@ void TimeColumns::Push(uint32_t column, int64_t timestamp_ms) {
   heap_bytes_ += to.heap_bytes();
 }
 
+void TimeColumns::Copy(std::span<const SlotRun> slots,
+                       std::vector<int64_t>& timestamps_ms) const {
+  timestamps_ms.clear();
+  for (const SlotRun& run : slots) {
+    const size_t begin = timestamps_ms.size();
+    timestamps_ms.resize(begin + run.samples);
+    columns_.at(run.first.column)
+        .Copy(run.first.index, std::span(timestamps_ms).subspan(begin));
+  }
+}
+
 TimeColumns::Row& TimeColumns::RecentAt(int64_t timestamp_ms) {
   // Timestamps in seconds or in steps of 15 s are to spread as well.
   constexpr uint64_t kGoldenRatio = 0x9e3779b97f4a7c15;

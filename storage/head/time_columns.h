@@ -39,6 +39,12 @@ struct TimeSlot {
   friend bool operator==(const TimeSlot&, const TimeSlot&) = default;
 };
 
+// `samples` slots one after another.
+struct SlotRun {
+  TimeSlot first;
+  uint32_t samples = 0;
+};
+
 // Strictly increasing timestamps.
 class TimeColumn {
  public:
@@ -96,9 +102,9 @@ class TimeColumns {
   int64_t at(const TimeSlot& slot) const {
     return columns_.at(slot.column).at(slot.index);
   }
-  const TimeColumn& column(uint32_t number) const {
-    return columns_.at(number);
-  }
+  // Replaces `timestamps_ms` by those of the slots.
+  void Copy(std::span<const SlotRun> slots,
+            std::vector<int64_t>& timestamps_ms) const;
   uint32_t size() const { return columns_.size(); }
   int64_t bytes() const {
     return columns_.bytes() + heap_bytes_ +
