@@ -111,7 +111,7 @@ void DumpSegment(std::string_view bytes, bool print, LogSummary& summary) {
       continue;
     }
     ++summary.records;
-    const auto payload = storage::RecordPayload(*record, scratch);
+    const auto payload = storage::UnpackPayload(record->payload, scratch);
     const std::string text =
         payload.ok() ? Describe(record->type, *payload, summary.rows)
                      : std::string("DAMAGED payload");

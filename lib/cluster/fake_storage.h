@@ -76,7 +76,7 @@ struct FakeNode {
       ack.set_redefine(true);
       return ack.SerializeAsString();
     }
-    encoding::DataRecordReader reader(frame->record);
+    encoding::DataRecordReader reader(frame->record());
     encoding::FloatSection section;
     while (*reader.Next()) {
       RETURN_IF_ERROR(reader.DecodeFloats(section));

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 
 #include "lib/base/byte_coding.h"
@@ -64,6 +65,10 @@ class VarintReader {
       : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   bool ok() const { return ok_; }
+  // What is left, for loops that know more of it, and how much they took.
+  const char* at() const { return at_; }
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
+  void Skip(size_t bytes) { at_ += bytes; }  // REQUIRES: bytes <= left()
   bool AtEnd() const { return ok_ && at_ == end_; }
 
   uint64_t Varint() {
@@ -80,6 +85,26 @@ class VarintReader {
   }
   uint64_t Zigzag() {
     return static_cast<uint64_t>(base::ZigzagDecode(Varint()));
+  }
+  // Running sums of `sums.size()` zigzag varints, wrapping at 2^64. Most
+  // differences take one byte: eight of them are read at once.
+  void ZigzagSums(std::span<uint64_t> sums) {
+    uint64_t last = 0;
+    size_t i = 0;
+    while (i + 8 <= sums.size() && end_ - at_ >= 8) {
+      auto bytes = base::LoadLe<uint64_t>(at_);
+      if ((bytes & kTopBits) != 0) {
+        sums[i++] = last += Zigzag();
+        continue;
+      }
+      for (size_t k = 0; k < 8; ++k, bytes >>= 8) {
+        sums[i + k] = last +=
+            static_cast<uint64_t>(base::ZigzagDecode(bytes & 0xff));
+      }
+      at_ += 8;
+      i += 8;
+    }
+    for (; i < sums.size(); ++i) sums[i] = last += Zigzag();
   }
   uint64_t Fixed64() {
     if (end_ - at_ < 8) return Fail();

@@ -109,7 +109,7 @@ absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
   } else {
     ASSIGN_OR_RETURN(
         const storage::AppendResult result,
-        engine_->Append(frame.record,
+        engine_->Append(frame.record(), frame.packed,
                         static_cast<storage::AckLevel>(frame.ack)));
     ack.set_rows(result.rows);
     ack.set_too_old(result.too_old);

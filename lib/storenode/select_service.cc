@@ -77,6 +77,7 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
   coverage.set_coverage_version(version);
   coverage.set_dedup_interval_ms(dedup_.interval_ms);
   coverage.set_dedup_keep_all(dedup_.keep_all);
+  coverage.set_damaged(engine_->MayLack(range));
   return coverage;
 }
 
@@ -116,7 +117,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   }
   if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
   ASSIGN_OR_RETURN(proto::Coverage coverage, Coverage(version, search.range));
-  coverage.set_damaged(!cursor->complete());
+  if (!cursor->complete()) coverage.set_damaged(true);
   return call.Send(wire::EncodeSearchEnd(coverage));
 }
 

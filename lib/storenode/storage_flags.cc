@@ -100,8 +100,8 @@ StorageBoundFlags::StorageBoundFlags(base::FlagSet& flags)
           "would go above fails; 0: an eighth of the memory limit")),
       log_bytes(flags.Bytes(
           "storage.maxLogBytes", "256MiB",
-          "A write-ahead log of this size starts a flush; a start after a "
-          "crash replays as much, about 20 s for each GiB")),
+          "A write-ahead log of this size starts a flush; at twice as much "
+          "writes are refused; a start after a crash replays it")),
       compaction_bytes(flags.Bytes(
           "storage.compactionBytesPerSecond", "64MiB",
           "Rewrites of blocks in the background go no faster; 0: no bound")) {}

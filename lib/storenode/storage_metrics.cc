@@ -142,6 +142,13 @@ void StorageMetrics::AddCounters() {
       [](const EngineStats& stats) { return stats.corrupt_blocks; });
   Add("varve_series_hash_collisions_total", {},
       [](const EngineStats& stats) { return stats.hash_collisions; });
+  Add("varve_unclean_shutdown", {}, [](const EngineStats& stats) {
+    return stats.unclean_shutdown ? 1 : 0;
+  });
+  Add("varve_log_failed", {},
+      [](const EngineStats& stats) { return stats.log_failed ? 1 : 0; });
+  Add("varve_log_bytes", {},
+      [](const EngineStats& stats) { return stats.wal_bytes; });
   Add("varve_head_flushes_total", {},
       [](const EngineStats& stats) { return stats.flushes; });
   for (size_t i = 0; i < storage::kFlushReasons; ++i) {

@@ -50,11 +50,12 @@ absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload) {
   const std::string_view bytes = reader.rest();
   switch (coding) {
     case kPlain:
-      frame.record = bytes;
+      frame.plain = bytes;
       break;
     case kLz4: {
+      frame.packed = bytes;
       const absl::Status status =
-          compress::Lz4Decompress(bytes, size, frame.record);
+          compress::Lz4Decompress(bytes, size, frame.unpacked);
       if (!status.ok()) {
         return base::DataLoss("DATA frame: ", base::Message(status));
       }
@@ -63,8 +64,9 @@ absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload) {
     default:
       return base::DataLoss("DATA frame of unknown coding ", int{coding});
   }
-  if (frame.record.size() != size) {
-    return base::DataLoss("DATA frame with a record of ", frame.record.size(),
+  if (frame.record().size() != size) {
+    return base::DataLoss("DATA frame with a record of ",
+                          frame.record().size(),
                           " bytes where its header says ", size);
   }
   return frame;

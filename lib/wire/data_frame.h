@@ -28,7 +28,12 @@ std::string EncodeDataFrame(std::string_view record, uint8_t ack,
 struct DataFrame {
   uint8_t ack = 0;
   uint64_t ref_epoch = 0;
-  std::string record;  // decompressed
+  std::string_view plain;   // one of these two is empty;
+  std::string_view packed;  // both are views of the payload
+  std::string unpacked;     // what `packed` makes
+  std::string_view record() const {
+    return packed.empty() ? plain : std::string_view(unpacked);
+  }
 };
 absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload);
 

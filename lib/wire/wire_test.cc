@@ -51,7 +51,7 @@ TEST_CASE("a data frame carries its record bit for bit", "[wire]") {
       const auto frame =
           DecodeDataFrame(EncodeDataFrame(record, 1, 77, compress));
       REQUIRE(frame.ok());
-      CHECK(frame->record == record);
+      CHECK(frame->record() == record);
       CHECK(frame->ack == 1);
       CHECK(frame->ref_epoch == 77);
     }

@@ -48,6 +48,7 @@ absl::Status EngineImpl::Define(std::span<const SeriesDefinition> definitions,
           "the storage is read-only: free disk space below "
           "-storage.minFreeDiskSpaceBytes");
     }
+    RETURN_IF_ERROR(CheckLogRoom());
     const CutGate::Pass pass(gate_);
     RETURN_IF_ERROR(DefineLocked(wanted, defined));
     RETURN_IF_ERROR(LogPending());
@@ -107,6 +108,7 @@ absl::Status EngineImpl::LogPending() {
 }
 
 absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
+                                                std::string_view packed,
                                                 AckLevel ack) {
   RETURN_IF_ERROR(CheckRunning());
   if (disk_.read_only()) {
@@ -129,7 +131,11 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
   uint64_t end = 0;
   {
     const CutGate::Pass pass(gate_);
-    ASSIGN_OR_RETURN(end, wal_->Append(RecordType::kData, record));
+    const auto raw_size = static_cast<uint32_t>(record.size());
+    ASSIGN_OR_RETURN(end, packed.empty()
+                              ? wal_->Append(RecordType::kData, record)
+                              : wal_->AppendStored(RecordType::kData,
+                                                   {packed, raw_size}));
     for (size_t i = 0; i < decoded.used; ++i) {
       DropOutside(accepted, decoded.sections[i], result);
       AppendToHead(decoded.sections[i]);
@@ -160,9 +166,9 @@ absl::Status EngineImpl::DecodeRecord(std::string_view record,
     if (reader.kind() != encoding::SectionKind::kFloats) {
       // HELLO's features say so: kept rows that no flush could write would be
       // lost with the log.
-      return base::DataLoss("section of kind ",
-                            static_cast<int>(reader.kind()),
-                            ", which this release does not store");
+      return base::Unimplemented("section of kind ",
+                                 static_cast<int>(reader.kind()),
+                                 ", which this release does not store");
     }
     if (decoded.used == decoded.sections.size()) {
       decoded.sections.emplace_back();
@@ -228,12 +234,15 @@ void EngineImpl::DropOutside(const model::TimeRange& range,
   section.values.resize(to);
 }
 
-void EngineImpl::AppendToHead(const encoding::FloatSection& section) {
-  HeadAppendResult appended =
-      head_->Append({.series_ids = section.refs,
-                     .counts = section.counts,
-                     .timestamps_ms = section.timestamps_ms,
-                     .values = section.values});
+void EngineImpl::AppendToHead(const encoding::FloatSection& section,
+                              size_t part, size_t parts) {
+  const HeadRows rows = {.series_ids = section.refs,
+                         .counts = section.counts,
+                         .timestamps_ms = section.timestamps_ms,
+                         .values = section.values};
+  HeadAppendResult appended = parts == 1
+                                  ? head_->Append(rows)
+                                  : head_->AppendPart(rows, part, parts);
   dedup_rows_ += appended.duplicates;
   std::vector<SeriesDay>& opened = appended.opened_days;
   if (!opened.empty()) {
@@ -264,7 +273,18 @@ void EngineImpl::AppendToHead(const encoding::FloatSection& section) {
   }
 }
 
+absl::Status EngineImpl::CheckLogRoom() {
+  const int64_t bytes = wal_->bytes();
+  if (bytes < 2 * options_.wal_bytes_max + kLogBytesSlack) {
+    return absl::OkStatus();
+  }
+  return base::ResourceExhausted(
+      "the log has ", bytes, " bytes, over twice -storage.maxLogBytes=",
+      options_.wal_bytes_max, ": its flush fails or is behind");
+}
+
 absl::Status EngineImpl::WaitForRoom() {
+  RETURN_IF_ERROR(CheckLogRoom());
   if (rows_since_room_check_ < kRowsPerRoomCheck) return absl::OkStatus();
   rows_since_room_check_ = 0;
   const int64_t bytes = head_->Stats().bytes;

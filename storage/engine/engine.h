@@ -1,6 +1,6 @@
 // One storage node's data: log, head, blocks and index behind one façade.
 //
-// Directory:  flock.lock, node_id, wal/, data/, index/, snapshots/ below
+// Directory:  flock.lock, node_id, clean_shutdown, wal/, data/, index/, snapshots/ below
 //             `path`; refuses to open while flock.lock is held elsewhere or
 //             restore-in-progress exists.
 // Durability: Define returns after its record is fsynced. Append returns when
@@ -54,6 +54,9 @@ enum class CompactionStep : uint8_t {
   kRewritten = 2,  // a part of a closed day
 };
 
+// When Append answers; all else is the same, and so is what a later failure
+// of the log does. kMemory is kWritten: the write into the page cache costs a
+// nanosecond a sample, and an answer before it would save no more.
 enum class AckLevel : uint8_t { kDurable = 0, kWritten = 1, kMemory = 2 };
 
 struct EngineOptions {
@@ -64,6 +67,7 @@ struct EngineOptions {
   model::DedupRule dedup;
   int64_t flush_interval_ms = 3'600'000;   // age of a head generation
   int64_t head_bytes_max = 0;              // 0: from the memory limit
+  // Starts a flush; at twice as much (and kLogBytesSlack) writes are refused.
   int64_t wal_bytes_max = 4LL << 30;
   int64_t block_cache_bytes = 0;           // 0: from the memory limit
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
@@ -181,7 +185,9 @@ struct EngineStats {
   int64_t index_series_in_ram = 0;
   int64_t index_ram_bytes = 0;
   int64_t free_disk_bytes = 0;
-  bool read_only = false;
+  bool read_only = false;        // full disk, or a failed log
+  bool log_failed = false;       // an fsync failed: no writes until a restart
+  bool unclean_shutdown = false; // before this start
   int64_t corrupt_blocks = 0;
   int64_t dedup_rows = 0;
   int64_t hash_collisions = 0;   // definitions refused
@@ -208,6 +214,8 @@ class Engine {
   virtual uint64_t ref_epoch() const = 0;
   // Changes whenever what the node is complete for may have changed.
   virtual uint64_t coverage_version() const = 0;
+  // Rows of this time were acknowledged here and lost by damage.
+  virtual bool MayLack(const model::TimeRange& range) const = 0;
 
   // ids[i] is the persistent id of definitions[i], new or known, or 0 when
   // refused[i] says why there is none: bad labels, different labels under one
@@ -218,9 +226,14 @@ class Engine {
       std::vector<uint64_t>& ids,
       std::vector<model::Refusal>* refused = nullptr) = 0;
 
-  // `record` is a lib/encoding/data_record.h record; it is logged verbatim.
+  // `record` is a lib/encoding/data_record.h record; it is logged verbatim, or
+  // as `packed`, if that is not empty: the LZ4 block the record came in.
   virtual absl::StatusOr<AppendResult> Append(std::string_view record,
+                                              std::string_view packed,
                                               AckLevel ack) = 0;
+  absl::StatusOr<AppendResult> Append(std::string_view record, AckLevel ack) {
+    return Append(record, {}, ack);
+  }
 
   // Rings and MISSED records of lib/wire: opaque here, logged and kept until
   // dropped. `key` identifies one for replacing.

@@ -1,6 +1,7 @@
 // The engine's parts and their locks; one file for each idea:
 //
-//   open.cc         directory, databases, replay of the log
+//   open.cc         directory, databases
+//   log_replay.cc   the log back into index and head
 //   append.cc       Define, Append, PutState
 //   flush.cc        head to blocks, log cut
 //   search.cc       Search
@@ -49,6 +50,9 @@ namespace varve::storage {
 // (creating one costs 23 ms at 100 families).
 inline constexpr int32_t kOpenDays = 2;
 
+// Above twice EngineOptions::wal_bytes_max: the log is cut by whole segments.
+inline constexpr int64_t kLogBytesSlack = 64 << 20;
+
 class EngineImpl final : public Engine {
  public:
   explicit EngineImpl(const EngineOptions& options);
@@ -60,12 +64,15 @@ class EngineImpl final : public Engine {
   uint64_t node_id() const override { return node_id_; }
   uint64_t ref_epoch() const override { return index_->ref_epoch(); }
   uint64_t coverage_version() const override { return coverage_version_; }
+  bool MayLack(const model::TimeRange& range) const override;
 
   // append.cc
   absl::Status Define(std::span<const SeriesDefinition> definitions,
                       std::vector<uint64_t>& ids,
                       std::vector<model::Refusal>* refused) override;
+  using Engine::Append;
   absl::StatusOr<AppendResult> Append(std::string_view record,
+                                      std::string_view packed,
                                       AckLevel ack) override;
   absl::Status PutState(std::string_view key, std::string_view value) override;
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListState(
@@ -97,6 +104,7 @@ class EngineImpl final : public Engine {
   absl::Status ForceMerge(std::string_view partition_prefix) override;
 
  private:
+  friend class LogReplay;
   friend class SearchCursor;
 
   // One record's floats, decoded.
@@ -116,9 +124,10 @@ class EngineImpl final : public Engine {
   absl::Status ReadNodeId();
   absl::Status OpenDatabases();
   absl::Status LoadMeta(uint64_t& replay_from, uint64_t& next_generation);
-  absl::Status Replay(const WalRecord& record);
-  absl::Status ReplayDefinitions(std::string_view payload);
-  absl::Status ReplayData(std::string_view payload);
+  // How the last process ended; `clean_end` is where it left the log, or 0.
+  absl::Status ReadShutdownMarker(uint64_t& clean_end);
+  absl::Status ReplayLog(uint64_t replay_from, uint64_t clean_end);
+  absl::Status KeepLost(uint64_t position, const model::TimeRange& span);
 
   static absl::Status DecodeRecord(std::string_view record,
                                    DecodedRecord& decoded);
@@ -127,12 +136,15 @@ class EngineImpl final : public Engine {
   static void DropOutside(const model::TimeRange& range,
                           encoding::FloatSection& section,
                           AppendResult& result);
-  void AppendToHead(const encoding::FloatSection& section);
+  // The rows of every `parts`-th head shard, from `part` on.
+  void AppendToHead(const encoding::FloatSection& section, size_t part = 0,
+                    size_t parts = 1);
   absl::Status DefineLocked(std::span<const IndexDefinition> wanted,
                             std::vector<IndexDefined>& defined)
       REQUIRES_LOCK(define_mutex_);
   absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
   absl::Status WaitForRoom();
+  absl::Status CheckLogRoom();
 
   struct FrozenHead {
     uint64_t position = 0;  // records below it are in the generation
@@ -196,6 +208,8 @@ class EngineImpl final : public Engine {
   std::atomic<State> state_{State::kOpening};
   std::unique_ptr<FileLock> lock_;
   uint64_t node_id_ = 0;
+  bool first_start_ = false;
+  bool unclean_shutdown_ = false;
   std::atomic<uint64_t> coverage_version_{0};
 
   std::shared_ptr<KvCache> cache_;

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "storage/engine/log_record.h"
+#include "storage/engine/lost_spans.h"
 #include "storage/engine/series_registry.h"
 
 namespace varve::storage {
@@ -65,6 +66,20 @@ TEST_CASE("ids belong to the tenant they were added for", "[engine]") {
   CHECK_FALSE(registry.loaded(kA));
   registry.MarkLoaded(kA);
   CHECK(registry.loaded(kA));
+}
+
+TEST_CASE("a lost span is told for the time it covers", "[engine]") {
+  std::map<std::string, std::string, std::less<>> state;
+  CHECK_FALSE(AnyLost(state, {0, 100}));
+  state[LostStateKey(0x1234)] = LostStateValue({50, 60});
+  state["missed/other"] = "x";
+  CHECK(state.contains("lost/0000000000001234"));
+  CHECK(AnyLost(state, {0, 50}));
+  CHECK(AnyLost(state, {60, 100}));
+  CHECK_FALSE(AnyLost(state, {0, 49}));
+  CHECK_FALSE(AnyLost(state, {61, 100}));
+  state[LostStateKey(1)] = "not to be read";
+  CHECK(AnyLost(state, {61, 100}));
 }
 
 }  // namespace

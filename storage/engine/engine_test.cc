@@ -464,8 +464,8 @@ TEST_CASE("a directory has one engine at a time", "[engine]") {
 }
 
 TEST_CASE("a power cut loses nothing acknowledged durable", "[engine]") {
+  FaultFileSystem disk;  // outlives the engine
   Node node;
-  FaultFileSystem disk;
   node.options.file_system = &disk;
   node.Open();
   const uint64_t id = node.Define(kUp);
@@ -478,8 +478,8 @@ TEST_CASE("a power cut loses nothing acknowledged durable", "[engine]") {
 }
 
 TEST_CASE("rows acknowledged as written are fsynced soon", "[engine][slow]") {
+  FaultFileSystem disk;  // outlives the engine
   Node node;
-  FaultFileSystem disk;
   node.options.file_system = &disk;
   node.Open();
   const uint64_t id = node.Define(kUp);
@@ -494,8 +494,8 @@ TEST_CASE("rows acknowledged as written are fsynced soon", "[engine][slow]") {
 }
 
 TEST_CASE("a failed fsync ends acknowledgements, not reads", "[engine]") {
+  FaultFileSystem disk;  // outlives the engine
   Node node;
-  FaultFileSystem disk;
   node.options.file_system = &disk;
   node.Open();
   const uint64_t id = node.Define(kUp);
@@ -524,8 +524,8 @@ TEST_CASE("an old open day moves to the closed ones", "[engine]") {
 }
 
 TEST_CASE("a full disk does not keep the log that a flush wrote", "[engine]") {
+  FaultFileSystem disk;  // outlives the engine
   Node node;
-  FaultFileSystem disk;
   node.options.file_system = &disk;
   node.Open();
   const uint64_t id = node.Define(kUp);

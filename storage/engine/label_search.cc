@@ -120,7 +120,9 @@ EngineStats EngineImpl::Stats() const {
   out.index_ram_bytes = index.ram_bytes;
   out.hash_collisions = index.hash_collisions;
   out.free_disk_bytes = disk_.free_bytes();
-  out.read_only = disk_.read_only();
+  out.read_only = disk_.read_only() || wal.failed;
+  out.log_failed = wal.failed;
+  out.unclean_shutdown = unclean_shutdown_;
   out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions;
   out.dedup_rows = dedup_rows_;
   out.flushes = flushes_;

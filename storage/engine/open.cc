@@ -1,7 +1,9 @@
-// Opening: the directory's lock and identity, the databases, the log's replay.
+// Opening: the directory's lock and identity, the databases, the log.
 #include <algorithm>
 #include <random>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
@@ -10,6 +12,8 @@
 #include "storage/block/block_key.h"
 #include "storage/engine/engine_impl.h"
 #include "storage/engine/log_record.h"
+#include "storage/engine/log_replay.h"
+#include "storage/engine/lost_spans.h"
 
 namespace varve::storage {
 namespace {
@@ -34,6 +38,9 @@ int64_t SearchBytesMax(const EngineOptions& options) {
 // Of the memory limit, from where on a flush may give memory back before the
 // kernel takes the process.
 constexpr int64_t kMemoryTwentieths = 17;
+
+// Written by Close, removed by Start: the log's end, decimal.
+constexpr std::string_view kShutdownMarker = "clean_shutdown";
 
 uint64_t RandomId() {
   std::random_device device;
@@ -110,18 +117,13 @@ absl::Status EngineImpl::Start() {
       HeadOptions{.tail_bytes_max = head_bytes_max_ / 8}, next_generation,
       newest_ms == INT64_MIN || newest_ms == INT64_MAX ? newest_ms
                                                        : newest_ms + 1);
-  const int64_t begin_ms = options_.clock->SteadyMs();
-  int64_t records = 0;
-  ASSIGN_OR_RETURN(
-      wal_, Wal::Open(fs_, PathOf("wal"), WalOptions{}, replay_from,
-                      [this, &records](const WalRecord& record) {
-                        ++records;
-                        return Replay(record);
-                      }));
-  base::LogInfo("replayed ", records, " log records in ",
-                options_.clock->SteadyMs() - begin_ms, " ms");
+  uint64_t clean_end = 0;
+  RETURN_IF_ERROR(ReadShutdownMarker(clean_end));
+  RETURN_IF_ERROR(ReplayLog(replay_from, clean_end));
+  // Gone for good before anything is taken in that it does not know of.
+  RETURN_IF_ERROR(fs_.Remove(PathOf(kShutdownMarker)));
+  RETURN_IF_ERROR(fs_.SyncDir(options_.path));
   ObserveDisk();
-  triggers_->Start(options_.clock->SteadyMs());
   state_ = State::kRunning;
   maintenance_ = std::thread([this] { RunMaintenance(); });
   compaction_.thread = std::thread([this] { RunCompaction(); });
@@ -154,6 +156,7 @@ absl::Status EngineImpl::ReadNodeId() {
   const std::string path = PathOf("node_id");
   if (!fs_.Exists(path)) {
     node_id_ = RandomId();
+    first_start_ = true;
     return fs_.WriteFileDurably(path, absl::StrFormat("%016x\n", node_id_));
   }
   ASSIGN_OR_RETURN(const std::string text, fs_.ReadWhole(path, 64));
@@ -254,87 +257,76 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
   return absl::OkStatus();
 }
 
-absl::Status EngineImpl::Replay(const WalRecord& record) {
-  if (options_.stop_requested != nullptr && options_.stop_requested()) {
-    return base::Cancelled("stopped while replaying the log");
+absl::Status EngineImpl::ReadShutdownMarker(uint64_t& clean_end) {
+  const std::string path = PathOf(kShutdownMarker);
+  unclean_shutdown_ = !first_start_ && !fs_.Exists(path);
+  if (unclean_shutdown_) {
+    base::LogWarn("the storage at ", options_.path,
+                  " was not closed by its last process");
   }
-  absl::Status status;
-  switch (record.type) {
-    case RecordType::kDefine:
-      status = ReplayDefinitions(record.payload);
-      break;
-    case RecordType::kData:
-      status = ReplayData(record.payload);
-      break;
-    case RecordType::kState: {
-      const absl::StatusOr<LoggedState> state = ParseState(record.payload);
-      if (state.ok()) {
-        base::MutexLock lock(state_mutex_);
-        kept_state_[std::string(state->key)] = state->value;
-      }
-      status = state.status();
-      break;
-    }
-    default:
-      base::LogWarn("log record of unknown type ",
-                    static_cast<int>(record.type), " at ", record.begin,
-                    " is left out");
-      return absl::OkStatus();
-  }
-  // The record's checksum was right: what is wrong was logged so. One record
-  // must not keep the rest from being served.
-  if (absl::IsDataLoss(status)) {
-    ++corrupt_blocks_;
-    base::LogError("log record at ", record.begin,
-                   " is left out: ", base::Message(status));
-    return absl::OkStatus();
-  }
-  return status;
-}
-
-absl::Status EngineImpl::ReplayDefinitions(std::string_view payload) {
-  ASSIGN_OR_RETURN(const std::vector<LoggedDefinition> definitions,
-                   ParseDefinitions(payload));
-  for (const LoggedDefinition& one : definitions) {
-    const IndexDefinition definition{
-        .tenant = one.tenant,
-        .hash = model::HashSeries(one.tenant, one.labels),
-        .labels = one.labels};
-    RETURN_IF_ERROR(index_->Restore(one.id, definition));
-    registry_.Add(one.tenant, std::span(&one.id, 1));
-    active_series_.MarkUsed(std::span(&one.id, 1));
+  if (!fs_.Exists(path)) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::string text, fs_.ReadWhole(path, 64));
+  if (!absl::SimpleAtoi(absl::StripAsciiWhitespace(text), &clean_end)) {
+    base::LogWarn(path, " has no log position: \"", text, "\"");
   }
   return absl::OkStatus();
 }
 
-absl::Status EngineImpl::ReplayData(std::string_view payload) {
-  DecodedRecord decoded;
-  RETURN_IF_ERROR(DecodeRecord(payload, decoded));
-  ASSIGN_OR_RETURN(const int64_t unknown, CountUnknown(decoded));
-  if (unknown > 0) {
-    return base::DataLoss("rows of ", unknown,
-                          " series that no DEFINE record names");
+absl::Status EngineImpl::ReplayLog(uint64_t replay_from, uint64_t clean_end) {
+  const int64_t begin_ms = options_.clock->SteadyMs();
+  LogReplay replay(*this);
+  ASSIGN_OR_RETURN(
+      wal_, Wal::Open(fs_, PathOf("wal"), WalOptions{}, replay_from, replay));
+  // A torn tail is no loss but behind what a closed node had synced.
+  if (clean_end > wal_->end()) {
+    base::LogError("the log ends at ", wal_->end(), " and was closed at ",
+                   clean_end);
+    replay.Lost(wal_->end(), clean_end);
   }
-  const int64_t now_ms = options_.clock->NowMs();
-  model::TimeRange kept = AcceptedRange(retention_rule(), now_ms);
-  // The clock of a machine that has just started may be years behind: what
-  // was not too new when it arrived is not so now.
-  kept.end_ms = AcceptedRange(retention_rule(),
-                              std::max(now_ms, decoded.accept_ms))
-                    .end_ms;
-  AppendResult dropped;  // counted when the rows arrived
-  for (size_t i = 0; i < decoded.used; ++i) {
-    active_series_.MarkUsed(decoded.sections[i].refs);
-    DropOutside(kept, decoded.sections[i], dropped);
-    AppendToHead(decoded.sections[i]);
+  RETURN_IF_ERROR(replay.Finish());
+  const int64_t now_ms = options_.clock->SteadyMs();
+  base::LogInfo("replayed ", replay.rows(), " rows in ", replay.records(),
+                " log records in ", now_ms - begin_ms, " ms");
+  // The log's age goes on from where it was, or a node that is restarted each
+  // half hour would never flush by age.
+  const int64_t age_ms =
+      replay.rows() == 0
+          ? 0
+          : std::clamp<int64_t>(
+                options_.clock->NowMs() - replay.oldest_accept_ms(), 0,
+                options_.flush_interval_ms);
+  triggers_->Start(now_ms - age_ms);
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::KeepLost(uint64_t position,
+                                  const model::TimeRange& span) {
+  const std::string key = LostStateKey(position);
+  const std::string value = LostStateValue(span);
+  {
+    base::MutexLock lock(state_mutex_);
+    kept_state_[key] = value;
+  }
+  const absl::StatusOr<uint64_t> end =
+      wal_->Append(RecordType::kState, StateRecord(key, value));
+  const absl::Status status =
+      end.ok() ? wal_->WaitDurable(*end) : end.status();
+  // The damage itself tells it at the next start, and the flush that cuts the
+  // log keeps the span: a full disk must not keep the node from serving.
+  if (!status.ok()) {
+    base::LogError("keeping what is lost: ", base::Message(status));
   }
   return absl::OkStatus();
+}
+
+bool EngineImpl::MayLack(const model::TimeRange& range) const {
+  base::MutexLock lock(state_mutex_);
+  return AnyLost(kept_state_, range);
 }
 
 absl::Status EngineImpl::Close() {
-  if (state_.exchange(State::kStopping) == State::kStopping) {
-    return absl::OkStatus();
-  }
+  const State before = state_.exchange(State::kStopping);
+  if (before == State::kStopping) return absl::OkStatus();
   {
     base::MutexLock lock(maintenance_mutex_);
     stopping_ = true;
@@ -343,7 +335,11 @@ absl::Status EngineImpl::Close() {
   }
   StopCompaction();
   if (maintenance_.joinable()) maintenance_.join();
-  return wal_ != nullptr ? wal_->Sync() : absl::OkStatus();
+  if (wal_ == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(wal_->Sync());
+  if (before != State::kRunning) return absl::OkStatus();
+  return fs_.WriteFileDurably(PathOf(kShutdownMarker),
+                              base::StrCat(wal_->end(), "\n"));
 }
 
 }  // namespace varve::storage

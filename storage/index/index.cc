@@ -378,8 +378,8 @@ absl::Status IndexImpl::FindOrCreate(
   }
 }
 
-absl::Status IndexImpl::Restore(uint64_t id,
-                                const IndexDefinition& definition) {
+absl::StatusOr<uint64_t> IndexImpl::Restore(
+    uint64_t id, const IndexDefinition& definition) {
   if (id == 0 || id >= UINT32_MAX) {
     return base::DataLoss("series id ", id, " in a definition");
   }
@@ -404,7 +404,7 @@ absl::Status IndexImpl::Restore(uint64_t id,
         base::LogWarn("definition of series ", id, " is that of series ",
                       defined[0].id);
       }
-      return absl::OkStatus();
+      return defined[0].id;
     }
     std::vector<Prepared> series(1);
     series[0].definition = &definition;
@@ -418,7 +418,7 @@ absl::Status IndexImpl::Restore(uint64_t id,
     MetricIds known;
     RETURN_IF_ERROR(LoadMetricIds(series, known));
     ASSIGN_OR_RETURN(const bool done, Create(series, known, generation));
-    if (done) return absl::OkStatus();
+    if (done) return id;
   }
 }
 

@@ -133,9 +133,10 @@ class Index {
       const AdmitSeries& admit = nullptr) = 0;
 
   // A definition from the log. Known ids are left as they are: replaying
-  // twice is harmless.
-  virtual absl::Status Restore(uint64_t id,
-                               const IndexDefinition& definition) = 0;
+  // twice is harmless. The answer is the id the series has: another one than
+  // `id` when its hash was known by that.
+  virtual absl::StatusOr<uint64_t> Restore(
+      uint64_t id, const IndexDefinition& definition) = 0;
 
   // The series has samples on that day. Cheap for what is marked already
   // (tens of ns an id); callers still remember the last day of hot series.

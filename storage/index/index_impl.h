@@ -75,8 +75,8 @@ class IndexImpl final : public Index {
   absl::Status FindOrCreate(std::span<const IndexDefinition> definitions,
                             std::vector<IndexDefined>& defined,
                             const AdmitSeries& admit) override;
-  absl::Status Restore(uint64_t id,
-                       const IndexDefinition& definition) override;
+  absl::StatusOr<uint64_t> Restore(
+      uint64_t id, const IndexDefinition& definition) override;
   void MarkActive(const model::TenantId& tenant, int32_t day,
                   std::span<const uint64_t> ids) override;
   absl::StatusOr<std::vector<int32_t>> ActiveDays(

@@ -18,6 +18,9 @@ using base::MutexLock;
 // largest segment is one record past its bound.
 constexpr uint64_t kSegmentFileBytesMax = uint64_t{4} << 30;
 
+// What is unpacked at once in a replay: three times as much in columns.
+constexpr size_t kBatchBytes = 8 << 20;
+
 // The buffer for one record is let go when a large one made it larger.
 constexpr size_t kScratchBytesKept = 1 << 20;
 
@@ -42,17 +45,19 @@ Wal::~Wal() = default;
 absl::StatusOr<std::unique_ptr<Wal>> Wal::Open(FileSystem& fs, std::string dir,
                                                const WalOptions& options,
                                                uint64_t replay_from,
-                                               const ReplayFn& replay) {
+                                               WalReplay& replay) {
   RETURN_IF_ERROR(fs.CreateDirs(dir));
   std::unique_ptr<Wal> wal(new Wal(fs, std::move(dir), options));
-  RETURN_IF_ERROR(wal->Replay(replay_from, replay));
+  RETURN_IF_ERROR(wal->ReplayAll(replay_from, replay));
   MutexLock lock(wal->mutex_);
-  const uint64_t end = wal->closed_.empty() ? 0 : wal->closed_.back().end;
-  RETURN_IF_ERROR(wal->StartSegment(std::max(end, replay_from)));
+  const bool empty = wal->closed_.empty();
+  const uint64_t end = empty ? 0 : wal->closed_.back().end;
+  RETURN_IF_ERROR(wal->StartSegment(std::max(end, replay_from),
+                                    !empty && wal->closed_.back().has_hole));
   return wal;
 }
 
-absl::Status Wal::Replay(uint64_t replay_from, const ReplayFn& replay) {
+absl::StatusOr<std::vector<Wal::Segment>> Wal::ListSegments() const {
   std::vector<Segment> segments;
   ASSIGN_OR_RETURN(const std::vector<std::string> names, fs_.List(dir_));
   for (const std::string& name : names) {  // sorted: by position
@@ -63,20 +68,21 @@ absl::Status Wal::Replay(uint64_t replay_from, const ReplayFn& replay) {
     segment.begin = segment.end = header->position;
     segments.push_back(std::move(segment));
   }
+  return segments;
+}
+
+absl::Status Wal::ReplayAll(uint64_t replay_from, WalReplay& replay) {
+  ASSIGN_OR_RETURN(std::vector<Segment> segments, ListSegments());
   uint64_t end = replay_from;
   for (size_t i = 0; i < segments.size(); ++i) {
     Segment& segment = segments[i];
-    if (segment.begin > std::max(end, replay_from)) {
-      // Positions go on without gaps from segment to segment, also after a
-      // torn tail: somebody took a file away.
-      LogError("log ", dir_, ": records from ", end, " to ", segment.begin,
-               " are missing");
-      MutexLock lock(mutex_);
-      ++stats_.corrupt_regions;
-    }
+    // Positions go on without gaps from segment to segment, also after a torn
+    // tail: somebody took a file away.
+    if (segment.begin > end) TellLost({end, segment.begin}, replay_from, replay);
     const bool last = i + 1 == segments.size();
-    RETURN_IF_ERROR(ReplaySegment(segment, last, replay_from, replay));
-    end = segment.end;
+    RETURN_IF_ERROR(ReplaySegment(segment, last ? nullptr : &segments[i + 1],
+                                  replay_from, replay));
+    end = std::max(segment.end, replay_from);
     if (segment.begin == segment.end) {  // started, then never written
       RETURN_IF_ERROR(fs_.Remove(segment.path));
       continue;
@@ -92,8 +98,8 @@ absl::Status Wal::Replay(uint64_t replay_from, const ReplayFn& replay) {
   return absl::OkStatus();
 }
 
-absl::Status Wal::ReplaySegment(Segment& segment, bool last,
-                                uint64_t replay_from, const ReplayFn& replay) {
+absl::Status Wal::ReplaySegment(Segment& segment, const Segment* next,
+                                uint64_t replay_from, WalReplay& replay) {
   ASSIGN_OR_RETURN(const std::string content,
                    fs_.ReadWhole(segment.path, kSegmentFileBytesMax));
   const auto header = ParseSegmentHeader(content);
@@ -111,62 +117,108 @@ absl::Status Wal::ReplaySegment(Segment& segment, bool last,
     return absl::OkStatus();
   }
   // A damaged header with records behind it: the name has the position.
-  const std::string_view records =
-      std::string_view(content).substr(kSegmentHeaderBytes);
-  std::string scratch;
+  ASSIGN_OR_RETURN(
+      const std::vector<Gap> gaps,
+      ReplayRecords(segment, next == nullptr,
+                    std::string_view(content).substr(kSegmentHeaderBytes),
+                    replay_from, replay));
+  if (gaps.empty()) return absl::OkStatus();
+  Quarantine(segment, content);
+  const bool synced = next != nullptr && !FollowsHole(*next);
+  for (const Gap& gap : gaps) {
+    if (synced || gap.begin < segment.proven_end) {
+      TellLost(gap, replay_from, replay);
+      continue;
+    }
+    segment.has_hole = true;
+    LogWarn("log segment ", segment.path, ": ", gap.end - gap.begin,
+            " bytes at position ", gap.begin, " did not reach the disk before ",
+            "a crash; no fsync had covered them");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Wal::Gap>> Wal::ReplayRecords(
+    Segment& segment, bool last, std::string_view records,
+    uint64_t replay_from, WalReplay& replay) {
+  std::vector<Gap> gaps;
+  std::vector<WalRecord> batch;
+  size_t batch_bytes = 0;
   size_t at = 0;
   while (at < records.size()) {
     const uint64_t begin = segment.begin + at;
     const auto record = ParseRecord(records.substr(at), begin);
-    absl::StatusOr<std::string_view> payload =
-        record.ok() ? RecordPayload(*record, scratch) : record.status();
-    if (payload.ok()) {
+    if (record.ok()) {
       at += record->bytes;
+      segment.proven_end = std::max(segment.proven_end, record->durable_end);
       const uint64_t end = segment.begin + at;
       if (end <= replay_from) continue;
-      RETURN_IF_ERROR(replay({begin, end, record->type, *payload}));
+      batch.push_back({begin, end, record->type, record->payload});
+      batch_bytes += std::max<size_t>(record->bytes, record->payload.raw_size);
+      if (batch_bytes < kBatchBytes) continue;
+      RETURN_IF_ERROR(replay.Replay(batch));
+      batch.clear();
+      batch_bytes = 0;
       continue;
     }
-    const auto next = FindRecord(records, at + 1, segment.begin);
-    if (!next && last) {
+    const auto found = FindRecord(records, at + 1, segment.begin);
+    if (!found && last) {
       LogWarn("log segment ", segment.path, ": torn tail of ",
               records.size() - at, " bytes cut at position ", begin, " (",
-              base::Message(payload.status()), ")");
+              base::Message(record.status()), ")");
       MutexLock lock(mutex_);
       stats_.torn_tail_bytes += static_cast<int64_t>(records.size() - at);
       break;
     }
-    const size_t resume = next.value_or(records.size());
+    const size_t resume = found.value_or(records.size());
     LogError("log segment ", segment.path, ": ", resume - at,
              " damaged bytes at position ", begin, " skipped: ",
-             base::Message(payload.status()));
-    RETURN_IF_ERROR(Quarantine(segment, content));
+             base::Message(record.status()));
+    gaps.push_back({begin, segment.begin + resume});
     at = resume;
   }
+  if (!batch.empty()) RETURN_IF_ERROR(replay.Replay(batch));
   segment.end = segment.begin + at;
   segment.file_bytes = kSegmentHeaderBytes + at;
-  return absl::OkStatus();
+  return gaps;
 }
 
-absl::Status Wal::Quarantine(const Segment& segment,
-                             std::string_view content) {
+bool Wal::FollowsHole(const Segment& segment) const {
+  const auto file = fs_.OpenRead(segment.path);
+  std::string bytes;
+  if (!file.ok() || !(*file)->ReadAt(0, kSegmentHeaderBytes, bytes).ok()) {
+    return false;
+  }
+  const auto header = ParseSegmentHeader(bytes);
+  return header.ok() && header->after_hole;
+}
+
+void Wal::TellLost(const Gap& gap, uint64_t replay_from, WalReplay& replay) {
+  LogError("log ", dir_, ": what was logged from position ", gap.begin, " to ",
+           gap.end, " is lost");
   {
     MutexLock lock(mutex_);
     ++stats_.corrupt_regions;
   }
+  // Below the watermark it is in the blocks.
+  if (gap.end > replay_from) replay.Lost(gap.begin, gap.end);
+}
+
+void Wal::Quarantine(const Segment& segment, std::string_view content) {
   const std::string copy = segment.path + ".corrupt";
-  if (fs_.Exists(copy)) return absl::OkStatus();
+  if (fs_.Exists(copy)) return;
   const absl::Status status = fs_.WriteFileDurably(copy, content);
   // The good records matter more than the copy: a full disk must not keep the
   // node from starting.
   if (!status.ok()) {
     LogError("no copy of a damaged segment: ", base::Message(status));
   }
-  return absl::OkStatus();
 }
 
-absl::Status Wal::StartSegment(uint64_t begin) {
-  const WalSegmentHeader header{begin, RandomIncarnation()};
+absl::Status Wal::StartSegment(uint64_t begin, bool after_hole) {
+  const WalSegmentHeader header{.position = begin,
+                                .incarnation = RandomIncarnation(),
+                                .after_hole = after_hole};
   Segment segment;
   segment.path = JoinPath(dir_, SegmentFileName(header));
   segment.begin = segment.end = begin;
@@ -208,26 +260,34 @@ absl::Status Wal::WriteLocked(std::string_view bytes) {
 
 absl::StatusOr<uint64_t> Wal::Append(RecordType type,
                                      std::string_view payload) {
-  if (static_cast<uint8_t>(type) == 0 || payload.size() > kRecordBytesMax) {
+  if (!options_.compress || payload.size() > kRecordBytesMax) {
+    return AppendStored(type, {.bytes = payload});
+  }
+  const std::string packed = PackPayload(payload);
+  if (packed.empty()) return AppendStored(type, {.bytes = payload});
+  return AppendStored(type,
+                      {.bytes = packed,
+                       .raw_size = static_cast<uint32_t>(payload.size())});
+}
+
+absl::StatusOr<uint64_t> Wal::AppendStored(RecordType type,
+                                           const StoredPayload& payload) {
+  if (static_cast<uint8_t>(type) == 0 ||
+      payload.bytes.size() > kRecordBytesMax ||
+      payload.raw_size > kRecordBytesMax) {
     return base::InvalidArgument("log record of type ",
                                  int{static_cast<uint8_t>(type)}, " and ",
-                                 payload.size(), " bytes; at most ",
+                                 payload.bytes.size(), " bytes; at most ",
                                  kRecordBytesMax);
   }
-  const std::string packed =
-      options_.compress ? PackPayload(payload) : std::string();
   MutexLock lock(mutex_);
   if (!failed_.ok()) return failed_;
   if (open_.file_bytes >= static_cast<uint64_t>(options_.segment_bytes)) {
     RETURN_IF_ERROR(RotateLocked(lock));
   }
   scratch_.clear();
-  if (packed.empty()) {
-    AppendRecord(scratch_, type, payload, 0, open_.end);
-  } else {
-    AppendRecord(scratch_, type, packed, static_cast<uint32_t>(payload.size()),
-                 open_.end);
-  }
+  AppendRecord(scratch_, type, payload, open_.end,
+               std::min(durable_end_, open_.end));
   RETURN_IF_ERROR(WriteLocked(scratch_));
   open_.end += scratch_.size();
   open_.file_bytes += scratch_.size();
@@ -296,7 +356,7 @@ absl::Status Wal::RotateLocked(MutexLock& lock) {
     synced_.NotifyAll();
   }
   Segment old = open_;
-  const absl::Status started = StartSegment(old.end);
+  const absl::Status started = StartSegment(old.end, false);
   // A full disk may have room again; a directory that did not sync has lost
   // its word as a file would have.
   if (absl::IsUnavailable(started)) return Fail(started);
@@ -349,6 +409,7 @@ WalStats Wal::stats() const {
   MutexLock lock(mutex_);
   WalStats stats = stats_;
   stats.segments = static_cast<int64_t>(closed_.size()) + 1;
+  stats.failed = !failed_.ok();
   return stats;
 }
 

@@ -19,8 +19,8 @@
 #define VARVE_STORAGE_WAL_WAL_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,19 +34,30 @@
 namespace varve::storage {
 
 struct WalOptions {
-  // A segment is closed when it reaches this; also what replay holds in
-  // memory at once.
+  // A segment is closed when it reaches this; replay reads one at a time.
   int64_t segment_bytes = 32 << 20;
   // LZ4 for payloads that it makes smaller.
   bool compress = true;
 };
 
-// A record as replay hands it over; `payload` is valid during the call.
+// A record as replay hands it over; UnpackPayload gives what was logged.
 struct WalRecord {
   uint64_t begin = 0;
   uint64_t end = 0;
   RecordType type = RecordType::kData;
-  std::string_view payload;
+  StoredPayload payload;  // valid during the call
+};
+
+// Who takes in the log at start. All calls come from Open, in order of
+// position.
+class WalReplay {
+ public:
+  virtual ~WalReplay() = default;
+  // Some megabytes of records. An error stops the replay and is returned by
+  // Open.
+  virtual absl::Status Replay(std::span<const WalRecord> records) = 0;
+  // What was logged here was durable and cannot be read any more.
+  virtual void Lost(uint64_t begin, uint64_t end) = 0;
 };
 
 struct WalStats {
@@ -57,14 +68,11 @@ struct WalStats {
   double fsync_seconds = 0;
   int64_t corrupt_regions = 0;   // damaged places skipped by replay
   int64_t torn_tail_bytes = 0;   // cut at the end by Open
+  bool failed = false;           // by an fsync: nothing more is taken
 };
 
 class Wal {
  public:
-  // Called in order of position. An error stops the replay and is returned by
-  // Open.
-  using ReplayFn = std::function<absl::Status(const WalRecord&)>;
-
   // Opens or creates the log in `dir` and replays the records that end after
   // `replay_from`. A torn tail is cut and said in the log. A damaged place
   // with valid records after it is skipped, counted, logged loudly, and its
@@ -75,12 +83,15 @@ class Wal {
                                                    std::string dir,
                                                    const WalOptions& options,
                                                    uint64_t replay_from,
-                                                   const ReplayFn& replay);
+                                                   WalReplay& replay);
   // Does not sync.
   ~Wal();
 
   // The end of the record: what WaitDurable wants.
   absl::StatusOr<uint64_t> Append(RecordType type, std::string_view payload);
+  // As it is, for callers that have the payload compressed already.
+  absl::StatusOr<uint64_t> AppendStored(RecordType type,
+                                        const StoredPayload& payload);
   // REQUIRES: `end` was returned by Append.
   absl::Status WaitDurable(uint64_t end);
   // Everything appended so far.
@@ -109,14 +120,30 @@ class Wal {
     uint64_t begin = 0;
     uint64_t end = 0;
     uint64_t file_bytes = 0;
+    // The end of what records here say was durable, and a hole above it.
+    uint64_t proven_end = 0;
+    bool has_hole = false;
+  };
+  // Bytes of a segment that are no record.
+  struct Gap {
+    uint64_t begin = 0;
+    uint64_t end = 0;
   };
 
   Wal(FileSystem& fs, std::string dir, const WalOptions& options);
-  absl::Status Replay(uint64_t replay_from, const ReplayFn& replay);
-  absl::Status ReplaySegment(Segment& segment, bool last,
-                             uint64_t replay_from, const ReplayFn& replay);
-  absl::Status Quarantine(const Segment& segment, std::string_view content);
-  absl::Status StartSegment(uint64_t begin) REQUIRES_LOCK(mutex_);
+  absl::Status ReplayAll(uint64_t replay_from, WalReplay& replay);
+  absl::StatusOr<std::vector<Segment>> ListSegments() const;
+  // `next` is null for the last segment.
+  absl::Status ReplaySegment(Segment& segment, const Segment* next,
+                             uint64_t replay_from, WalReplay& replay);
+  absl::StatusOr<std::vector<Gap>> ReplayRecords(Segment& segment, bool last,
+                                                 std::string_view records,
+                                                 uint64_t replay_from,
+                                                 WalReplay& replay);
+  bool FollowsHole(const Segment& segment) const;
+  void TellLost(const Gap& gap, uint64_t replay_from, WalReplay& replay);
+  void Quarantine(const Segment& segment, std::string_view content);
+  absl::Status StartSegment(uint64_t begin, bool after_hole) REQUIRES_LOCK(mutex_);
   absl::Status RotateLocked(base::MutexLock& lock) REQUIRES_LOCK(mutex_);
   absl::Status SyncLocked(base::MutexLock& lock, uint64_t end)
       REQUIRES_LOCK(mutex_);

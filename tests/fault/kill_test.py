@@ -14,16 +14,18 @@ from tests.support.processes import wait_until
 LONG = bool(os.environ.get("VARVE_LONG"))
 CYCLES = 100 if LONG else 4
 SERIES = 50
+DAY_MS = 86_400_000
 
 
 class Load:
     """Writes one sample a series and step; remembers what was acknowledged."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, step_ms=1, start_ms=None):
         self.cluster = cluster
+        self.step_ms = step_ms
         self.acknowledged = []   # step numbers answered with 204
         self.refused = 0
-        self.start_ms = int(time.time() * 1000) - 3_600_000
+        self.start_ms = start_ms or int(time.time() * 1000) - 3_600_000
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -35,9 +37,12 @@ class Load:
         self._stop.set()
         self._thread.join()
 
+    def time_ms(self, step):
+        return self.start_ms + step * self.step_ms
+
     def series(self, step):
         return [({"__name__": "load", "series": str(i)},
-                 [(self.start_ms + step, step * 1000.0 + i)])
+                 [(self.time_ms(step), step * 1000.0 + i)])
                 for i in range(SERIES)]
 
     def _run(self):
@@ -74,7 +79,7 @@ class KillTest(unittest.TestCase):
                 self.assertNotIn(timestamp_ms, values)
                 values[timestamp_ms] = value
             for step in load.acknowledged:
-                self.assertEqual(values.get(load.start_ms + step),
+                self.assertEqual(values.get(load.time_ms(step)),
                                  step * 1000 + number,
                                  f"series {number}, step {step} was "
                                  "acknowledged and is not there")
@@ -87,6 +92,25 @@ class KillTest(unittest.TestCase):
             with Load(cluster) as load:
                 for _ in range(CYCLES):
                     load.wait_progress(choose.randint(1, 30))
+                    cluster.storages[0].process.kill()
+                    cluster.storages[0].start()
+                load.wait_progress()
+            self.check_all_there(cluster, load)
+
+    def test_storage_killed_during_flushes_loses_nothing(self):
+        """Flushes all the time, into days that are closed."""
+        seed = int(os.environ.get("VARVE_SEED", time.time()))
+        print(f"seed {seed}")
+        choose = random.Random(seed)
+        with Cluster(storages=1, storage_args=[
+                "-storage.flushInterval=100ms",
+                "-storage.maxLogBytes=64KiB"]) as cluster:
+            # A step is a quarter of an hour, so that a cycle spans days.
+            with Load(cluster, step_ms=900_000,
+                      start_ms=int(time.time() * 1000) - 40 * DAY_MS) as load:
+                for _ in range(CYCLES):
+                    load.wait_progress(choose.randint(1, 30))
+                    time.sleep(choose.random() * 1.5)  # a flush is each second
                     cluster.storages[0].process.kill()
                     cluster.storages[0].start()
                 load.wait_progress()

@@ -13,14 +13,15 @@ using varve::storage::PackPayload;
 using varve::storage::ParseRecord;
 using varve::storage::ParseSegmentFileName;
 using varve::storage::ParseSegmentHeader;
-using varve::storage::RecordPayload;
 using varve::storage::RecordType;
+using varve::storage::UnpackPayload;
 
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   std::string log;
-  AppendRecord(log, RecordType::kData, "payload", 0, log.size());
+  AppendRecord(log, RecordType::kData, {"payload"}, log.size(), 0);
   const std::string even(1000, 'x');
-  AppendRecord(log, RecordType::kDefine, PackPayload(even), 1000, log.size());
+  const std::string packed = PackPayload(even);
+  AppendRecord(log, RecordType::kDefine, {packed, 1000}, log.size(), 7);
   add(log.data(), log.size());
   const std::string header =
       varve::storage::SegmentHeaderBytes({0x1234, 0x5678});
@@ -36,9 +37,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   while (at < bytes.size()) {
     const auto record = ParseRecord(bytes.substr(at), at);
     if (record.ok()) {
-      const auto payload = RecordPayload(*record, scratch);
-      if (payload.ok() && record->raw_size != 0 &&
-          payload->size() != record->raw_size) {
+      const auto payload = UnpackPayload(record->payload, scratch);
+      if (payload.ok() && record->payload.raw_size != 0 &&
+          payload->size() != record->payload.raw_size) {
         __builtin_trap();
       }
       if (record->bytes == 0 || record->bytes > bytes.size() - at) {

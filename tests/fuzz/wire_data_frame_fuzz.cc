@@ -17,7 +17,7 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const auto frame = varve::wire::DecodeDataFrame(bytes);
-  if (frame.ok() && frame->record.size() > varve::wire::kRecordBytesMax) {
+  if (frame.ok() && frame->record().size() > varve::wire::kRecordBytesMax) {
     __builtin_trap();
   }
   return 0;
