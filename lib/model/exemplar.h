@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -31,6 +32,13 @@ struct Exemplar {
   friend bool operator<(const Exemplar& a, const Exemplar& b) {
     return a.Key() < b.Key();
   }
+};
+
+// One on its way in; `labels` are somebody else's.
+struct ExemplarView {
+  int64_t timestamp_ms = 0;
+  double value = 0;
+  std::string_view labels;
 };
 
 // Sorted by time, equal ones once.

@@ -87,7 +87,7 @@ absl::Status DecodeExemplarSegment(const SegmentHeader& header,
 // Calls decode(header) for each segment of `kind`.
 template <typename Out, typename Decode>
 void ReadKind(std::string_view value, SegmentKind kind, Out& out,
-              SegmentReadStats& stats, const KindVisitor& visitor,
+              SegmentReadStats& stats, const SegmentVisitor& visitor,
               Decode&& decode) {
   SegmentHeader header;
   while (!value.empty()) {
@@ -144,7 +144,7 @@ void ReadHistogramSegments(std::string_view value,
                            const model::TimeRange& range,
                            model::HistogramColumns& out,
                            SegmentReadStats& stats,
-                           const KindVisitor& visitor) {
+                           const SegmentVisitor& visitor) {
   ReadKind(value, SegmentKind::kHistogram, out, stats, visitor,
            [&](const SegmentHeader& header) {
              return DecodeHistogramSegment(header, range, out);
@@ -155,7 +155,7 @@ void ReadExemplarSegments(std::string_view value,
                           const model::TimeRange& range,
                           std::vector<model::Exemplar>& out,
                           SegmentReadStats& stats,
-                          const KindVisitor& visitor) {
+                          const SegmentVisitor& visitor) {
   ReadKind(value, SegmentKind::kExemplars, out, stats, visitor,
            [&](const SegmentHeader& header) {
              return DecodeExemplarSegment(header, range, out);

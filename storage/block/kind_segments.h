@@ -12,7 +12,6 @@
 #define VARVE_STORAGE_BLOCK_KIND_SEGMENTS_H_
 
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,9 +33,6 @@ void AppendExemplarSegments(uint64_t generation,
                             std::span<const model::Exemplar> exemplars,
                             std::string& out);
 
-// Told of each segment that gave rows: they are [from, end) of what is read.
-using KindVisitor = std::function<void(uint64_t generation, size_t from)>;
-
 // Appends what of `value` lies inside `range`, segment after segment; passes
 // over segments of other known kinds. `stats` is added to, but not for what
 // passes: the reader of floats counts all segments.
@@ -44,12 +40,12 @@ void ReadHistogramSegments(std::string_view value,
                            const model::TimeRange& range,
                            model::HistogramColumns& out,
                            SegmentReadStats& stats,
-                           const KindVisitor& visitor = nullptr);
+                           const SegmentVisitor& visitor = nullptr);
 void ReadExemplarSegments(std::string_view value,
                           const model::TimeRange& range,
                           std::vector<model::Exemplar>& out,
                           SegmentReadStats& stats,
-                          const KindVisitor& visitor = nullptr);
+                          const SegmentVisitor& visitor = nullptr);
 
 }  // namespace varve::storage
 

@@ -180,6 +180,11 @@ absl::Status ReadFloatSegments(std::string_view value,
     const size_t begin = out.size();
     absl::Status status = NextSegment(value, header);
     if (status.ok()) {
+      if (header.kind == SegmentKind::kHistogram ||
+          header.kind == SegmentKind::kExemplars) {
+        ++stats.other_kinds;
+        continue;
+      }
       if (header.kind != SegmentKind::kFloat) {
         ++stats.unknown;
         continue;

@@ -143,12 +143,20 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
       active_series_.MarkWritten({section.tenant_kind, section.tenant_id},
                                  now_ms, section.refs);
     }
+    if (!decoded.kinds.empty()) {
+      storage::DropOutside(accepted, decoded.kinds, result.too_old,
+                           result.too_new);
+      AppendKinds(decoded.kinds, decoded.accept_ms);
+    }
   }
   result.rows = decoded.rows - result.too_old - result.too_new;
   rows_received_ += decoded.rows;
   rows_too_old_ += result.too_old;
   rows_too_new_ += result.too_new;
-  rows_since_room_check_ += decoded.rows;
+  // One of many buckets is worth many floats.
+  rows_since_room_check_ +=
+      decoded.rows + 16 * decoded.kinds.histograms();
+  decoded.kinds.clear();
   if (decoded.rows > kRowsKept) decoded = DecodedRecord{};
   if (ack == AckLevel::kDurable) RETURN_IF_ERROR(wal_->WaitDurable(end));
   return result;
@@ -158,12 +166,16 @@ absl::Status EngineImpl::DecodeRecord(std::string_view record,
                                       DecodedRecord& decoded) {
   decoded.used = 0;
   decoded.rows = 0;
+  decoded.kinds.clear();
   encoding::DataRecordReader reader(record);
   decoded.accept_ms = reader.accept_ms();
   while (true) {
     ASSIGN_OR_RETURN(const bool more, reader.Next());
-    if (!more) return absl::OkStatus();
+    if (!more) break;
     if (reader.kind() != encoding::SectionKind::kFloats) {
+      ASSIGN_OR_RETURN(const bool known,
+                       DecodeKindSection(reader, decoded.kinds));
+      if (known) continue;
       // HELLO's features say so: kept rows that no flush could write would be
       // lost with the log.
       return base::Unimplemented("section of kind ",
@@ -180,6 +192,8 @@ absl::Status EngineImpl::DecodeRecord(std::string_view record,
       return base::DataLoss("over ", encoding::kRowsMax, " rows");
     }
   }
+  decoded.rows += decoded.kinds.histograms();
+  return absl::OkStatus();
 }
 
 absl::Status EngineImpl::LoadTenant(const model::TenantId& tenant) {
@@ -191,16 +205,26 @@ absl::Status EngineImpl::LoadTenant(const model::TenantId& tenant) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> EngineImpl::CountUnknown(
+    const model::TenantId& tenant, const std::vector<uint64_t>& refs) {
+  const int64_t unknown = registry_.CountUnknown(tenant, refs);
+  if (unknown == 0 || registry_.loaded(tenant)) return unknown;
+  RETURN_IF_ERROR(LoadTenant(tenant));
+  return registry_.CountUnknown(tenant, refs);
+}
+
 absl::StatusOr<int64_t> EngineImpl::CountUnknown(const DecodedRecord& decoded) {
   int64_t unknown = 0;
   for (size_t i = 0; i < decoded.used; ++i) {
     const encoding::FloatSection& section = decoded.sections[i];
-    const model::TenantId tenant{section.tenant_kind, section.tenant_id};
-    int64_t here = registry_.CountUnknown(tenant, section.refs);
-    if (here > 0 && !registry_.loaded(tenant)) {
-      RETURN_IF_ERROR(LoadTenant(tenant));
-      here = registry_.CountUnknown(tenant, section.refs);
-    }
+    ASSIGN_OR_RETURN(const int64_t here,
+                     CountUnknown({section.tenant_kind, section.tenant_id},
+                                  section.refs));
+    unknown += here;
+  }
+  for (const KindSection& section : decoded.kinds.sections) {
+    ASSIGN_OR_RETURN(const int64_t here,
+                     CountUnknown(section.tenant, RefsOf(section)));
     unknown += here;
   }
   return unknown;
@@ -244,26 +268,7 @@ void EngineImpl::AppendToHead(const encoding::FloatSection& section,
                                   ? head_->Append(rows)
                                   : head_->AppendPart(rows, part, parts);
   dedup_rows_ += appended.duplicates;
-  std::vector<SeriesDay>& opened = appended.opened_days;
-  if (!opened.empty()) {
-    std::sort(opened.begin(), opened.end(),
-              [](const SeriesDay& a, const SeriesDay& b) {
-                return a.day != b.day ? a.day < b.day
-                                      : a.series_id < b.series_id;
-              });
-    const model::TenantId tenant{section.tenant_kind, section.tenant_id};
-    std::vector<uint64_t> ids;
-    for (size_t i = 0; i < opened.size();) {
-      const int32_t day = opened[i].day;
-      ids.clear();
-      for (; i < opened.size() && opened[i].day == day; ++i) {
-        ids.push_back(opened[i].series_id);
-      }
-      index_->MarkActive(tenant, day, ids);
-      base::MutexLock lock(state_mutex_);
-      active_days_.insert(day);
-    }
-  }
+  MarkOpened({section.tenant_kind, section.tenant_id}, appended.opened_days);
   if (appended.late_series_full || appended.late_full) {
     triggers_->Want(appended.late_full ? FlushReason::kLateSamples
                                        : FlushReason::kLateSeries);
@@ -283,11 +288,32 @@ absl::Status EngineImpl::CheckLogRoom() {
       options_.wal_bytes_max, ": its flush fails or is behind");
 }
 
+void EngineImpl::MarkOpened(const model::TenantId& tenant,
+                            std::vector<SeriesDay>& opened) {
+  if (opened.empty()) return;
+  std::sort(opened.begin(), opened.end(),
+            [](const SeriesDay& a, const SeriesDay& b) {
+              return a.day != b.day ? a.day < b.day
+                                    : a.series_id < b.series_id;
+            });
+  std::vector<uint64_t> ids;
+  for (size_t i = 0; i < opened.size();) {
+    const int32_t day = opened[i].day;
+    ids.clear();
+    for (; i < opened.size() && opened[i].day == day; ++i) {
+      ids.push_back(opened[i].series_id);
+    }
+    index_->MarkActive(tenant, day, ids);
+    base::MutexLock lock(state_mutex_);
+    active_days_.insert(day);
+  }
+}
+
 absl::Status EngineImpl::WaitForRoom() {
   RETURN_IF_ERROR(CheckLogRoom());
   if (rows_since_room_check_ < kRowsPerRoomCheck) return absl::OkStatus();
   rows_since_room_check_ = 0;
-  const int64_t bytes = head_->Stats().bytes;
+  const int64_t bytes = HeadBytes();
   if (bytes < head_bytes_max_) return absl::OkStatus();
   base::MutexLock lock(maintenance_mutex_);
   flush_wanted_ = true;
@@ -297,7 +323,7 @@ absl::Status EngineImpl::WaitForRoom() {
   if (stopping_) return base::Unavailable("the storage is stopping");
   (void)flushed_.WaitFor(lock, kRoomWait);  // the check below decides
   rows_since_room_check_ = kRowsPerRoomCheck;
-  if (head_->Stats().bytes < 2 * head_bytes_max_) return absl::OkStatus();
+  if (HeadBytes() < 2 * head_bytes_max_) return absl::OkStatus();
   return base::ResourceExhausted("the head has ", bytes,
                                  " bytes and its flush is behind");
 }

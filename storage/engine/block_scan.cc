@@ -4,6 +4,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "storage/block/kind_segments.h"
 
 namespace varve::storage {
 namespace {
@@ -177,6 +178,26 @@ absl::Status BlockScan::Read(size_t i, model::SampleColumns& out,
         columns_, out, stats, visitor));
   }
   return absl::OkStatus();
+}
+
+void BlockScan::ReadHistograms(size_t i, model::HistogramColumns& out,
+                               SegmentReadStats& stats,
+                               const SegmentVisitor& visitor) const {
+  for (uint32_t v = begins_[i]; v < begins_[i + 1]; ++v) {
+    ReadHistogramSegments(
+        std::string_view(bytes_).substr(values_[v].begin, values_[v].size),
+        range_, out, stats, visitor);
+  }
+}
+
+void BlockScan::ReadExemplars(size_t i, std::vector<model::Exemplar>& out,
+                              SegmentReadStats& stats,
+                              const SegmentVisitor& visitor) const {
+  for (uint32_t v = begins_[i]; v < begins_[i + 1]; ++v) {
+    ReadExemplarSegments(
+        std::string_view(bytes_).substr(values_[v].begin, values_[v].size),
+        range_, out, stats, visitor);
+  }
 }
 
 int64_t BlockScan::memory_bytes() const {

@@ -23,6 +23,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/histogram.h"
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
@@ -56,6 +58,13 @@ class BlockScan {
   absl::Status Read(size_t i, model::SampleColumns& out,
                     SegmentReadStats& stats,
                     const SegmentVisitor& visitor = nullptr);
+  // Likewise of its other kinds, which Read counts in stats.other_kinds.
+  void ReadHistograms(size_t i, model::HistogramColumns& out,
+                      SegmentReadStats& stats,
+                      const SegmentVisitor& visitor = nullptr) const;
+  void ReadExemplars(size_t i, std::vector<model::Exemplar>& out,
+                     SegmentReadStats& stats,
+                     const SegmentVisitor& visitor = nullptr) const;
   int64_t memory_bytes() const;
 
  private:

@@ -25,6 +25,8 @@ inline constexpr std::string_view kClosedFamily = "closed";
 inline constexpr std::string_view kWatermarkKey = "watermark";
 // The largest timestamp ever flushed, i64 LE.
 inline constexpr std::string_view kNewestKey = "newest";
+// Likewise of native histograms: i64.
+inline constexpr std::string_view kNewestKindKey = "newest_kind";
 inline constexpr std::string_view kStatePrefix = "state/";
 inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE
 

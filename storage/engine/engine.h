@@ -22,8 +22,11 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/clock.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
+#include "lib/model/metadata.h"
 #include "lib/model/refusal.h"
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
@@ -76,6 +79,8 @@ struct EngineOptions {
   int64_t search_bytes_max = 0;
   // Of compactions in the background; 0: unlimited.
   int64_t compaction_bytes_per_second = 64 << 20;
+  int64_t exemplars_per_series_max = 100;  // of a head generation
+  int64_t metadata_bytes_max = 16 << 20;   // -storage.maxMetadataStorageSize
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   const base::Clock* clock = &base::SystemClock();
   FileSystem* file_system = nullptr;       // null: the machine's own
@@ -109,6 +114,8 @@ struct SearchRequest {
   bool labels_only = false;
   // All distinct samples of a timestamp, where no dedup interval is set.
   bool keep_all = false;
+  // Exemplars instead of samples.
+  bool exemplars = false;
 };
 
 struct SearchSeries {
@@ -116,6 +123,14 @@ struct SearchSeries {
   model::SeriesHash hash;
   std::string labels;  // canonical bytes
   model::SampleColumns samples;  // sorted, deduplicated by EngineOptions
+  model::HistogramColumns histograms;  // likewise
+  std::vector<model::Exemplar> exemplars;  // sorted
+};
+
+struct MetadataRequest {
+  model::TenantId tenant;
+  std::string metric;  // "": all
+  int64_t limit = 0;   // 0: none
 };
 
 // One search's series, in (metric, id) order. Pins what it reads.
@@ -197,6 +212,9 @@ struct EngineStats {
   int64_t running_compactions = 0;
   int64_t search_bytes = 0;      // held by searches
   int64_t search_bytes_max = 0;
+  int64_t metadata_bytes = 0;
+  int64_t metadata_bytes_max = 0;
+  int64_t metadata_evictions = 0;
   int64_t cache_bytes = 0;       // of blocks, data and index
   int64_t cache_bytes_max = 0;
 };
@@ -244,6 +262,9 @@ class Engine {
 
   virtual absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
       const SearchRequest& request) = 0;
+  // By metric.
+  virtual absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const MetadataRequest& request) = 0;
   // Sorted, without repeats.
   virtual absl::StatusOr<std::vector<std::string>> LabelNames(
       const LabelRequest& request) = 0;

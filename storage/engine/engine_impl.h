@@ -4,6 +4,7 @@
 //   log_replay.cc   the log back into index and head
 //   append.cc       Define, Append, PutState
 //   flush.cc        head to blocks, log cut
+//   kinds.cc        native histograms, exemplars, metadata
 //   search.cc       Search
 //   label_search.cc label names and values, cardinality, tenants, Stats
 //   maintenance.cc  the background thread: flushes, retention, disk
@@ -33,11 +34,14 @@
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
 #include "storage/engine/flush_triggers.h"
+#include "storage/engine/kind_rows.h"
+#include "storage/engine/metadata_store.h"
 #include "storage/engine/search_memory.h"
 #include "storage/engine/series_registry.h"
 #include "storage/engine/value_hint_table.h"
 #include "storage/fs/file_system.h"
 #include "storage/head/head.h"
+#include "storage/head/kind_head.h"
 #include "storage/index/index.h"
 #include "storage/kv/kv.h"
 #include "storage/retention/retention.h"
@@ -78,6 +82,10 @@ class EngineImpl final : public Engine {
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListState(
       std::string_view key_prefix) const override;
 
+  // kinds.cc
+  absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const MetadataRequest& request) override;
+
   // search.cc
   absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
       const SearchRequest& request) override;
@@ -107,10 +115,11 @@ class EngineImpl final : public Engine {
   friend class LogReplay;
   friend class SearchCursor;
 
-  // One record's floats, decoded.
+  // One record, decoded.
   struct DecodedRecord {
     std::vector<encoding::FloatSection> sections;
     size_t used = 0;  // sections[0 .. used) are this record's
+    KindRows kinds;
     int64_t accept_ms = 0;
     int64_t rows = 0;
   };
@@ -133,6 +142,8 @@ class EngineImpl final : public Engine {
                                    DecodedRecord& decoded);
   absl::Status LoadTenant(const model::TenantId& tenant);
   absl::StatusOr<int64_t> CountUnknown(const DecodedRecord& decoded);
+  absl::StatusOr<int64_t> CountUnknown(const model::TenantId& tenant,
+                                       const std::vector<uint64_t>& refs);
   static void DropOutside(const model::TimeRange& range,
                           encoding::FloatSection& section,
                           AppendResult& result);
@@ -142,13 +153,21 @@ class EngineImpl final : public Engine {
   absl::Status DefineLocked(std::span<const IndexDefinition> wanted,
                             std::vector<IndexDefined>& defined)
       REQUIRES_LOCK(define_mutex_);
+  void AppendKinds(const KindRows& rows, int64_t accept_ms);
+  void MarkOpened(const model::TenantId& tenant,
+                  std::vector<SeriesDay>& opened);
   absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
   absl::Status WaitForRoom();
   absl::Status CheckLogRoom();
+  int64_t HeadBytes() const {
+    return head_->Stats().bytes + kind_head_->bytes();
+  }
 
   struct FrozenHead {
     uint64_t position = 0;  // records below it are in the generation
     std::shared_ptr<const HeadGeneration> generation;
+    std::shared_ptr<const KindGeneration> kinds;
+    MetadataStore::Changes metadata;
     std::vector<int32_t> days;  // of its samples
     std::map<std::string, std::string> state;
   };
@@ -162,9 +181,14 @@ class EngineImpl final : public Engine {
                          std::span<const SeriesKey> keys,
                          std::span<const int32_t> days, FlushFiles& files)
       REQUIRES_LOCK(flush_mutex_);
+  // Tables of their own beside those of the floats.
+  absl::Status WriteKinds(const FrozenHead& frozen, const std::string& dir,
+                          std::vector<KvIngest>& ingests,
+                          std::map<int32_t, DayState>& days);
+  absl::Status DeleteMetadata(const MetadataStore::Changes& changes);
   absl::Status WriteMeta(const FrozenHead& frozen, FlushFiles& files);
   absl::StatusOr<std::vector<SeriesKey>> KeysInOrder(
-      const HeadGeneration& generation) const;
+      const std::vector<uint64_t>& all_ids) const;
   absl::StatusOr<KvFamilyRef> FamilyForDay(int32_t day);
   bool Stopped(FlushStep step) const;
 
@@ -218,6 +242,10 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Index> index_;
   KvFamilyRef meta_;
   std::unique_ptr<Head> head_;
+  std::unique_ptr<KindHead> kind_head_;  // cut together with head_
+  MetadataStore metadata_;
+  // Of histograms and exemplars; a search from here on reads blocks.
+  std::atomic<int64_t> newest_kind_in_blocks_ms_{INT64_MIN};
   std::unique_ptr<Wal> wal_;
   SeriesRegistry registry_;
   ActiveSeries active_series_{options_.series_limits};

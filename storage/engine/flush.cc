@@ -126,6 +126,8 @@ EngineImpl::FrozenHead EngineImpl::CutHead() {
   frozen.position = wal_->end();
   frozen.generation = head_->Cut();
   next_generation_ = frozen.generation->number() + 1;
+  frozen.kinds = kind_head_->Cut(next_generation_);
+  frozen.metadata = metadata_.TakeChanges();
   active_series_.BeginCut();
   base::MutexLock lock(state_mutex_);
   frozen.days.assign(active_days_.begin(), active_days_.end());
@@ -151,6 +153,7 @@ absl::Status EngineImpl::FlushLocked() {
   RETURN_IF_ERROR(fs_.RemoveTree(files.dir));
   RETURN_IF_ERROR(fs_.CreateDirs(files.dir));
   RETURN_IF_ERROR(WriteBlocks(frozen_, files));
+  RETURN_IF_ERROR(WriteKinds(frozen_, files.dir, files.ingests, files.days));
   RETURN_IF_ERROR(WriteMeta(frozen_, files));
   RETURN_IF_ERROR(data_->Ingest(files.ingests));
   if (Stopped(FlushStep::kIngested)) return absl::AbortedError("flush_hook");
@@ -161,6 +164,12 @@ absl::Status EngineImpl::FlushLocked() {
   flushed_position_ = frozen_.position;
   head_->Drop(frozen_.generation->number(),
               options_.clock->NowMs() - kTailMs);
+  kind_head_->Drop(frozen_.generation->number());
+  const absl::Status forgotten = DeleteMetadata(frozen_.metadata);
+  if (!forgotten.ok()) {
+    base::LogWarn("metadata over its limit stays on disk: ",
+                  base::Message(forgotten));
+  }
   frozen_ = FrozenHead{};
   active_series_.EndCut();
   ++flushes_;
@@ -186,7 +195,7 @@ absl::Status EngineImpl::CutLog() {
 absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,
                                      FlushFiles& files) {
   ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
-                   KeysInOrder(*frozen.generation));
+                   KeysInOrder(frozen.generation->SeriesIds()));
   const std::span<const int32_t> days = frozen.days;
   for (size_t i = 0; i < days.size(); i += kDaysPerPass) {
     RETURN_IF_ERROR(WriteDays(
@@ -197,9 +206,9 @@ absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,
 }
 
 absl::StatusOr<std::vector<SeriesKey>> EngineImpl::KeysInOrder(
-    const HeadGeneration& generation) const {
+    const std::vector<uint64_t>& all_ids) const {
   std::map<model::TenantId, std::vector<uint64_t>> by_tenant;
-  for (const uint64_t id : generation.SeriesIds()) {
+  for (const uint64_t id : all_ids) {
     const std::optional<model::TenantId> tenant = registry_.TenantOf(id);
     if (!tenant) return base::Internal("head has series ", id, " of no tenant");
     by_tenant[*tenant].push_back(id);
@@ -290,6 +299,11 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
       std::max(newest_in_blocks_ms_.load(), frozen.generation->Stats().max_ms);
   base::PutFixedLe<int64_t>(rows[std::string(kNewestKey)],
                             newest_in_blocks_ms_);
+  base::PutFixedLe<int64_t>(rows[std::string(kNewestKindKey)],
+                            newest_kind_in_blocks_ms_);
+  for (const auto& [key, value] : frozen.metadata) {
+    if (value.has_value()) rows[key] = *value;
+  }
   std::string& watermark = rows[std::string(kWatermarkKey)];
   base::PutFixedLe<uint64_t>(watermark, frozen.position);
   base::PutFixedLe<uint64_t>(watermark, frozen.generation->number() + 1);

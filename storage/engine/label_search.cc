@@ -102,9 +102,12 @@ EngineStats EngineImpl::Stats() const {
   const HeadStats head = head_->Stats();
   out.head_series = head.series;
   out.head_samples = head.samples;
-  out.head_bytes = head.bytes;
+  out.head_bytes = head.bytes + kind_head_->bytes();
   out.head_tail_bytes = head.tail_bytes;
   out.head_late_samples = head.late_samples;
+  out.metadata_bytes = metadata_.bytes();
+  out.metadata_bytes_max = metadata_.bytes_max();
+  out.metadata_evictions = metadata_.evictions();
   const WalStats wal = wal_->stats();
   out.wal_bytes = wal.bytes;
   out.fsyncs = wal.fsyncs;

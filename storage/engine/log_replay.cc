@@ -106,7 +106,11 @@ absl::Status LogReplay::AppendPending() {
   pool_.ParallelFor(used_, threads_, [this](size_t i) { Decode(pending_[i]); });
   pool_.ParallelFor(threads_, threads_,
                     [this](size_t part) { AppendPart(part, threads_); });
-  for (size_t i = 0; i < used_; ++i) RETURN_IF_ERROR(Account(pending_[i]));
+  for (size_t i = 0; i < used_; ++i) {
+    engine_.AppendKinds(pending_[i].decoded.kinds,
+                        pending_[i].decoded.accept_ms);
+    RETURN_IF_ERROR(Account(pending_[i]));
+  }
   used_ = 0;
   return absl::OkStatus();
 }
@@ -115,7 +119,9 @@ void LogReplay::Decode(Rows& rows) const {
   rows.span = rows.lost = kNoTime;
   rows.unknown_series = 0;
   rows.status = DecodeKnown(rows);
-  if (!rows.status.ok()) rows.decoded.used = 0;
+  if (rows.status.ok()) return;
+  rows.decoded.used = 0;
+  rows.decoded.kinds.clear();
 }
 
 absl::Status LogReplay::DecodeKnown(Rows& rows) const {
@@ -125,6 +131,12 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
   const std::span sections(rows.decoded.sections.data(), rows.decoded.used);
   if (!aliases_.empty()) {
     for (encoding::FloatSection& section : sections) ResolveAliases(section);
+    KeepRows(rows.decoded.kinds,
+             [this](const model::TenantId&, uint64_t& ref, int64_t) {
+               const auto it = aliases_.find(ref);
+               if (it != aliases_.end()) ref = it->second;
+               return true;
+             });
   }
   ASSIGN_OR_RETURN(const int64_t unknown, engine_.CountUnknown(rows.decoded));
   const int64_t now_ms = engine_.options_.clock->NowMs();
@@ -134,6 +146,7 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
   kept.end_ms = AcceptedRange(engine_.retention_rule(),
                               std::max(now_ms, rows.decoded.accept_ms))
                     .end_ms;
+  KeepKinds(kept, unknown > 0, rows);
   AppendResult dropped;  // counted when the rows arrived
   for (encoding::FloatSection& section : sections) {
     if (unknown > 0) TakeOutUnknown(section, rows);
@@ -145,6 +158,22 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
     }
   }
   return absl::OkStatus();
+}
+
+void LogReplay::KeepKinds(const model::TimeRange& kept, bool any_unknown,
+                          Rows& rows) const {
+  KeepRows(rows.decoded.kinds,
+           [&](const model::TenantId& tenant, uint64_t& ref, int64_t at_ms) {
+             const model::TimeRange at = {at_ms, at_ms};
+             if (any_unknown && engine_.registry_.CountUnknown(
+                                    tenant, std::span(&ref, 1)) > 0) {
+               ++rows.unknown_series;
+               Widen(at, rows.lost);
+               return false;
+             }
+             Widen(at, rows.span);
+             return kept.Contains(at_ms);
+           });
 }
 
 void LogReplay::ResolveAliases(encoding::FloatSection& section) const {

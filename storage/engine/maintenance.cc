@@ -69,7 +69,7 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
 
 std::optional<FlushReason> EngineImpl::FlushDue(int64_t now_steady_ms) const {
   return triggers_->Due({.steady_ms = now_steady_ms,
-                         .head_bytes = head_->ActiveStats().bytes,
+                         .head_bytes = head_->ActiveStats().bytes + kind_head_->bytes(),
                          .log_bytes = wal_->bytes(),
                          .memory_bytes = base::ProcessMemoryBytes()});
 }

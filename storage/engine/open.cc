@@ -62,6 +62,7 @@ EngineImpl::EngineImpl(const EngineOptions& options)
       fs_(options.file_system != nullptr ? *options.file_system
                                          : RealFileSystem()),
       head_bytes_max_(HeadBytesMax(options)),
+      metadata_(options.metadata_bytes_max),
       disk_(options.free_disk_bytes_min),
       search_memory_(SearchBytesMax(options)) {}
 
@@ -117,6 +118,10 @@ absl::Status EngineImpl::Start() {
       HeadOptions{.tail_bytes_max = head_bytes_max_ / 8}, next_generation,
       newest_ms == INT64_MIN || newest_ms == INT64_MAX ? newest_ms
                                                        : newest_ms + 1);
+  kind_head_ = std::make_unique<KindHead>(
+      KindHeadOptions{.exemplars_per_series_max =
+                          options_.exemplars_per_series_max},
+      next_generation);
   uint64_t clean_end = 0;
   RETURN_IF_ERROR(ReadShutdownMarker(clean_end));
   RETURN_IF_ERROR(ReplayLog(replay_from, clean_end));
@@ -228,6 +233,11 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
     } else if (key == kNewestKey) {
       newest_ms = value.FixedLe<int64_t>();
       if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
+    } else if (key == kNewestKindKey) {
+      newest_kind_in_blocks_ms_ = value.FixedLe<int64_t>();
+      if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
+    } else if (key.starts_with(kMetadataPrefix)) {
+      RETURN_IF_ERROR(metadata_.Load(key, it->value()));
     } else if (key.starts_with(kStatePrefix)) {
       base::MutexLock lock(state_mutex_);
       kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();

@@ -56,7 +56,9 @@ class SearchCursor final : public SeriesCursor {
         rule_{.interval_ms = engine.options_.dedup.interval_ms,
               .keep_all =
                   engine.options_.dedup.keep_all || request.keep_all},
+        exemplars_(request.exemplars),
         head_(engine.head_->View(range.start_ms)),
+        kind_head_(engine.kind_head_->Generations()),
         memory_(engine.search_memory_) {}
 
   ~SearchCursor() override {
@@ -87,8 +89,11 @@ class SearchCursor final : public SeriesCursor {
               });
     // A head that has all of the range spares the blocks: cold pages shall not
     // delay alerts.
-    if (!labels_only_ && !head_.covers()) OpenScan();
-    if (!labels_only_ && head_.covers()) ++engine_.searches_without_blocks_;
+    // The head of histograms keeps nothing that is in blocks.
+    const bool covers = head_.covers() && !exemplars_ &&
+                        engine_.newest_kind_in_blocks_ms_ < range_.start_ms;
+    if (!labels_only_ && !covers) OpenScan();
+    if (!labels_only_ && covers) ++engine_.searches_without_blocks_;
     return Account(0);
   }
 
@@ -96,9 +101,14 @@ class SearchCursor final : public SeriesCursor {
     for (; at_ < entries_.size(); ++at_) {
       const ScanSeries& entry = entries_[at_];
       series.samples.clear();
+      series.histograms.clear();
+      series.exemplars.clear();
       if (!labels_only_) {
-        RETURN_IF_ERROR(ReadSamples(series.samples));
-        if (series.samples.empty()) continue;
+        RETURN_IF_ERROR(ReadSamples(series));
+        if (series.samples.empty() && series.histograms.empty() &&
+            series.exemplars.empty()) {
+          continue;
+        }
       }
       series.id = entry.id;
       ASSIGN_OR_RETURN(const std::string_view labels, LabelsOf(at_));
@@ -120,7 +130,8 @@ class SearchCursor final : public SeriesCursor {
                                         range_, engine_.data_->Snapshot());
   }
 
-  absl::Status ReadBlocks(model::SampleColumns& samples) {
+  absl::Status ReadBlocks(SearchSeries& series) {
+    model::SampleColumns& samples = series.samples;
     if (at_ >= loaded_end_) {
       loaded_begin_ = at_;
       ASSIGN_OR_RETURN(const size_t count,
@@ -128,14 +139,36 @@ class SearchCursor final : public SeriesCursor {
       loaded_end_ = at_ + count;
       RETURN_IF_ERROR(Account(samples.timestamps_ms.capacity()));
     }
-    return scan_->Read(at_ - loaded_begin_, samples, stats_);
+    const size_t i = at_ - loaded_begin_;
+    if (exemplars_) {
+      scan_->ReadExemplars(i, series.exemplars, stats_);
+      return absl::OkStatus();
+    }
+    const int64_t others = stats_.other_kinds;
+    RETURN_IF_ERROR(scan_->Read(i, samples, stats_));
+    if (stats_.other_kinds != others) {
+      scan_->ReadHistograms(i, series.histograms, stats_);
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status ReadSamples(model::SampleColumns& samples) {
+  absl::Status ReadSamples(SearchSeries& series) {
     // Blocks are older than the head: mostly sorted when read in this order.
-    if (scan_ != nullptr) RETURN_IF_ERROR(ReadBlocks(samples));
-    head_.Read(entries_[at_].id, range_, samples);
-    model::SortAndDedup(samples, rule_);
+    if (scan_ != nullptr) RETURN_IF_ERROR(ReadBlocks(series));
+    const uint64_t id = entries_[at_].id;
+    if (exemplars_) {
+      for (const auto& generation : kind_head_) {
+        generation->ReadExemplars(id, range_, series.exemplars);
+      }
+      model::SortAndDedup(series.exemplars);
+      return absl::OkStatus();
+    }
+    model::SampleColumns& samples = series.samples;
+    head_.Read(id, range_, samples);
+    for (const auto& generation : kind_head_) {
+      generation->Read(id, range_, series.histograms);
+    }
+    model::SortAndDedup(samples, series.histograms, rule_);
     const size_t room = samples.timestamps_ms.capacity();
     return room > accounted_samples_ ? Account(room) : absl::OkStatus();
   }
@@ -180,7 +213,9 @@ class SearchCursor final : public SeriesCursor {
   const model::TimeRange range_;
   const bool labels_only_;
   const model::DedupRule rule_;
+  const bool exemplars_;
   const HeadView head_;  // pinned before families and snapshot
+  const KindHead::View kind_head_;
   std::unique_ptr<BlockScan> scan_;
   std::vector<ScanSeries> entries_;
   size_t at_ = 0;

@@ -1,0 +1,128 @@
+// Native histograms, exemplars and metadata: into the head, into tables, out
+// again. The floats' way is append.cc, flush.cc and search.cc.
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/status.h"
+#include "storage/block/kind_segments.h"
+#include "storage/engine/engine_impl.h"
+
+namespace varve::storage {
+namespace {
+
+// A day's rows of one generation as the value of its series; "" for none.
+void AppendDayValue(const KindGeneration& generation, uint64_t series_id,
+                    int32_t day, std::string& value, int64_t& rows,
+                    int64_t& newest_ms) {
+  const model::TimeRange range = {
+      .start_ms = int64_t{day} * model::kDayMs,
+      .end_ms = int64_t{day} * model::kDayMs + model::kDayMs - 1};
+  model::HistogramColumns histograms;
+  generation.Read(series_id, range, histograms);
+  if (!histograms.empty()) {
+    // On disk only byte-equal samples collapse.
+    model::SortAndDedup(histograms, {.interval_ms = 0, .keep_all = true});
+    AppendHistogramSegments(generation.number(), histograms.timestamps_ms,
+                            histograms.histograms, value);
+    newest_ms = std::max(newest_ms, histograms.timestamps_ms.back());
+    rows += static_cast<int64_t>(histograms.size());
+  }
+  std::vector<model::Exemplar> exemplars;
+  generation.ReadExemplars(series_id, range, exemplars);
+  if (exemplars.empty()) return;
+  model::SortAndDedup(exemplars);
+  AppendExemplarSegments(generation.number(), exemplars, value);
+}
+
+}  // namespace
+
+void EngineImpl::AppendKinds(const KindRows& rows, int64_t accept_ms) {
+  for (const KindSection& section : rows.sections) {
+    std::vector<SeriesDay> opened;
+    if (state_ == State::kOpening) {  // replayed
+      active_series_.MarkUsed(RefsOf(section));
+    } else {
+      active_series_.MarkWritten(section.tenant, options_.clock->NowMs(),
+                                 RefsOf(section));
+    }
+    kind_head_->Append(std::span(section.histograms), opened);
+    kind_head_->Append(std::span(section.exemplars), opened);
+    MarkOpened(section.tenant, opened);
+    for (const model::MetricMetadata& one : section.metadata) {
+      metadata_.Put(section.tenant, one, accept_ms);
+    }
+  }
+}
+
+absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
+                                    const std::string& dir,
+                                    std::vector<KvIngest>& ingests,
+                                    std::map<int32_t, DayState>& days) {
+  const KindGeneration& generation = *frozen.kinds;
+  if (generation.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
+                   KeysInOrder(generation.SeriesIds()));
+  int64_t newest_ms = newest_kind_in_blocks_ms_;
+  std::string key;
+  std::string value;
+  for (const int32_t day : frozen.days) {
+    ASSIGN_OR_RETURN(const KvFamilyRef family, FamilyForDay(day));
+    const std::shared_ptr<const BlockFamilies> blocks = Blocks();
+    int64_t rows = 0;
+    const std::string path =
+        JoinPath(dir, absl::StrFormat("kinds%06d.sst", day));
+    std::unique_ptr<KvSstWriter> writer;
+    for (const SeriesKey& series : keys) {
+      value.clear();
+      AppendDayValue(generation, series.series_id, day, value, rows,
+                     newest_ms);
+      if (value.empty()) continue;
+      if (writer == nullptr) {
+        ASSIGN_OR_RETURN(writer, data_->NewSst(*family, path));
+      }
+      key.clear();
+      if (family == blocks->closed) base::PutFixedBe<int32_t>(key, day);
+      AppendSeriesKey(key, series);
+      RETURN_IF_ERROR(writer->Merge(key, value));
+    }
+    if (writer == nullptr) continue;
+    RETURN_IF_ERROR(writer->Finish());
+    const auto before = blocks->days.find(day);
+    const auto [state, is_new] = days.try_emplace(day);
+    if (is_new && before != blocks->days.end()) state->second = before->second;
+    state->second.rows += rows;
+    if (family == blocks->closed) {
+      state->second.late_rows += rows;
+      state->second.in_closed = true;
+    }
+    const auto same = std::find_if(
+        ingests.begin(), ingests.end(),
+        [&family](const KvIngest& one) { return one.family == family; });
+    if (same == ingests.end()) {
+      ingests.push_back({family, {path}});
+    } else {
+      same->files.push_back(path);
+    }
+  }
+  // Before its rows leave memory: a search sees one or the other.
+  newest_kind_in_blocks_ms_ = newest_ms;
+  return absl::OkStatus();
+}
+
+absl::Status EngineImpl::DeleteMetadata(
+    const MetadataStore::Changes& changes) {
+  KvBatch batch;
+  for (const auto& [key, value] : changes) {
+    if (!value.has_value()) batch.Delete(*meta_, key);
+  }
+  return batch.empty() ? absl::OkStatus() : data_->Write(batch, false);
+}
+
+absl::StatusOr<std::vector<model::StoredMetadata>> EngineImpl::Metadata(
+    const MetadataRequest& request) {
+  RETURN_IF_ERROR(CheckRunning());
+  return metadata_.List(request.tenant, request.metric, request.limit);
+}
+
+}  // namespace varve::storage

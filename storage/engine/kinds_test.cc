@@ -1,0 +1,257 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "lib/encoding/data_record.h"
+#include "storage/engine/engine.h"
+
+namespace varve::storage {
+namespace {
+
+constexpr model::TenantId kTenant{0, uint64_t{1} << 32};
+constexpr model::TenantId kOther{0, uint64_t{2} << 32};
+// 2026-11-20T12:00:00Z
+constexpr int64_t kNowMs = 1'795'176'000'000;
+
+model::Histogram Make(uint64_t count) {
+  model::Histogram histogram;
+  histogram.layout.schema = 2;
+  histogram.layout.positive = {{0, 1}, {3, 1}};
+  histogram.count = count + 1;
+  histogram.sum = static_cast<double>(count) * 0.5;
+  histogram.buckets = {count, 1};
+  return histogram;
+}
+
+struct Found {
+  model::SampleColumns samples;
+  model::HistogramColumns histograms;
+  std::vector<model::Exemplar> exemplars;
+};
+
+struct Node {
+  std::string dir;
+  base::ManualClock clock{kNowMs};
+  EngineOptions options;
+  std::unique_ptr<Engine> engine;
+
+  Node() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "kinds-XXXXXX").string();
+    dir = mkdtemp(pattern.data());
+    options.path = dir;
+    options.clock = &clock;
+    options.retention_ms = 100 * model::kDayMs;
+    options.head_bytes_max = 64 << 20;
+    options.block_cache_bytes = 8 << 20;
+    Open();
+  }
+  ~Node() {
+    engine.reset();
+    std::filesystem::remove_all(dir);
+  }
+  void Open() {
+    engine.reset();
+    auto opened = Engine::Open(options);
+    INFO(opened.status());
+    REQUIRE(opened.ok());
+    engine = *std::move(opened);
+  }
+  uint64_t Define(const std::string& name) {
+    std::string canonical;
+    model::AppendCanonicalBytes(canonical,
+                                model::LabelSet{{"__name__", name}});
+    const SeriesDefinition one{kTenant, canonical};
+    std::vector<uint64_t> ids;
+    REQUIRE(engine->Define(std::span(&one, 1), ids).ok());
+    return ids[0];
+  }
+  template <typename Fill>
+  AppendResult Append(Fill&& fill) {
+    encoding::DataRecordBuilder builder;
+    builder.Start(1, clock.NowMs());
+    fill(builder);
+    const auto result = engine->Append(builder.Finish(), AckLevel::kDurable);
+    INFO(result.status());
+    REQUIRE(result.ok());
+    return *result;
+  }
+  AppendResult AppendHistogram(uint64_t id, int64_t at_ms,
+                               const model::Histogram& histogram) {
+    return Append([&](encoding::DataRecordBuilder& builder) {
+      std::string bytes;
+      AppendHistogramBytes(bytes, histogram);
+      builder.kinds().AddHistogram(kTenant, id, at_ms, bytes);
+    });
+  }
+  AppendResult AppendFloat(uint64_t id, int64_t at_ms, double value) {
+    return Append([&](encoding::DataRecordBuilder& builder) {
+      builder.Add(kTenant.kind, kTenant.id, id, {&at_ms, 1}, {&value, 1});
+    });
+  }
+  std::map<uint64_t, Found> Search(bool exemplars = false,
+                                   bool keep_all = false) {
+    auto cursor = engine->Search({.tenant = kTenant,
+                                  .range = {0, model::kTimestampMaxMs},
+                                  .keep_all = keep_all,
+                                  .exemplars = exemplars});
+    REQUIRE(cursor.ok());
+    std::map<uint64_t, Found> out;
+    SearchSeries series;
+    while (*(*cursor)->Next(series)) {
+      out[series.id] = {series.samples, series.histograms, series.exemplars};
+    }
+    CHECK((*cursor)->complete());
+    return out;
+  }
+};
+
+TEST_CASE("histograms are found in the log, the head and blocks", "[engine]") {
+  Node node;
+  const uint64_t only = node.Define("only");
+  const uint64_t both = node.Define("both");
+  const int64_t old_ms = kNowMs - 40 * model::kDayMs;  // in `closed`
+  for (int i = 0; i < 3; ++i) {
+    CHECK(node.AppendHistogram(only, kNowMs + 1000 * i, Make(i)).rows == 1);
+    node.AppendHistogram(both, kNowMs + 1000 * i, Make(10 + i));
+    node.AppendFloat(both, kNowMs + 1000 * i + 500, i);
+  }
+  node.AppendHistogram(only, old_ms, Make(99));
+  const auto check = [&](const char* where) {
+    CAPTURE(where);
+    auto found = node.Search();
+    CHECK(found[only].histograms.timestamps_ms ==
+          std::vector<int64_t>{old_ms, kNowMs, kNowMs + 1000, kNowMs + 2000});
+    REQUIRE(found[only].histograms.size() == 4);
+    CHECK(found[only].histograms.histograms[0] == Make(99));
+    CHECK(found[only].histograms.histograms[3] == Make(2));
+    CHECK(found[only].samples.empty());
+    CHECK(found[both].samples.size() == 3);
+    REQUIRE(found[both].histograms.size() == 3);
+    CHECK(found[both].histograms.histograms[1] == Make(11));
+  };
+  check("head");
+  node.Open();
+  check("replayed");
+  REQUIRE(node.engine->Flush().ok());
+  check("blocks");
+  node.AppendHistogram(both, kNowMs + 2000, Make(12));  // a retry
+  check("blocks and head");
+  REQUIRE(node.engine->Flush().ok());
+  node.Open();
+  check("blocks, opened again");
+  CHECK(node.engine->Stats().data_rows == 11);
+}
+
+TEST_CASE("of a timestamp the histogram is read, all are kept", "[engine]") {
+  Node node;
+  const uint64_t id = node.Define("h");
+  node.AppendFloat(id, kNowMs, 5);
+  node.AppendHistogram(id, kNowMs, Make(1));
+  node.AppendHistogram(id, kNowMs, Make(2));
+  REQUIRE(node.engine->Flush().ok());
+  auto one = node.Search()[id];
+  CHECK(one.samples.empty());
+  REQUIRE(one.histograms.size() == 1);
+  CHECK(one.histograms.histograms[0] == Make(2));
+  auto all = node.Search(false, true)[id];
+  CHECK(all.samples.size() == 1);
+  CHECK(all.histograms.size() == 2);
+}
+
+TEST_CASE("exemplars are kept over flush and restart, the latest of each "
+          "series", "[engine]") {
+  Node node;
+  node.options.exemplars_per_series_max = 3;
+  node.Open();
+  const uint64_t id = node.Define("h");
+  const auto append = [&](int64_t at_ms) {
+    node.Append([&](encoding::DataRecordBuilder& builder) {
+      builder.kinds().AddExemplar(kTenant, id, at_ms, 0.5, "");
+    });
+  };
+  for (int i = 0; i < 5; ++i) append(kNowMs + i);
+  CHECK(node.Search().empty());
+  const auto check = [&](size_t n) {
+    const auto found = node.Search(true);
+    REQUIRE(found.size() == 1);
+    REQUIRE(found.at(id).exemplars.size() == n);
+    CHECK(found.at(id).exemplars[0].timestamp_ms == kNowMs + 2);
+  };
+  check(3);
+  node.Open();
+  check(3);
+  REQUIRE(node.engine->Flush().ok());
+  check(3);
+  append(kNowMs + 2);
+  append(kNowMs + 9);
+  check(4);
+}
+
+TEST_CASE("metadata survives restarts, the last write is read", "[engine]") {
+  Node node;
+  const auto put = [&](const model::TenantId& tenant, std::string metric,
+                       std::string help) {
+    node.clock.Advance(1);
+    node.Append([&](encoding::DataRecordBuilder& builder) {
+      builder.kinds().AddMetadata(
+          tenant, {metric, model::MetricType::kGauge, help, "unit"});
+    });
+  };
+  const auto helps = [&](std::string metric = "", int64_t limit = 0) {
+    std::string text;
+    const auto list = node.engine->Metadata({kTenant, metric, limit});
+    REQUIRE(list.ok());
+    for (const auto& one : *list) {
+      text += one.metadata.metric + "=" + one.metadata.help + " ";
+    }
+    return text;
+  };
+  put(kTenant, "b", "first");
+  put(kTenant, "a", "x");
+  put(kOther, "b", "not ours");
+  put(kTenant, "bb", "y");
+  put(kTenant, "b", "second");
+  CHECK(helps() == "a=x b=second bb=y ");
+  CHECK(helps("b") == "b=second ");
+  CHECK(helps("", 2) == "a=x b=second ");
+  node.Open();
+  CHECK(helps() == "a=x b=second bb=y ");
+  REQUIRE(node.engine->Flush().ok());
+  node.Open();
+  CHECK(helps() == "a=x b=second bb=y ");
+  put(kTenant, "a", "z");
+  REQUIRE(node.engine->Flush().ok());
+  CHECK(node.engine->Stats().metadata_bytes > 0);
+  // Over its bound the eldest goes, on disk as well.
+  node.options.metadata_bytes_max = node.engine->Stats().metadata_bytes;
+  node.Open();
+  put(kTenant, "c", "");
+  CHECK(helps("b") == "b=second ");
+  CHECK(node.engine->Stats().metadata_evictions == 1);
+  CHECK(node.engine->Metadata({kOther, "", 0})->empty());
+  REQUIRE(node.engine->Flush().ok());
+  node.options.metadata_bytes_max = 1 << 20;
+  node.Open();
+  CHECK(node.engine->Metadata({kOther, "", 0})->empty());
+  CHECK(helps("a") == "a=z ");
+}
+
+TEST_CASE("rows of kinds outside of retention are dropped and counted",
+          "[engine]") {
+  Node node;
+  const uint64_t id = node.Define("h");
+  const AppendResult old =
+      node.AppendHistogram(id, kNowMs - 200 * model::kDayMs, Make(1));
+  CHECK(old.rows == 0);
+  CHECK(old.too_old == 1);
+  const AppendResult young =
+      node.AppendHistogram(id, kNowMs + 10 * model::kDayMs, Make(1));
+  CHECK(young.too_new == 1);
+  CHECK(node.AppendHistogram(id + 77, kNowMs, Make(1)).unknown_ref == 1);
+  CHECK(node.Search().empty());
+}
+
+}  // namespace
+}  // namespace varve::storage
