@@ -20,6 +20,37 @@ using storage::RecordType;
 // Twice what the log writes to one segment at most.
 constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 30;
 
+// Histograms, exemplars, metadata. What they say is not printed.
+absl::Status DescribeKind(const encoding::DataRecordReader& reader,
+                          int64_t& rows, std::string& text) {
+  std::vector<encoding::HistogramRow> histograms;
+  std::vector<encoding::ExemplarRow> exemplars;
+  std::vector<model::MetricMetadata> metadata;
+  absl::Status status;
+  switch (reader.kind()) {
+    case encoding::SectionKind::kHistograms:
+      status = encoding::DecodeHistogramSection(reader.body(), histograms);
+      break;
+    case encoding::SectionKind::kExemplars:
+      status = encoding::DecodeExemplarSection(reader.body(), exemplars);
+      break;
+    case encoding::SectionKind::kMetadata:
+      status = encoding::DecodeMetadataSection(reader.body(), metadata);
+      break;
+    default:
+      base::StrAppend(&text, " section kind ",
+                      static_cast<int>(reader.kind()));
+      return absl::OkStatus();
+  }
+  rows += static_cast<int64_t>(histograms.size());
+  base::StrAppend(
+      &text, " tenant=",
+      model::TenantText({reader.tenant_kind(), reader.tenant_id()}),
+      " histograms=", histograms.size(), " exemplars=", exemplars.size(),
+      " metadata=", metadata.size());
+  return status;
+}
+
 std::string DescribeData(std::string_view payload, int64_t& rows) {
   encoding::DataRecordReader reader(payload);
   std::string text =
@@ -31,9 +62,8 @@ std::string DescribeData(std::string_view payload, int64_t& rows) {
     absl::Status status = more.status();
     if (status.ok() && !*more) return text;
     if (status.ok() && reader.kind() != encoding::SectionKind::kFloats) {
-      absl::StrAppendFormat(&text, " section kind %d",
-                            static_cast<int>(reader.kind()));
-      continue;
+      status = DescribeKind(reader, rows, text);
+      if (status.ok()) continue;
     }
     if (status.ok()) status = reader.DecodeFloats(section);
     if (!status.ok()) {

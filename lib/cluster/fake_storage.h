@@ -32,6 +32,10 @@ struct FakeNode {
   uint64_t ref_epoch = 1;
   std::map<std::string, uint64_t> refs;  // canonical labels -> ref
   std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
+  std::map<uint64_t, std::vector<encoding::HistogramRow>> histograms;
+  std::map<uint64_t, std::vector<encoding::ExemplarRow>> exemplars;
+  std::vector<model::MetricMetadata> metadata;
+  uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
   std::vector<proto::Ring> rings;
   int defines = 0;
@@ -79,6 +83,10 @@ struct FakeNode {
     encoding::DataRecordReader reader(frame->record());
     encoding::FloatSection section;
     while (*reader.Next()) {
+      if (reader.kind() != encoding::SectionKind::kFloats) {
+        RETURN_IF_ERROR(KeepKinds(reader));
+        continue;
+      }
       RETURN_IF_ERROR(reader.DecodeFloats(section));
       size_t row = 0;
       for (size_t s = 0; s < section.refs.size(); ++s) {
@@ -89,6 +97,20 @@ struct FakeNode {
       }
     }
     return ack.SerializeAsString();
+  }
+  absl::Status KeepKinds(const encoding::DataRecordReader& reader) {
+    std::vector<encoding::HistogramRow> of_histograms;
+    std::vector<encoding::ExemplarRow> of_exemplars;
+    if (reader.kind() == encoding::SectionKind::kMetadata) {
+      return encoding::DecodeMetadataSection(reader.body(), metadata);
+    }
+    RETURN_IF_ERROR(
+        reader.kind() == encoding::SectionKind::kHistograms
+            ? encoding::DecodeHistogramSection(reader.body(), of_histograms)
+            : encoding::DecodeExemplarSection(reader.body(), of_exemplars));
+    for (auto& row : of_histograms) histograms[row.ref].push_back(row);
+    for (auto& row : of_exemplars) exemplars[row.ref].push_back(row);
+    return absl::OkStatus();
   }
   Answer Handle(rpc::Method method, std::string_view payload) {
     if (!up) return base::Unavailable("connection lost");
@@ -150,8 +172,12 @@ class FakeChannel final : public rpc::Channel {
   }
   bool connected() const override { return node_->up; }
   std::string peer_hello() const override {
-    return node_->up ? wire::EncodeStorageHello(node_->id, node_->ref_epoch, "")
-                     : "";
+    if (!node_->up) return "";
+    proto::Hello hello;
+    (void)hello.ParseFromString(
+        wire::EncodeStorageHello(node_->id, node_->ref_epoch, ""));
+    hello.set_features(hello.features() & ~node_->missing_features);
+    return hello.SerializeAsString();
   }
   uint64_t connection_epoch() const override { return node_->connection; }
   const std::string& address() const override { return address_; }

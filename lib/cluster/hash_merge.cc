@@ -98,9 +98,12 @@ class HashMerge final : public SeriesMerge {
     ASSIGN_OR_RETURN(to.labels, model::ParseCanonicalBytes(held.labels));
     // One node's own samples have its rule applied already.
     if (held.of_several || rule_.interval_ms > 0) {
-      model::SortAndDedup(held.samples, rule_);
+      model::SortAndDedup(held.samples, held.histograms, rule_);
+      model::SortAndDedup(held.exemplars);
     }
     to.samples = std::move(held.samples);
+    to.histograms = std::move(held.histograms);
+    to.exemplars = std::move(held.exemplars);
     held = HeldSeries();
     return absl::OkStatus();
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
@@ -95,6 +96,8 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
   message.set_series_max(request.series_max);
   message.set_labels_only(request.labels_only);
   message.set_keep_all(options_.dedup.keep_all);
+  message.set_all_kinds(true);
+  message.set_exemplars(request.exemplars);
   MergeContext context;
   context.nodes = nodes_;
   context.options = &options_;
@@ -153,6 +156,40 @@ absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
               judge.Copies(nodes_->node(node).group) * group_copies);
   }
   return merge.Finish(top_n);
+}
+
+absl::StatusOr<std::vector<model::StoredMetadata>> Reader::Metadata(
+    const ReadRequest& request, const std::string& metric, int64_t limit,
+    ReadOutcome& outcome) {
+  proto::MetadataRequest message;
+  wire::ToProto(request.tenant, *message.mutable_tenant());
+  message.set_metric(metric);
+  message.set_limit(limit);
+  ReadJudge judge(nodes_, &options_);
+  std::map<std::string, model::StoredMetadata> merged;
+  RETURN_IF_ERROR(AskAll<proto::MetadataResponse>(
+      *nodes_, wire::kMetadata, message.SerializeAsString(), request, judge,
+      [&](size_t, const proto::MetadataResponse& response) {
+        for (const proto::MetadataResponse::Entry& entry : response.entries()) {
+          model::StoredMetadata one{
+              request.tenant,
+              {entry.metric(), static_cast<model::MetricType>(entry.type()),
+               entry.help(), entry.unit()},
+              entry.written_ms()};
+          const auto [place, is_new] =
+              merged.try_emplace(entry.metric(), one);
+          if (!is_new && one.ReadsBefore(place->second)) {
+            place->second = std::move(one);
+          }
+        }
+      }));
+  ASSIGN_OR_RETURN(outcome, judge.Outcome(request.deny_partial));
+  std::vector<model::StoredMetadata> all;
+  for (auto& [name, one] : merged) {
+    if (limit > 0 && static_cast<int64_t>(all.size()) >= limit) break;
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
 absl::StatusOr<std::vector<model::TenantId>> Reader::Tenants(

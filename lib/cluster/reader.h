@@ -27,8 +27,11 @@
 #include "absl/status/statusor.h"
 #include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
+#include "lib/model/metadata.h"
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
@@ -42,6 +45,7 @@ struct ReadRequest {
   model::TimeRange range;
   int64_t series_max = 0;  // 0: the storage decides
   bool labels_only = false;
+  bool exemplars = false;  // instead of samples
   bool deny_partial = false;  // a partial answer is an Unavailable error
   int64_t deadline_steady_ms = INT64_MAX;
 };
@@ -55,6 +59,8 @@ struct ReadOutcome {
 struct MergedSeries {
   model::LabelSet labels;
   model::SampleColumns samples;  // of all replicas, deduplicated
+  model::HistogramColumns histograms;      // likewise
+  std::vector<model::Exemplar> exemplars;  // likewise
 };
 
 // Series of all nodes, each once; replicas are merged by series hash.
@@ -99,6 +105,10 @@ class Reader {
   absl::StatusOr<proto::CardinalityResponse> Cardinality(
       const ReadRequest& request, const std::string& focus_label,
       int64_t top_n, ReadOutcome& outcome);
+  // By metric; `metric` "": all. Of what nodes differ in the later write.
+  absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const ReadRequest& request, const std::string& metric, int64_t limit,
+      ReadOutcome& outcome);
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const ReadRequest& request, ReadOutcome& outcome);
 

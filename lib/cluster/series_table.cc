@@ -1,6 +1,8 @@
 #include "lib/cluster/series_table.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "lib/base/status.h"
 
@@ -15,6 +17,31 @@ bool SameColumns(const model::SampleColumns& a, const model::SampleColumns& b) {
          (a.values.empty() ||
           std::memcmp(a.values.data(), b.values.data(),
                       a.values.size() * sizeof(double)) == 0);
+}
+
+size_t HistogramBytes(const model::HistogramColumns& columns) {
+  size_t bytes = columns.size() * (sizeof(int64_t) + sizeof(model::Histogram));
+  for (const model::Histogram& one : columns.histograms) {
+    bytes += (one.buckets.size() + one.layout.positive.size() +
+              one.layout.negative.size() + one.layout.custom_bounds.size()) *
+             sizeof(uint64_t);
+  }
+  return bytes;
+}
+
+// What a series' rows take in memory.
+size_t BytesOf(const wire::WireSeries& series) {
+  size_t bytes = series.samples.size() * kSampleBytes +
+                 HistogramBytes(series.histograms);
+  for (const model::Exemplar& one : series.exemplars) {
+    bytes += sizeof(one) + one.labels.capacity();
+  }
+  return bytes;
+}
+
+template <typename T>
+void MoveTo(std::vector<T>& from, std::vector<T>& to) {
+  std::move(from.begin(), from.end(), std::back_inserter(to));
 }
 
 void AppendColumns(const model::SampleColumns& from,
@@ -38,24 +65,32 @@ absl::Status SeriesTable::Charge(size_t bytes) {
 
 absl::Status SeriesTable::Add(wire::WireSeries series) {
   Shard& shard = shards_[series.hash.low % kShards];
-  const size_t sample_bytes = series.samples.size() * kSampleBytes;
+  const size_t row_bytes = BytesOf(series);
   base::MutexLock lock(shard.mutex);
   const auto [place, is_new] = shard.series.try_emplace(series.hash);
   HeldSeries& held = place->second;
   if (is_new) {
     const size_t bytes =
-        sizeof(*place) + series.labels.capacity() + sample_bytes;
+        sizeof(*place) + series.labels.capacity() + row_bytes;
     held.labels = std::move(series.labels);
     held.samples = std::move(series.samples);
+    held.histograms = std::move(series.histograms);
+    held.exemplars = std::move(series.exemplars);
     return Charge(bytes);
   }
   // Replicas that agree are the usual case.
-  if (!held.of_several && SameColumns(held.samples, series.samples)) {
+  if (!held.of_several && SameColumns(held.samples, series.samples) &&
+      held.histograms.timestamps_ms == series.histograms.timestamps_ms &&
+      held.histograms.histograms == series.histograms.histograms &&
+      held.exemplars == series.exemplars) {
     return absl::OkStatus();
   }
   AppendColumns(series.samples, held.samples);
+  MoveTo(series.histograms.timestamps_ms, held.histograms.timestamps_ms);
+  MoveTo(series.histograms.histograms, held.histograms.histograms);
+  MoveTo(series.exemplars, held.exemplars);
   held.of_several = true;
-  return Charge(sample_bytes);
+  return Charge(row_bytes);
 }
 
 std::vector<HeldSeries> SeriesTable::TakeAll() {

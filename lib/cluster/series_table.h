@@ -22,6 +22,8 @@ namespace varve::cluster {
 struct HeldSeries {
   std::string labels;  // canonical bytes
   model::SampleColumns samples;
+  model::HistogramColumns histograms;
+  std::vector<model::Exemplar> exemplars;
   bool of_several = false;  // samples of nodes that differ, not yet in order
 };
 

@@ -91,8 +91,12 @@ class SingleNodeMerge final : public SeriesMerge {
       ASSIGN_OR_RETURN(model::LabelSet labels,
                        model::ParseCanonicalBytes(series.labels));
       // The node has applied its own rule and was told of keep_all.
-      if (rule.interval_ms > 0) model::SortAndDedup(series.samples, rule);
-      to.push_back({std::move(labels), std::move(series.samples)});
+      if (rule.interval_ms > 0) {
+        model::SortAndDedup(series.samples, series.histograms, rule);
+      }
+      to.push_back({std::move(labels), std::move(series.samples),
+                    std::move(series.histograms),
+                    std::move(series.exemplars)});
     }
     return absl::OkStatus();
   }

@@ -137,6 +137,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
 }
 
 void ViewKeeper::LearnFromGreetings(WriteView& view) {
+  view.features = ~uint64_t{0};
   for (size_t i = 0; i < nodes_->size(); ++i) {
     if (!view.live[i]) continue;
     const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(i);
@@ -144,6 +145,7 @@ void ViewKeeper::LearnFromGreetings(WriteView& view) {
       view.live[i] = false;
       continue;
     }
+    view.features &= greeting->features;
     known_[i] = {
         .id = greeting->node_id,
         .zone = greeting->zone.empty() ? nodes_->node(i).group : greeting->zone,

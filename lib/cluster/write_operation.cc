@@ -15,6 +15,25 @@ constexpr size_t kDefineSeries = 8'192;
 // concurrent writes of a healthy insert node ever hold.
 constexpr int64_t kWindowBytes = 64 << 20;
 
+// Histograms and exemplars are large: frames are also cut by bytes. A frame
+// takes 64 MiB, a series' own in one request at most half of that.
+constexpr size_t kFrameKindBytes = 16 << 20;
+
+// The time all of a series' rows lie in; false when it has none.
+bool SpanOf(const SeriesRows& row, model::TimeRange& span) {
+  span = {INT64_MAX, INT64_MIN};
+  const auto widen = [&span](int64_t at_ms) {
+    span.start_ms = std::min(span.start_ms, at_ms);
+    span.end_ms = std::max(span.end_ms, at_ms);
+  };
+  for (const int64_t at_ms : row.timestamps_ms) widen(at_ms);
+  for (const int64_t at_ms : row.histogram_timestamps_ms) widen(at_ms);
+  for (const model::ExemplarView& one : row.exemplars) {
+    widen(one.timestamp_ms);
+  }
+  return span.start_ms <= span.end_ms;
+}
+
 // What only another view can cure.
 absl::Status Outdated(std::string_view why) {
   return base::FailedPrecondition("the view is outdated: ", why);
@@ -33,10 +52,12 @@ bool IsOurFault(const absl::Status& status) {
 }  // namespace
 
 WriteOperation::WriteOperation(WriterCore& core, const WriteView& view,
-                               std::span<SeriesRows> rows)
+                               std::span<SeriesRows> rows,
+                               const MetadataRows& metadata)
     : core_(core),
       view_(view),
       rows_(rows),
+      metadata_(metadata),
       start_ms_(core.options.clock->SteadyMs()),
       deadline_ms_(start_ms_ + absl::ToInt64Milliseconds(core.options.timeout)),
       per_node_(core.nodes->size()) {}
@@ -113,7 +134,7 @@ void WriteOperation::StartDefine(size_t node) {
       series.mutable_tenant()->set_kind(row.tenant.kind);
       series.mutable_tenant()->set_id(row.tenant.id);
       series.set_labels(row.labels.data(), row.labels.size());
-      series.set_rows(static_cast<uint32_t>(row.values.size()));
+      series.set_rows(static_cast<uint32_t>(row.size()));
     }
     state.calls.push_back({core_.nodes->channel(node).Start(
                                wire::kDefine, request.SerializeAsString()),
@@ -191,6 +212,35 @@ void WriteOperation::SendFrame(size_t node, wire::DataFrameBuilder& builder) {
       {core_.nodes->channel(node).Start(wire::kData, std::move(frame)), 0, 0});
 }
 
+void WriteOperation::AddRows(const SeriesRows& row, uint64_t ref,
+                             wire::DataFrameBuilder& builder) {
+  if (!row.values.empty()) {
+    builder.Add(row.tenant, ref, row.timestamps_ms, row.values);
+  }
+  for (size_t i = 0; i < row.histograms.size(); ++i) {
+    builder.kinds().AddHistogram(row.tenant, ref,
+                                 row.histogram_timestamps_ms[i],
+                                 row.histograms[i]);
+  }
+  for (const model::ExemplarView& one : row.exemplars) {
+    builder.kinds().AddExemplar(row.tenant, ref, one.timestamp_ms, one.value,
+                                one.labels);
+  }
+}
+
+void WriteOperation::AddMetadata(std::vector<wire::DataFrameBuilder>& builders,
+                                 int64_t accept_ms) const {
+  if (metadata_.metadata.empty()) return;
+  for (size_t node = 0; node < per_node_.size(); ++node) {
+    if (!view_.live[node] || per_node_[node].failed) continue;
+    wire::DataFrameBuilder& builder = builders[node];
+    if (builder.rows() == 0) builder.Start(view_.ring->id(), accept_ms);
+    for (const model::MetricMetadata& one : metadata_.metadata) {
+      builder.kinds().AddMetadata(metadata_.tenant, one);
+    }
+  }
+}
+
 void WriteOperation::StartData() {
   const int64_t accept_ms = NextAcceptMs();
   for (size_t node = 0; node < per_node_.size(); ++node) {
@@ -202,20 +252,22 @@ void WriteOperation::StartData() {
   }
   std::vector<wire::DataFrameBuilder> builders(per_node_.size());
   for (const SeriesRows& row : rows_) {
-    const auto count = static_cast<uint32_t>(row.values.size());
+    const auto count = static_cast<uint32_t>(row.size());
     for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
       if (!Reaches(row, k)) continue;
       const uint16_t node = row.route->nodes[k];
       wire::DataFrameBuilder& builder = builders[node];
-      if (builder.rows() > 0 && builder.rows() + count > wire::kFrameRows) {
+      if (builder.rows() > 0 &&
+          (builder.rows() + count > wire::kFrameRows ||
+           builder.kinds().bytes() > kFrameKindBytes)) {
         SendFrame(node, builder);
       }
       if (builder.rows() == 0) builder.Start(view_.ring->id(), accept_ms);
-      builder.Add(row.tenant, row.route->refs[k], row.timestamps_ms,
-                  row.values);
+      AddRows(row, row.route->refs[k], builder);
       per_node_[node].rows += count;
     }
   }
+  AddMetadata(builders, accept_ms);
   for (size_t node = 0; node < per_node_.size(); ++node) {
     PerNode& state = per_node_[node];
     WriterNode& shared = core_.per_node[node];
@@ -283,6 +335,7 @@ absl::Status WriteOperation::CollectData() {
 
 absl::Status WriteOperation::CountCopies() {
   if (view_.all_live && !any_failed_ && !any_detour_) return absl::OkStatus();
+  RETURN_IF_ERROR(CountMetadataCopies());
   MissedBy missed;
   int64_t incomplete = 0;
   const uint32_t owners = view_.ring->replication_factor();
@@ -296,18 +349,17 @@ absl::Status WriteOperation::CountCopies() {
     if (copies < view_.copies_min) {
       return any_failed_ ? Outdated(base::Message(TooFew())) : TooFew();
     }
-    const auto count = static_cast<int64_t>(row.values.size());
+    const auto count = static_cast<int64_t>(row.size());
     if (copies < view_.replication_factor) incomplete += count;
-    if (view_.replication_factor == 1 || row.timestamps_ms.empty()) continue;
+    model::TimeRange span;
+    if (view_.replication_factor == 1 || !SpanOf(row, span)) continue;
     const auto miss = [&](uint64_t owner) {
-      const auto [low, high] = std::minmax_element(row.timestamps_ms.begin(),
-                                                   row.timestamps_ms.end());
       for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
         if (!Reaches(row, k)) continue;
         MissedSlots& entry = missed[{owner, route.nodes[k]}];
         entry.slots.push_back(row.slot);
-        entry.span.start_ms = std::min(entry.span.start_ms, *low);
-        entry.span.end_ms = std::max(entry.span.end_ms, *high);
+        entry.span.start_ms = std::min(entry.span.start_ms, span.start_ms);
+        entry.span.end_ms = std::max(entry.span.end_ms, span.end_ms);
       }
     };
     for (uint32_t o = 0; o < owners; ++o) {
@@ -324,6 +376,18 @@ absl::Status WriteOperation::CountCopies() {
   RETURN_IF_ERROR(RecordMissed(missed));
   core_.rows_incomplete->Add(incomplete);
   return absl::OkStatus();
+}
+
+// The nodes that were down get it with the sender's next round, a minute later;
+// reads ask all nodes meanwhile.
+absl::Status WriteOperation::CountMetadataCopies() const {
+  if (metadata_.metadata.empty()) return absl::OkStatus();
+  uint32_t copies = 0;
+  for (size_t node = 0; node < per_node_.size(); ++node) {
+    copies += view_.live[node] && !per_node_[node].failed;
+  }
+  if (copies >= view_.copies_min) return absl::OkStatus();
+  return any_failed_ ? Outdated(base::Message(TooFew())) : TooFew();
 }
 
 absl::Status WriteOperation::RecordMissed(const MissedBy& missed) {
@@ -396,7 +460,7 @@ void WriteOperation::CountSent() {
     if (row.route->detour == 0 || row.refused != model::Refusal::kNone) {
       continue;
     }
-    const auto count = static_cast<int64_t>(row.values.size());
+    const auto count = static_cast<int64_t>(row.size());
     for (uint32_t o = 0; o < view_.ring->replication_factor(); ++o) {
       const uint16_t owner = view_.Owner(row.slot, o);
       if (!view_.live[owner]) {

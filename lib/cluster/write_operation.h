@@ -48,7 +48,7 @@ struct WriterCore {
 class WriteOperation {
  public:
   WriteOperation(WriterCore& core, const WriteView& view,
-                 std::span<SeriesRows> rows);
+                 std::span<SeriesRows> rows, const MetadataRows& metadata);
   // Settles what is still counted as under way.
   ~WriteOperation();
 
@@ -85,12 +85,17 @@ class WriteOperation {
   absl::Status TakeDefined(size_t node, const Sent& sent,
                            const std::string& answer);
   void SendFrame(size_t node, wire::DataFrameBuilder& builder);
+  static void AddRows(const SeriesRows& row, uint64_t ref,
+                      wire::DataFrameBuilder& builder);
+  void AddMetadata(std::vector<wire::DataFrameBuilder>& builders,
+                   int64_t accept_ms) const;
   void StartData();
   // How long `node` is waited for when `answered` others have answered.
   int64_t DeadlineFor(size_t node, uint32_t answered) const;
   absl::Status CollectData();
   absl::Status TakeAck(size_t node, const std::string& answer);
   absl::Status CountCopies();
+  absl::Status CountMetadataCopies() const;
   absl::Status RecordMissed(const MissedBy& missed);
   void CountSent();
 
@@ -108,6 +113,7 @@ class WriteOperation {
   WriterCore& core_;
   const WriteView& view_;
   const std::span<SeriesRows> rows_;
+  const MetadataRows metadata_;
   const int64_t start_ms_;
   const int64_t deadline_ms_;
   std::vector<PerNode> per_node_;

@@ -84,8 +84,9 @@ std::shared_ptr<const WriteView> Writer::View() {
   return impl_->core.keeper->Current();
 }
 
-absl::Status Writer::Write(const WriteView& view, std::span<SeriesRows> rows) {
-  return WriteOperation(impl_->core, view, rows).Run();
+absl::Status Writer::Write(const WriteView& view, std::span<SeriesRows> rows,
+                           const MetadataRows& metadata) {
+  return WriteOperation(impl_->core, view, rows, metadata).Run();
 }
 
 }  // namespace varve::cluster

@@ -37,6 +37,8 @@
 #include "lib/base/clock.h"
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/writer_view.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/metadata.h"
 #include "lib/model/refusal.h"
 #include "lib/model/tenant.h"
 #include "lib/telemetry/metrics.h"
@@ -57,6 +59,20 @@ struct SeriesRows {
   std::span<const double> values;
   // Set by Write: why no node was sent the rows, which is no error.
   model::Refusal refused = model::Refusal::kNone;
+  // Native histograms by their canonical bytes, and exemplars.
+  std::span<const int64_t> histogram_timestamps_ms;
+  std::span<const std::string_view> histograms;
+  std::span<const model::ExemplarView> exemplars;
+
+  // What is counted as rows.
+  size_t size() const { return values.size() + histograms.size(); }
+};
+
+// What metrics of a tenant mean. It goes to every node that is up: any one of
+// them can answer, and there is little of it.
+struct MetadataRows {
+  model::TenantId tenant;
+  std::span<const model::MetricMetadata> metadata;
 };
 
 struct WriterOptions {
@@ -88,7 +104,8 @@ class Writer {
   // whose route does not fit it have labels; at most kRowsMax rows a series.
   // Errors: FailedPrecondition: the view is outdated, take a new one and
   //         call again; Unavailable (retry later; 503); Internal.
-  absl::Status Write(const WriteView& view, std::span<SeriesRows> rows);
+  absl::Status Write(const WriteView& view, std::span<SeriesRows> rows,
+                     const MetadataRows& metadata = {});
 
  private:
   class Impl;

@@ -43,6 +43,7 @@ struct WriteView {
   std::vector<uint64_t> node_ids;        // by NodeSet index; 0: unknown
   std::vector<uint64_t> ref_epochs;      // by NodeSet index
   std::vector<uint8_t> live;             // by NodeSet index
+  uint64_t features = 0;  // what all nodes that are up understand
   bool all_live = false;  // all configured nodes are members and up
 
   // True when rows may be written by `route` without labels.

@@ -39,7 +39,6 @@ constexpr const char* kAccepted[] = {
     "csvTrimTimestamp",
     "datadog.maxInsertRequestSize",
     "datadog.sanitizeMetricName",
-    "enableMetadata",
     "eula",
     "filestream.disableFadvise",
     "fs.disableMincore",
@@ -132,6 +131,8 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
           "insert.maxCachedSeries", 0,
           "Series whose place is remembered between writes; 0: as many as fit "
           "an eighth of the memory")),
+      metadata_(flags.Bool("enableMetadata", true,
+                           "Store types, help texts and units of metrics")),
       tenants_in_headers_(flags.Bool(
           "enableMultitenancyViaHeaders", true,
           "Take the tenant from the headers AccountID and ProjectID where the "
@@ -235,6 +236,7 @@ void InsertFlags::Fill(InserterOptions& options) const {
   options.limits = {.labels_max = labels_max_.value(),
                     .label_name_bytes_max = label_name_max_.value(),
                     .label_value_bytes_max = label_value_max_.value()};
+  options.metadata = metadata_.value();
   options.table_entries_max =
       static_cast<size_t>(table_entries_.value() > 0
                               ? table_entries_.value()

@@ -63,6 +63,7 @@ class InsertFlags {
   const base::IntFlag& concurrent_max_;
   const base::DurationFlag& queue_max_;
   const base::IntFlag& table_entries_;
+  const base::BoolFlag& metadata_;
   const base::BoolFlag& tenants_in_headers_;
   const base::StringFlag& clusternative_address_;
   const base::FloatFlag& allowed_percent_;

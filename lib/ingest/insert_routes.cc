@@ -121,12 +121,8 @@ InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
   remote_write_ = AddFormat("promremotewrite");
   text_ = AddFormat("prometheus");
   json_ = AddFormat("vmimport");
-  for (const char* type : {"promremotewrite", "prometheus", "opentelemetry"}) {
-    options_.metrics->AddCounter("vm_metadata_rows_inserted_total",
-                                 {{"type", type}});
-  }
-  options_.metrics->AddCounter("vm_rows_ignored_total",
-                               {{"reason", "too_long_metric_metadata_value"}});
+  options_.metrics->AddCounter("vm_metadata_rows_inserted_total",
+                               {{"type", "opentelemetry"}});
   options_.metrics->AddCounter("vm_relabel_metrics_dropped_total");
 }
 
@@ -136,6 +132,8 @@ InsertRoutes::Format InsertRoutes::AddFormat(const std::string& type) {
   return {
       .rows = &metrics.AddCounter("vm_rows_inserted_total", labels),
       .invalid = &metrics.AddCounter("vm_rows_invalid_total", labels),
+      .metadata =
+          &metrics.AddCounter("vm_metadata_rows_inserted_total", labels),
       .rows_per_insert = &metrics.AddHistogram("vm_rows_per_insert", labels)};
 }
 
@@ -190,6 +188,7 @@ absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
     RETURN_IF_ERROR(inserter_->Store(tenant, extra, batch, outcome));
   }
   CountRows(remote_write_, tenant, outcome.rows_stored);
+  remote_write_.metadata->Add(outcome.metadata_stored);
   if (outcome.series_rejected > 0 && codec != protocol::BodyCodec::kZstd) {
     response.Send(400, kText, RejectionText(outcome));
   } else {
@@ -213,6 +212,7 @@ absl::Status InsertRoutes::TakeImport(const http::Request& request,
     RETURN_IF_ERROR(inserter_->Store(tenant, extra, batch, outcome));
   }
   CountRows(format, tenant, outcome.rows_stored);
+  format.metadata->Add(outcome.metadata_stored);
   format.invalid->Add(reader.bad_lines());
   static base::LogEvery log_every(60'000);
   if (reader.bad_lines() > 0 && log_every.Due()) {

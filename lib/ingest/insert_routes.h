@@ -58,6 +58,7 @@ class InsertRoutes {
   struct Format {
     telemetry::Counter* rows = nullptr;
     telemetry::Counter* invalid = nullptr;
+    telemetry::Counter* metadata = nullptr;
     telemetry::RangeHistogram* rows_per_insert = nullptr;
   };
   using Take = absl::Status (InsertRoutes::*)(const http::Request&,

@@ -7,6 +7,7 @@
 #include "lib/cluster/fake_storage.h"
 #include "lib/model/sample.h"
 #include "lib/protocol/test_bodies.h"
+#include "lib/wire/features.h"
 
 namespace varve::ingest {
 namespace {
@@ -379,19 +380,57 @@ TEST_CASE("text and JSON lines are imported", "[ingest]") {
   CHECK(insert.Counted("vm_rows_inserted_total", {{"type", "vmimport"}}) == 2);
 }
 
-TEST_CASE("native histograms are rejected by name, floats beside them stay",
+std::string HistogramSeries() {
+  return Field('\x0a', Field('\x0a', Field('\x0a', "h") + Field('\x12', "x")) +
+                           Field('\x22', ""));
+}
+
+TEST_CASE("histograms, exemplars and metadata are stored", "[ingest]") {
+  Insert insert;
+  const std::string exemplar =
+      Field('\x0a', Field('\x0a', Field('\x0a', "h") + Field('\x12', "x")) +
+                        Field('\x1a', ""));
+  const std::string metadata = Field('\x1a', Field('\x12', "h"));
+  CHECK(insert
+            .Post(kWrite, protocol::SnappyBody(HistogramSeries() + exemplar +
+                                               metadata))
+            .status == 204);
+  CHECK(insert.node.histograms.size() == 1);
+  CHECK(insert.node.exemplars.size() == 1);
+  REQUIRE(insert.node.metadata.size() == 1);
+  CHECK(insert.node.metadata[0].metric == "h");
+  CHECK(insert.Counted("vm_rows_inserted_total",
+                       {{"type", "promremotewrite"}}) == 1);
+  CHECK(insert.Counted("vm_metadata_rows_inserted_total",
+                       {{"type", "promremotewrite"}}) == 1);
+}
+
+TEST_CASE("a node without histograms has them rejected, floats stay",
           "[ingest]") {
   Insert insert;
-  const std::string histogram =
-      Field('\x0a', Field('\x0a', Field('\x0a', "h") + Field('\x12', "x")) +
-                        Field('\x22', ""));
-  const Reply reply =
-      insert.Post(kWrite, protocol::SnappyBody(histogram + Series(kUp, 1, 1)));
+  insert.node.missing_features =
+      wire::kFeatureHistograms | wire::kFeatureMetadata;
+  const Reply reply = insert.Post(
+      kWrite, protocol::SnappyBody(HistogramSeries() + Series(kUp, 1, 1) +
+                                   Field('\x1a', Field('\x12', "h"))));
   CHECK(reply.status == 400);
-  CHECK(reply.body.find("native histograms are not supported yet: "
-                        "{h=\"x\"}") != std::string::npos);
+  CHECK(reply.body.find("stores no native histograms: {h=\"x\"}") !=
+        std::string::npos);
   CHECK(insert.Ignored("native_histogram") == 1);
   CHECK(insert.node.rows() == 1);
+  CHECK(insert.node.metadata.empty());
+}
+
+TEST_CASE("an impossible histogram is rejected with its reason", "[ingest]") {
+  Insert insert;
+  // schema 40
+  const std::string bad = Field(
+      '\x0a', Field('\x0a', Field('\x0a', "h") + Field('\x12', "x")) +
+                  Field('\x22', "\x20\x50"));
+  const Reply reply = insert.Post(kWrite, protocol::SnappyBody(bad));
+  CHECK(reply.status == 400);
+  CHECK(reply.body.find("unknown schema 40: {h=\"x\"}") != std::string::npos);
+  CHECK(insert.Ignored("invalid_native_histogram") == 1);
 }
 
 TEST_CASE("every series of the dashboards is there before the first write",

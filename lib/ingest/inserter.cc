@@ -8,6 +8,7 @@
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/protocol/remote_write.h"
+#include "lib/wire/features.h"
 
 namespace varve::ingest {
 namespace {
@@ -82,6 +83,8 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
         {{"reason", std::string(model::RefusalReason(
                         static_cast<model::Refusal>(i)))}});
   }
+  long_metadata_ = &metrics.AddCounter(
+      "vm_rows_ignored_total", {{"reason", "too_long_metric_metadata_value"}});
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
   metrics.AddCallback(this, "vm_cache_entries", type,
                       [this] { return static_cast<double>(table_.size()); });
@@ -150,7 +153,15 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
     SeriesEntry& entry = work.entries[i];
     const protocol::BatchSeries& series = batch.series[i];
     if (!entry.known) RETURN_IF_ERROR(Resolve(batch, i, work));
-    if (entry.rejection != Rejection::kNone || series.rows == 0) continue;
+    const bool histograms =
+        (view.features & wire::kFeatureHistograms) != 0 &&
+        series.histograms > 0;
+    const bool exemplars = (view.features & wire::kFeatureExemplars) != 0 &&
+                           series.exemplars > 0;
+    if (entry.rejection != Rejection::kNone ||
+        (series.rows == 0 && !histograms && !exemplars)) {
+      continue;
+    }
     if (work.labels[i].empty() && !view.Fits(entry.route)) {
       RETURN_IF_ERROR(Resolve(batch, i, work));
       work.changed.push_back(static_cast<uint32_t>(i));
@@ -161,6 +172,12 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
                          .labels = work.labels[i],
                          .timestamps_ms = batch.Timestamps(series),
                          .values = batch.Values(series)});
+    if (histograms) {
+      work.rows.back().histogram_timestamps_ms =
+          batch.HistogramTimestamps(series);
+      work.rows.back().histograms = batch.Histograms(series);
+    }
+    if (exemplars) work.rows.back().exemplars = batch.Exemplars(series);
   }
   return absl::OkStatus();
 }
@@ -176,8 +193,11 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
   SetExtraLabels(extra_labels, labels);
-  std::string text = base::StrCat(Explain(why, labels, options_.limits), ": ",
-                                  SeriesText(labels));
+  const bool told =
+      why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
+  std::string text = base::StrCat(
+      told ? batch.bad_histogram : Explain(why, labels, options_.limits), ": ",
+      SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
   if (!simdjson::validate_utf8(text)) {
     for (char& c : text) {
@@ -185,6 +205,25 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
     }
   }
   outcome.rejected.push_back(std::move(text));
+}
+
+std::vector<model::MetricMetadata> Inserter::TakeMetadata(
+    const protocol::SampleBatch& batch, const cluster::WriteView& view) {
+  std::vector<model::MetricMetadata> taken;
+  if (!options_.metadata || (view.features & wire::kFeatureMetadata) == 0) {
+    return taken;
+  }
+  const auto bytes_max =
+      static_cast<size_t>(options_.limits.label_value_bytes_max);
+  for (const model::MetricMetadata& one : batch.metadata) {
+    if (one.metric.size() > bytes_max || one.help.size() > bytes_max ||
+        one.unit.size() > bytes_max) {
+      long_metadata_->Increment();
+    } else {
+      taken.push_back(one);
+    }
+  }
+  return taken;
 }
 
 absl::Status Inserter::Store(const model::TenantId& tenant,
@@ -198,11 +237,17 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
   Hash(batch, work);
   table_.Lookup(work.keys, work.entries);
   absl::Status status;
+  std::vector<model::MetricMetadata> metadata;
+  uint64_t features = 0;
   for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
     const auto view = writer_->View();
     RETURN_IF_ERROR(view->status);
     RETURN_IF_ERROR(Prepare(batch, *view, work));
-    if (!work.rows.empty()) status = writer_->Write(*view, work.rows);
+    features = view->features;
+    metadata = TakeMetadata(batch, *view);
+    if (!work.rows.empty() || !metadata.empty()) {
+      status = writer_->Write(*view, work.rows, {tenant, metadata});
+    }
     if (status.code() != absl::StatusCode::kFailedPrecondition) break;
   }
   if (status.code() == absl::StatusCode::kFailedPrecondition) {
@@ -214,21 +259,25 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
   }
   RETURN_IF_ERROR(status);
   for (const cluster::SeriesRows& rows : work.rows) {
-    const auto count = static_cast<int64_t>(rows.values.size());
+    const auto count = static_cast<int64_t>(rows.size());
     if (rows.refused == model::Refusal::kNone) {
       outcome.rows_stored += count;
     } else {
       refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
     }
   }
+  outcome.metadata_stored += static_cast<int64_t>(metadata.size());
   for (size_t i = 0; i < batch.series.size(); ++i) {
     const Rejection why = work.entries[i].rejection;
     const protocol::BatchSeries& series = batch.series[i];
+    const int64_t histograms = series.histograms + series.bad_histograms;
     if (why != Rejection::kNone) {
-      Reject(batch, i, why, series.rows + series.histograms, extra_labels,
+      Reject(batch, i, why, series.rows + histograms, extra_labels, outcome);
+    } else if (histograms > 0 && (features & wire::kFeatureHistograms) == 0) {
+      Reject(batch, i, Rejection::kNativeHistogram, histograms, extra_labels,
              outcome);
-    } else if (series.histograms != 0) {
-      Reject(batch, i, Rejection::kNativeHistogram, series.histograms,
+    } else if (series.bad_histograms > 0) {
+      Reject(batch, i, Rejection::kBadNativeHistogram, series.bad_histograms,
              extra_labels, outcome);
     }
   }

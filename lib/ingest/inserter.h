@@ -28,6 +28,7 @@ struct InserterOptions {
   SeriesLimits limits;
   size_t table_entries_max = 1 << 20;
   size_t copies = 1;  // -replicationFactor
+  bool metadata = true;  // -enableMetadata
   telemetry::Metrics* metrics = nullptr;
   const base::Clock* clock = &base::SystemClock();
 };
@@ -35,6 +36,7 @@ struct InserterOptions {
 // What became of one request; summed over its batches.
 struct InsertOutcome {
   int64_t rows_stored = 0;
+  int64_t metadata_stored = 0;
   int64_t rows_rejected = 0;
   int64_t series_rejected = 0;
   // Up to kRejectedNamed of them: `cause in words: series`; valid UTF-8.
@@ -70,6 +72,9 @@ class Inserter {
   void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
               int64_t rows, const std::vector<model::Label>& extra_labels,
               InsertOutcome& outcome);
+  // Metadata that is short enough and wanted.
+  std::vector<model::MetricMetadata> TakeMetadata(
+      const protocol::SampleBatch& batch, const cluster::WriteView& view);
 
   cluster::Writer* const writer_;
   const InserterOptions options_;
@@ -77,6 +82,7 @@ class Inserter {
   SeriesTable table_;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
   std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
+  telemetry::Counter* long_metadata_ = nullptr;
 };
 
 }  // namespace varve::ingest

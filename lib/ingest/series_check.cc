@@ -111,7 +111,9 @@ std::string Explain(Rejection why, const std::vector<model::Label>& labels,
     case Rejection::kNoLabels:
       return "no labels";
     case Rejection::kNativeHistogram:
-      return "native histograms are not supported yet";
+      return "a storage node of an older release stores no native histograms";
+    case Rejection::kBadNativeHistogram:
+      return "impossible native histograms";
     case Rejection::kTooLargeSeries:
       return base::StrCat("a series of ", count, " labels and ",
                           SeriesBytes(labels), " bytes is over ",
@@ -145,6 +147,8 @@ std::string_view ReasonOf(Rejection rejection) {
       return "native_histogram";
     case Rejection::kTooLargeSeries:
       return "too_large_series";
+    case Rejection::kBadNativeHistogram:
+      return "invalid_native_histogram";
   }
   return "unknown";
 }

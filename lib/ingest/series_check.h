@@ -31,7 +31,7 @@ Rejection CheckSeries(const std::vector<model::Label>& labels,
                       const SeriesLimits& limits);
 
 // In words, for the sender: what is wrong, the size and the limit's flag.
-// REQUIRES: `why` is CheckSeries' verdict on `labels`, or kNativeHistogram.
+// REQUIRES: `why` is CheckSeries' verdict on `labels`, or about histograms.
 std::string Explain(Rejection why, const std::vector<model::Label>& labels,
                     const SeriesLimits& limits);
 

@@ -36,10 +36,11 @@ enum class Rejection : uint8_t {
   kDuplicateLabelName,
   kEmptyLabelName,
   kNoLabels,
-  kNativeHistogram,
+  kNativeHistogram,     // a storage node that is up stores none
   kTooLargeSeries,
+  kBadNativeHistogram,  // of the rows, not of the series
 };
-inline constexpr size_t kRejections = 10;
+inline constexpr size_t kRejections = 11;
 
 struct SeriesEntry {
   bool known = false;

@@ -21,8 +21,7 @@ class ImportReader {
   // Appends series until `batch` has `rows_max` rows or series, or the text
   // ends. False at the end.
   bool Next(SampleBatch& batch, size_t rows_max) {
-    while (!rest_.empty() && batch.values.size() < rows_max &&
-           batch.series.size() < rows_max) {
+    while (!rest_.empty() && !batch.full(rows_max)) {
       const size_t end = rest_.find('\n');
       std::string_view line = rest_.substr(0, end);
       rest_.remove_prefix(end == std::string_view::npos ? rest_.size()

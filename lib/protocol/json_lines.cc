@@ -9,6 +9,7 @@
 
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
+#include "lib/protocol/histogram_json.h"
 #include "lib/protocol/prometheus_text.h"
 
 namespace varve::protocol {
@@ -168,17 +169,26 @@ void JsonLinesReader::ReadLine(std::string_view line, SampleBatch& batch) {
   } else if (labels.empty()) {
     why = "no labels";
   }
+  const size_t first_histogram = batch.histograms.size();
+  // Seldom there, and then worth a second reading.
+  if (why.empty() && line.find("\"histograms\"") != std::string_view::npos) {
+    why = ReadHistogramsMember(line, batch);
+  }
+  const size_t histograms = batch.histograms.size() - first_histogram;
   if (!why.empty()) {
     batch.values.resize(first_row);
     batch.timestamps_ms.resize(first_row);
     return AddBadLine(why);
   }
-  if (rows == 0) return;
+  if (rows + histograms == 0) return;
   canonical_.clear();
   AppendCanonicalBytes(canonical_, labels);
   batch.series.push_back({.identity = batch.arena.Copy(canonical_),
                           .first_row = static_cast<uint32_t>(first_row),
-                          .rows = static_cast<uint32_t>(rows)});
+                          .rows = static_cast<uint32_t>(rows),
+                          .first_histogram =
+                              static_cast<uint32_t>(first_histogram),
+                          .histograms = static_cast<uint32_t>(histograms)});
 }
 
 }  // namespace varve::protocol

@@ -3,7 +3,8 @@
 // In:      a line is {"metric":{"__name__":"up",…},"values":[…],
 //          "timestamps":[…]}; timestamps are integers in Unix milliseconds. A
 //          value is a number, null (a staleness marker, as export writes it)
-//          or one of the strings NaN, Infinity, +Inf, -Inf …
+//          or one of the strings NaN, Infinity, +Inf, -Inf … The member
+//          "histograms" (lib/protocol/histogram_json.h) holds native ones.
 // Out:     one series a line, in canonical form; rows in the line's order.
 // Errors:  a bad line (not JSON, other shapes, columns of different lengths,
 //          no labels) is skipped and counted; other members are ignored.

@@ -5,92 +5,13 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/protocol/proto_fields.h"
+#include "lib/protocol/remote_write_kinds.h"
 
 namespace varve::protocol {
 namespace {
 
 using base::InvalidArgument;
-
-enum WireType : uint32_t {
-  kVarint = 0,
-  kFixed64 = 1,
-  kBytes = 2,
-  kFixed32 = 5,
-};
-
-// One field: its number and type; of kBytes the content, else the scalar.
-struct Field {
-  uint32_t number = 0;
-  uint32_t type = 0;
-  uint64_t scalar = 0;
-  std::string_view bytes;
-};
-
-// Walks the fields of one message; never past its end.
-class Fields {
- public:
-  explicit Fields(std::string_view message)
-      : begin_(message.data()),
-        next_(message.data()),
-        end_(message.data() + message.size()) {}
-
-  bool done() const { return next_ == end_; }
-  const char* position() const { return next_; }
-  size_t offset() const { return static_cast<size_t>(next_ - begin_); }
-
-  // False for broken framing.
-  bool Next(Field& field) {
-    uint64_t tag = 0;
-    if (!Varint(tag) || tag > UINT32_MAX || tag >> 3 == 0) return false;
-    field.number = static_cast<uint32_t>(tag >> 3);
-    field.type = tag & 7;
-    switch (field.type) {
-      case kVarint:
-        return Varint(field.scalar);
-      case kFixed64:
-        return Fixed<uint64_t>(field.scalar);
-      case kFixed32:
-        return Fixed<uint32_t>(field.scalar);
-      case kBytes: {
-        uint64_t size = 0;
-        if (!Varint(size) || size > static_cast<size_t>(end_ - next_)) {
-          return false;
-        }
-        field.bytes = {next_, static_cast<size_t>(size)};
-        next_ += size;
-        return true;
-      }
-      default:  // groups are in no version of these messages
-        return false;
-    }
-  }
-
- private:
-  bool Varint(uint64_t& value) {
-    if (next_ != end_ && static_cast<uint8_t>(*next_) < 0x80) {
-      value = static_cast<uint8_t>(*next_++);
-      return true;
-    }
-    value = 0;
-    for (int shift = 0; shift < 70 && next_ != end_; shift += 7) {
-      const auto byte = static_cast<uint8_t>(*next_++);
-      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) return true;
-    }
-    return false;
-  }
-  template <typename Int>
-  bool Fixed(uint64_t& value) {
-    if (static_cast<size_t>(end_ - next_) < sizeof(Int)) return false;
-    value = base::LoadLe<Int>(next_);
-    next_ += sizeof(Int);
-    return true;
-  }
-
-  const char* begin_;
-  const char* next_;
-  const char* end_;
-};
 
 absl::Status Broken(std::string_view what, size_t offset) {
   return InvalidArgument("remote write: broken ", what, " at byte ", offset,
@@ -165,6 +86,8 @@ absl::Status RemoteWriteWalker::WalkSeries(std::string_view message,
                                            SampleBatch& batch) {
   BatchSeries series;
   series.first_row = static_cast<uint32_t>(batch.values.size());
+  series.first_histogram = static_cast<uint32_t>(batch.histograms.size());
+  series.first_exemplar = static_cast<uint32_t>(batch.exemplars.size());
   RawLabels labels;
   Fields fields(message);
   Field field;
@@ -188,13 +111,26 @@ absl::Status RemoteWriteWalker::WalkSeries(std::string_view message,
       batch.timestamps_ms.push_back(timestamp_ms);
       batch.values.push_back(value);
     } else if (field.number == 3) {
-      ++exemplars_;
+      if (!AppendExemplar(field.bytes, batch)) {
+        return Broken("exemplar", fields.offset());
+      }
     } else if (field.number == 4) {
-      ++series.histograms;
+      if (!AppendHistogram(field.bytes, series, batch)) {
+        return Broken("histogram", fields.offset());
+      }
+      if (batch.histograms.size() - series.first_histogram +
+              series.bad_histograms >
+          kSeriesHistogramsMax) {
+        return InvalidArgument("remote write: a time series has more than ",
+                               kSeriesHistogramsMax, " histograms");
+      }
     }
   }
-  histograms_ += series.histograms;
-  if (series.rows + series.histograms == 0) return absl::OkStatus();
+  series.histograms =
+      static_cast<uint32_t>(batch.histograms.size()) - series.first_histogram;
+  series.exemplars =
+      static_cast<uint32_t>(batch.exemplars.size()) - series.first_exemplar;
+  if (series.empty()) return absl::OkStatus();
   series.identity = labels.Finish(batch.arena);
   batch.series.push_back(series);
   return absl::OkStatus();
@@ -205,8 +141,7 @@ absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
   Fields fields(body_.substr(position_));
   Field field;
   const size_t start = position_;
-  while (!fields.done() && batch.values.size() < rows_max &&
-         batch.series.size() < rows_max) {
+  while (!fields.done() && !batch.full(rows_max)) {
     if (!fields.Next(field)) {
       return Broken("write request", start + fields.offset());
     }
@@ -215,7 +150,9 @@ absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
     if (field.number == 1) {
       RETURN_IF_ERROR(WalkSeries(field.bytes, batch));
     } else if (field.number == 3) {
-      ++metadata_;
+      if (!AppendMetadata(field.bytes, batch)) {
+        return Broken("metadata", fields.offset());
+      }
     } else if (field.number == 4 || field.number == 5) {
       return base::Unimplemented(
           "remote write: the body is a remote write 2.0 message (field ",

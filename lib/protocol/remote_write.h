@@ -10,7 +10,8 @@
 //            Sample { double value = 1; int64 timestamp = 2; }
 // Out:     columns of samples and the label fields as they came. Labels are
 //          not decoded here: the caller looks their bytes up and parses only
-//          those it does not know (ParseRawLabels).
+//          those it does not know (ParseRawLabels). Histograms, exemplars and
+//          metadata: lib/protocol/remote_write_kinds.h.
 // Errors:  InvalidArgument for broken framing, a series of more than
 //          kSeriesRowsMax samples; Unimplemented for a remote write 2.0 body.
 //          Reads never leave `body`.
@@ -41,19 +42,11 @@ class RemoteWriteWalker {
   // body ends. False at the end. REQUIRES: batch.form is kRemoteWriteLabels.
   absl::StatusOr<bool> Next(SampleBatch& batch, size_t rows_max);
 
-  // Seen so far.
-  int64_t histograms() const { return histograms_; }
-  int64_t exemplars() const { return exemplars_; }
-  int64_t metadata() const { return metadata_; }
-
  private:
   absl::Status WalkSeries(std::string_view message, SampleBatch& batch);
 
   std::string_view body_;
   size_t position_ = 0;
-  int64_t histograms_ = 0;
-  int64_t exemplars_ = 0;
-  int64_t metadata_ = 0;
 };
 
 // OK when every message of `body` is framed well, labels included: a body

@@ -1,4 +1,5 @@
-// What every reader of this folder gives: series and their rows, as columns.
+// What every reader of this folder gives: series and their rows, as columns;
+// native histograms, exemplars and metadata beside them.
 //
 // A series is named by its identity: either the label fields of a remote-write
 // message as they came (kRemoteWriteLabels; equal bytes mean equal labels, but
@@ -14,8 +15,12 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
+
+#include "lib/model/exemplar.h"
+#include "lib/model/metadata.h"
 
 namespace varve::protocol {
 
@@ -55,11 +60,22 @@ class Arena {
   size_t free_ = 0;
 };
 
+// Native histograms are larger.
+inline constexpr uint32_t kSeriesHistogramsMax = 1 << 16;
+
 struct BatchSeries {
   std::string_view identity;
   uint32_t first_row = 0;
   uint32_t rows = 0;
-  uint32_t histograms = 0;  // native ones, which have no rows yet
+  uint32_t first_histogram = 0;
+  uint32_t histograms = 0;      // native ones
+  uint32_t bad_histograms = 0;  // refused by model::CheckHistogram
+  uint32_t first_exemplar = 0;
+  uint32_t exemplars = 0;
+
+  bool empty() const {
+    return rows + histograms + bad_histograms + exemplars == 0;
+  }
 };
 
 struct SampleBatch {
@@ -67,7 +83,20 @@ struct SampleBatch {
   std::vector<BatchSeries> series;
   std::vector<int64_t> timestamps_ms;
   std::vector<double> values;
+  std::vector<int64_t> histogram_timestamps_ms;
+  std::vector<std::string_view> histograms;  // canonical bytes
+  std::vector<model::ExemplarView> exemplars;
+  std::vector<model::MetricMetadata> metadata;  // of no series
+  // Why the first of the batch's bad histograms was refused.
+  std::string bad_histogram;
   Arena arena;
+
+  bool full(size_t rows_max) const {
+    return values.size() + histograms.size() + exemplars.size() +
+                   metadata.size() >=
+               rows_max ||
+           series.size() >= rows_max;
+  }
 
   std::span<const int64_t> Timestamps(const BatchSeries& s) const {
     return {timestamps_ms.data() + s.first_row, s.rows};
@@ -75,10 +104,24 @@ struct SampleBatch {
   std::span<const double> Values(const BatchSeries& s) const {
     return {values.data() + s.first_row, s.rows};
   }
+  std::span<const int64_t> HistogramTimestamps(const BatchSeries& s) const {
+    return {histogram_timestamps_ms.data() + s.first_histogram, s.histograms};
+  }
+  std::span<const std::string_view> Histograms(const BatchSeries& s) const {
+    return {histograms.data() + s.first_histogram, s.histograms};
+  }
+  std::span<const model::ExemplarView> Exemplars(const BatchSeries& s) const {
+    return {exemplars.data() + s.first_exemplar, s.exemplars};
+  }
   void Clear() {
     series.clear();
     timestamps_ms.clear();
     values.clear();
+    histogram_timestamps_ms.clear();
+    histograms.clear();
+    exemplars.clear();
+    metadata.clear();
+    bad_histogram.clear();
     arena.Clear();
   }
 };

@@ -9,9 +9,12 @@ namespace {
 
 class Stream final : public eval::SeriesStream {
  public:
-  Stream(std::unique_ptr<cluster::SeriesMerge> merge,
+  Stream(std::unique_ptr<cluster::SeriesMerge> merge, model::TimeRange range,
          OutcomeCollector* outcomes, const http::ResponseWriter* client)
-      : merge_(std::move(merge)), outcomes_(outcomes), client_(client) {}
+      : merge_(std::move(merge)),
+        range_(range),
+        outcomes_(outcomes),
+        client_(client) {}
 
   absl::Status Next(std::vector<eval::SeriesData>& batch) override {
     batch.clear();
@@ -22,13 +25,34 @@ class Stream final : public eval::SeriesStream {
     if (merged_.empty()) outcomes_->Add(merge_->outcome());
     batch.reserve(merged_.size());
     for (cluster::MergedSeries& series : merged_) {
+      RETURN_IF_ERROR(TakeStaleMarkers(series));
       batch.push_back({std::move(series.labels), std::move(series.samples)});
     }
     return absl::OkStatus();
   }
 
  private:
+  // The engine knows floats only. A series' stale histograms end it as a stale
+  // float does; any other would be missing in the answer.
+  absl::Status TakeStaleMarkers(cluster::MergedSeries& series) const {
+    if (series.histograms.empty()) return absl::OkStatus();
+    for (size_t i = 0; i < series.histograms.size(); ++i) {
+      const int64_t at_ms = series.histograms.timestamps_ms[i];
+      if (!range_.Contains(at_ms)) continue;
+      if (!series.histograms.histograms[i].stale()) {
+        return base::FailedPrecondition(
+            "native histograms are stored but not evaluated yet; ",
+            series.labels.Text(), " has one at ", at_ms,
+            " ms; exclude it from the query");
+      }
+      series.samples.push_back(at_ms, model::StaleNan());
+    }
+    model::SortAndDedup(series.samples, {});
+    return absl::OkStatus();
+  }
+
   const std::unique_ptr<cluster::SeriesMerge> merge_;
+  const model::TimeRange range_;
   OutcomeCollector* const outcomes_;
   const http::ResponseWriter* const client_;
   std::vector<cluster::MergedSeries> merged_;
@@ -62,7 +86,8 @@ absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
   read.matcher_groups = WithFilters(request.matcher_groups, options_.filters);
   read.range = request.range;
   ASSIGN_OR_RETURN(auto merge, reader_->Search(read));
-  return std::make_unique<Stream>(std::move(merge), outcomes_, options_.client);
+  return std::make_unique<Stream>(std::move(merge), read.range, outcomes_,
+                                  options_.client);
 }
 
 }  // namespace varve::query

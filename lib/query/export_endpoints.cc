@@ -69,6 +69,10 @@ absl::Status WriteSeries(cluster::SeriesMerge& merge, model::TimeRange range,
           std::lower_bound(times.begin(), times.end(), range.start_ms);
       values.erase(values.begin(), values.begin() + (begin - times.begin()));
       times.erase(times.begin(), begin);
+      model::KeepRange(range.start_ms, range.end_ms, 0, series.histograms);
+      if (format == ExportFormat::kJsonLines) {
+        AppendHistogramLines(answer.text(), series, rows_max);
+      }
       if (times.empty()) continue;
       switch (format) {
         case ExportFormat::kJsonLines:

@@ -82,6 +82,21 @@ class FakeStorage final : public StorageReader {
     return response;
   }
 
+  absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const cluster::ReadRequest& request, const std::string& metric,
+      int64_t limit, cluster::ReadOutcome& out) override {
+    last_request = request;
+    RETURN_IF_ERROR(status);
+    out = outcome;
+    std::vector<model::StoredMetadata> found;
+    for (const model::StoredMetadata& one : metadata) {
+      if (!metric.empty() && one.metadata.metric != metric) continue;
+      if (limit > 0 && static_cast<int64_t>(found.size()) == limit) break;
+      found.push_back(one);
+    }
+    return found;
+  }
+
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& out) override {
     RETURN_IF_ERROR(status);
@@ -91,6 +106,21 @@ class FakeStorage final : public StorageReader {
     return tenants;
   }
 
+  void AddHistogram(model::LabelSet labels, int64_t at_ms,
+                    model::Histogram histogram) {
+    cluster::MergedSeries series;
+    series.labels = std::move(labels);
+    series.histograms.push_back(at_ms, std::move(histogram));
+    series_[{}].push_back(std::move(series));
+  }
+  void AddExemplar(model::LabelSet labels, model::Exemplar exemplar) {
+    cluster::MergedSeries series;
+    series.labels = std::move(labels);
+    series.exemplars.push_back(std::move(exemplar));
+    series_[{}].push_back(std::move(series));
+  }
+
+  std::vector<model::StoredMetadata> metadata;
   absl::Status status;           // of every call
   cluster::ReadOutcome outcome;  // of every answer
   int fail_after = -1;           // batches before DataLoss; -1: never
@@ -145,10 +175,19 @@ class FakeStorage final : public StorageReader {
       cluster::MergedSeries& copy = found.emplace_back();
       copy.labels = series.labels;
       bool any = false;
+      if (request.exemplars) {
+        copy.exemplars = series.exemplars;
+        any = !copy.exemplars.empty();
+      } else {
+        copy.histograms = series.histograms;
+        model::KeepRange(request.range.start_ms, request.range.end_ms, 0,
+                         copy.histograms);
+        any = !copy.histograms.empty();
+      }
       for (size_t i = 0; i < series.samples.size(); ++i) {
         if (!request.range.Contains(series.samples.timestamps_ms[i])) continue;
-        any = true;
-        if (request.labels_only) break;
+        any = any || !request.exemplars;
+        if (request.labels_only || request.exemplars) break;
         copy.samples.push_back(series.samples.timestamps_ms[i],
                                series.samples.values[i]);
       }

@@ -126,10 +126,11 @@ class SelectApi {
   absl::Status Export(Context& context);
   absl::Status Federate(Context& context);
   absl::StatusOr<cluster::ReadRequest> ExportRequest(Context& context);
-  // static_endpoints.cc
-  absl::Status BuildInfo(Context& context);
+  // kind_endpoints.cc
   absl::Status Metadata(Context& context);
   absl::Status QueryExemplars(Context& context);
+  // static_endpoints.cc
+  absl::Status BuildInfo(Context& context);
   absl::Status Rules(Context& context);
   absl::Status Alerts(Context& context);
   absl::Status Notifiers(Context& context);

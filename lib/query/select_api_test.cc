@@ -350,13 +350,72 @@ TEST_CASE("constant endpoints answer as dashboards expect", "[query]") {
         "{\"status\":\"success\",\"data\":{\"version\":\"2.24.0\"}}");
   CHECK(api.Get("api/v1/rules", {}).body ==
         "{\"status\":\"success\",\"data\":{\"groups\":[]}}");
-  CHECK(api.Get("api/v1/query_exemplars", {}).body ==
-        "{\"status\":\"success\",\"data\":[]}");
-  CHECK(api.Get("api/v1/metadata", {}).body ==
-        "{\"status\":\"success\",\"isPartial\":false,\"data\":{}}");
   CHECK(api.Get("api/v1/format_query", {{"query", "sum(x)by(y)"}}).body ==
         "{\"status\":\"success\",\"data\":\"sum by (y) (x)\"}");
   CHECK(api.Call("/internal/resetRollupResultCache", {}, {}).status == 200);
+}
+
+TEST_CASE("exemplars of all selectors of a query are listed", "[query]") {
+  Api api;
+  std::string labels;
+  model::AppendCanonicalBytes(labels, model::LabelSet{{"trace_id", "abc"}});
+  api.storage.AddExemplar({{"__name__", "h_bucket"}, {"le", "1"}},
+                          {kT - 500, 0.25, labels});
+  api.storage.AddExemplar({{"__name__", "other"}}, {kT, 1, ""});
+  CHECK(api.Get("api/v1/query_exemplars",
+                {{"query", "sum(rate(h_bucket[5m])) / vector(2)"}})
+            .body ==
+        "{\"status\":\"success\",\"isPartial\":false,\"data\":["
+        "{\"seriesLabels\":{\"__name__\":\"h_bucket\",\"le\":\"1\"},"
+        "\"exemplars\":[{\"labels\":{\"trace_id\":\"abc\"},"
+        "\"value\":\"0.25\",\"timestamp\":1795167839.500}]}]}");
+  CHECK(api.Get("api/v1/query_exemplars", {{"query", "1"}}).body ==
+        "{\"status\":\"success\",\"isPartial\":false,\"data\":[]}");
+  CHECK(api.Get("api/v1/query_exemplars", {}).status == 400);
+  CHECK(api.Get("api/v1/query_exemplars", {{"query", "sum("}}).status == 400);
+}
+
+TEST_CASE("metadata has Prometheus' shape", "[query]") {
+  Api api;
+  CHECK(api.Get("api/v1/metadata", {}).body ==
+        "{\"status\":\"success\",\"isPartial\":false,\"data\":{}}");
+  api.storage.metadata = {
+      {{}, {"a", model::MetricType::kCounter, "helps \"x\"", "s"}, 1},
+      {{}, {"b", model::MetricType::kUnknown, "", ""}, 1}};
+  CHECK(api.Get("api/v1/metadata", {}).body ==
+        "{\"status\":\"success\",\"isPartial\":false,\"data\":{"
+        "\"a\":[{\"type\":\"counter\",\"help\":\"helps \\\"x\\\"\","
+        "\"unit\":\"s\"}],"
+        "\"b\":[{\"type\":\"unknown\",\"help\":\"\",\"unit\":\"\"}]}}");
+  CHECK(api.Get("api/v1/metadata", {{"metric", "b"}}).body.find("\"a\"") ==
+        std::string::npos);
+  CHECK(api.Get("api/v1/metadata", {{"limit", "1"}}).body.find("\"b\"") ==
+        std::string::npos);
+}
+
+TEST_CASE("a query that meets a native histogram says so, export has it",
+          "[query]") {
+  Api api;
+  model::Histogram histogram;
+  histogram.count = 3;
+  histogram.layout.positive = {{0, 1}};
+  histogram.buckets = {3};
+  api.storage.AddHistogram({{"__name__", "h"}, {"job", "x"}}, kT - 1000,
+                           histogram);
+  const KeptAnswer answer = api.Get("api/v1/query", {{"query", "sum(h)"}});
+  CHECK(answer.status == 422);
+  CHECK(answer.body.find("native histograms are stored but not evaluated yet; "
+                         "h{job=\\\"x\\\"}") != std::string::npos);
+  CHECK(api.Get("api/v1/export", {{"match[]", "h"}}).body ==
+        "{\"metric\":{\"__name__\":\"h\",\"job\":\"x\"},\"values\":[],"
+        "\"timestamps\":[],\"histograms\":[[1795167839000,{\"schema\":0,"
+        "\"count\":3,\"sum\":0,\"zero_threshold\":0,\"zero_count\":0,"
+        "\"positive_spans\":[[0,1]],\"positive_buckets\":[3],"
+        "\"negative_spans\":[],\"negative_buckets\":[]}]]}\n");
+  histogram.sum = model::StaleNan();
+  Api other;
+  other.storage.AddHistogram({{"__name__", "h"}}, kT - 1000, histogram);
+  CHECK(other.Get("api/v1/query", {{"query", "h"}}).status == 200);
 }
 
 TEST_CASE("queries over the limit are told to come back", "[query]") {

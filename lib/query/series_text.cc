@@ -6,10 +6,14 @@
 
 #include "lib/promql/number_text.h"
 #include "lib/promql/printer.h"
+#include "lib/protocol/histogram_json.h"
 #include "lib/query/json.h"
 
 namespace varve::query {
 namespace {
+
+// A line of them stays far below -import.maxLineLen.
+constexpr size_t kHistogramsPerLine = 1000;
 
 void AppendInteger(std::string& out, int64_t value) {
   char text[24];
@@ -113,6 +117,28 @@ void AppendJsonLines(std::string& out, const cluster::MergedSeries& series,
     for (size_t i = begin; i < end; ++i) {
       if (i > begin) out.push_back(',');
       AppendInteger(out, samples.timestamps_ms[i]);
+    }
+    out += "]}\n";
+  }
+}
+
+void AppendHistogramLines(std::string& out,
+                          const cluster::MergedSeries& series,
+                          int64_t rows_max) {
+  const auto& columns = series.histograms;
+  const size_t rows =
+      rows_max > 0 ? static_cast<size_t>(rows_max) : kHistogramsPerLine;
+  for (size_t begin = 0; begin < columns.size(); begin += rows) {
+    const size_t end = std::min(columns.size(), begin + rows);
+    out += "{\"metric\":";
+    AppendJsonLabels(out, series.labels);
+    out += ",\"values\":[],\"timestamps\":[],\"histograms\":[";
+    for (size_t i = begin; i < end; ++i) {
+      out += i == begin ? "[" : ",[";
+      AppendInteger(out, columns.timestamps_ms[i]);
+      out.push_back(',');
+      protocol::AppendHistogramJson(out, columns.histograms[i]);
+      out.push_back(']');
     }
     out += "]}\n";
   }

@@ -18,6 +18,12 @@ namespace varve::query {
 void AppendJsonLines(std::string& out, const cluster::MergedSeries& series,
                      int64_t rows_max);
 
+// {"metric":{…},"values":[],"timestamps":[],"histograms":[[ms,{…}],…]}, the
+// objects as lib/protocol/histogram_json.h has them.
+void AppendHistogramLines(std::string& out,
+                          const cluster::MergedSeries& series,
+                          int64_t rows_max);
+
 // name{a="b"} value timestamp_ms, a line per sample.
 void AppendExposition(std::string& out, const cluster::MergedSeries& series);
 

@@ -18,15 +18,6 @@ absl::Status SelectApi::BuildInfo(Context& context) {
                   "{\"status\":\"success\",\"data\":{\"version\":\"2.24.0\"}}");
 }
 
-absl::Status SelectApi::Metadata(Context& context) {
-  return SendJson(context.writer,
-                  "{\"status\":\"success\",\"isPartial\":false,\"data\":{}}");
-}
-
-absl::Status SelectApi::QueryExemplars(Context& context) {
-  return SendJson(context.writer, "{\"status\":\"success\",\"data\":[]}");
-}
-
 absl::Status SelectApi::Rules(Context& context) {
   return SendJson(context.writer,
                   "{\"status\":\"success\",\"data\":{\"groups\":[]}}");

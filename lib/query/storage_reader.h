@@ -24,6 +24,9 @@ class StorageReader {
   virtual absl::StatusOr<proto::CardinalityResponse> Cardinality(
       const cluster::ReadRequest& request, const std::string& focus_label,
       int64_t top_n, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const cluster::ReadRequest& request, const std::string& metric,
+      int64_t limit, cluster::ReadOutcome& outcome) = 0;
   virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
 };
@@ -46,6 +49,11 @@ class ClusterStorageReader final : public StorageReader {
       const cluster::ReadRequest& request, const std::string& focus_label,
       int64_t top_n, cluster::ReadOutcome& outcome) override {
     return reader_->Cardinality(request, focus_label, top_n, outcome);
+  }
+  absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
+      const cluster::ReadRequest& request, const std::string& metric,
+      int64_t limit, cluster::ReadOutcome& outcome) override {
+    return reader_->Metadata(request, metric, limit, outcome);
   }
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request,

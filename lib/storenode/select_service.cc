@@ -54,6 +54,8 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
       return Cardinality(call);
     case wire::kTenants:
       return Tenants(call);
+    case wire::kMetadata:
+      return Metadata(call);
     case wire::kGetRings:
       return GetRings(call);
     default:
@@ -91,27 +93,35 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   search.series_max = request.series_max();
   search.labels_only = request.labels_only();
   search.keep_all = request.keep_all();
+  search.exemplars = request.exemplars() && request.all_kinds();
 
   // Before the search: what is missed from now on is told by a newer one.
   const uint64_t version = engine_->coverage_version();
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
                    engine_->Search(search));
-  wire::SeriesBatchWriter writer;
+  wire::SeriesBatchWriter writer(request.all_kinds());
   storage::SearchSeries series;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next(series));
     if (!more) break;
-    if (series.samples.size() > wire::kBatchSamplesMax) {
+    if (series.samples.size() + series.histograms.size() >
+        wire::kBatchSamplesMax) {
       return base::ResourceExhausted("a series has ", series.samples.size(),
                                      " samples in the range; at "
                                      "most ",
                                      wire::kBatchSamplesMax,
                                      " are sent: narrow the time range");
     }
-    if (writer.samples() + series.samples.size() > wire::kBatchSamplesMax) {
+    if (writer.samples() + series.samples.size() + series.histograms.size() >
+        wire::kBatchSamplesMax) {
       RETURN_IF_ERROR(call.Send(writer.Finish()));
     }
-    writer.Add(series.hash, series.labels, series.samples);
+    if (request.all_kinds()) {
+      writer.Add(series.hash, series.labels, series.samples,
+                 series.histograms, series.exemplars);
+    } else {
+      writer.Add(series.hash, series.labels, series.samples);
+    }
     if (writer.full()) RETURN_IF_ERROR(call.Send(writer.Finish()));
     if (call.cancelled()) return base::Cancelled("the client has gone");
   }
@@ -179,6 +189,30 @@ absl::Status SelectService::Tenants(rpc::ServerCall& call) {
                    engine_->Tenants(range));
   for (const model::TenantId& tenant : tenants) {
     wire::ToProto(tenant, *response.add_tenants());
+  }
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::Metadata(rpc::ServerCall& call) {
+  proto::MetadataRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  storage::MetadataRequest wanted;
+  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  wanted.metric = request.metric();
+  wanted.limit = request.limit();
+  proto::MetadataResponse response;
+  // It has no time: of what other nodes lack nothing is said.
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), {1, 0}));
+  ASSIGN_OR_RETURN(const std::vector<model::StoredMetadata> stored,
+                   engine_->Metadata(wanted));
+  for (const model::StoredMetadata& one : stored) {
+    proto::MetadataResponse::Entry& entry = *response.add_entries();
+    entry.set_metric(one.metadata.metric);
+    entry.set_type(static_cast<uint32_t>(one.metadata.type));
+    entry.set_help(one.metadata.help);
+    entry.set_unit(one.metadata.unit);
+    entry.set_written_ms(one.written_ms);
   }
   return call.Send(response.SerializeAsString());
 }

@@ -1,5 +1,5 @@
-// What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, GETRINGS,
-// PING.
+// What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, METADATA,
+// GETRINGS, PING.
 //
 // Every answer ends with the node's Coverage. A search is streamed in batches
 // of about 128 KiB and held back by net/rpc's credits.
@@ -38,6 +38,7 @@ class SelectService final : public rpc::Service {
   absl::Status Labels(rpc::ServerCall& call);
   absl::Status Cardinality(rpc::ServerCall& call);
   absl::Status Tenants(rpc::ServerCall& call);
+  absl::Status Metadata(rpc::ServerCall& call);
   absl::Status GetRings(rpc::ServerCall& call);
 
   storage::Engine* const engine_;

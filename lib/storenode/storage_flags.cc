@@ -76,7 +76,6 @@ constexpr const char* kAccepted[] = {
     "storage.cacheSizeStorageTSID",
     "storage.finalDedupScheduleCheckInterval",
     "storage.idbPrefillStart",
-    "storage.maxMetadataStorageSize",
     "storage.trackMetricNamesStats",
     "storage.vminsertConnsShutdownDuration",
     "tls",
@@ -90,6 +89,12 @@ constexpr const char* kAccepted[] = {
 };
 
 constexpr absl::Duration kDay = absl::Hours(24);
+
+void AcceptKnown(base::FlagSet& flags) {
+  for (const char* name : kAccepted) {
+    flags.Accept(name, "Accepted for compatibility, without effect");
+  }
+}
 
 }  // namespace
 
@@ -105,6 +110,15 @@ StorageBoundFlags::StorageBoundFlags(base::FlagSet& flags)
       compaction_bytes(flags.Bytes(
           "storage.compactionBytesPerSecond", "64MiB",
           "Rewrites of blocks in the background go no faster; 0: no bound")) {}
+StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
+    : exemplars(flags.Int(
+          "storage.maxExemplarsPerSeries", 100,
+          "Exemplars kept of each series between two flushes, the latest; 0: "
+          "none")),
+      metadata_bytes(flags.Bytes(
+          "storage.maxMetadataStorageSize", "0",
+          "Memory for types, help texts and units of metrics; over it the ones "
+          "not sent for longest go; 0: 1% of the memory")) {}
 
 StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
     : path_(flags.String("storageDataPath", std::move(default_path),
@@ -130,6 +144,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       free_disk_(flags.Bytes(
           "storage.minFreeDiskSpaceBytes", "100MB",
           "With less free space at -storageDataPath writes are refused")),
+      kinds_(flags),
       unique_series_(flags.Int(
           "search.maxUniqueTimeseries", 0,
           "Series one query may match; 0: from the memory limit")),
@@ -170,9 +185,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
                               "authKey asked by /internal/force_merge")),
       flush_key_(flags.Secret("forceFlushAuthKey",
                               "authKey asked by /internal/force_flush")) {
-  for (const char* name : kAccepted) {
-    flags.Accept(name, "Accepted for compatibility, without effect");
-  }
+  AcceptKnown(flags);
 }
 
 absl::Status StorageFlags::Check() const {
@@ -212,6 +225,10 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
     options.search_bytes_max = std::max<int64_t>(32 << 20, memory_bytes() / 8);
   }
   options.compaction_bytes_per_second = bounds_.compaction_bytes.value();
+  options.exemplars_per_series_max = kinds_.exemplars.value();
+  options.metadata_bytes_max = kinds_.metadata_bytes.value() > 0
+                                   ? kinds_.metadata_bytes.value()
+                                   : memory_bytes() / 100;
   options.free_disk_bytes_min = free_disk_.value();
   return options;
 }

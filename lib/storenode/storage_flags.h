@@ -56,6 +56,13 @@ class StorageFlags {
   const base::StringFlag& select_address_;
   const base::DurationFlag& dedup_interval_;
   const base::BytesFlag& free_disk_;
+  // Of what is stored beside floats.
+  struct KindFlags {
+    explicit KindFlags(base::FlagSet& flags);
+    const base::IntFlag& exemplars;
+    const base::BytesFlag& metadata_bytes;
+  };
+  const KindFlags kinds_;
   const base::IntFlag& unique_series_;
   const base::IntFlag& searches_;
   const base::DurationFlag& search_queue_;

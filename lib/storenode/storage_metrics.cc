@@ -205,8 +205,12 @@ void StorageMetrics::AddLimits() {
       [](const EngineStats& stats) { return stats.series_active_day; });
   Add("vm_daily_series_limit_rows_dropped_total", {},
       [](const EngineStats& stats) { return stats.rows_over_daily_limit; });
-  Add("vm_metrics_metadata_storage_size_bytes", {}, Zero);
-  Add("vm_metrics_metadata_storage_max_size_bytes", {}, Zero);
+  Add("vm_metrics_metadata_storage_size_bytes", {},
+      [](const EngineStats& stats) { return stats.metadata_bytes; });
+  Add("vm_metrics_metadata_storage_max_size_bytes", {},
+      [](const EngineStats& stats) { return stats.metadata_bytes_max; });
+  Add("varve_metadata_evictions_total", {},
+      [](const EngineStats& stats) { return stats.metadata_evictions; });
   Add("vm_downsampling_partitions_scheduled_size_bytes", {}, Zero);
   Add("vm_retention_partitions_scheduled_size_bytes", {}, Zero);
 }

@@ -30,6 +30,8 @@ class DataFrameBuilder {
            std::span<const double> values) {
     record_.Add(tenant.kind, tenant.id, ref, timestamps_ms, values);
   }
+  encoding::KindSections& kinds() { return record_.kinds(); }
+  // Of all kinds.
   uint32_t rows() const { return record_.rows(); }
   std::string Finish(uint8_t ack, uint64_t ref_epoch, bool compress) {
     return EncodeDataFrame(record_.Finish(), ack, ref_epoch, compress);

@@ -23,6 +23,7 @@ enum Method : uint8_t {
   kLabels = 33,       // proto LabelsRequest -> LabelsResponse
   kCardinality = 34,  // proto CardinalityRequest -> CardinalityResponse
   kTenants = 35,      // proto TenantsRequest -> TenantsResponse
+  kMetadata = 36,     // proto MetadataRequest -> MetadataResponse
 };
 
 }  // namespace varve::wire

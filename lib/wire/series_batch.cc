@@ -5,6 +5,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/encoding/histogram_chunk.h"
 #include "lib/encoding/sample_chunk.h"
 
 namespace varve::wire {
@@ -12,6 +13,7 @@ namespace {
 
 constexpr uint8_t kKindSeries = 0;
 constexpr uint8_t kKindEnd = 1;
+constexpr uint8_t kKindAllKinds = 2;
 constexpr uint8_t kOwnColumn = 0;
 constexpr uint8_t kLastColumn = 1;
 
@@ -30,8 +32,9 @@ absl::Status ForRuns(std::span<T> column, Fn&& fn) {
 
 class BatchDecoder {
  public:
-  BatchDecoder(std::string_view body, std::vector<WireSeries>& out)
-      : reader_(body), out_(out) {}
+  BatchDecoder(std::string_view body, bool all_kinds,
+               std::vector<WireSeries>& out)
+      : reader_(body), all_kinds_(all_kinds), out_(out) {}
 
   absl::Status DecodeAll() {
     while (!reader_.empty()) {
@@ -50,6 +53,30 @@ class BatchDecoder {
     series.labels = reader_.LengthPrefixed();
     const uint64_t n = reader_.Varint();
     if (!reader_.ok()) return base::DataLoss("series batch cut in a header");
+    RETURN_IF_ERROR(DecodeSamples(n, series));
+    if (!all_kinds_) return absl::OkStatus();
+    RETURN_IF_ERROR(encoding::ReadHistogramColumns(reader_, kBatchCountsMax,
+                                                   series.histograms));
+    return DecodeExemplars(series.exemplars);
+  }
+
+  absl::Status DecodeExemplars(std::vector<model::Exemplar>& exemplars) {
+    const uint64_t n = reader_.Varint();
+    constexpr size_t kExemplarBytesMin = 10;
+    if (n > reader_.rest().size() / kExemplarBytesMin) {
+      return base::DataLoss("series batch cut in its exemplars");
+    }
+    for (uint64_t i = 0; i < n; ++i) {
+      model::Exemplar& one = exemplars.emplace_back();
+      one.timestamp_ms = reader_.Zigzag();
+      one.value = reader_.FixedLe<double>();
+      one.labels = reader_.LengthPrefixed();
+    }
+    return reader_.ok() ? absl::OkStatus()
+                        : base::DataLoss("series batch cut in an exemplar");
+  }
+
+  absl::Status DecodeSamples(uint64_t n, WireSeries& series) {
     if (n == 0) return absl::OkStatus();
     if (n > kBatchSamplesMax - samples_) {
       return base::ResourceExhausted("series batch of over ", kBatchSamplesMax,
@@ -104,6 +131,7 @@ class BatchDecoder {
   }
 
   base::ByteReader reader_;
+  const bool all_kinds_;
   std::vector<WireSeries>& out_;
   size_t column_owner_ = SIZE_MAX;  // index of the last series with samples
   size_t samples_ = 0;
@@ -111,15 +139,33 @@ class BatchDecoder {
 
 }  // namespace
 
+void SeriesBatchWriter::Begin() {
+  out_.push_back(static_cast<char>(all_kinds_ ? kKindAllKinds : kKindSeries));
+}
+
 void SeriesBatchWriter::Add(const model::SeriesHash& hash,
                             std::string_view labels,
-                            const model::SampleColumns& samples) {
-  if (out_.empty()) out_.push_back(static_cast<char>(kKindSeries));
+                            const model::SampleColumns& samples,
+                            const model::HistogramColumns& histograms,
+                            const std::vector<model::Exemplar>& exemplars) {
+  if (out_.empty()) Begin();
   base::PutFixedLe<uint64_t>(out_, hash.high);
   base::PutFixedLe<uint64_t>(out_, hash.low);
   base::PutLengthPrefixed(out_, labels);
   base::PutVarint(out_, samples.size());
-  if (samples.empty()) return;
+  if (!samples.empty()) AddSamples(samples);
+  if (!all_kinds_) return;
+  encoding::AppendHistogramColumns(histograms, out_);
+  samples_ += histograms.size();
+  base::PutVarint(out_, exemplars.size());
+  for (const model::Exemplar& one : exemplars) {
+    base::PutVarint(out_, base::ZigzagEncode(one.timestamp_ms));
+    base::PutFixedLe(out_, one.value);
+    base::PutLengthPrefixed(out_, one.labels);
+  }
+}
+
+void SeriesBatchWriter::AddSamples(const model::SampleColumns& samples) {
   samples_ += samples.size();
   if (samples.timestamps_ms == last_timestamps_ms_) {
     out_.push_back(static_cast<char>(kLastColumn));
@@ -142,7 +188,7 @@ void SeriesBatchWriter::Add(const model::SeriesHash& hash,
 }
 
 std::string SeriesBatchWriter::Finish() {
-  if (out_.empty()) out_.push_back(static_cast<char>(kKindSeries));
+  if (out_.empty()) Begin();
   std::string message = std::move(out_);
   out_.clear();
   last_timestamps_ms_.clear();
@@ -169,10 +215,11 @@ absl::StatusOr<SeriesBatch> DecodeSeriesBatch(std::string_view message) {
     }
     return batch;
   }
-  if (kind != kKindSeries) {
+  if (kind != kKindSeries && kind != kKindAllKinds) {
     return base::DataLoss("series batch of unknown kind ", int{kind});
   }
-  RETURN_IF_ERROR(BatchDecoder(message, batch.series).DecodeAll());
+  RETURN_IF_ERROR(BatchDecoder(message, kind == kKindAllKinds, batch.series)
+                      .DecodeAll());
   return batch;
 }
 

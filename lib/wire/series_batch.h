@@ -1,10 +1,16 @@
 // One message of a SEARCH answer: series with their samples, or the end.
 //
-//   batch  := kind:u8 (0 series, 1 end) body
+//   batch  := kind:u8 (0 series, 1 end, 2 series of all kinds) body
 //   series := { hash:16B labels:varint-prefixed n:varint
 //               [ shared:u8 [ ts:varint-prefixed ]* ]
 //               [ values:varint-prefixed ]* }*
+//   series of kind 2 have behind their values:
+//             histograms m:varint { ts:zigzag value:f64
+//                                   labels:varint-prefixed }*
 //   end    := proto Coverage
+//
+// histograms are lib/encoding/histogram_chunk.h's columns, the m rows
+// exemplars. A message of kind 2 goes only to who asked for all_kinds.
 //
 // hash is the high, then the low half, little endian. With n > 0: shared 0 is
 // followed by the timestamp column, shared 1 means the column last sent in
@@ -23,6 +29,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
 #include "proto/varve_rpc.pb.h"
@@ -32,6 +40,8 @@ namespace varve::wire {
 // A few bytes can stand for 65,535 equal samples: this bounds what a decoder
 // allocates. Above the 30 million of -search.maxSamplesPerSeries.
 inline constexpr size_t kBatchSamplesMax = size_t{1} << 25;
+// Of native histograms their buckets and what each has beside them: 512 MiB.
+inline constexpr size_t kBatchCountsMax = size_t{1} << 26;
 
 // When a sender should close a batch: large enough that calls do not matter,
 // small enough that the reader's memory does not.
@@ -40,9 +50,15 @@ inline constexpr size_t kBatchSamplesUsual = 128 << 10;
 
 class SeriesBatchWriter {
  public:
-  // REQUIRES: at most kBatchSamplesMax samples in one batch.
+  // `all_kinds`: the reader takes batches of kind 2.
+  explicit SeriesBatchWriter(bool all_kinds = false) : all_kinds_(all_kinds) {}
+
+  // REQUIRES: at most kBatchSamplesMax samples in one batch; histograms and
+  // exemplars only with all_kinds.
   void Add(const model::SeriesHash& hash, std::string_view labels,
-           const model::SampleColumns& samples);
+           const model::SampleColumns& samples,
+           const model::HistogramColumns& histograms = {},
+           const std::vector<model::Exemplar>& exemplars = {});
   size_t bytes() const { return out_.size(); }
   size_t samples() const { return samples_; }
   bool empty() const { return out_.size() <= 1; }
@@ -54,6 +70,9 @@ class SeriesBatchWriter {
   std::string Finish();
 
  private:
+  void Begin();
+  void AddSamples(const model::SampleColumns& samples);
+  const bool all_kinds_;
   std::string out_;
   std::string column_;
   std::vector<int64_t> last_timestamps_ms_;
@@ -66,6 +85,8 @@ struct WireSeries {
   model::SeriesHash hash;
   std::string labels;  // canonical bytes
   model::SampleColumns samples;
+  model::HistogramColumns histograms;
+  std::vector<model::Exemplar> exemplars;
 };
 struct SeriesBatch {
   bool is_end = false;

@@ -30,6 +30,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   while (true) {
     const auto next = reader.Next();
     if (!next.ok() || !*next) return 0;
+    std::vector<varve::encoding::HistogramRow> histograms;
+    std::vector<varve::encoding::ExemplarRow> exemplars;
+    std::vector<varve::model::MetricMetadata> metadata;
+    (void)varve::encoding::DecodeHistogramSection(reader.body(), histograms);
+    (void)varve::encoding::DecodeExemplarSection(reader.body(), exemplars);
+    (void)varve::encoding::DecodeMetadataSection(reader.body(), metadata);
     if (reader.kind() == SectionKind::kFloats &&
         reader.DecodeFloats(section).ok()) {
       CheckSizes(section);
@@ -45,6 +51,11 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   builder.Add(0, 3, 4, times, values);
   builder.Add(0, 3, 5, {times.data(), 1}, {values.data(), 1});
   builder.Add(1, 3, 5, {times.data(), 1}, {values.data(), 1});
+  std::string histogram;
+  varve::model::AppendHistogramBytes(histogram, {});
+  builder.kinds().AddHistogram({0, 3}, 4, 1000, histogram);
+  builder.kinds().AddExemplar({0, 3}, 4, 1000, 0.5, "labels");
+  builder.kinds().AddMetadata({0, 3}, {});
   const std::string record = builder.Finish();
   add(record.data(), record.size());
 }

@@ -36,6 +36,85 @@ def time_series(labels, samples):
                   b"".join(_sample(t, v) for t, v in samples))
 
 
+def _zigzag(value):
+    return varint((value << 1 ^ value >> 63) & (2**64 - 1))
+
+
+def _double(number, value):
+    return varint(number << 3 | 1) + struct.pack("<d", value)
+
+
+def _number(number, encoded):
+    return varint(number << 3) + encoded
+
+
+def _spans(number, spans):
+    return b"".join(
+        _field(number, _number(1, _zigzag(offset)) + _number(2, varint(length)))
+        for offset, length in spans)
+
+
+def _deltas(counts):
+    last, out = 0, b""
+    for count in counts:
+        out += _zigzag(count - last)
+        last = count
+    return out
+
+
+RESETS = ("unknown", "yes", "no", "gauge")
+
+
+def _histogram(timestamp_ms, value):
+    """value: as the object in export's "histograms"."""
+    floats = value.get("float_counts", False)
+    if floats:
+        counts = _double(2, value["count"]) + _double(7, value["zero_count"])
+    else:
+        counts = (_number(1, varint(value["count"])) +
+                  _number(6, varint(value["zero_count"])))
+    message = (counts + _double(3, value["sum"]) +
+               _number(4, _zigzag(value["schema"])) +
+               _double(5, value["zero_threshold"]))
+    for side, spans, deltas, absolute in (("negative", 8, 9, 10),
+                                          ("positive", 11, 12, 13)):
+        message += _spans(spans, value[side + "_spans"])
+        buckets = value[side + "_buckets"]
+        if floats:
+            message += _field(absolute, b"".join(
+                struct.pack("<d", bucket) for bucket in buckets))
+        else:
+            message += _field(deltas, _deltas(buckets))
+    message += _number(14, varint(RESETS.index(value.get("reset", "unknown"))))
+    message += _number(15, varint(timestamp_ms & (2**64 - 1)))
+    bounds = value.get("custom_bounds", [])
+    if bounds:
+        message += _field(16, b"".join(struct.pack("<d", b) for b in bounds))
+    return _field(4, message)
+
+
+def histogram_series(labels, samples):
+    """samples: [(timestamp_ms, {"schema": …})] of native histograms."""
+    return _field(1, b"".join(_label(n, v) for n, v in sorted(labels.items())) +
+                  b"".join(_histogram(t, v) for t, v in samples))
+
+
+def exemplar_series(labels, exemplars):
+    """exemplars: [(labels, value, timestamp_ms)]."""
+    return _field(1, b"".join(_label(n, v) for n, v in sorted(labels.items())) +
+                  b"".join(
+                      _field(3, b"".join(_label(n, v) for n, v in own.items()) +
+                             _double(2, value) +
+                             _number(3, varint(timestamp_ms & (2**64 - 1))))
+                      for own, value, timestamp_ms in exemplars))
+
+
+def metadata(metric, kind, help_text, unit):
+    """kind: the number of MetricMetadata's type."""
+    return _field(3, _number(1, varint(kind)) + _field(2, metric.encode()) +
+                  _field(4, help_text.encode()) + _field(5, unit.encode()))
+
+
 def write_request(series):
     """series: [(labels, samples)] -> the protobuf message."""
     return b"".join(time_series(labels, samples) for labels, samples in series)
