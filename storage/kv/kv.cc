@@ -15,6 +15,7 @@ namespace varve::storage {
 namespace {
 
 using base::MutexLock;
+using base::ReaderLock;
 
 // Keys of one call into RocksDB's MultiGet, which keeps state for each.
 constexpr size_t kMultiGetKeys = 256;
@@ -39,26 +40,48 @@ __attribute__((no_sanitize("thread"))) std::string_view Unseen(
 
 class RocksIterator final : public KvIterator {
  public:
-  RocksIterator(KvFamilyRef family, rocksdb::DB* db, KvScan scan)
-      : family_(std::move(family)), scan_(std::move(scan)) {
-    rocksdb::ReadOptions options;
-    lower_ = ToSlice(scan_.lower);
-    upper_ = ToSlice(scan_.upper);
-    if (!scan_.lower.empty()) options.iterate_lower_bound = &lower_;
-    if (!scan_.upper.empty()) options.iterate_upper_bound = &upper_;
-    options.fill_cache = scan_.fill_cache;
-    options.readahead_size = static_cast<size_t>(scan_.readahead_bytes);
-    if (scan_.snapshot) options.snapshot = scan_.snapshot->get();
-    it_.reset(db->NewIterator(options, family_->handle()));
+  RocksIterator(KvDb::Impl* impl, KvFamilyRef family, KvScan scan)
+      : impl_(impl),
+        database_(impl->database),
+        family_(std::move(family)),
+        scan_(std::move(scan)),
+        lower_(ToSlice(scan_.lower)),
+        upper_(ToSlice(scan_.upper)) {
+    Renew();
   }
 
-  void Seek(std::string_view key) override { it_->Seek(ToSlice(key)); }
-  void SeekForPrev(std::string_view key) override {
-    it_->SeekForPrev(ToSlice(key));
+  // What meets a damaged table goes on without it.
+  void Seek(std::string_view key) override {
+    do {
+      it_->Seek(ToSlice(key));
+    } while (Healed());
   }
-  void SeekToFirst() override { it_->SeekToFirst(); }
-  void Next() override { it_->Next(); }
-  void Prev() override { it_->Prev(); }
+  void SeekForPrev(std::string_view key) override {
+    do {
+      it_->SeekForPrev(ToSlice(key));
+    } while (Healed());
+  }
+  void SeekToFirst() override {
+    do {
+      it_->SeekToFirst();
+    } while (Healed());
+  }
+  void Next() override {
+    last_.assign(it_->key().data(), it_->key().size());
+    it_->Next();
+    while (Healed()) {
+      it_->Seek(last_);
+      if (it_->Valid() && it_->key() == last_) it_->Next();
+    }
+  }
+  void Prev() override {
+    last_.assign(it_->key().data(), it_->key().size());
+    it_->Prev();
+    while (Healed()) {
+      it_->SeekForPrev(last_);
+      if (it_->Valid() && it_->key() == last_) it_->Prev();
+    }
+  }
   bool Valid() const override { return it_->Valid(); }
 #if defined(__SANITIZE_THREAD__)
   std::string_view key() const override {
@@ -76,10 +99,30 @@ class RocksIterator final : public KvIterator {
   }
 
  private:
+  void Renew() {
+    rocksdb::ReadOptions options;
+    if (!scan_.lower.empty()) options.iterate_lower_bound = &lower_;
+    if (!scan_.upper.empty()) options.iterate_upper_bound = &upper_;
+    options.fill_cache = scan_.fill_cache;
+    options.readahead_size = static_cast<size_t>(scan_.readahead_bytes);
+    if (scan_.snapshot) options.snapshot = scan_.snapshot->get();
+    it_.reset(impl_->db()->NewIterator(options, family_->handle()));
+  }
+  bool Healed() {
+    if (it_->Valid() || it_->status().ok() || !impl_->Heal(it_->status())) {
+      return false;
+    }
+    Renew();
+    return true;
+  }
+
+  KvDb::Impl* const impl_;
+  const std::shared_ptr<KvHandle> database_;
   const KvFamilyRef family_;
   const KvScan scan_;
-  rocksdb::Slice lower_;
-  rocksdb::Slice upper_;
+  const rocksdb::Slice lower_;
+  const rocksdb::Slice upper_;
+  std::string last_;  // where a step began
   std::unique_ptr<rocksdb::Iterator> it_;
 #if defined(__SANITIZE_THREAD__)
   mutable std::vector<char> key_copy_;
@@ -124,21 +167,6 @@ class RocksSstWriter final : public KvSstWriter {
 
 }  // namespace
 
-struct KvDb::Impl {
-  KvOptions options;
-  std::shared_ptr<KvHandle> database;
-  mutable base::Mutex mutex;
-  std::map<std::string, KvFamilyRef, std::less<>> families GUARDED_BY(mutex);
-
-  rocksdb::DB* db() const { return database->db; }
-  rocksdb::ColumnFamilyOptions FamilyOptionsOf(std::string_view name) const {
-    const KvFamilyOptions family = options.family_options
-                                       ? options.family_options(name)
-                                       : KvFamilyOptions{};
-    return KvOptionsBuilder::Family(family, *options.cache);
-  }
-};
-
 KvDb::KvDb(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KvDb::~KvDb() = default;
 
@@ -146,6 +174,10 @@ absl::StatusOr<std::unique_ptr<KvDb>> KvDb::Open(const KvOptions& options) {
   if (options.cache == nullptr) return base::Internal("KvOptions::cache");
   auto impl = std::make_unique<Impl>();
   impl->options = options;
+  if (options.read_only) {
+    RETURN_IF_ERROR(impl->OpenReadOnly());
+    return std::unique_ptr<KvDb>(new KvDb(std::move(impl)));
+  }
   std::error_code error;
   std::filesystem::create_directories(options.path, error);
   if (error) {
@@ -156,33 +188,7 @@ absl::StatusOr<std::unique_ptr<KvDb>> KvDb::Open(const KvOptions& options) {
   std::filesystem::remove_all(scratch, error);
   std::filesystem::create_directories(scratch, error);
   if (error) return base::Unavailable("mkdir ", scratch, ": ", error.message());
-  const rocksdb::DBOptions db_options = MakeDbOptions(options);
-  std::vector<std::string> names;
-  // Fails for a new directory, which has no families yet.
-  (void)rocksdb::DB::ListColumnFamilies(db_options, options.path, &names);
-  names.push_back(rocksdb::kDefaultColumnFamilyName);
-  names.insert(names.end(), options.families.begin(), options.families.end());
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const std::string& name : names) {
-    descriptors.emplace_back(name, impl->FamilyOptionsOf(name));
-  }
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  RETURN_IF_ERROR(FromRocks(
-      rocksdb::DB::Open(db_options, options.path, descriptors, &handles, &db),
-      base::StrCat("open ", options.path)));
-  impl->database = std::make_shared<KvHandle>(db);
-  {
-    MutexLock lock(impl->mutex);
-    for (size_t i = 0; i < names.size(); ++i) {
-      auto family = std::make_shared<KvFamily>(impl->database, handles[i]);
-      if (names[i] == rocksdb::kDefaultColumnFamilyName) continue;
-      impl->families.emplace(names[i], std::move(family));
-    }
-  }
+  RETURN_IF_ERROR(impl->Open());
   return std::unique_ptr<KvDb>(new KvDb(std::move(impl)));
 }
 
@@ -203,7 +209,7 @@ absl::StatusOr<KvFamilyRef> KvDb::Create(const std::string& name) {
       impl_->db()->CreateColumnFamily(impl_->FamilyOptionsOf(name), name,
                                       &handle),
       base::StrCat("create family ", name)));
-  auto family = std::make_shared<KvFamily>(impl_->database, handle);
+  auto family = std::make_shared<KvFamily>(impl_->database, name, handle);
   impl_->families.emplace(name, family);
   return family;
 }
@@ -217,8 +223,10 @@ absl::Status KvDb::Drop(const std::string& name) {
     family = it->second;
     impl_->families.erase(it);
   }
-  return FromRocks(impl_->db()->DropColumnFamily(family->handle()),
-                   base::StrCat("drop family ", name));
+  const ReaderLock gate(impl_->gate);
+  RETURN_IF_ERROR(FromRocks(impl_->db()->DropColumnFamily(family->handle()),
+                            base::StrCat("drop family ", name)));
+  return impl_->ForgetFamily(name);
 }
 
 std::vector<std::string> KvDb::Families() const {
@@ -234,8 +242,10 @@ absl::StatusOr<std::optional<std::string>> KvDb::Get(
   rocksdb::ReadOptions options;
   if (snapshot) options.snapshot = snapshot->get();
   std::string value;
-  const rocksdb::Status status =
-      impl_->db()->Get(options, family.handle(), ToSlice(key), &value);
+  rocksdb::Status status;
+  do {
+    status = impl_->db()->Get(options, family.handle(), ToSlice(key), &value);
+  } while (impl_->Heal(status));
   if (status.IsNotFound()) return std::optional<std::string>();
   RETURN_IF_ERROR(FromRocks(status, "get"));
   return std::optional<std::string>(std::move(value));
@@ -257,7 +267,10 @@ absl::Status KvDb::MultiGet(const KvFamily& family,
     impl_->db()->MultiGet(options, family.handle(), n, slices.data(),
                           found.data(), statuses.data());
     for (size_t i = 0; i < n; ++i) {
-      if (statuses[i].ok()) {
+      if (IsDamage(statuses[i])) {
+        ASSIGN_OR_RETURN(values[begin + i],
+                         Get(family, keys[begin + i], snapshot));
+      } else if (statuses[i].ok()) {
         values[begin + i].emplace(found[i].data(), found[i].size());
       } else if (!statuses[i].IsNotFound()) {
         return FromRocks(statuses[i], "get");
@@ -270,7 +283,7 @@ absl::Status KvDb::MultiGet(const KvFamily& family,
 
 std::unique_ptr<KvIterator> KvDb::Scan(const KvFamilyRef& family,
                                        KvScan scan) const {
-  return std::make_unique<RocksIterator>(family, impl_->db(),
+  return std::make_unique<RocksIterator>(impl_.get(), family,
                                          std::move(scan));
 }
 
@@ -280,6 +293,7 @@ KvSnapshotRef KvDb::Snapshot() const {
 
 absl::Status KvDb::Write(KvBatch& batch, bool sync) {
   RETURN_IF_ERROR(FromRocks(batch.impl_->status, "batch"));
+  const ReaderLock gate(impl_->gate);
   rocksdb::WriteOptions options;
   options.sync = sync;
   return FromRocks(impl_->db()->Write(options, &batch.impl_->batch), "write");
@@ -303,6 +317,7 @@ absl::StatusOr<std::unique_ptr<KvSstWriter>> KvDb::NewSst(
 }
 
 absl::Status KvDb::Ingest(std::span<const KvIngest> ingests) {
+  const ReaderLock gate(impl_->gate);
   std::vector<rocksdb::IngestExternalFileArg> args;
   for (const KvIngest& ingest : ingests) {
     if (ingest.files.empty()) continue;
@@ -320,6 +335,7 @@ absl::Status KvDb::Ingest(std::span<const KvIngest> ingests) {
 absl::Status KvDb::DeleteFilesInRange(const KvFamily& family,
                                       std::string_view begin,
                                       std::string_view end) {
+  const ReaderLock gate(impl_->gate);
   const rocksdb::Slice from = ToSlice(begin);
   const rocksdb::Slice to = ToSlice(end);
   return FromRocks(
@@ -336,19 +352,23 @@ absl::Status KvDb::CompactRange(const KvFamily& family, std::string_view begin,
   const rocksdb::Slice to = ToSlice(end);
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
-  return FromRocks(
-      impl_->db()->CompactRange(options, family.handle(),
-                                begin.empty() ? nullptr : &from,
-                                end.empty() ? nullptr : &to),
-      "compact");
+  rocksdb::Status status;
+  do {
+    status = impl_->db()->CompactRange(options, family.handle(),
+                                       begin.empty() ? nullptr : &from,
+                                       end.empty() ? nullptr : &to);
+  } while (impl_->Heal(status));
+  return FromRocks(status, "compact");
 }
 
 absl::Status KvDb::Flush(const KvFamily& family) {
+  const ReaderLock gate(impl_->gate);
   return FromRocks(
       impl_->db()->Flush(rocksdb::FlushOptions(), family.handle()), "flush");
 }
 
 absl::Status KvDb::Checkpoint(const std::string& dir) {
+  const ReaderLock gate(impl_->gate);
   rocksdb::Checkpoint* made = nullptr;
   RETURN_IF_ERROR(
       FromRocks(rocksdb::Checkpoint::Create(impl_->db(), &made), dir));

@@ -10,7 +10,11 @@
 //           to one thread at a time.
 // Lifetime: families, iterators and snapshots keep the database open; closing
 //           happens with the last of them.
-// Source:   RocksDB 7.8; the options and their reasons are in kv.cc.
+// Damage:   a table that cannot be read is taken out of its family, and what of
+//           it can be read is put back in its place (kv_heal.cc): reads, writes
+//           and compactions go on. What is gone is in Losses(), which is kept
+//           over restarts. The damaged file is kept in quarantine/.
+// Source:   RocksDB 7.8; the options and their reasons are in kv_options.cc.
 #ifndef VARVE_STORAGE_KV_KV_H_
 #define VARVE_STORAGE_KV_KV_H_
 
@@ -62,6 +66,9 @@ struct KvOptions {
   std::function<KvFamilyOptions(std::string_view name)> family_options;
   // Present after Open.
   std::vector<std::string> families;
+  // Nothing is written and no lock is taken: another process may have the
+  // database open, whose later writes are not seen. Damage stays where it is.
+  bool read_only = false;
   // Table files kept open; each costs a descriptor and its index blocks.
   int open_files_max = 256;
   // The pool of background threads is shared by the process: the largest
@@ -144,6 +151,14 @@ class KvSstWriter {
   virtual absl::Status Finish() = 0;
 };
 
+// Keys of a family that may be missing since a table was damaged.
+struct KvLoss {
+  std::string family;  // "" for all
+  std::string first;   // included
+  std::string last;    // included; "" for the end
+  std::string file;    // what was damaged
+};
+
 struct KvIngest {
   KvFamilyRef family;
   std::vector<std::string> files;  // moved into the database
@@ -201,6 +216,22 @@ class KvDb {
   absl::Status Flush(const KvFamily& family);
   // A copy of hard links in `dir`, which must not exist.
   absl::Status Checkpoint(const std::string& dir);
+  // What was lost to damage, in all lives of the database.
+  std::vector<KvLoss> Losses() const;
+  // Whether a loss overlaps [lower, upper) ("" and "" for everything); quick
+  // when nothing was lost.
+  bool MayLack(const KvFamily& family, std::string_view lower,
+               std::string_view upper) const;
+  // Damaged tables taken out since Open.
+  int64_t damaged_tables() const;
+  // Takes out the tables that background work could not read, and resumes
+  // RocksDB after a disk that was full. Cheap when there is nothing to do; for
+  // a thread that calls it each second.
+  absl::Status HealDamaged();
+  // Notes that more was lost than tables tell.
+  absl::Status AddLoss(const KvLoss& loss);
+  // Grows with every write and ingest.
+  uint64_t sequence() const;
   // Reads every block of every table: minutes for large databases.
   absl::Status VerifyChecksums() const;
 
@@ -212,8 +243,9 @@ class KvDb {
   int64_t MemoryBytes() const;
   int64_t running_compactions() const;
 
+  struct Impl;  // of this folder
+
  private:
-  struct Impl;
   explicit KvDb(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -4,15 +4,21 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/status.h>
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "storage/kv/kv.h"
 
@@ -50,20 +56,34 @@ struct KvHandle {
 
 class KvFamily {
  public:
-  KvFamily(std::shared_ptr<KvHandle> database,
+  KvFamily(std::shared_ptr<KvHandle> database, std::string name,
            rocksdb::ColumnFamilyHandle* handle)
-      : database_(std::move(database)), handle_(handle) {}
+      : database_(std::move(database)),
+        name_(std::move(name)),
+        handle_(handle),
+        owned_{handle} {}
   ~KvFamily() {
     // Fails only for a handle that is not ours.
-    (void)database_->db->DestroyColumnFamilyHandle(handle_);
+    for (rocksdb::ColumnFamilyHandle* const handle : owned_) {
+      (void)database_->db->DestroyColumnFamilyHandle(handle);
+    }
   }
   KvFamily(const KvFamily&) = delete;
   KvFamily& operator=(const KvFamily&) = delete;
-  rocksdb::ColumnFamilyHandle* handle() const { return handle_; }
+  rocksdb::ColumnFamilyHandle* handle() const { return handle_.load(); }
+  const std::string& name() const { return name_; }
+  // Healed: the same rows but for what was lost. The old handle lives on for
+  // those who use it just now. REQUIRES: one caller at a time.
+  void Replace(rocksdb::ColumnFamilyHandle* handle) {
+    owned_.push_back(handle);
+    handle_ = handle;
+  }
 
  private:
   const std::shared_ptr<KvHandle> database_;
-  rocksdb::ColumnFamilyHandle* const handle_;
+  const std::string name_;
+  std::atomic<rocksdb::ColumnFamilyHandle*> handle_;
+  std::vector<rocksdb::ColumnFamilyHandle*> owned_;
 };
 
 class KvSnapshot {
@@ -88,6 +108,84 @@ struct KvBatch::Impl {
   void Note(const rocksdb::Status& latest) {
     if (status.ok()) status = latest;
   }
+};
+
+// Corruption, or a table that is not there.
+bool IsDamage(const rocksdb::Status& status);
+
+class DamageListener;
+
+struct KvDb::Impl {
+  KvOptions options;
+  std::shared_ptr<KvHandle> database;
+  std::shared_ptr<DamageListener> listener;
+  mutable base::Mutex mutex;
+  std::map<std::string, KvFamilyRef, std::less<>> families GUARDED_BY(mutex);
+
+  // Shared by what writes, exclusive while a family is replaced; kept over the
+  // I/O of both, or a write between export and import would be lost.
+  base::SharedMutex gate;
+  base::Mutex heal_mutex;  // before gate
+  std::atomic<int64_t> damaged_tables{0};
+  std::atomic<bool> any_loss{false};
+  mutable base::Mutex loss_mutex;
+  std::vector<KvLoss> losses GUARDED_BY(loss_mutex);
+
+  rocksdb::DB* db() const { return database->db; }
+  rocksdb::ColumnFamilyOptions FamilyOptionsOf(std::string_view name) const {
+    const KvFamilyOptions family = options.family_options
+                                       ? options.family_options(name)
+                                       : KvFamilyOptions{};
+    return KvOptionsBuilder::Family(family, *options.cache);
+  }
+
+  // kv_open.cc
+  absl::Status Open();
+  absl::Status OpenReadOnly();
+  absl::Status OpenRocks(const rocksdb::DBOptions& db_options);
+  absl::Status AdoptFamilies(
+      const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
+  absl::Status ForgetFamily(const std::string& name);
+
+  // kv_heal.cc
+  // True when `status` told of a damaged table that is no longer in use: what
+  // failed may be tried again.
+  bool Heal(const rocksdb::Status& status);
+  absl::Status TakeOut(uint64_t table);
+  absl::Status ReplaceFamily(const KvFamilyRef& family, uint64_t table,
+                             const rocksdb::LiveFileMetaData& damaged);
+  // The family's tables but the damaged one, for which `dir` may have a new
+  // one, as a family called `real`.
+  absl::StatusOr<rocksdb::ColumnFamilyHandle*> ImportWithout(
+      const KvFamily& family, uint64_t table, bool salvaged,
+      const std::string& dir, const std::string& real,
+      std::vector<KvLoss>& lost);
+  absl::Status NoteLosses(rocksdb::WriteBatch& batch,
+                          const std::vector<KvLoss>& lost);
+};
+
+// Rows of RocksDB's default family, which holds nothing else.
+inline constexpr std::string_view kFamilyRow = "family/";  // name to real name
+inline constexpr std::string_view kLossRow = "loss/";      // number to KvLoss
+std::string EncodeLoss(const KvLoss& loss);
+bool DecodeLoss(std::string_view bytes, KvLoss& loss);
+
+// What background work met.
+class DamageListener final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason,
+                         rocksdb::Status* status) override;
+  void OnCompactionCompleted(rocksdb::DB* db,
+                             const rocksdb::CompactionJobInfo& job) override;
+  std::vector<rocksdb::Status> Take();
+  // RocksDB met an error, a full disk for one, after which it refuses writes
+  // until it is resumed.
+  std::atomic<bool> stopped{false};
+
+ private:
+  void Note(const rocksdb::Status& status);
+  base::Mutex mutex_;
+  std::vector<rocksdb::Status> met_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storage

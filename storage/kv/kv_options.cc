@@ -111,6 +111,11 @@ rocksdb::DBOptions MakeDbOptions(const KvOptions& options) {
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
   db.statistics = nullptr;
+  // A damaged table must not end all writes: kv_heal.cc takes it out.
+  db.paranoid_checks = false;
+  // Damage in RocksDB's log is an error, only its torn end is not: by default
+  // everything after a damaged record would be dropped silently.
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.info_log_level = rocksdb::WARN_LEVEL;
   db.keep_log_file_num = kInfoLogFiles;
   db.max_log_file_size = kInfoLogBytesMax;
