@@ -66,7 +66,6 @@ constexpr const char* kAccepted[] = {
     "secret.flags",
     "smallMergeConcurrency",
     "snapshotCreateTimeout",
-    "snapshotsMaxAge",
     "storage.cacheSizeIndexDBDataBlocks",
     "storage.cacheSizeIndexDBDataBlocksSparse",
     "storage.cacheSizeIndexDBIndexBlocks",
@@ -179,6 +178,8 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
           "storage.flushInterval", "1h",
           "Recent samples go from memory to blocks after this")),
       bounds_(flags),
+      snapshots_age_(flags.Retention("snapshotsMaxAge", "3d",
+                                     "Older snapshots go; 0: they stay")),
       snapshot_key_(flags.Secret("snapshotAuthKey",
                                  "authKey asked by /snapshot/*")),
       merge_key_(flags.Secret("forceMergeAuthKey",
@@ -230,6 +231,8 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
                                    ? kinds_.metadata_bytes.value()
                                    : memory_bytes() / 100;
   options.free_disk_bytes_min = free_disk_.value();
+  options.snapshots_age_max_ms =
+      absl::ToInt64Milliseconds(snapshots_age_.value());
   return options;
 }
 

@@ -76,6 +76,7 @@ class StorageFlags {
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;
   const StorageBoundFlags bounds_;
+  const base::RetentionFlag& snapshots_age_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;
   const base::StringFlag& flush_key_;

@@ -137,7 +137,8 @@ void StorageMetrics::AddCounters() {
       [](const EngineStats& stats) { return stats.fsync_seconds; });
   Add("vm_indexdb_items_dropped_total", {{"reason", "too_long_item"}}, Zero);
   Add("vm_missing_tsids_for_metric_id_total", {}, Zero);
-  Add("vm_snapshots", {}, Zero);
+  Add("vm_snapshots", {},
+      [](const EngineStats& stats) { return stats.snapshots; });
   Add("varve_corrupt_blocks_total", {},
       [](const EngineStats& stats) { return stats.corrupt_blocks; });
   Add("varve_series_hash_collisions_total", {},

@@ -1,20 +1,28 @@
 #include "lib/storenode/storage_role.h"
 
+#include <algorithm>
+
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/storenode/snapshot_routes.h"
+#include "proto/varve_rpc.pb.h"
 
 namespace varve::storenode {
 namespace {
 
-constexpr std::string_view kJson = "application/json";
+// Rows of the time since the backup may be with the other copies and are not
+// here: once another node fails, answers must say so. Samples arrive late by
+// minutes, so the hour before counts too.
+constexpr int64_t kGapMarginMs = 3'600'000;
 
-// Snapshots come with their own release; until then nobody should believe to
-// have a backup.
-void NoSnapshots(const http::Request&, http::ResponseWriter& writer) {
-  writer.Send(501, kJson,
-              "{\"status\":\"error\",\"msg\":\"snapshots are not implemented "
-              "in this release\"}");
+absl::Status NoteRestoredGap(storage::Engine& engine,
+                             const model::TimeRange& gap) {
+  proto::Missed missed;
+  missed.set_owner(engine.node_id());
+  missed.set_start_ms(std::max<int64_t>(0, gap.start_ms - kGapMarginMs));
+  missed.set_end_ms(std::max(missed.start_ms(), gap.end_ms));
+  return KeptState(&engine).PutMissed(missed);
 }
 
 }  // namespace
@@ -26,6 +34,7 @@ absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
   base::LogInfo("opening storage \"", options.flags->path(), "\"");
   storage::EngineOptions engine_options = options.flags->EngineOptions();
   engine_options.stop_requested = options.stop_requested;
+  engine_options.on_restored = NoteRestoredGap;
   ASSIGN_OR_RETURN(std::unique_ptr<storage::Engine> engine,
                    storage::Engine::Open(engine_options));
   base::LogInfo("opened in ", base::SystemClock().SteadyMs() - begin_ms,
@@ -77,11 +86,9 @@ std::vector<http::Route> StorageRole::Routes() {
          writer.Send(status.ok() ? 200 : 503, "text/plain",
                      base::Message(status));
        }});
-  for (const char* path : {"/snapshot/create", "/snapshot/list",
-                           "/snapshot/delete", "/snapshot/delete_all"}) {
-    routes.push_back({.pattern = path,
-                      .auth_key = options_.flags->snapshot_key(),
-                      .handler = NoSnapshots});
+  for (http::Route& route :
+       SnapshotRoutes(engine_.get(), options_.flags->snapshot_key())) {
+    routes.push_back(std::move(route));
   }
   return routes;
 }

@@ -27,6 +27,9 @@ inline constexpr std::string_view kWatermarkKey = "watermark";
 inline constexpr std::string_view kNewestKey = "newest";
 // Likewise of native histograms: i64.
 inline constexpr std::string_view kNewestKindKey = "newest_kind";
+// The sequence number of index/ that the blocks rely on, u64 LE: a smaller one
+// at a start tells that rows of the index are gone.
+inline constexpr std::string_view kIndexSequenceKey = "index_sequence";
 inline constexpr std::string_view kStatePrefix = "state/";
 inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE
 

@@ -1,7 +1,9 @@
 // One storage node's data: log, head, blocks and index behind one façade.
 //
-// Directory:  flock.lock, node_id, clean_shutdown, wal/, data/, index/, snapshots/ below
-//             `path`; refuses to open while flock.lock is held elsewhere or
+// Directory:  flock.lock, node_id, clean_shutdown, wal/, data/, index/,
+//             snapshots/ below `path`; what vmrestore put there (restore/) is
+//             built into it at Open; refuses to open while flock.lock is held
+//             elsewhere or
 //             restore-in-progress exists.
 // Durability: Define returns after its record is fsynced. Append returns when
 //             its rows are in the log as `ack` asks and visible to Search.
@@ -62,6 +64,8 @@ enum class CompactionStep : uint8_t {
 // nanosecond a sample, and an answer before it would save no more.
 enum class AckLevel : uint8_t { kDurable = 0, kWritten = 1, kMemory = 2 };
 
+class Engine;
+
 struct EngineOptions {
   std::string path;
   int64_t retention_ms = 31 * model::kDayMs;
@@ -82,10 +86,16 @@ struct EngineOptions {
   int64_t exemplars_per_series_max = 100;  // of a head generation
   int64_t metadata_bytes_max = 16 << 20;   // -storage.maxMetadataStorageSize
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
+  int64_t snapshots_age_max_ms = 0;        // 0: snapshots stay
   const base::Clock* clock = &base::SystemClock();
   FileSystem* file_system = nullptr;       // null: the machine's own
   // Asked before each record of a replay; true ends Open with Cancelled.
   std::function<bool()> stop_requested;
+  // Called by Open when it has built the directory from a restored backup:
+  // what arrived in `gap` may be missing. An error ends Open; the next one
+  // starts the restore over.
+  std::function<absl::Status(Engine& engine, const model::TimeRange& gap)>
+      on_restored;
   // Asked after each step of a flush; false ends it there, as a crash would.
   // For tests.
   std::function<bool(FlushStep)> flush_hook;
@@ -203,6 +213,7 @@ struct EngineStats {
   bool read_only = false;        // full disk, or a failed log
   bool log_failed = false;       // an fsync failed: no writes until a restart
   bool unclean_shutdown = false; // before this start
+  int64_t snapshots = 0;
   int64_t corrupt_blocks = 0;
   int64_t dedup_rows = 0;
   int64_t hash_collisions = 0;   // definitions refused
@@ -288,6 +299,14 @@ class Engine {
   // the background.
   virtual absl::Status ForceMerge(std::string_view partition_prefix) = 0;
   virtual EngineStats Stats() const = 0;
+
+  // A copy of hard links of everything acknowledged, below snapshots/; its
+  // name. docs/formats/snapshot.md
+  virtual absl::StatusOr<std::string> CreateSnapshot() = 0;
+  // In order of creation.
+  virtual absl::StatusOr<std::vector<std::string>> ListSnapshots() const = 0;
+  // NotFound for an unknown one, InvalidArgument for what is no name.
+  virtual absl::Status DeleteSnapshot(const std::string& name) = 0;
   // Flushes nothing: the log has everything. Stops threads, closes files.
   virtual absl::Status Close() = 0;
 };

@@ -7,6 +7,8 @@
 //   kinds.cc        native histograms, exemplars, metadata
 //   search.cc       Search
 //   label_search.cc label names and values, cardinality, tenants, Stats
+//   snapshots.cc    copies for backup tools
+//   damage.cc       what is made of damaged tables
 //   maintenance.cc  the background thread: flushes, retention, disk
 //   compaction.cc   the other one: moves and rewrites of days that are over
 //
@@ -45,6 +47,7 @@
 #include "storage/index/index.h"
 #include "storage/kv/kv.h"
 #include "storage/retention/retention.h"
+#include "storage/snapshot/snapshot_store.h"
 #include "storage/wal/wal.h"
 
 namespace varve::storage {
@@ -107,6 +110,11 @@ class EngineImpl final : public Engine {
   // maintenance.cc
   absl::Status ApplyRetention() override;
 
+  // snapshots.cc
+  absl::StatusOr<std::string> CreateSnapshot() override;
+  absl::StatusOr<std::vector<std::string>> ListSnapshots() const override;
+  absl::Status DeleteSnapshot(const std::string& name) override;
+
   // compaction.cc
   absl::Status CompactDays() override;
   absl::Status ForceMerge(std::string_view partition_prefix) override;
@@ -130,7 +138,8 @@ class EngineImpl final : public Engine {
   absl::Status CheckRunning() const;
 
   absl::Status PrepareDirectory();
-  absl::Status ReadNodeId();
+  absl::Status BuildRestoredDirectory();
+  absl::Status FinishRestoredDirectory();
   absl::Status OpenDatabases();
   absl::Status LoadMeta(uint64_t& replay_from, uint64_t& next_generation);
   // How the last process ended; `clean_end` is where it left the log, or 0.
@@ -224,6 +233,16 @@ class EngineImpl final : public Engine {
   absl::Status RewriteClosedDay(int32_t day)
       REQUIRES_LOCK(compaction_.running);
 
+  void ExpireSnapshots();
+
+  // damage.cc
+  void HealDatabases();
+  // Whether damage of tables may have taken samples of `range`.
+  bool TablesMayLack(const model::TimeRange& range) const;
+  absl::Status RebuildDays(const KvFamilyRef& closed,
+                           std::map<int32_t, DayState>& days);
+  absl::Status CheckIndexSequence(uint64_t at_last_flush);
+
   const EngineOptions options_;
   FileSystem& fs_;
   const int64_t head_bytes_max_;
@@ -251,6 +270,9 @@ class EngineImpl final : public Engine {
   ActiveSeries active_series_{options_.series_limits};
   DiskGuard disk_;
   SearchMemory search_memory_;
+  std::unique_ptr<SnapshotStore> snapshots_;
+  // Of the backup that this start builds on.
+  std::optional<SnapshotParts> restored_;
 
   base::Mutex flush_mutex_;
   uint64_t next_generation_ GUARDED_BY(flush_mutex_) = 1;
@@ -307,6 +329,7 @@ class EngineImpl final : public Engine {
   std::atomic<int64_t> rows_too_new_{0};
   std::atomic<int64_t> series_created_{0};
   std::atomic<int64_t> corrupt_blocks_{0};
+  std::atomic<int64_t> damaged_tables_{0};
   std::atomic<int64_t> dedup_rows_{0};
   std::atomic<int64_t> flushes_{0};
   std::atomic<int64_t> searches_without_blocks_{0};

@@ -304,6 +304,8 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
   for (const auto& [key, value] : frozen.metadata) {
     if (value.has_value()) rows[key] = *value;
   }
+  base::PutFixedLe<uint64_t>(rows[std::string(kIndexSequenceKey)],
+                             index_db_->sequence());
   std::string& watermark = rows[std::string(kWatermarkKey)];
   base::PutFixedLe<uint64_t>(watermark, frozen.position);
   base::PutFixedLe<uint64_t>(watermark, frozen.generation->number() + 1);

@@ -126,7 +126,9 @@ EngineStats EngineImpl::Stats() const {
   out.read_only = disk_.read_only() || wal.failed;
   out.log_failed = wal.failed;
   out.unclean_shutdown = unclean_shutdown_;
-  out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions;
+  out.snapshots = snapshots_->count();
+  out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions +
+                       data_->damaged_tables() + index_db_->damaged_tables();
   out.dedup_rows = dedup_rows_;
   out.flushes = flushes_;
   out.flush_triggers = triggers_->counts();

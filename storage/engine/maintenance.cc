@@ -37,6 +37,7 @@ void EngineImpl::RunMaintenance() {
 void EngineImpl::MaintainOnce(int64_t now_steady_ms,
                               int64_t& retention_at_ms) {
   ObserveDisk();
+  HealDatabases();
   // What was acknowledged before its fsync gets one within a tick. A failed one
   // is said by the log, which then takes nothing more.
   (void)wal_->Sync();
@@ -65,6 +66,7 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
   if (!status.ok() && !absl::IsUnavailable(status)) {
     base::LogError("retention: ", base::Message(status));
   }
+  ExpireSnapshots();
 }
 
 std::optional<FlushReason> EngineImpl::FlushDue(int64_t now_steady_ms) const {

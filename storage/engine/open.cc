@@ -14,6 +14,9 @@
 #include "storage/engine/log_record.h"
 #include "storage/engine/log_replay.h"
 #include "storage/engine/lost_spans.h"
+#include "storage/engine/node_id.h"
+#include "storage/index/index_repair.h"
+#include "storage/snapshot/restore.h"
 
 namespace varve::storage {
 namespace {
@@ -95,7 +98,9 @@ absl::Status EngineImpl::CheckRunning() const {
 
 absl::Status EngineImpl::Start() {
   RETURN_IF_ERROR(PrepareDirectory());
-  RETURN_IF_ERROR(ReadNodeId());
+  RETURN_IF_ERROR(BuildRestoredDirectory());
+  first_start_ = !fs_.Exists(PathOf("node_id"));
+  ASSIGN_OR_RETURN(node_id_, LoadNodeId(fs_, options_.path, RandomId()));
   triggers_ = std::make_unique<FlushTriggers>(
       FlushLimits{.interval_ms = options_.flush_interval_ms,
                   .node_id = node_id_,
@@ -104,6 +109,7 @@ absl::Status EngineImpl::Start() {
                   .memory_bytes_max = base::MemoryLimitBytes() / 20 *
                                       kMemoryTwentieths});
   RETURN_IF_ERROR(OpenDatabases());
+  ASSIGN_OR_RETURN(snapshots_, SnapshotStore::Open(fs_, PathOf("snapshots")));
   coverage_version_ = RandomId();
   uint64_t replay_from = 0;
   uint64_t next_generation = 1;
@@ -130,6 +136,7 @@ absl::Status EngineImpl::Start() {
   RETURN_IF_ERROR(fs_.SyncDir(options_.path));
   ObserveDisk();
   state_ = State::kRunning;
+  RETURN_IF_ERROR(FinishRestoredDirectory());
   maintenance_ = std::thread([this] { RunMaintenance(); });
   compaction_.thread = std::thread([this] { RunCompaction(); });
   return absl::OkStatus();
@@ -156,30 +163,25 @@ absl::Status EngineImpl::PrepareDirectory() {
   return fs_.CreateDirs(PathOf("tmp"));
 }
 
-absl::Status EngineImpl::ReadNodeId() {
-  constexpr size_t kDigits = 16;
-  const std::string path = PathOf("node_id");
-  if (!fs_.Exists(path)) {
-    node_id_ = RandomId();
-    first_start_ = true;
-    return fs_.WriteFileDurably(path, absl::StrFormat("%016x\n", node_id_));
+// The id of the backup is kept: a restored node is the one that was backed up.
+absl::Status EngineImpl::BuildRestoredDirectory() {
+  ASSIGN_OR_RETURN(restored_, BuildRestored(fs_, options_.path));
+  if (!restored_) return absl::OkStatus();
+  return StoreNodeId(fs_, options_.path, restored_->node_id);
+}
+
+// Ids given out after the snapshot are unknown here and will be given out
+// again: what others remember of them must not be used.
+absl::Status EngineImpl::FinishRestoredDirectory() {
+  if (restored_) {
+    RETURN_IF_ERROR(index_->RenewRefEpoch());
+    const model::TimeRange gap = {restored_->created_ms,
+                                  options_.clock->NowMs()};
+    if (options_.on_restored) {
+      RETURN_IF_ERROR(options_.on_restored(*this, gap));
+    }
   }
-  ASSIGN_OR_RETURN(const std::string text, fs_.ReadWhole(path, 64));
-  node_id_ = 0;
-  size_t digits = 0;
-  for (const char c : text) {
-    if (c == '\n') break;
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                             : -1;
-    if (digit < 0) break;
-    node_id_ = node_id_ << 4 | static_cast<uint64_t>(digit);
-    ++digits;
-  }
-  if (digits != kDigits || node_id_ == 0) {
-    return base::DataLoss(path, " has no node id: \"", text, "\"");
-  }
-  return absl::OkStatus();
+  return FinishRestore(fs_, options_.path);
 }
 
 absl::Status EngineImpl::OpenDatabases() {
@@ -201,6 +203,7 @@ absl::Status EngineImpl::OpenDatabases() {
   index.families = Index::FamilyNames();
   index.background_threads = data.background_threads;
   ASSIGN_OR_RETURN(index_db_, KvDb::Open(index));
+  RETURN_IF_ERROR(RepairIndexMeta(*index_db_));
   ASSIGN_OR_RETURN(index_, Index::Open(*index_db_, IndexOptions{}));
   return absl::OkStatus();
 }
@@ -225,6 +228,8 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
       replay_from = value.FixedLe<uint64_t>();
       next_generation = value.FixedLe<uint64_t>();
       if (!value.AtEnd()) return base::DataLoss("bad watermark in data/");
+    } else if (key == kIndexSequenceKey) {
+      RETURN_IF_ERROR(CheckIndexSequence(value.FixedLe<uint64_t>()));
     } else if (key.starts_with(kRowsPrefix)) {
       int32_t day = 0;
       DayState state;
@@ -244,6 +249,13 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
     }
   }
   RETURN_IF_ERROR(it->status());
+  if (data_->MayLack(*meta_, "", "")) {
+    RETURN_IF_ERROR(RebuildDays(blocks->closed, blocks->days));
+    // Above what any head was numbered; flushes are not that many.
+    next_generation = std::max<uint64_t>(
+        next_generation, static_cast<uint64_t>(options_.clock->NowMs()));
+    newest_in_blocks_ms_ = INT64_MAX;  // not known any more
+  }
   for (auto it = blocks->open_days.begin(); it != blocks->open_days.end();) {
     const auto state = blocks->days.find(it->day);
     if (state == blocks->days.end() ||
@@ -256,7 +268,8 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
     it = blocks->open_days.erase(it);
   }
   // New series would be given the ids, and so the samples, of old ones.
-  if (!blocks->days.empty() && index_->stats().series == 0) {
+  if (index_db_->Losses().empty() && !blocks->days.empty() &&
+      index_->stats().series == 0) {
     return base::FailedPrecondition(
         PathOf("data"), " has samples of series that ", PathOf("index"),
         "/ does not know: restore index/, or move data/ away too");
@@ -330,6 +343,7 @@ absl::Status EngineImpl::KeepLost(uint64_t position,
 }
 
 bool EngineImpl::MayLack(const model::TimeRange& range) const {
+  if (TablesMayLack(range)) return true;
   base::MutexLock lock(state_mutex_);
   return AnyLost(kept_state_, range);
 }

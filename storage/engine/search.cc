@@ -120,7 +120,9 @@ class SearchCursor final : public SeriesCursor {
     return false;
   }
 
-  bool complete() const override { return stats_.complete(); }
+  bool complete() const override {
+    return stats_.complete() && !engine_.MayLack(range_);
+  }
 
  private:
   void OpenScan() {

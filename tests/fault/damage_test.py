@@ -1,0 +1,137 @@
+"""Damaged files of a storage node, through the whole cluster, and what
+varve-inspect says of them."""
+
+import glob
+import os
+import subprocess
+import time
+import unittest
+
+from tests.support import http_client
+from tests.support.cluster import Cluster
+from tests.support.processes import binary, wait_until
+
+
+def inspect(verb, path):
+    done = subprocess.run([binary("varve-inspect"), verb, path],
+                          capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def flip(path, place=0.5):
+    with open(path, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(int(size * place))
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 0x10]))
+
+
+class DamageTest(unittest.TestCase):
+
+    def setUp(self):
+        self.cluster = Cluster(storages=1,
+                               storage_args=["-storage.flushInterval=1s"])
+        self.addCleanup(self.cluster.close)
+        self.storage = self.cluster.storages[0]
+        self.start_ms = int(time.time()) * 1000 - 3_600_000
+        self.write("m")
+        self.wait_flush()
+
+    def write(self, name, series=300):
+        answer = self.cluster.write([
+            ({"__name__": name, "series": str(i), "other": f"x{i * 7919}"},
+             [(self.start_ms + 1000 * k, k * 0.37 + i * i)
+              for k in range(60)]) for i in range(series)])
+        self.assertEqual(answer.status, 204, answer.text)
+
+    def metric(self, name):
+        return http_client.metric(self.storage.http, name)
+
+    def wait_flush(self):
+        wait_until(lambda: self.metric("varve_head_flushes_total") > 0 and
+                   self.metric('vm_rows{type="storage/inmemory"}') == 0,
+                   60, "flush")
+
+    def count(self):
+        answer = self.cluster.query(
+            'count(last_over_time({__name__=~"m|after"}[2h]))', time.time())
+        self.assertEqual(answer["status"], "success", answer)
+        result = answer["data"]["result"]
+        return int(result[0]["value"][1]) if result else 0, \
+            answer["isPartial"]
+
+    def test_a_sound_node_is_sound_running_stopped_and_as_a_snapshot(self):
+        name = http_client.get(self.storage.http, "/snapshot/create").json()
+        snapshot = os.path.join(self.storage.path, "snapshots",
+                                name["snapshot"])
+        for path in (self.storage.path, snapshot):
+            code, text = inspect("verify", path)
+            self.assertEqual(code, 0, text)
+            self.assertIn("300 series", text)
+        self.storage.process.stop()
+        code, text = inspect("verify", self.storage.path)
+        self.assertEqual(code, 0, text)
+        code, text = inspect("dump", self.storage.path)
+        self.assertEqual(code, 0, text)
+        for part in ('__name__="m"', "samples=60", "watermark", "DEFINE",
+                     "parts.json", "node_id"):
+            self.assertIn(part, text)
+        os.remove(glob.glob(snapshot + "/restore/data/*.sst")[0])
+        code, text = inspect("verify", snapshot)
+        self.assertEqual(code, 1, text)
+        self.assertIn("is missing", text)
+        self.assertEqual(inspect("verify", "/nonexistent")[0], 1)
+        self.assertEqual(inspect("list", snapshot)[0], 2)
+
+    def damage(self, pattern):
+        tables = glob.glob(os.path.join(self.storage.path, pattern))
+        largest = max(tables, key=os.path.getsize)
+        self.storage.process.stop()
+        flip(largest, 0.3)
+        code, text = inspect("verify", self.storage.path)
+        self.assertEqual(code, 1, text)
+        self.assertIn(os.path.basename(largest), text)
+        code, text = inspect("dump", largest)
+        self.assertEqual(code, 1, text)
+        self.storage.start()
+        wait_until(lambda: self.cluster.query("1", time.time())["status"] ==
+                   "success", 20, "reads")
+
+    def check_goes_on(self):
+        count, partial = self.count()
+        self.assertTrue(partial)
+        self.assertLess(count, 300)
+        self.assertGreater(
+            self.metric("varve_corrupt_blocks_total"), 0)
+        flushes = self.metric("varve_head_flushes_total")
+        self.write("after", 10)
+        wait_until(lambda: self.metric("varve_head_flushes_total") > flushes,
+                   60, "a flush beside damage")
+        self.assertEqual(self.count(), (count + 10, True))
+        # Known for good, and not met again.
+        self.storage.process.stop()
+        self.storage.start()
+        wait_until(lambda: self.count() == (count + 10, True), 20, "reads")
+        self.assertEqual(self.metric("varve_corrupt_blocks_total"), 0)
+
+    def test_a_damaged_block_of_samples_makes_answers_partial(self):
+        self.damage("data/*.sst")
+        self.check_goes_on()
+
+    def test_a_damaged_index_takes_writes_and_says_partial(self):
+        http_client.get(self.storage.http, "/snapshot/create")
+        self.damage("index/*.sst")
+        count, partial = self.count()
+        flushes = self.metric("varve_head_flushes_total")
+        for name in ("m", "after"):
+            self.write(name)   # every series is looked up
+        wait_until(lambda: self.metric("varve_head_flushes_total") > flushes,
+                   60, "a flush beside damage")
+        count, partial = self.count()
+        self.assertTrue(partial)
+        self.assertGreaterEqual(count, 300)
+
+
+if __name__ == "__main__":
+    unittest.main()
