@@ -157,18 +157,25 @@ void DumpSegment(std::string_view bytes, bool print, LogSummary& summary) {
 
 }  // namespace
 
+absl::Status DumpLogSegment(const std::string& path, bool print,
+                            LogSummary& summary) {
+  ASSIGN_OR_RETURN(
+      const std::string bytes,
+      storage::RealFileSystem().ReadWhole(path, kSegmentBytesMax));
+  ++summary.segments;
+  DumpSegment(bytes, print, summary);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<LogSummary> DumpLog(const std::string& wal_dir, bool print) {
-  storage::FileSystem& fs = storage::RealFileSystem();
-  ASSIGN_OR_RETURN(const std::vector<std::string> names, fs.List(wal_dir));
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   storage::RealFileSystem().List(wal_dir));
   LogSummary summary;
   for (const std::string& name : names) {
     if (!storage::ParseSegmentFileName(name)) continue;
-    ASSIGN_OR_RETURN(const std::string bytes,
-                     fs.ReadWhole(storage::JoinPath(wal_dir, name),
-                                  kSegmentBytesMax));
-    ++summary.segments;
-    if (print) std::printf("%s %zu bytes\n", name.c_str(), bytes.size());
-    DumpSegment(bytes, print, summary);
+    if (print) std::printf("%s\n", name.c_str());
+    RETURN_IF_ERROR(
+        DumpLogSegment(storage::JoinPath(wal_dir, name), print, summary));
   }
   return summary;
 }

@@ -24,6 +24,10 @@ struct LogSummary {
 };
 
 // `wal_dir` is <storageDataPath>/wal. `print`: to stdout.
+// One segment's file, added to `summary`.
+absl::Status DumpLogSegment(const std::string& path, bool print,
+                            LogSummary& summary);
+
 absl::StatusOr<LogSummary> DumpLog(const std::string& wal_dir, bool print);
 
 }  // namespace varve::inspect

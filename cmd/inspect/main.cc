@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "cmd/inspect/block_dump.h"
-#include "cmd/inspect/log_dump.h"
+#include "cmd/inspect/dump.h"
+#include "cmd/inspect/verify.h"
 #include "lib/base/flags.h"
 #include "lib/base/status.h"
 
@@ -12,57 +12,28 @@ namespace varve::inspect {
 namespace {
 
 constexpr int kExitUsage = 2;
-
-// True when nothing is damaged.
-absl::StatusOr<bool> InspectLog(const std::string& path, bool print) {
-  ASSIGN_OR_RETURN(const LogSummary log, DumpLog(path + "/wal", print));
-  std::printf("log: %lld segments, %lld records, %lld rows, %lld damaged\n",
-              static_cast<long long>(log.segments),
-              static_cast<long long>(log.records),
-              static_cast<long long>(log.rows),
-              static_cast<long long>(log.damaged));
-  return log.damaged == 0;
-}
-
-absl::StatusOr<bool> InspectBlocks(const std::string& path, bool print,
-                                   bool verify) {
-  ASSIGN_OR_RETURN(const BlockSummary blocks, DumpBlocks(path, print, verify));
-  std::printf(
-      "blocks: %lld series days, %lld segments, %lld samples, %lld damaged\n",
-      static_cast<long long>(blocks.series_days),
-      static_cast<long long>(blocks.segments),
-      static_cast<long long>(blocks.samples),
-      static_cast<long long>(blocks.damaged));
-  return blocks.damaged == 0;
-}
-
-absl::StatusOr<bool> Inspect(const std::string& path, const std::string& what) {
-  if (what == "log") return InspectLog(path, true);
-  if (what == "blocks") return InspectBlocks(path, true, false);
-  if (what != "verify") {
-    return base::InvalidArgument("-show is log, blocks or verify; got \"",
-                                 what, "\"");
-  }
-  ASSIGN_OR_RETURN(const bool log, InspectLog(path, false));
-  ASSIGN_OR_RETURN(const bool blocks, InspectBlocks(path, false, true));
-  return log && blocks;
-}
+constexpr const char* kUsage =
+    "Usage: varve-inspect verify DIRECTORY\n"
+    "         reads a node's directory or a snapshot against its checksums\n"
+    "         and against itself; the node may run\n"
+    "       varve-inspect dump FILE-OR-DIRECTORY\n"
+    "         prints log segments, tables, parts.json as text\n"
+    "Exit code 0: sound; 1: damaged, or it could not be read; 2: wrong use.\n";
 
 int Run(int argc, char** argv) {
-  base::FlagSet flags("varve-inspect");
-  const base::StringFlag& path = flags.String(
-      "storageDataPath", "vmstorage-data", "Directory of a storage node");
-  const base::StringFlag& show = flags.String(
-      "show", "verify",
-      "log: a line for each record of the log. blocks: one for each segment "
-      "(the node must be stopped). verify: reads all of it against its "
-      "checksums and tells what is damaged; exit code 1 then");
-  flags.ParseOrExit(argc, argv);
-  const absl::StatusOr<bool> sound = Inspect(path.value(), show.value());
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (argc != 3 || (verb != "verify" && verb != "dump")) {
+    base::FlagSet flags("varve-inspect");
+    if (verb.starts_with("-")) flags.ParseOrExit(argc, argv);
+    std::fputs(kUsage, stderr);
+    return kExitUsage;
+  }
+  const absl::StatusOr<bool> sound =
+      verb == "verify" ? Verify(argv[2]) : Dump(argv[2]);
   if (!sound.ok()) {
     std::fprintf(stderr, "varve-inspect: %s\n",
                  std::string(base::Message(sound.status())).c_str());
-    return absl::IsInvalidArgument(sound.status()) ? kExitUsage : EXIT_FAILURE;
+    return EXIT_FAILURE;
   }
   return *sound ? EXIT_SUCCESS : EXIT_FAILURE;
 }
