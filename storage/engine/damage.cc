@@ -12,8 +12,6 @@
 namespace varve::storage {
 namespace {
 
-constexpr std::string_view kLostIndexRows = "the end of RocksDB's log";
-
 int32_t DayOfClosedKey(std::string_view key, int32_t if_none) {
   if (key.size() < sizeof(int32_t)) return if_none;
   return base::ByteReader(key).FixedBe<int32_t>();
@@ -81,16 +79,12 @@ absl::Status EngineImpl::RebuildDays(const KvFamilyRef& closed,
 
 absl::Status EngineImpl::CheckIndexSequence(uint64_t at_last_flush) {
   if (index_db_->sequence() >= at_last_flush) return absl::OkStatus();
-  for (const KvLoss& loss : index_db_->Losses()) {
-    if (loss.file == kLostIndexRows) return absl::OkStatus();  // said before
-  }
-  base::LogError(PathOf("index"), " lost the rows from ",
-                 index_db_->sequence(), " to ", at_last_flush,
-                 ": series may be missing from answers");
-  return index_db_->AddLoss({.family = "",
-                             .first = "",
-                             .last = "",
-                             .file = std::string(kLostIndexRows)});
+  if (index_->stats().series == 0) return absl::OkStatus();  // LoadMeta tells
+  // Ids of lost series would be given out again, and with them their samples.
+  return base::DataLoss(
+      PathOf("index"), " lost the rows from ", index_db_->sequence(), " to ",
+      at_last_flush, " (the end of RocksDB's log in it): restore the node from "
+      "a backup, or move ", options_.path, " away to start empty");
 }
 
 }  // namespace varve::storage

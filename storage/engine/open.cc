@@ -268,8 +268,7 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
     it = blocks->open_days.erase(it);
   }
   // New series would be given the ids, and so the samples, of old ones.
-  if (index_db_->Losses().empty() && !blocks->days.empty() &&
-      index_->stats().series == 0) {
+  if (!blocks->days.empty() && index_->stats().series == 0) {
     return base::FailedPrecondition(
         PathOf("data"), " has samples of series that ", PathOf("index"),
         "/ does not know: restore index/, or move data/ away too");

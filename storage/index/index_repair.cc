@@ -40,7 +40,7 @@ absl::Status RepairIndexMeta(KvDb& db) {
   IndexTables::PutMeta(batch, *meta, "id_bound", id_bound);
   IndexTables::PutMeta(batch, *meta, "flushed_end", id_bound);
   IndexTables::PutMeta(batch, *meta, "next_metric_id", uint64_t{1} << 31);
-  IndexTables::PutMeta(batch, *meta, "series", page_max << kPageShift);
+  IndexTables::PutMeta(batch, *meta, "series", (page_max + 1) << kPageShift);
   return db.Write(batch, /*sync=*/true);
 }
 
