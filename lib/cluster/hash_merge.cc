@@ -101,6 +101,8 @@ class HashMerge final : public SeriesMerge {
       model::SortAndDedup(held.samples, held.histograms, rule_);
       model::SortAndDedup(held.exemplars);
     }
+    model::Downsample(context_.options->downsampling, context_.request.tenant,
+                      to.labels, context_.now_ms, held.samples);
     to.samples = std::move(held.samples);
     to.histograms = std::move(held.histograms);
     to.exemplars = std::move(held.exemplars);

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 
+#include "lib/base/clock.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/cluster/cardinality_merge.h"
@@ -103,6 +104,7 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
   context.options = &options_;
   context.pool = &pool();
   context.request = request;
+  context.now_ms = base::SystemClock().NowMs();
   context.calls =
       StartAll(*nodes_, wire::kSearch, message.SerializeAsString());
   return nodes_->size() == 1 ? MakeSingleNodeMerge(std::move(context))

@@ -27,6 +27,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
+#include "lib/model/downsampling.h"
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
@@ -81,6 +82,9 @@ struct ReaderOptions {
   // (timestamp, value) pairs are kept where either side says keep_all and
   // neither has an interval.
   model::DedupRule dedup;
+  // Applied to merged samples: a replica that lacks an interval's last sample
+  // kept another.
+  model::DownsampleRules downsampling;
   // -search.maxMemoryPerQuery: what series held for merging may take, each
   // search; ResourceExhausted above it. 0: no limit.
   int64_t memory_bytes_max = 0;

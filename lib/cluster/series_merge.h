@@ -17,6 +17,7 @@ struct MergeContext {
   const ReaderOptions* options = nullptr;
   base::ThreadPool* pool = nullptr;
   ReadRequest request;
+  int64_t now_ms = 0;
   std::vector<std::unique_ptr<rpc::Call>> calls;  // by node
 };
 

@@ -94,6 +94,9 @@ class SingleNodeMerge final : public SeriesMerge {
       if (rule.interval_ms > 0) {
         model::SortAndDedup(series.samples, series.histograms, rule);
       }
+      model::Downsample(context_.options->downsampling,
+                        context_.request.tenant, labels, context_.now_ms,
+                        series.samples);
       to.push_back({std::move(labels), std::move(series.samples),
                     std::move(series.histograms),
                     std::move(series.exemplars)});

@@ -309,6 +309,15 @@ std::string DataRecordBuilder::Finish() {
   return record;
 }
 
+void RaiseAcceptMs(std::string& record, int64_t accept_ms) {
+  constexpr size_t kAt = sizeof(uint64_t);  // after the ring
+  if (record.size() < kAt + sizeof(accept_ms)) return;  // a reader says so
+  if (base::LoadLe<int64_t>(record.data() + kAt) >= accept_ms) return;
+  std::string bytes;
+  base::PutFixedLe<int64_t>(bytes, accept_ms);
+  record.replace(kAt, bytes.size(), bytes);
+}
+
 DataRecordReader::DataRecordReader(std::string_view record) {
   base::ByteReader reader(record);
   ring_ = reader.FixedLe<uint64_t>();

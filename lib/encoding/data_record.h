@@ -72,6 +72,9 @@ class DataRecordBuilder {
   uint32_t rows_ = 0;
 };
 
+// Makes the record's accept_ms at least `accept_ms`.
+void RaiseAcceptMs(std::string& record, int64_t accept_ms);
+
 class DataRecordReader {
  public:
   // Keeps a view of `record`.

@@ -45,6 +45,10 @@ struct SampleColumns {
     timestamps_ms.clear();
     values.clear();
   }
+  void resize(size_t n) {
+    timestamps_ms.resize(n);
+    values.resize(n);
+  }
   void push_back(int64_t timestamp_ms, double value) {
     timestamps_ms.push_back(timestamp_ms);
     values.push_back(value);

@@ -106,6 +106,13 @@ class FakeStorage final : public StorageReader {
     return tenants;
   }
 
+  absl::StatusOr<int64_t> Delete(
+      const cluster::DeleteCommand& command) override {
+    last_delete = command;
+    RETURN_IF_ERROR(status);
+    return 1;
+  }
+
   void AddHistogram(model::LabelSet labels, int64_t at_ms,
                     model::Histogram histogram) {
     cluster::MergedSeries series;
@@ -125,6 +132,7 @@ class FakeStorage final : public StorageReader {
   cluster::ReadOutcome outcome;  // of every answer
   int fail_after = -1;           // batches before DataLoss; -1: never
   cluster::ReadRequest last_request;
+  cluster::DeleteCommand last_delete;
 
  private:
   class Merge final : public cluster::SeriesMerge {

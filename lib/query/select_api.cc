@@ -125,6 +125,22 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
   }
   static const Endpoint kTenants = {"admin/tenants", &SelectApi::AdminTenants,
                                     "/admin/tenants", true};
+  static const Endpoint kDelete = {"api/v1/admin/tsdb/delete_series",
+                                   &SelectApi::DeleteSeries};
+  std::vector<Prefix> deletes = {{"/delete/{}/prometheus/", true},
+                                 {"/delete/{}/", true},
+                                 {"/delete/prometheus/", false},
+                                 {"/delete/", false}};
+  if (from_root) {
+    deletes.push_back({"/prometheus/", false});
+    deletes.push_back({"/", false});
+  }
+  for (const Prefix& prefix : deletes) {
+    routes.push_back(MakeRoute(prefix.text, prefix.has_tenant, kDelete));
+    routes.back().label =
+        "/delete/{}/prometheus/api/v1/admin/tsdb/delete_series";
+    routes.back().auth_key = options_.delete_auth_key;
+  }
   static const Endpoint kReset = {"internal/resetRollupResultCache",
                                   &SelectApi::ResetCache};
   routes.push_back(MakeRoute("/", false, kTenants));

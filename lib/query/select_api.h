@@ -59,6 +59,10 @@ struct SelectOptions {
   bool delayed_name_removal = true;
   // Asked of /internal/resetRollupResultCache; null or "" for none.
   const std::string* reset_cache_auth_key = nullptr;
+  // Asked of delete_series.
+  const std::string* delete_auth_key = nullptr;
+  int64_t max_delete_series = 1'000'000;  // on one node
+  absl::Duration max_delete_duration = absl::Minutes(5);
   eval::Limits limits;
 };
 
@@ -122,6 +126,8 @@ class SelectApi {
   // A read of match[], extra filters and a range of whole days.
   absl::StatusOr<cluster::ReadRequest> LabelsRequest(
       Context& context, absl::Duration duration_max, int64_t series_max);
+  // delete_endpoint.cc
+  absl::Status DeleteSeries(Context& context);
   // export_endpoints.cc
   absl::Status Export(Context& context);
   absl::Status Federate(Context& context);

@@ -6,14 +6,15 @@
 #include "lib/base/log.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/promql/filter_flags.h"
 
 namespace varve::query {
 namespace {
 
 // Known to operators, without effect yet and missed by whoever sets them.
 constexpr std::string_view kNotYet[] = {
-    "clusternativeListenAddr", "downsampling.period",
-    "pushmetrics.url",         "retentionFilter",
+    "clusternativeListenAddr", "pushmetrics.url",
+    "retentionFilter",
     "search.skipSlowReplicas", "storageNode.discoveryInterval",
     "storageNode.filter",      "vmalert.proxyURL",
 };
@@ -29,7 +30,6 @@ constexpr std::string_view kIgnored[] = {
     "clusternative.maxTagKeys",
     "clusternative.maxTagValueSuffixesPerSearch",
     "clusternative.maxTagValues",
-    "deleteAuthKey",
     "denyQueryTracing",
     "insert.maxQueueDuration",
     "maxConcurrentInserts",
@@ -68,8 +68,6 @@ constexpr std::string_view kIgnored[] = {
     "search.logSlowQueryStats",
     "search.logSlowQueryStatsHeaders",
     "search.maxBinaryOpPushdownLabelValues",
-    "search.maxDeleteDuration",
-    "search.maxDeleteSeries",
     "search.maxGraphitePathExpressionLen",
     "search.maxGraphiteSeries",
     "search.maxGraphiteTagKeys",
@@ -194,7 +192,14 @@ SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
       reset_cache_auth_key(flags.Secret(
           "search.resetCacheAuthKey",
           "Value of ?authKey= that /internal/resetRollupResultCache asks "
-          "for")) {}
+          "for")),
+      delete_auth_key(flags.Secret(
+          "deleteAuthKey", "Value of ?authKey= that delete_series asks for")),
+      max_delete_series(
+          flags.Int("search.maxDeleteSeries", 1'000'000,
+                    "Series of one storage node that a delete may match")),
+      max_delete_duration(flags.Duration("search.maxDeleteDuration", "5m",
+                                         "The longest a delete may run")) {}
 
 SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     : flags_(flags),
@@ -209,6 +214,10 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
           "dedup.minScrapeInterval", "0",
           "Only the last sample of each interval of this length is read; an "
           "explicit 0 keeps all distinct samples")),
+      downsampling_(flags.List(
+          "downsampling.period", "",
+          "[{filter}:]offset:interval, as on the storage nodes: merged samples "
+          "older than offset are thinned to the last of each interval")),
       query_(flags),
       endpoint_(flags) {
   if (deployment == SelectDeployment::kCluster) {
@@ -301,6 +310,9 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   options.deny_partial = query_.deny_partial.value();
   options.delayed_name_removal = query_.delayed_name_removal.value();
   options.reset_cache_auth_key = &endpoint_.reset_cache_auth_key.value();
+  options.delete_auth_key = &endpoint_.delete_auth_key.value();
+  options.max_delete_series = endpoint_.max_delete_series.value();
+  options.max_delete_duration = endpoint_.max_delete_duration.value();
   options.limits.samples_max = query_.max_samples_per_query.value();
   options.limits.points_per_series_max = query_.max_points.value();
   options.limits.subquery_points_max = query_.max_subquery_points.value();
@@ -316,6 +328,9 @@ absl::StatusOr<cluster::ReaderOptions> SelectFlags::ReaderOptions() const {
   options.dedup.keep_all =
       dedup_interval_.is_set() && options.dedup.interval_ms == 0;
   options.memory_bytes_max = query_memory_bytes_max();
+  ASSIGN_OR_RETURN(options.downsampling,
+                   promql::ParseDownsampling(downsampling_.value(),
+                                             options.dedup.interval_ms));
   if (replication_factors_ == nullptr) {
     options.replication_factors = {{"", 1}};
     return options;

@@ -68,6 +68,9 @@ class SelectFlags {
     const base::IntFlag& max_status_series;
     const base::IntFlag& max_status_top;
     const base::StringFlag& reset_cache_auth_key;
+    const base::StringFlag& delete_auth_key;
+    const base::IntFlag& max_delete_series;
+    const base::DurationFlag& max_delete_duration;
   };
 
   int64_t query_memory_bytes_max() const;
@@ -80,6 +83,7 @@ class SelectFlags {
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
   const base::DurationFlag& dedup_interval_;
+  const base::ListFlag& downsampling_;
   const QueryFlags query_;
   const EndpointFlags endpoint_;
 };

@@ -23,7 +23,8 @@ SelectRole::SelectRole(SelectOptions options,
                        int64_t workers_max, cluster::NodeSet* nodes,
                        telemetry::Metrics* metrics)
     : reader_(nodes, std::move(reader_options)),
-      storage_(&reader_),
+      deleter_(nodes, &base::SystemClock()),
+      storage_(&reader_, &deleter_),
       pool_("query", static_cast<size_t>(workers_max)),
       api_(std::move(options), &storage_, metrics, &pool_,
            &base::SystemClock()) {}

@@ -42,6 +42,7 @@ class SelectRole {
              telemetry::Metrics* metrics);
 
   cluster::Reader reader_;
+  cluster::Deleter deleter_;
   ClusterStorageReader storage_;
   base::ThreadPool pool_;
   SelectApi api_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/cluster/deleter.h"
 #include "lib/cluster/reader.h"
 
 namespace varve::query {
@@ -29,12 +30,16 @@ class StorageReader {
       int64_t limit, cluster::ReadOutcome& outcome) = 0;
   virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
+  // Copies of series, over all nodes.
+  virtual absl::StatusOr<int64_t> Delete(
+      const cluster::DeleteCommand& command) = 0;
 };
 
-// The real one. `reader` outlives it.
+// The real one. Both outlive it.
 class ClusterStorageReader final : public StorageReader {
  public:
-  explicit ClusterStorageReader(cluster::Reader* reader) : reader_(reader) {}
+  ClusterStorageReader(cluster::Reader* reader, cluster::Deleter* deleter)
+      : reader_(reader), deleter_(deleter) {}
 
   absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
       const cluster::ReadRequest& request) override {
@@ -60,9 +65,14 @@ class ClusterStorageReader final : public StorageReader {
       cluster::ReadOutcome& outcome) override {
     return reader_->Tenants(request, outcome);
   }
+  absl::StatusOr<int64_t> Delete(
+      const cluster::DeleteCommand& command) override {
+    return deleter_->Delete(command);
+  }
 
  private:
   cluster::Reader* const reader_;
+  cluster::Deleter* const deleter_;
 };
 
 }  // namespace varve::query

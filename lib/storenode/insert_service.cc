@@ -101,12 +101,14 @@ absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
 }
 
 absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
-  ASSIGN_OR_RETURN(const wire::DataFrame frame,
-                   wire::DecodeDataFrame(payload));
+  ASSIGN_OR_RETURN(wire::DataFrame frame, wire::DecodeDataFrame(payload));
   proto::Ack ack;
   if (frame.ref_epoch != engine_->ref_epoch()) {
     ack.set_redefine(true);
   } else {
+    // Nobody has an acknowledgement of these rows yet: they are after every
+    // delete that is here, whatever the sender's clock says.
+    wire::RaiseAcceptMs(frame, engine_->newest_delete_ms());
     ASSIGN_OR_RETURN(
         const storage::AppendResult result,
         engine_->Append(frame.record(), frame.packed,

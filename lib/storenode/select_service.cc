@@ -56,6 +56,8 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
       return Tenants(call);
     case wire::kMetadata:
       return Metadata(call);
+    case wire::kDelete:
+      return Delete(call);
     case wire::kGetRings:
       return GetRings(call);
     default:
@@ -214,6 +216,21 @@ absl::Status SelectService::Metadata(rpc::ServerCall& call) {
     entry.set_unit(one.metadata.unit);
     entry.set_written_ms(one.written_ms);
   }
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::Delete(rpc::ServerCall& call) {
+  proto::DeleteRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  storage::DeleteRequest wanted;
+  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
+  wanted.range = {request.start_ms(), request.end_ms()};
+  wanted.accept_ms = request.accept_ms();
+  wanted.series_max = request.series_max();
+  proto::DeleteResponse response;
+  ASSIGN_OR_RETURN(const int64_t series, engine_->Delete(wanted));
+  response.set_series(series);
   return call.Send(response.SerializeAsString());
 }
 

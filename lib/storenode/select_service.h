@@ -1,7 +1,7 @@
 // What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, METADATA,
-// GETRINGS, PING.
+// GETRINGS, DELETE, PING.
 //
-// Every answer ends with the node's Coverage. A search is streamed in batches
+// Every answer to a read ends with the node's Coverage. A search is streamed in batches
 // of about 128 KiB and held back by net/rpc's credits.
 //
 // Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
@@ -39,6 +39,7 @@ class SelectService final : public rpc::Service {
   absl::Status Cardinality(rpc::ServerCall& call);
   absl::Status Tenants(rpc::ServerCall& call);
   absl::Status Metadata(rpc::ServerCall& call);
+  absl::Status Delete(rpc::ServerCall& call);
   absl::Status GetRings(rpc::ServerCall& call);
 
   storage::Engine* const engine_;

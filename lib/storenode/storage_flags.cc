@@ -4,6 +4,7 @@
 
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/promql/filter_flags.h"
 
 namespace varve::storenode {
 namespace {
@@ -20,10 +21,8 @@ constexpr const char* kAccepted[] = {
     "cluster.tlsCipherSuites",
     "cluster.tlsInsecureSkipVerify",
     "cluster.tlsKeyFile",
-    "denyQueriesOutsideRetention",
     "denyQueryTracing",
     "disablePerDayIndex",
-    "downsampling.period",
     "eula",
     "filestream.disableFadvise",
     "finalDedupScheduleCheckInterval",
@@ -56,7 +55,6 @@ constexpr const char* kAccepted[] = {
     "pushmetrics.header",
     "pushmetrics.interval",
     "pushmetrics.url",
-    "retentionFilter",
     "retentionTimezoneOffset",
     "rpc.disableCompression",
     "rpc.handshakeTimeout",
@@ -119,19 +117,36 @@ StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
           "Memory for types, help texts and units of metrics; over it the ones "
           "not sent for longest go; 0: 1% of the memory")) {}
 
-StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
-    : path_(flags.String("storageDataPath", std::move(default_path),
-                         "Where the data is kept")),
-      retention_(flags.Retention(
+StorageFlags::RetentionFlags::RetentionFlags(base::FlagSet& flags)
+    : period(flags.Retention(
           "retentionPeriod", "1",
           "Data older than this goes; suffixes s h d w M y, a bare number is "
           "months; at least 1d")),
-      future_retention_(flags.Retention(
+      future(flags.Retention(
           "futureRetention", "2d",
           "Samples further in the future than this are dropped; at least 2d")),
-      backfill_age_(flags.Retention(
+      backfill_age(flags.Retention(
           "maxBackfillAge", "0",
           "Samples older than this are dropped; 0: -retentionPeriod decides")),
+      filters(flags.List(
+          "retentionFilter", "",
+          "{filter}:retention keeps matching series for less than "
+          "-retentionPeriod; vm_account_id and vm_project_id match tenants; of "
+          "several that match the shortest holds")),
+      downsampling(flags.List(
+          "downsampling.period", "",
+          "[{filter}:]offset:interval keeps the last sample of each interval "
+          "of samples older than offset; the first filter that matches a "
+          "series holds. To be set on select nodes too")),
+      deny_outside(flags.Bool(
+          "denyQueriesOutsideRetention", false,
+          "Refuse queries that reach outside of -retentionPeriod and "
+          "-futureRetention")) {}
+
+StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
+    : path_(flags.String("storageDataPath", std::move(default_path),
+                         "Where the data is kept")),
+      retention_(flags),
       insert_address_(flags.String("vminsertAddr", ":8400",
                                    "TCP address for insert nodes")),
       select_address_(flags.String("vmselectAddr", ":8401",
@@ -190,27 +205,43 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
 }
 
 absl::Status StorageFlags::Check() const {
-  if (retention_.value() < kDay) {
+  if (retention_.period.value() < kDay) {
     return base::InvalidArgument(
         "-retentionPeriod cannot be smaller than a day; got ",
-        retention_.text());
+        retention_.period.text());
   }
-  if (future_retention_.value() < 2 * kDay) {
+  if (retention_.future.value() < 2 * kDay) {
     return base::InvalidArgument(
         "-futureRetention cannot be smaller than two days; got ",
-        future_retention_.text());
+        retention_.future.text());
   }
-  return absl::OkStatus();
+  RETURN_IF_ERROR(RetentionFilters().status());
+  return Downsampling().status();
+}
+
+absl::StatusOr<std::vector<model::RetentionFilter>>
+StorageFlags::RetentionFilters() const {
+  return promql::ParseRetentionFilters(
+      retention_.filters.value(),
+      absl::ToInt64Milliseconds(retention_.period.value()));
+}
+
+absl::StatusOr<model::DownsampleRules> StorageFlags::Downsampling() const {
+  return promql::ParseDownsampling(retention_.downsampling.value(),
+                                   dedup().interval_ms);
 }
 
 storage::EngineOptions StorageFlags::EngineOptions() const {
   storage::EngineOptions options;
   options.path = path_.value();
-  options.retention_ms = absl::ToInt64Milliseconds(retention_.value());
+  options.retention_ms = absl::ToInt64Milliseconds(retention_.period.value());
   options.future_retention_ms =
-      absl::ToInt64Milliseconds(future_retention_.value());
+      absl::ToInt64Milliseconds(retention_.future.value());
   options.max_backfill_age_ms =
-      absl::ToInt64Milliseconds(backfill_age_.value());
+      absl::ToInt64Milliseconds(retention_.backfill_age.value());
+  options.deny_outside_retention = retention_.deny_outside.value();
+  options.retention_filters = *RetentionFilters();
+  options.downsampling = *Downsampling();
   options.dedup = dedup();
   options.flush_interval_ms =
       absl::ToInt64Milliseconds(flush_interval_.value());

@@ -27,6 +27,7 @@ class StorageFlags {
   StorageFlags(base::FlagSet& flags, std::string default_path);
 
   absl::Status Check() const;
+  // REQUIRES: Check is OK.
   storage::EngineOptions EngineOptions() const;
 
   const std::string& path() const { return path_.value(); }
@@ -48,10 +49,21 @@ class StorageFlags {
   const std::string* flush_key() const { return &flush_key_.value(); }
 
  private:
+  struct RetentionFlags {
+    explicit RetentionFlags(base::FlagSet& flags);
+    const base::RetentionFlag& period;
+    const base::RetentionFlag& future;
+    const base::RetentionFlag& backfill_age;
+    const base::ListFlag& filters;
+    const base::ListFlag& downsampling;
+    const base::BoolFlag& deny_outside;
+  };
+
+  absl::StatusOr<std::vector<model::RetentionFilter>> RetentionFilters() const;
+  absl::StatusOr<model::DownsampleRules> Downsampling() const;
+
   const base::StringFlag& path_;
-  const base::RetentionFlag& retention_;
-  const base::RetentionFlag& future_retention_;
-  const base::RetentionFlag& backfill_age_;
+  const RetentionFlags retention_;
   const base::StringFlag& insert_address_;
   const base::StringFlag& select_address_;
   const base::DurationFlag& dedup_interval_;

@@ -119,12 +119,21 @@ void StorageMetrics::AddCounters() {
   Add("vm_rows_received_by_storage_total", {},
       [](const EngineStats& stats) { return stats.rows_received; });
   Add("vm_rows_added_to_storage_total", {}, [](const EngineStats& stats) {
-    return stats.rows_received - stats.rows_too_old - stats.rows_too_new;
+    return stats.rows_received - stats.rows_too_old - stats.rows_too_new -
+           stats.rows_deleted;
   });
   Add("vm_rows_ignored_total", {{"reason", "small_timestamp"}},
       [](const EngineStats& stats) { return stats.rows_too_old; });
   Add("vm_rows_ignored_total", {{"reason", "big_timestamp"}},
       [](const EngineStats& stats) { return stats.rows_too_new; });
+  Add("vm_rows_ignored_total", {{"reason", "deleted"}},
+      [](const EngineStats& stats) { return stats.rows_deleted; });
+  Add("vm_deleted_metrics_total", {{"type", "indexdb"}},
+      [](const EngineStats& stats) { return stats.series_deleted; });
+  Add("varve_deletes_total", {},
+      [](const EngineStats& stats) { return stats.deletes; });
+  Add("varve_tombstones", {},
+      [](const EngineStats& stats) { return stats.tombstones; });
   Add("vm_new_timeseries_created_total", {},
       [](const EngineStats& stats) { return stats.series_created; });
   Add("vm_slow_row_inserts_total", {},

@@ -2,6 +2,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/encoding/data_record.h"
 #include "lib/compress/compress.h"
 
 namespace varve::wire {
@@ -70,6 +71,10 @@ absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload) {
                           " bytes where its header says ", size);
   }
   return frame;
+}
+
+void RaiseAcceptMs(DataFrame& frame, int64_t accept_ms) {
+  encoding::RaiseAcceptMs(frame.record, accept_ms);
 }
 
 }  // namespace varve::wire

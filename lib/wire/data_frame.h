@@ -37,6 +37,9 @@ struct DataFrame {
 };
 absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload);
 
+// Makes the record's accept_ms at least `accept_ms`.
+void RaiseAcceptMs(DataFrame& frame, int64_t accept_ms);
+
 }  // namespace varve::wire
 
 #endif  // VARVE_LIB_WIRE_DATA_FRAME_H_

@@ -22,7 +22,7 @@ enum Feature : uint64_t {
 // What this release understands.
 inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
-    kFeatureMetadata | kFeatureMissed | kFeatureLz4;
+    kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4;
 
 }  // namespace varve::wire
 

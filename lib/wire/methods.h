@@ -15,10 +15,10 @@ enum Method : uint8_t {
   kDefine = 2,  // proto DefineRequest -> DefineResponse, after its fsync
   kData = 3,    // DataFrame (lib/wire/data_frame.h) -> proto Ack
   kMissed = 4,  // proto Missed -> Ack
-  kDelete = 5,  // reserved
   kPutRing = 6, // proto Ring -> empty
   kGetRings = 7,  // empty -> proto RingList
   // select -> storage
+  kDelete = 5,  // proto DeleteRequest -> DeleteResponse, after its fsync
   kSearch = 32,       // proto SearchRequest -> stream of series batches
   kLabels = 33,       // proto LabelsRequest -> LabelsResponse
   kCardinality = 34,  // proto CardinalityRequest -> CardinalityResponse

@@ -5,6 +5,7 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/model/time_range.h"
+#include "storage/compaction/kind_rewrite.h"
 
 namespace varve::storage {
 namespace {
@@ -122,6 +123,7 @@ absl::Status DayRewrite::RewriteRow(std::string_view key,
 absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     const SeriesKey& key, std::string_view value) {
   samples_.clear();
+  kinds_.clear();
   others_.clear();
   value_.clear();
   bool ruled = false;
@@ -136,7 +138,10 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     SegmentHeader header;
     absl::Status status = NextSegment(rest, header);
     if (status.ok() && header.kind != SegmentKind::kFloat) {
-      others_.append(before.substr(0, before.size() - rest.size()));
+      const bool known = header.kind == SegmentKind::kHistogram ||
+                         header.kind == SegmentKind::kExemplars;
+      (known ? kinds_ : others_)
+          .append(before.substr(0, before.size() - rest.size()));
       continue;
     }
     const size_t from = samples_.size();
@@ -145,6 +150,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     }
     if (absl::IsDataLoss(status)) {
       ++stats_.damaged;
+      kinds_.clear();
       others_.clear();
       return Outcome::kSame;
     }
@@ -161,7 +167,11 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
   stats_.samples_out += static_cast<int64_t>(samples_.size());
   const size_t pieces =
       (samples_.size() + kSegmentSamplesMax - 1) / kSegmentSamplesMax;
-  if (ascended && samples_.size() == decoded && segments == pieces) {
+  const bool kinds_changed =
+      ruled && !kinds_.empty() &&
+      RewriteKinds(rules_, options_.now_ms, kinds_);
+  if (!kinds_changed && ascended && samples_.size() == decoded &&
+      segments == pieces) {
     return Outcome::kSame;
   }
   if (!samples_.empty()) {
@@ -171,6 +181,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
                          .next_column = &next_column_},
                         value_);
   }
+  others_.append(kinds_);
   value_.append(others_);
   return value_.empty() ? Outcome::kGone : Outcome::kChanged;
 }

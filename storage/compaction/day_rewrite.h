@@ -117,6 +117,7 @@ class DayRewrite {
   model::SampleColumns samples_;
   SeriesRules rules_;
   std::string value_;
+  std::string kinds_;   // segments of histograms and exemplars
   std::string others_;
 };
 

@@ -16,6 +16,9 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/model/downsampling.h"
+#include "lib/model/exemplar.h"
+#include "lib/model/histogram.h"
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
@@ -30,21 +33,12 @@ struct DeletedSpan {
   friend bool operator==(const DeletedSpan&, const DeletedSpan&) = default;
 };
 
-// Of samples older than `offset_ms` the last one of each interval
-// (k*d - d, k*d] stays, as a dedup interval leaves it.
-struct DownsampleStep {
-  int64_t offset_ms = 0;
-  int64_t interval_ms = 0;  // above 0
-  friend bool operator==(const DownsampleStep&,
-                         const DownsampleStep&) = default;
-};
+using DownsampleStep = model::DownsampleStep;
 
 struct SeriesRules {
   int64_t oldest_ms = 0;  // samples before it are out of retention
   std::vector<DeletedSpan> deleted;
-  // Offsets and intervals ascend; each interval is a multiple of the one
-  // before it.
-  std::vector<DownsampleStep> downsampling;
+  model::DownsampleSteps downsampling;
 
   void clear() {
     oldest_ms = 0;
@@ -67,16 +61,33 @@ class RuleBook {
                        std::string_view labels, SeriesRules& rules) const = 0;
 };
 
+// Whether deletes hide a row of that generation: for rows of other kinds.
+inline bool IsDeleted(const SeriesRules& rules, uint64_t generation,
+                      int64_t timestamp_ms) {
+  for (const DeletedSpan& span : rules.deleted) {
+    if (generation < span.below_generation &&
+        span.range.Contains(timestamp_ms)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Takes out of `samples` what deletes hide of its rows from `from` on, which
 // are of one segment or head generation numbered `generation`.
 void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
                  model::SampleColumns& samples);
+void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
+                 model::HistogramColumns& histograms);
+void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
+                 std::vector<model::Exemplar>& exemplars);
 
-// Retention and downsampling at `now_ms`. An interval is thinned once its end
-// is older than the offset, so that what is thinned today is thinned tomorrow
-// in the same way. REQUIRES: timestamps >= 0 that never decrease.
+// Retention and downsampling at `now_ms` (lib/model/downsampling.h).
+// REQUIRES: timestamps >= 0 that never decrease.
 void ApplyRules(const SeriesRules& rules, int64_t now_ms,
                 model::SampleColumns& samples);
+void ApplyRules(const SeriesRules& rules, int64_t now_ms,
+                model::HistogramColumns& histograms);
 
 }  // namespace varve::storage
 

@@ -138,6 +138,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
                                                    {packed, raw_size}));
     for (size_t i = 0; i < decoded.used; ++i) {
       DropOutside(accepted, decoded.sections[i], result);
+      DropLateCopies(decoded.accept_ms, decoded.sections[i], result);
       AppendToHead(decoded.sections[i]);
       const encoding::FloatSection& section = decoded.sections[i];
       active_series_.MarkWritten({section.tenant_kind, section.tenant_id},
@@ -149,10 +150,12 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
       AppendKinds(decoded.kinds, decoded.accept_ms);
     }
   }
-  result.rows = decoded.rows - result.too_old - result.too_new;
+  result.rows =
+      decoded.rows - result.too_old - result.too_new - result.deleted;
   rows_received_ += decoded.rows;
   rows_too_old_ += result.too_old;
   rows_too_new_ += result.too_new;
+  rows_deleted_ += result.deleted;
   // One of many buckets is worth many floats.
   rows_since_room_check_ +=
       decoded.rows + 16 * decoded.kinds.histograms();

@@ -150,8 +150,8 @@ std::vector<int32_t> EngineImpl::DaysToRewrite(int64_t now_ms) {
   return days;
 }
 
-DayRewriteOptions EngineImpl::RewriteOptionsOf(int32_t day,
-                                               const KvFamilyRef& source) {
+DayRewriteOptions EngineImpl::RewriteOptionsOf(
+    int32_t day, const KvFamilyRef& source, std::shared_ptr<RulePin> rules) {
   DayRewriteOptions options;
   options.db = data_.get();
   options.source = source;
@@ -162,7 +162,10 @@ DayRewriteOptions EngineImpl::RewriteOptionsOf(int32_t day,
                       ? options_.dedup
                       : model::DedupRule{.interval_ms = 0, .keep_all = true};
   options.now_ms = options_.clock->NowMs();
-  options.rules_of = RewriteRules();
+  options.rules_of = [this, rules = std::move(rules)](
+                         const SeriesKey& key, SeriesRules& out) {
+    return RulesOfSeries(*rules, key, out);
+  };
   const auto number = std::make_shared<int>(0);
   options.next_path = [this, number] {
     return JoinPath(PathOf(kCompactionDir),
@@ -219,7 +222,9 @@ absl::Status EngineImpl::Throttle(int64_t bytes) {
 }
 
 absl::Status EngineImpl::MoveDay(const DayFamily& day) {
-  DayRewriteOptions options = RewriteOptionsOf(day.day, day.family);
+  const auto rules = std::make_shared<RulePin>();
+  DayRewriteOptions options = RewriteOptionsOf(day.day, day.family, rules);
+  bool whole = false;
   uint64_t rewrite_generation = 0;
   {
     base::MutexLock lock(flush_mutex_);
@@ -231,6 +236,9 @@ absl::Status EngineImpl::MoveDay(const DayFamily& day) {
     state.next_column += kMoveColumns;
     options.column_end = state.next_column;
     rewrite_generation = next_generation_;
+    PinRules(*rules);
+    // Late samples in `closed` are not rewritten with the family.
+    whole = !state.in_closed;
     RETURN_IF_ERROR(PutDay(day.day, state));
   }
   if (CompactionStopped(CompactionStep::kClosing)) {
@@ -262,6 +270,7 @@ absl::Status EngineImpl::MoveDay(const DayFamily& day) {
     std::erase_if(after->open_days,
                   [&](const DayFamily& one) { return one.day == day.day; });
     ReplaceBlocks(std::move(after));
+    if (whole) RETURN_IF_ERROR(RulesApplied(day.day, *rules->first));
   }
   RETURN_IF_ERROR(data_->Drop(DayFamilyName(day.day)));
   const DayRewriteStats& stats = rewrite.stats();
@@ -278,7 +287,9 @@ absl::Status EngineImpl::MoveDay(const DayFamily& day) {
 }
 
 absl::Status EngineImpl::RewriteClosedDay(int32_t day) {
-  DayRewriteOptions options = RewriteOptionsOf(day, Blocks()->closed);
+  const auto rules = std::make_shared<RulePin>();
+  DayRewriteOptions options =
+      RewriteOptionsOf(day, Blocks()->closed, rules);
   const int64_t now_ms = options.now_ms;
   int64_t late_before = 0;
   uint64_t rewrite_generation = 0;
@@ -301,6 +312,7 @@ absl::Status EngineImpl::RewriteClosedDay(int32_t day) {
       if (found == blocks->days.end()) return absl::OkStatus();
       DayState state = found->second;
       rewrite.set_next_column(state.next_column);
+      PinRules(*rules);
       RETURN_IF_ERROR(rewrite.Run(kSliceBytes));
       state.next_column = rewrite.next_column();
       if (rewrite.done()) {
@@ -312,6 +324,7 @@ absl::Status EngineImpl::RewriteClosedDay(int32_t day) {
       auto after = std::make_shared<BlockFamilies>(*blocks);
       after->days[day] = state;
       ReplaceBlocks(std::move(after));
+      if (rewrite.done()) RETURN_IF_ERROR(RulesApplied(day, *rules->first));
     }
     if (CompactionStopped(CompactionStep::kRewritten)) {
       return absl::AbortedError("compaction_hook");
@@ -324,16 +337,6 @@ absl::Status EngineImpl::RewriteClosedDay(int32_t day) {
                 stats.samples_in, " samples before, ", stats.samples_out,
                 " after");
   return absl::OkStatus();
-}
-
-std::function<absl::StatusOr<bool>(const SeriesKey&, SeriesRules&)>
-EngineImpl::RewriteRules() {
-  return nullptr;
-}
-
-bool EngineImpl::RewriteWanted(int32_t /*day*/, const DayState& /*state*/,
-                               int64_t /*now_ms*/) const {
-  return false;
 }
 
 }  // namespace varve::storage

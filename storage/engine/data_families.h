@@ -31,6 +31,8 @@ inline constexpr std::string_view kNewestKindKey = "newest_kind";
 // at a start tells that rows of the index are gone.
 inline constexpr std::string_view kIndexSequenceKey = "index_sequence";
 inline constexpr std::string_view kStatePrefix = "state/";
+// + log position u64 BE: storage/engine/tombstone.h
+inline constexpr std::string_view kDeletePrefix = "delete/";
 inline constexpr std::string_view kRowsPrefix = "rows/";  // + day i32 BE
 
 KvFamilyOptions DataFamilyOptions(std::string_view name);

@@ -26,11 +26,13 @@
 #include "lib/base/clock.h"
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
+#include "lib/model/downsampling.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
 #include "lib/model/metadata.h"
 #include "lib/model/refusal.h"
 #include "lib/model/sample.h"
+#include "lib/model/series_filter.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 #include "storage/engine/flush_reason.h"
@@ -71,6 +73,11 @@ struct EngineOptions {
   int64_t retention_ms = 31 * model::kDayMs;
   int64_t future_retention_ms = 2 * model::kDayMs;
   int64_t max_backfill_age_ms = 0;  // 0: retention decides
+  // Shorter retention and thinning for some series.
+  std::vector<model::RetentionFilter> retention_filters;
+  model::DownsampleRules downsampling;
+  // Reads of a range beyond these are refused (Unavailable), not cut.
+  bool deny_outside_retention = false;
   model::DedupRule dedup;
   int64_t flush_interval_ms = 3'600'000;   // age of a head generation
   int64_t head_bytes_max = 0;              // 0: from the memory limit
@@ -110,10 +117,20 @@ struct SeriesDefinition {
 
 // What became of the rows of one record.
 struct AppendResult {
-  int64_t rows = 0;
+  int64_t rows = 0;        // stored
   int64_t too_old = 0;     // out of retention: dropped, counted
   int64_t too_new = 0;     // beyond -futureRetention: dropped, counted
+  int64_t deleted = 0;     // accepted before a delete that was here first
   int64_t unknown_ref = 0; // the sender must DEFINE again; nothing was stored
+};
+
+struct DeleteRequest {
+  model::TenantId tenant;
+  std::vector<model::Matchers> matcher_groups;  // or-ed; at least one
+  model::TimeRange range = {0, model::kTimestampMaxMs};
+  // When the cluster took the request, by the clock of the node that did.
+  int64_t accept_ms = 0;
+  int64_t series_max = 0;  // 0: no limit
 };
 
 struct SearchRequest {
@@ -189,6 +206,10 @@ struct EngineStats {
   int64_t rows_received = 0;
   int64_t rows_too_old = 0;
   int64_t rows_too_new = 0;
+  int64_t rows_deleted = 0;      // late copies of what was deleted: dropped
+  int64_t deletes = 0;
+  int64_t series_deleted = 0;    // summed over deletes
+  int64_t tombstones = 0;
   int64_t series_created = 0;
   int64_t series_active_hour = 0;
   int64_t series_active_day = 0;  // 0 when no daily limit asks for it
@@ -263,6 +284,17 @@ class Engine {
   absl::StatusOr<AppendResult> Append(std::string_view record, AckLevel ack) {
     return Append(record, {}, ack);
   }
+
+  // Deletes the samples in the range of all series that match now, however
+  // they were made; what is accepted later is new. Hidden from every later
+  // read, and logged durably, when it returns; blocks are rewritten later.
+  // Returns how many series matched. ResourceExhausted over series_max and
+  // while too many deletes wait for their blocks.
+  virtual absl::StatusOr<int64_t> Delete(const DeleteRequest& request) = 0;
+  // accept_ms of the latest delete; INT64_MIN before any. A record that is
+  // appended with an older one loses the rows that the delete matches: a
+  // caller whose sender still waits for the acknowledgement raises it first.
+  virtual int64_t newest_delete_ms() const = 0;
 
   // Rings and MISSED records of lib/wire: opaque here, logged and kept until
   // dropped. `key` identifies one for replacing.

@@ -3,6 +3,7 @@
 //   open.cc         directory, databases
 //   log_replay.cc   the log back into index and head
 //   append.cc       Define, Append, PutState
+//   delete.cc       deletes, and the rules that reads and rewrites apply
 //   flush.cc        head to blocks, log cut
 //   kinds.cc        native histograms, exemplars, metadata
 //   search.cc       Search
@@ -38,8 +39,10 @@
 #include "storage/engine/flush_triggers.h"
 #include "storage/engine/kind_rows.h"
 #include "storage/engine/metadata_store.h"
+#include "storage/engine/rule_book.h"
 #include "storage/engine/search_memory.h"
 #include "storage/engine/series_registry.h"
+#include "storage/engine/tombstone.h"
 #include "storage/engine/value_hint_table.h"
 #include "storage/fs/file_system.h"
 #include "storage/head/head.h"
@@ -88,6 +91,11 @@ class EngineImpl final : public Engine {
   // kinds.cc
   absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
       const MetadataRequest& request) override;
+  // delete.cc
+  absl::StatusOr<int64_t> Delete(const DeleteRequest& request) override;
+  int64_t newest_delete_ms() const override {
+    return tombstones_.newest_accept_ms();
+  }
 
   // search.cc
   absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
@@ -136,6 +144,8 @@ class EngineImpl final : public Engine {
   RetentionRule retention_rule() const;
   bool running() const { return state_ == State::kRunning; }
   absl::Status CheckRunning() const;
+  // Running, and the range is not one to be refused.
+  absl::Status CheckReadable(const model::TimeRange& range) const;
 
   absl::Status PrepareDirectory();
   absl::Status BuildRestoredDirectory();
@@ -165,6 +175,18 @@ class EngineImpl final : public Engine {
   void AppendKinds(const KindRows& rows, int64_t accept_ms);
   void MarkOpened(const model::TenantId& tenant,
                   std::vector<SeriesDay>& opened);
+  // delete.cc. A search pins the rules before anything else; a rewrite holds
+  // flush_mutex_ from pinning them to telling that they were applied.
+  std::shared_ptr<const EngineRuleBook> Rules() const;
+  absl::Status ApplyDelete(Tombstone tombstone, uint64_t position);
+  absl::Status ReplayDelete(std::string_view payload, uint64_t position);
+  absl::Status LoadTombstone(std::string_view key, std::string_view row);
+  void DropLateCopies(int64_t accept_ms, encoding::FloatSection& section,
+                      AppendResult& result);
+  absl::Status RulesApplied(int32_t day, const EngineRuleBook& rules)
+      REQUIRES_LOCK(flush_mutex_);
+  absl::Status ExpireTombstones(int32_t first_kept_day)
+      REQUIRES_LOCK(flush_mutex_);
   absl::Status LogPending() REQUIRES_LOCK(define_mutex_);
   absl::Status WaitForRoom();
   absl::Status CheckLogRoom();
@@ -179,8 +201,19 @@ class EngineImpl final : public Engine {
     MetadataStore::Changes metadata;
     std::vector<int32_t> days;  // of its samples
     std::map<std::string, std::string> state;
+    std::vector<Tombstones::Row> tombstones;
   };
   struct FlushFiles;
+  // The rules of a rewrite. Pinned anew whenever flush_mutex_ was free in
+  // between: what was flushed then may be behind deletes that an older book
+  // lacks, and their marks would be lost in the joined segment.
+  struct RulePin {
+    std::shared_ptr<const EngineRuleBook> first;
+    std::shared_ptr<const EngineRuleBook> book;
+  };
+  void PinRules(RulePin& rules) const REQUIRES_LOCK(flush_mutex_);
+  absl::StatusOr<bool> RulesOfSeries(const RulePin& rules, const SeriesKey& key,
+                                     SeriesRules& out) const;
   FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
   absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
   absl::Status CutLog() REQUIRES_LOCK(flush_mutex_);
@@ -216,10 +249,8 @@ class EngineImpl final : public Engine {
       REQUIRES_LOCK(compaction_.running);
   // Whether rules (deletes, downsampling) ask for a rewrite of a closed day.
   bool RewriteWanted(int32_t day, const DayState& state, int64_t now_ms) const;
-  // What a rewrite asks for each series; null: no rule for any.
-  std::function<absl::StatusOr<bool>(const SeriesKey&, SeriesRules&)>
-  RewriteRules();
-  DayRewriteOptions RewriteOptionsOf(int32_t day, const KvFamilyRef& source);
+  DayRewriteOptions RewriteOptionsOf(int32_t day, const KvFamilyRef& source,
+                                     std::shared_ptr<RulePin> rules);
   absl::Status ClearCompactionDir();
   absl::Status PutDay(int32_t day, const DayState& state)
       REQUIRES_LOCK(flush_mutex_);
@@ -268,6 +299,9 @@ class EngineImpl final : public Engine {
   std::unique_ptr<Wal> wal_;
   SeriesRegistry registry_;
   ActiveSeries active_series_{options_.series_limits};
+  Tombstones tombstones_;
+  // Null without retention filters and downsampling.
+  const std::shared_ptr<const SeriesRetention> series_retention_;
   DiskGuard disk_;
   SearchMemory search_memory_;
   std::unique_ptr<SnapshotStore> snapshots_;
@@ -327,6 +361,11 @@ class EngineImpl final : public Engine {
   std::atomic<int64_t> rows_received_{0};
   std::atomic<int64_t> rows_too_old_{0};
   std::atomic<int64_t> rows_too_new_{0};
+  std::atomic<int64_t> rows_deleted_{0};
+  std::atomic<int64_t> deletes_{0};
+  std::atomic<int64_t> series_deleted_{0};
+  // Of the records appended so far: a delete is accepted after all of them.
+  std::atomic<int64_t> newest_row_ms_{INT64_MIN};
   std::atomic<int64_t> series_created_{0};
   std::atomic<int64_t> corrupt_blocks_{0};
   std::atomic<int64_t> damaged_tables_{0};

@@ -129,6 +129,7 @@ EngineImpl::FrozenHead EngineImpl::CutHead() {
   frozen.kinds = kind_head_->Cut(next_generation_);
   frozen.metadata = metadata_.TakeChanges();
   active_series_.BeginCut();
+  frozen.tombstones = tombstones_.Unsaved();
   base::MutexLock lock(state_mutex_);
   frozen.days.assign(active_days_.begin(), active_days_.end());
   active_days_.clear();
@@ -162,6 +163,7 @@ absl::Status EngineImpl::FlushLocked() {
   for (const auto& [day, state] : files.days) blocks->days[day] = state;
   ReplaceBlocks(std::move(blocks));
   flushed_position_ = frozen_.position;
+  tombstones_.Saved(frozen_.position);
   head_->Drop(frozen_.generation->number(),
               options_.clock->NowMs() - kTailMs);
   kind_head_->Drop(frozen_.generation->number());
@@ -306,6 +308,11 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
   }
   base::PutFixedLe<uint64_t>(rows[std::string(kIndexSequenceKey)],
                              index_db_->sequence());
+  for (const Tombstones::Row& one : frozen.tombstones) {
+    std::string key(kDeletePrefix);
+    base::PutFixedBe<uint64_t>(key, one.position);
+    rows[key] = one.value;
+  }
   std::string& watermark = rows[std::string(kWatermarkKey)];
   base::PutFixedLe<uint64_t>(watermark, frozen.position);
   base::PutFixedLe<uint64_t>(watermark, frozen.generation->number() + 1);

@@ -31,7 +31,7 @@ std::optional<DayRange> DaysOf(model::TimeRange range,
 
 absl::StatusOr<std::vector<std::string>> EngineImpl::LabelNames(
     const LabelRequest& request) {
-  RETURN_IF_ERROR(CheckRunning());
+  RETURN_IF_ERROR(CheckReadable(request.range));
   const auto days = DaysOf(
       request.range,
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
@@ -42,7 +42,7 @@ absl::StatusOr<std::vector<std::string>> EngineImpl::LabelNames(
 
 absl::StatusOr<std::vector<std::string>> EngineImpl::LabelValues(
     const LabelRequest& request, std::string_view label) {
-  RETURN_IF_ERROR(CheckRunning());
+  RETURN_IF_ERROR(CheckReadable(request.range));
   const auto days = DaysOf(
       request.range,
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<std::string>> EngineImpl::LabelValues(
 
 absl::StatusOr<Cardinality> EngineImpl::Status(
     const CardinalityRequest& request) {
-  RETURN_IF_ERROR(CheckRunning());
+  RETURN_IF_ERROR(CheckReadable(request.range));
   const auto days = DaysOf(
       request.range,
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
@@ -92,6 +92,10 @@ EngineStats EngineImpl::Stats() const {
   out.rows_received = rows_received_;
   out.rows_too_old = rows_too_old_;
   out.rows_too_new = rows_too_new_;
+  out.rows_deleted = rows_deleted_;
+  out.deletes = deletes_;
+  out.series_deleted = series_deleted_;
+  out.tombstones = static_cast<int64_t>(tombstones_.list()->size());
   out.series_created = series_created_;
   out.series_active_hour = active_series_.in_hour(options_.clock->NowMs());
   out.series_active_day = active_series_.in_day(options_.clock->NowMs());

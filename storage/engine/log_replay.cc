@@ -69,6 +69,10 @@ absl::Status LogReplay::Apply(const WalRecord& record) {
       return Define(payload);
     case RecordType::kState:
       return PutState(payload);
+    case RecordType::kDelete:
+      // `payload` may lie in unpacked_, which only other records use.
+      RETURN_IF_ERROR(AppendPending());
+      return engine_.ReplayDelete(payload, record.end);
     default:
       // To pass over it would be to lose it with the log at the next flush.
       return base::FailedPrecondition(
@@ -156,6 +160,7 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
     if (span.start_ms < kept.start_ms || span.end_ms > kept.end_ms) {
       EngineImpl::DropOutside(kept, section, dropped);
     }
+    engine_.DropLateCopies(rows.decoded.accept_ms, section, dropped);
   }
   return absl::OkStatus();
 }

@@ -97,6 +97,7 @@ absl::Status EngineImpl::ApplyRetention() {
   base::MutexLock lock(flush_mutex_);
   const int32_t first_kept =
       FirstKeptDay(retention_rule(), options_.clock->NowMs());
+  RETURN_IF_ERROR(ExpireTombstones(first_kept));
   const std::shared_ptr<const BlockFamilies> before = Blocks();
   auto after = std::make_shared<BlockFamilies>(*before);
   std::vector<int32_t> dropped_families;

@@ -45,6 +45,15 @@ constexpr int64_t kMemoryTwentieths = 17;
 // Written by Close, removed by Start: the log's end, decimal.
 constexpr std::string_view kShutdownMarker = "clean_shutdown";
 
+std::shared_ptr<const SeriesRetention> MakeSeriesRetention(
+    const EngineOptions& options) {
+  if (options.retention_filters.empty() && options.downsampling.empty()) {
+    return nullptr;
+  }
+  return std::make_shared<const SeriesRetention>(options.retention_filters,
+                                                 options.downsampling);
+}
+
 uint64_t RandomId() {
   std::random_device device;
   const uint64_t id = uint64_t{device()} << 32 | device();
@@ -66,6 +75,7 @@ EngineImpl::EngineImpl(const EngineOptions& options)
                                          : RealFileSystem()),
       head_bytes_max_(HeadBytesMax(options)),
       metadata_(options.metadata_bytes_max),
+      series_retention_(MakeSeriesRetention(options)),
       disk_(options.free_disk_bytes_min),
       search_memory_(SearchBytesMax(options)) {}
 
@@ -94,6 +104,23 @@ absl::Status EngineImpl::CheckRunning() const {
       break;
   }
   return base::Unavailable("the storage is stopping");
+}
+
+absl::Status EngineImpl::CheckReadable(const model::TimeRange& range) const {
+  RETURN_IF_ERROR(CheckRunning());
+  if (!options_.deny_outside_retention) return absl::OkStatus();
+  const int64_t now_ms = options_.clock->NowMs();
+  RetentionRule rule = retention_rule();
+  rule.max_backfill_age_ms = 0;
+  const model::TimeRange kept = AcceptedRange(rule, now_ms);
+  if (kept.start_ms <= range.start_ms && range.end_ms <= kept.end_ms) {
+    return absl::OkStatus();
+  }
+  return base::Unavailable(
+      "the time range [", range.start_ms, ", ", range.end_ms,
+      "] ms is not within -retentionPeriod and -futureRetention, [",
+      kept.start_ms, ", ", kept.end_ms,
+      "] ms; refused because of -denyQueriesOutsideRetention");
 }
 
 absl::Status EngineImpl::Start() {
@@ -243,6 +270,8 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
       if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
     } else if (key.starts_with(kMetadataPrefix)) {
       RETURN_IF_ERROR(metadata_.Load(key, it->value()));
+    } else if (key.starts_with(kDeletePrefix)) {
+      RETURN_IF_ERROR(LoadTombstone(key, it->value()));
     } else if (key.starts_with(kStatePrefix)) {
       base::MutexLock lock(state_mutex_);
       kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();

@@ -52,6 +52,7 @@ class SearchCursor final : public SeriesCursor {
       : engine_(engine),
         tenant_(request.tenant),
         range_(range),
+        rules_(engine.Rules()),
         labels_only_(request.labels_only),
         rule_{.interval_ms = engine.options_.dedup.interval_ms,
               .keep_all =
@@ -129,50 +130,138 @@ class SearchCursor final : public SeriesCursor {
     // Families before the snapshot: what a rewrite moves is in one of them.
     const std::shared_ptr<const BlockFamilies> blocks = engine_.Blocks();
     scan_ = std::make_unique<BlockScan>(*engine_.data_, *blocks, tenant_,
-                                        range_, engine_.data_->Snapshot());
+                                        ReadRange(),
+                                        engine_.data_->Snapshot());
   }
 
-  absl::Status ReadBlocks(SearchSeries& series) {
-    model::SampleColumns& samples = series.samples;
-    if (at_ >= loaded_end_) {
-      loaded_begin_ = at_;
-      ASSIGN_OR_RETURN(const size_t count,
-                       scan_->Load(std::span(entries_).subspan(at_), stats_));
-      loaded_end_ = at_ + count;
-      RETURN_IF_ERROR(Account(samples.timestamps_ms.capacity()));
-    }
-    const size_t i = at_ - loaded_begin_;
-    if (exemplars_) {
-      scan_->ReadExemplars(i, series.exemplars, stats_);
-      return absl::OkStatus();
-    }
-    const int64_t others = stats_.other_kinds;
-    RETURN_IF_ERROR(scan_->Read(i, samples, stats_));
-    if (stats_.other_kinds != others) {
-      scan_->ReadHistograms(i, series.histograms, stats_);
-    }
-    return absl::OkStatus();
+  // Reads ahead when the series at at_ is not loaded.
+  absl::Status LoadBlocks(const SearchSeries& series) {
+    if (scan_ == nullptr || at_ < loaded_end_) return absl::OkStatus();
+    loaded_begin_ = at_;
+    ASSIGN_OR_RETURN(const size_t count,
+                     scan_->Load(std::span(entries_).subspan(at_), stats_));
+    loaded_end_ = at_ + count;
+    return Account(series.samples.timestamps_ms.capacity());
   }
 
   absl::Status ReadSamples(SearchSeries& series) {
-    // Blocks are older than the head: mostly sorted when read in this order.
-    if (scan_ != nullptr) RETURN_IF_ERROR(ReadBlocks(series));
-    const uint64_t id = entries_[at_].id;
+    RETURN_IF_ERROR(LoadBlocks(series));
+    series_rules_.clear();
+    bool ruled = false;
+    if (!rules_->empty()) {
+      ASSIGN_OR_RETURN(ruled, FindRules());
+    }
     if (exemplars_) {
-      for (const auto& generation : kind_head_) {
-        generation->ReadExemplars(id, range_, series.exemplars);
-      }
-      model::SortAndDedup(series.exemplars);
+      ReadExemplars(series.exemplars);
       return absl::OkStatus();
     }
     model::SampleColumns& samples = series.samples;
-    head_.Read(id, range_, samples);
-    for (const auto& generation : kind_head_) {
-      generation->Read(id, range_, series.histograms);
-    }
+    // Blocks are older than the head: mostly sorted when read in this order.
+    const int64_t others = stats_.other_kinds;
+    if (scan_ != nullptr) RETURN_IF_ERROR(ReadBlocks(samples));
+    ReadHead(samples);
+    ReadHistograms(stats_.other_kinds != others, series.histograms);
     model::SortAndDedup(samples, series.histograms, rule_);
+    if (ruled) {
+      ApplyRules(series_rules_, rules_->now_ms(), samples);
+      ApplyRules(series_rules_, rules_->now_ms(), series.histograms);
+      CutAtEnd(series);
+    }
     const size_t room = samples.timestamps_ms.capacity();
     return room > accounted_samples_ ? Account(room) : absl::OkStatus();
+  }
+
+  // Deletes, retention filters and downsampling of the series at at_, into
+  // series_rules_; false when there are none.
+  absl::StatusOr<bool> FindRules() {
+    std::string_view labels;
+    if (!rules_->ignores_labels()) {
+      ASSIGN_OR_RETURN(labels, LabelsOf(at_));
+    }
+    return rules_->RulesOf(tenant_, entries_[at_].id, labels, series_rules_);
+  }
+
+  absl::Status ReadBlocks(model::SampleColumns& samples) {
+    const size_t i = at_ - loaded_begin_;
+    if (series_rules_.deleted.empty()) return scan_->Read(i, samples, stats_);
+    return scan_->Read(i, samples, stats_,
+                       [&](uint64_t generation, size_t from) {
+                         HideDeleted(series_rules_, generation, from, samples);
+                       });
+  }
+
+  void ReadHead(model::SampleColumns& samples) {
+    const uint64_t id = entries_[at_].id;
+    if (series_rules_.deleted.empty()) {
+      head_.Read(id, ReadRange(), samples);
+      return;
+    }
+    recent_.clear();
+    head_.Read(id, ReadRange(), recent_, runs_);
+    for (size_t run = 0; run < runs_.size(); ++run) {
+      const size_t end =
+          run + 1 < runs_.size() ? runs_[run + 1].from : recent_.size();
+      for (size_t row = runs_[run].from; row < end; ++row) {
+        if (IsDeleted(series_rules_, runs_[run].generation,
+                      recent_.timestamps_ms[row])) {
+          continue;
+        }
+        samples.push_back(recent_.timestamps_ms[row], recent_.values[row]);
+      }
+    }
+  }
+
+  void ReadHistograms(bool in_blocks, model::HistogramColumns& histograms) {
+    const auto hide = [&](uint64_t generation, size_t from) {
+      HideDeleted(series_rules_, generation, from, histograms);
+    };
+    if (in_blocks) {
+      scan_->ReadHistograms(at_ - loaded_begin_, histograms, stats_, hide);
+    }
+    for (const auto& generation : kind_head_) {
+      const size_t from = histograms.size();
+      generation->Read(entries_[at_].id, ReadRange(), histograms);
+      hide(generation->number(), from);
+    }
+  }
+
+  void ReadExemplars(std::vector<model::Exemplar>& exemplars) {
+    const auto hide = [&](uint64_t generation, size_t from) {
+      HideDeleted(series_rules_, generation, from, exemplars);
+    };
+    if (scan_ != nullptr) {
+      scan_->ReadExemplars(at_ - loaded_begin_, exemplars, stats_, hide);
+    }
+    for (const auto& generation : kind_head_) {
+      const size_t from = exemplars.size();
+      generation->ReadExemplars(entries_[at_].id, range_, exemplars);
+      hide(generation->number(), from);
+    }
+    model::SortAndDedup(exemplars);
+    std::erase_if(exemplars, [&](const model::Exemplar& one) {
+      return one.timestamp_ms < series_rules_.oldest_ms ||
+             one.timestamp_ms > range_.end_ms;
+    });
+  }
+
+  // What was read behind the range for the sake of downsampling.
+  void CutAtEnd(SearchSeries& series) const {
+    const auto cut = [&](auto& columns) {
+      columns.resize(static_cast<size_t>(
+          std::upper_bound(columns.timestamps_ms.begin(),
+                           columns.timestamps_ms.end(), range_.end_ms) -
+          columns.timestamps_ms.begin()));
+    };
+    cut(series.samples);
+    cut(series.histograms);
+  }
+
+  // The last sample of a downsampling interval may lie behind the range: what
+  // it stands for is then not in the answer.
+  model::TimeRange ReadRange() const {
+    const int64_t room_ms = model::kTimestampMaxMs - range_.end_ms;
+    return {range_.start_ms,
+            range_.end_ms + std::min(rules_->interval_ms_max(), room_ms)};
   }
 
   // The caller's columns too: they are as long as the longest series.
@@ -213,6 +302,7 @@ class SearchCursor final : public SeriesCursor {
   EngineImpl& engine_;
   const model::TenantId tenant_;
   const model::TimeRange range_;
+  const std::shared_ptr<const EngineRuleBook> rules_;  // pinned first of all
   const bool labels_only_;
   const model::DedupRule rule_;
   const bool exemplars_;
@@ -230,12 +320,15 @@ class SearchCursor final : public SeriesCursor {
   size_t piece_begin_ = 0;
   size_t piece_end_ = 0;
   std::vector<uint64_t> ids_;
+  SeriesRules series_rules_;
+  model::SampleColumns recent_;  // of the head
+  std::vector<HeadRun> runs_;
   SegmentReadStats stats_;
 };
 
 absl::StatusOr<std::unique_ptr<SeriesCursor>> EngineImpl::Search(
     const SearchRequest& request) {
-  RETURN_IF_ERROR(CheckRunning());
+  RETURN_IF_ERROR(CheckReadable(request.range));
   model::TimeRange range = request.range;
   range.start_ms = std::max(
       range.start_ms,

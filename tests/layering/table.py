@@ -40,8 +40,9 @@ MAY_INCLUDE = {
                    "net/*", "lib/model"],
     "lib/query": ["lib/promql", "lib/eval", "lib/cluster", "lib/protocol",
                   "lib/wire", "net/*", "lib/model"],
-    "lib/storenode": ["lib/wire", "lib/rollup", "lib/repair", "net/*",
-                      "storage/engine", "lib/model"],
+    # lib/promql for the series filters in its flags.
+    "lib/storenode": ["lib/wire", "lib/rollup", "lib/repair", "lib/promql",
+                      "net/*", "storage/engine", "lib/model"],
     # The records of its log are those of the wire, see docs/decisions/0004.
     "storage/engine": ["storage/*", "lib/model", "lib/encoding"],
     "storage/head": ["lib/encoding", "lib/model"],
