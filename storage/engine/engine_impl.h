@@ -152,6 +152,8 @@ class EngineImpl final : public Engine {
   absl::Status FinishRestoredDirectory();
   absl::Status OpenDatabases();
   absl::Status LoadMeta(uint64_t& replay_from, uint64_t& next_generation);
+  absl::Status LoadMetaRow(std::string_view key, std::string_view row,
+                           BlockFamilies& blocks);
   // How the last process ended; `clean_end` is where it left the log, or 0.
   absl::Status ReadShutdownMarker(uint64_t& clean_end);
   absl::Status ReplayLog(uint64_t replay_from, uint64_t clean_end);

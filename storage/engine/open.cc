@@ -235,6 +235,32 @@ absl::Status EngineImpl::OpenDatabases() {
   return absl::OkStatus();
 }
 
+absl::Status EngineImpl::LoadMetaRow(std::string_view key,
+                                     std::string_view row,
+                                     BlockFamilies& blocks) {
+  base::ByteReader value(row);
+  if (key == kIndexSequenceKey) {
+    return CheckIndexSequence(value.FixedLe<uint64_t>());
+  }
+  if (key == kNewestKindKey) {
+    newest_kind_in_blocks_ms_ = value.FixedLe<int64_t>();
+    if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
+  } else if (key.starts_with(kRowsPrefix)) {
+    int32_t day = 0;
+    DayState state;
+    RETURN_IF_ERROR(ParseDayRow(key, row, day, state));
+    blocks.days[day] = state;
+  } else if (key.starts_with(kMetadataPrefix)) {
+    return metadata_.Load(key, row);
+  } else if (key.starts_with(kDeletePrefix)) {
+    return LoadTombstone(key, row);
+  } else if (key.starts_with(kStatePrefix)) {
+    base::MutexLock lock(state_mutex_);
+    kept_state_[std::string(key.substr(kStatePrefix.size()))] = row;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
                                   uint64_t& next_generation) {
   std::optional<int64_t> newest_ms;
@@ -249,32 +275,17 @@ absl::Status EngineImpl::LoadMeta(uint64_t& replay_from,
             [](const auto& a, const auto& b) { return a.day < b.day; });
   const std::unique_ptr<KvIterator> it = data_->Scan(meta_, KvScan{});
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    const std::string_view key = it->key();
-    base::ByteReader value(it->value());
-    if (key == kWatermarkKey) {
+    if (it->key() == kNewestKey) {
+      base::ByteReader value(it->value());
+      newest_ms = value.FixedLe<int64_t>();
+      if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
+    } else if (it->key() == kWatermarkKey) {
+      base::ByteReader value(it->value());
       replay_from = value.FixedLe<uint64_t>();
       next_generation = value.FixedLe<uint64_t>();
       if (!value.AtEnd()) return base::DataLoss("bad watermark in data/");
-    } else if (key == kIndexSequenceKey) {
-      RETURN_IF_ERROR(CheckIndexSequence(value.FixedLe<uint64_t>()));
-    } else if (key.starts_with(kRowsPrefix)) {
-      int32_t day = 0;
-      DayState state;
-      RETURN_IF_ERROR(ParseDayRow(key, it->value(), day, state));
-      blocks->days[day] = state;
-    } else if (key == kNewestKey) {
-      newest_ms = value.FixedLe<int64_t>();
-      if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
-    } else if (key == kNewestKindKey) {
-      newest_kind_in_blocks_ms_ = value.FixedLe<int64_t>();
-      if (!value.AtEnd()) return base::DataLoss("bad newest row in data/");
-    } else if (key.starts_with(kMetadataPrefix)) {
-      RETURN_IF_ERROR(metadata_.Load(key, it->value()));
-    } else if (key.starts_with(kDeletePrefix)) {
-      RETURN_IF_ERROR(LoadTombstone(key, it->value()));
-    } else if (key.starts_with(kStatePrefix)) {
-      base::MutexLock lock(state_mutex_);
-      kept_state_[std::string(key.substr(kStatePrefix.size()))] = it->value();
+    } else {
+      RETURN_IF_ERROR(LoadMetaRow(it->key(), it->value(), *blocks));
     }
   }
   RETURN_IF_ERROR(it->status());

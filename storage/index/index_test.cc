@@ -155,7 +155,7 @@ TEST_CASE("definitions from the log come back with their ids", "[index]") {
   CHECK(Define(*store.index, {{"b", "1"}}).id == 100'001);
   REQUIRE(store.index->Flush().ok());
   CHECK(LabelsOf(*store.index, {100'000, 50, 10, 100'001}).size() == 4);
-  CHECK(absl::IsDataLoss(store.index->Restore(0, late.view())));
+  CHECK(absl::IsDataLoss(store.index->Restore(0, late.view()).status()));
 }
 
 TEST_CASE("one hash with two label sets is refused, wherever it is known",
