@@ -1,30 +1,26 @@
 #include "lib/cluster/cardinality_merge.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
+
+#include "lib/base/hash.h"
+#include "lib/base/strings.h"
 
 namespace varve::cluster {
 namespace {
 
 using Entries =
     google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
+using Counts = absl::flat_hash_map<std::string, int64_t>;
 
-void Sum(const Entries& from, double copies,
-         std::map<std::string, double>& to) {
-  for (const auto& entry : from) {
-    to[entry.name()] += static_cast<double>(entry.count()) / copies;
-  }
+void Sum(const Entries& from, Counts& to) {
+  for (const auto& entry : from) to[entry.name()] += entry.count();
 }
 
-void Fill(const std::map<std::string, double>& from, int64_t top_n,
-          Entries& to) {
-  std::vector<std::pair<std::string, int64_t>> sorted;
-  sorted.reserve(from.size());
-  for (const auto& [name, count] : from) {
-    sorted.emplace_back(name, std::llround(count));
-  }
+void Fill(const Counts& from, int64_t top_n, Entries& to) {
+  std::vector<std::pair<std::string, int64_t>> sorted(from.begin(),
+                                                      from.end());
   std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
     return a.second != b.second ? a.second > b.second : a.first < b.first;
   });
@@ -40,31 +36,51 @@ void Fill(const std::map<std::string, double>& from, int64_t top_n,
 
 }  // namespace
 
-void CardinalityMerge::Add(const proto::CardinalityResponse& node,
-                           double copies) {
-  total_series_ += static_cast<double>(node.total_series()) / copies;
-  total_pairs_ += static_cast<double>(node.total_label_value_pairs()) / copies;
-  Sum(node.series_count_by_metric_name(), copies, by_metric_name_);
-  Sum(node.series_count_by_label_name(), copies, by_label_name_);
-  Sum(node.series_count_by_focus_label_value(), copies, by_focus_value_);
-  Sum(node.series_count_by_label_value_pair(), copies, by_pair_);
+void CardinalityMerge::Add(const proto::CardinalityResponse& node) {
+  total_series_ += node.total_series();
+  total_pairs_ += node.total_label_value_pairs();
+  Sum(node.series_count_by_metric_name(), by_metric_name_);
+  Sum(node.series_count_by_label_name(), by_label_name_);
+  Sum(node.series_count_by_focus_label_value(), by_focus_value_);
+  Sum(node.series_count_by_label_value_pair(), by_pair_);
   for (const auto& entry : node.label_value_count_by_label_name()) {
-    double& most = values_by_label_[entry.name()];
-    most = std::max(most, static_cast<double>(entry.count()));
+    int64_t& most = values_by_label_[entry.name()];
+    most = std::max<int64_t>(most, entry.count());
+  }
+  for (const auto& label : node.value_hashes()) {
+    values_[label.label()].insert(label.hashes().begin(),
+                                  label.hashes().end());
+  }
+}
+
+void CardinalityMerge::Add(const model::LabelSet& series,
+                           const std::string& focus_label) {
+  ++total_series_;
+  for (const model::Label& label : series.labels()) {
+    ++total_pairs_;
+    ++by_label_name_[label.name];
+    ++by_pair_[base::StrCat(label.name, "=", label.value)];
+    if (label.name == model::kMetricName) ++by_metric_name_[label.value];
+    if (label.name == focus_label) ++by_focus_value_[label.value];
+    values_[label.name].insert(base::Hash64Of(label.value));
   }
 }
 
 proto::CardinalityResponse CardinalityMerge::Finish(int64_t top_n) const {
   proto::CardinalityResponse all;
-  all.set_total_series(std::llround(total_series_));
-  all.set_total_label_value_pairs(std::llround(total_pairs_));
+  all.set_total_series(total_series_);
+  all.set_total_label_value_pairs(total_pairs_);
   Fill(by_metric_name_, top_n, *all.mutable_series_count_by_metric_name());
   Fill(by_label_name_, top_n, *all.mutable_series_count_by_label_name());
   Fill(by_focus_value_, top_n,
        *all.mutable_series_count_by_focus_label_value());
   Fill(by_pair_, top_n, *all.mutable_series_count_by_label_value_pair());
-  Fill(values_by_label_, top_n,
-       *all.mutable_label_value_count_by_label_name());
+  Counts values = values_by_label_;
+  for (const auto& [label, hashes] : values_) {
+    int64_t& count = values[label];
+    count = std::max(count, static_cast<int64_t>(hashes.size()));
+  }
+  Fill(values, top_n, *all.mutable_label_value_count_by_label_name());
   return all;
 }
 

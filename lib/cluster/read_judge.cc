@@ -56,19 +56,6 @@ int ReadJudge::ReplicationFactor(const std::string& group) const {
   return factor;
 }
 
-double ReadJudge::Copies(const std::string& group) const {
-  double members = 0;
-  double answered = 0;
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (nodes_->node(i).group != group) continue;
-    ++members;
-    if (answered_[i]) ++answered;
-  }
-  if (answered == 0) return 1;
-  const double factor = std::min<double>(ReplicationFactor(group), members);
-  return std::max(1.0, factor * answered / members);
-}
-
 bool ReadJudge::Lacks(size_t node) const {
   return node_ids_[node] != 0 && lacking_.contains(node_ids_[node]);
 }

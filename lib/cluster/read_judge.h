@@ -31,10 +31,6 @@ class ReadJudge {
   // options.dedup together with what the nodes said.
   model::DedupRule dedup() const { return dedup_; }
 
-  // By how much to divide a sum over the nodes that answered, to count what
-  // the copies are of: the mean number of copies of a group's series among
-  // them.
-  double Copies(const std::string& group) const;
   bool answered(size_t node) const { return answered_[node]; }
 
  private:

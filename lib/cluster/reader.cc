@@ -10,6 +10,7 @@
 #include "lib/cluster/cardinality_merge.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/series_merge.h"
+#include "lib/model/slot_set.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/methods.h"
 
@@ -25,6 +26,11 @@ std::unique_ptr<base::ThreadPool> MakePool(const ReaderOptions& options) {
       "read", std::max<size_t>(kReadThreadsMin,
                                4 * static_cast<size_t>(base::CpuThreads())));
 }
+
+// Entries of each list that a node counts for the sum over nodes. A pair that
+// is beyond the list of one node counts less there than that many others.
+constexpr int64_t kCountEntries = 100'000;
+constexpr int kCountAttempts = 3;
 
 // Fills what all requests have.
 template <typename Message>
@@ -79,6 +85,13 @@ absl::Status AskAll(NodeSet& nodes, rpc::Method method,
 
 }  // namespace
 
+struct Reader::CountPlan {
+  std::unique_ptr<ReadJudge> judge;
+  std::vector<model::SlotSet> slots;  // by node
+  model::SlotSet disputed;
+  int64_t agreed_series = 0;  // of all slots but the disputed
+};
+
 Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
       options_(std::move(options)),
@@ -92,6 +105,11 @@ base::ThreadPool& Reader::pool() {
 
 absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
     const ReadRequest& request) {
+  return StartSearch(request, "");
+}
+
+absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
+    const ReadRequest& request, const std::string& slots) {
   proto::SearchRequest message;
   FillRequest(request, message);
   message.set_series_max(request.series_max);
@@ -99,6 +117,7 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
   message.set_keep_all(options_.dedup.keep_all);
   message.set_all_kinds(true);
   message.set_exemplars(request.exemplars);
+  message.set_slots(slots);
   MergeContext context;
   context.nodes = nodes_;
   context.options = &options_;
@@ -135,29 +154,185 @@ absl::StatusOr<std::vector<std::string>> Reader::Labels(
   return all;
 }
 
-absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
+// Series of several nodes are counted by one node each: the nodes first tell a
+// digest of every slot. Where all that have series of a slot agree, one of them
+// counts it; series of the other slots are fetched and merged.
+absl::Status Reader::PlanCount(const ReadRequest& request, CountPlan& plan) {
+  proto::CardinalityRequest message;
+  FillRequest(request, message);
+  message.set_digests(true);
+  plan.judge = std::make_unique<ReadJudge>(nodes_, &options_);
+  plan.slots.assign(nodes_->size(), model::SlotSet());
+  plan.disputed = model::SlotSet();
+  plan.agreed_series = 0;
+  struct Held {
+    uint32_t count = 0;
+    uint64_t sum = 0;
+    bool disputed = false;
+    std::vector<uint16_t> nodes;
+  };
+  std::vector<Held> held(model::SlotSet::kSlots);
+  RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
+      *nodes_, wire::kCardinality, message.SerializeAsString(), request,
+      *plan.judge, [&](size_t node, const proto::CardinalityResponse& digest) {
+        const int n = std::min({digest.digest_slots_size(),
+                                digest.digest_counts_size(),
+                                digest.digest_sums_size()});
+        for (int i = 0; i < n; ++i) {
+          Held& slot = held[digest.digest_slots(i) % held.size()];
+          if (slot.nodes.empty()) {
+            slot.count = digest.digest_counts(i);
+            slot.sum = digest.digest_sums(i);
+          } else if (slot.count != digest.digest_counts(i) ||
+                     slot.sum != digest.digest_sums(i)) {
+            slot.disputed = true;
+          }
+          slot.nodes.push_back(static_cast<uint16_t>(node));
+        }
+      }));
+  for (size_t i = 0; i < held.size(); ++i) {
+    const Held& slot = held[i];
+    if (slot.nodes.empty()) continue;
+    if (slot.disputed) {
+      plan.disputed.Add(static_cast<uint16_t>(i));
+    } else {
+      plan.slots[slot.nodes[i % slot.nodes.size()]].Add(
+          static_cast<uint16_t>(i));
+      plan.agreed_series += slot.count;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Reader::CountDisputed(const ReadRequest& request,
+                                   const CountPlan& plan,
+                                   const std::string& focus_label,
+                                   CardinalityMerge& merge) {
+  if (plan.disputed.empty()) return absl::OkStatus();
+  ReadRequest labels = request;
+  labels.labels_only = true;
+  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesMerge> series,
+                   StartSearch(labels, plan.disputed.Bytes()));
+  std::vector<MergedSeries> batch;
+  while (true) {
+    RETURN_IF_ERROR(series->Next(batch));
+    if (batch.empty()) return absl::OkStatus();
+    for (const MergedSeries& one : batch) merge.Add(one.labels, focus_label);
+  }
+}
+
+absl::Status Reader::CountAgreed(const ReadRequest& request,
+                                 const CountPlan& plan,
+                                 const std::string& focus_label,
+                                 CardinalityMerge& merge) {
+  proto::CardinalityRequest message;
+  FillRequest(request, message);
+  message.set_focus_label(focus_label);
+  message.set_top_n(kCountEntries);
+  message.set_value_hashes(true);
+  std::vector<std::unique_ptr<rpc::Call>> calls;
+  for (size_t node = 0; node < nodes_->size(); ++node) {
+    if (plan.slots[node].empty()) continue;
+    message.set_slots(plan.slots[node].Bytes());
+    calls.push_back(nodes_->channel(node).Start(wire::kCardinality,
+                                                message.SerializeAsString()));
+  }
+  for (const auto& call : calls) {
+    ASSIGN_OR_RETURN(const auto counted,
+                     OneAnswer<proto::CardinalityResponse>(
+                         *call, request.deadline_steady_ms));
+    merge.Add(counted);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<proto::CardinalityResponse> Reader::CountAlone(
     const ReadRequest& request, const std::string& focus_label, int64_t top_n,
     ReadOutcome& outcome) {
   proto::CardinalityRequest message;
   FillRequest(request, message);
   message.set_focus_label(focus_label);
-  message.set_top_n(top_n);
+  message.set_top_n(std::max<int64_t>(top_n, 1));
   ReadJudge judge(nodes_, &options_);
-  std::vector<std::pair<size_t, proto::CardinalityResponse>> answers;
+  proto::CardinalityResponse counted;
   RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
       *nodes_, wire::kCardinality, message.SerializeAsString(), request, judge,
-      [&](size_t node, proto::CardinalityResponse response) {
-        answers.emplace_back(node, std::move(response));
+      [&](size_t, proto::CardinalityResponse response) {
+        counted = std::move(response);
       }));
   ASSIGN_OR_RETURN(outcome, judge.Outcome(request.deny_partial));
-  const double group_copies =
-      std::max(1, options_.global_replication_factor);
-  CardinalityMerge merge;
-  for (const auto& [node, response] : answers) {
-    merge.Add(response,
-              judge.Copies(nodes_->node(node).group) * group_copies);
+  return counted;
+}
+
+absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
+    const ReadRequest& request, const std::string& focus_label, int64_t top_n,
+    ReadOutcome& outcome) {
+  absl::Status status;
+  if (nodes_->size() == 1) {
+    return CountAlone(request, focus_label, top_n, outcome);
   }
-  return merge.Finish(top_n);
+  // A node that fails between the two questions is left out of the next plan.
+  for (int attempt = 0; attempt < kCountAttempts; ++attempt) {
+    CountPlan plan;
+    RETURN_IF_ERROR(PlanCount(request, plan));
+    ASSIGN_OR_RETURN(outcome, plan.judge->Outcome(request.deny_partial));
+    CardinalityMerge merge;
+    status = CountDisputed(request, plan, focus_label, merge);
+    if (status.ok() && top_n == 0) {
+      proto::CardinalityResponse all = merge.Finish(1);
+      all.set_total_series(all.total_series() + plan.agreed_series);
+      return all;
+    }
+    if (status.ok()) status = CountAgreed(request, plan, focus_label, merge);
+    if (status.ok()) return merge.Finish(top_n);
+    if (IsRequestsFault(status)) return status;
+  }
+  return status;
+}
+
+absl::StatusOr<proto::NameUsageResponse> Reader::NameUsage(
+    const ReadRequest& request, ReadOutcome& outcome) {
+  proto::NameUsageRequest message;
+  wire::ToProto(request.tenant, *message.mutable_tenant());
+  ReadJudge judge(nodes_, &options_);
+  using Entry = proto::NameUsageResponse::Entry;
+  std::map<std::string, Entry> names;
+  proto::NameUsageResponse all;
+  RETURN_IF_ERROR(AskAll<proto::NameUsageResponse>(
+      *nodes_, wire::kNameUsage, message.SerializeAsString(), request, judge,
+      [&](size_t, const proto::NameUsageResponse& response) {
+        if (all.since_s() == 0 || response.since_s() < all.since_s()) {
+          all.set_since_s(response.since_s());
+        }
+        for (const Entry& one : response.names()) {
+          Entry& entry = names[one.name()];
+          entry.set_name(one.name());
+          entry.set_queries(std::max(entry.queries(), one.queries()));
+          entry.set_last_s(std::max(entry.last_s(), one.last_s()));
+        }
+      }));
+  ASSIGN_OR_RETURN(outcome, judge.Outcome(request.deny_partial));
+  std::vector<Entry> sorted;
+  for (auto& [name, entry] : names) sorted.push_back(std::move(entry));
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Entry& a, const Entry& b) {
+                     return a.queries() < b.queries();
+                   });
+  for (Entry& entry : sorted) *all.add_names() = std::move(entry);
+  return all;
+}
+
+absl::Status Reader::ResetNameUsage(const ReadRequest& request) {
+  proto::NameUsageRequest message;
+  message.set_reset(true);
+  absl::Status status;
+  for (const auto& call :
+       StartAll(*nodes_, wire::kNameUsage, message.SerializeAsString())) {
+    status.Update(OneAnswer<proto::NameUsageResponse>(
+                      *call, request.deadline_steady_ms)
+                      .status());
+  }
+  return status;
 }
 
 absl::StatusOr<std::vector<model::StoredMetadata>> Reader::Metadata(

@@ -40,6 +40,8 @@
 
 namespace varve::cluster {
 
+class CardinalityMerge;
+
 struct ReadRequest {
   model::TenantId tenant;
   std::vector<model::Matchers> matcher_groups;
@@ -105,7 +107,8 @@ class Reader {
                                                   const std::string& label,
                                                   int64_t limit,
                                                   ReadOutcome& outcome);
-  // Counts of distinct series: not multiplied by replicas.
+  // Counts of distinct series over all nodes, each series once however its
+  // copies lie. `top_n` 0: nothing but the total, which costs less.
   absl::StatusOr<proto::CardinalityResponse> Cardinality(
       const ReadRequest& request, const std::string& focus_label,
       int64_t top_n, ReadOutcome& outcome);
@@ -113,11 +116,32 @@ class Reader {
   absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
       const ReadRequest& request, const std::string& metric, int64_t limit,
       ReadOutcome& outcome);
+  // Metric names of the request's tenant by queries, then name, ascending. A
+  // query counts once however many nodes it read.
+  absl::StatusOr<proto::NameUsageResponse> NameUsage(
+      const ReadRequest& request, ReadOutcome& outcome);
+  // Of all tenants, on all nodes; an error when any did not answer.
+  absl::Status ResetNameUsage(const ReadRequest& request);
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const ReadRequest& request, ReadOutcome& outcome);
 
  private:
+  absl::StatusOr<proto::CardinalityResponse> CountAlone(
+      const ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, ReadOutcome& outcome);
+  // Which node counts which slots; of the disputed ones nodes differ.
+  struct CountPlan;
+
   base::ThreadPool& pool();
+  absl::StatusOr<std::unique_ptr<SeriesMerge>> StartSearch(
+      const ReadRequest& request, const std::string& slots);
+  absl::Status PlanCount(const ReadRequest& request, CountPlan& plan);
+  absl::Status CountDisputed(const ReadRequest& request, const CountPlan& plan,
+                             const std::string& focus_label,
+                             CardinalityMerge& merge);
+  absl::Status CountAgreed(const ReadRequest& request, const CountPlan& plan,
+                           const std::string& focus_label,
+                           CardinalityMerge& merge);
 
   NodeSet* const nodes_;
   const ReaderOptions options_;

@@ -6,6 +6,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
+#include "lib/model/slot_set.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "lib/wire/series_batch.h"
@@ -41,12 +42,7 @@ class FakeNode final : public rpc::Service {
         return call.Send(response.SerializeAsString());
       }
       case wire::kCardinality: {
-        proto::CardinalityResponse response;
-        response.set_total_series(100);
-        auto* entry = response.add_series_count_by_metric_name();
-        entry->set_name("up");
-        entry->set_count(60);
-        return call.Send(response.SerializeAsString());
+        return Count(call);
       }
       case wire::kTenants: {
         proto::TenantsResponse response;
@@ -58,11 +54,49 @@ class FakeNode final : public rpc::Service {
     }
   }
 
+  // Counts names and nothing else.
+  absl::Status Count(rpc::ServerCall& call) {
+    proto::CardinalityRequest request;
+    if (!request.ParseFromString(std::string(call.payload()))) {
+      return base::InvalidArgument("no CardinalityRequest");
+    }
+    const auto slots = model::SlotSet::FromBytes(request.slots());
+    proto::CardinalityResponse response;
+    std::map<std::string, int64_t> names;
+    for (const auto& [labels, columns] : series) {
+      std::string canonical;
+      model::AppendCanonicalBytes(canonical, labels);
+      const model::SeriesHash hash = model::HashSeries({}, canonical);
+      if (slots && !slots->Has(model::SlotOf(hash))) continue;
+      response.set_total_series(response.total_series() + 1);
+      ++names[std::string(labels.Get(model::kMetricName))];
+      response.add_digest_slots(model::SlotOf(hash));
+      response.add_digest_counts(1);
+      response.add_digest_sums(hash.low);
+    }
+    for (const auto& [name, count] : names) {
+      auto* const entry = response.add_series_count_by_metric_name();
+      entry->set_name(name);
+      entry->set_count(count);
+    }
+    if (!request.digests()) response.clear_digest_slots();
+    return call.Send(response.SerializeAsString());
+  }
+
   absl::Status Search(rpc::ServerCall& call) {
+    proto::SearchRequest request;
+    if (!request.ParseFromString(std::string(call.payload()))) {
+      return base::InvalidArgument("no SearchRequest");
+    }
+    const auto slots = model::SlotSet::FromBytes(request.slots());
     wire::SeriesBatchWriter writer;
     for (const auto& [labels, columns] : series) {
       std::string canonical;
       model::AppendCanonicalBytes(canonical, labels);
+      if (slots &&
+          !slots->Has(model::SlotOf(model::HashSeries({}, canonical)))) {
+        continue;
+      }
       writer.Add(model::HashSeries({}, canonical), canonical, columns);
       RETURN_IF_ERROR(call.Send(writer.Finish()));
     }
@@ -293,18 +327,59 @@ TEST_CASE("labels are the sorted union within the limit", "[cluster]") {
   CHECK(outcome.is_partial);
 }
 
-TEST_CASE("cardinality does not count copies", "[cluster]") {
+TEST_CASE("a series counts once however its copies lie", "[cluster]") {
+  Cluster cluster(3);
+  ReaderOptions options;
+  options.replication_factors = {{"", 2}};
+  Reader reader(cluster.set.get(), options);
+  for (int i = 0; i < 60; ++i) {
+    const std::pair<LabelSet, SampleColumns> one = {
+        {{"__name__", i % 3 ? "up" : "down"}, {"i", std::to_string(i)}}, {}};
+    cluster.nodes[i % 3]->series.insert(one);
+    // A copy that was missed, and one too many.
+    if (i != 7) cluster.nodes[(i + 1) % 3]->series.insert(one);
+    if (i == 8) cluster.nodes[(i + 2) % 3]->series.insert(one);
+  }
+  ReadOutcome outcome;
+  const auto counts = reader.Cardinality({}, "", 10, outcome);
+  REQUIRE(counts.ok());
+  CHECK_FALSE(outcome.is_partial);
+  CHECK(counts->total_series() == 60);
+  CHECK(counts->series_count_by_metric_name(0).name() == "up");
+  CHECK(counts->series_count_by_metric_name(0).count() == 40);
+  CHECK(counts->series_count_by_metric_name(1).count() == 20);
+  CHECK(reader.Cardinality({}, "", 0, outcome)->total_series() == 60);
+  cluster.channels[0]->SetConnected(false);
+  CHECK(reader.Cardinality({}, "", 10, outcome)->total_series() == 60);
+  CHECK(reader.Cardinality({}, "", 0, outcome)->total_series() == 60);
+}
+
+TEST_CASE("copies that differ within a slot are told apart", "[cluster]") {
   Cluster cluster(2);
   ReaderOptions options;
   options.replication_factors = {{"", 2}};
   Reader reader(cluster.set.get(), options);
+  // Two series of one slot, each on one node only.
+  std::map<uint16_t, LabelSet> by_slot;
+  std::vector<LabelSet> pair;
+  for (int i = 0; pair.empty(); ++i) {
+    const LabelSet labels{{"__name__", "m"}, {"i", std::to_string(i)}};
+    std::string canonical;
+    model::AppendCanonicalBytes(canonical, labels);
+    const auto [it, fresh] = by_slot.try_emplace(
+        model::SlotOf(model::HashSeries({}, canonical)), labels);
+    if (!fresh) pair = {it->second, labels};
+  }
+  cluster.nodes[0]->series.emplace(pair[0], SampleColumns());
+  cluster.nodes[1]->series.emplace(pair[1], SampleColumns());
   ReadOutcome outcome;
-  auto counts = reader.Cardinality({}, "", 10, outcome);
+  const auto counts = reader.Cardinality({}, "i", 10, outcome);
   REQUIRE(counts.ok());
-  CHECK(counts->total_series() == 100);
-  CHECK(counts->series_count_by_metric_name(0).count() == 60);
-  cluster.channels[0]->SetConnected(false);
-  CHECK(reader.Cardinality({}, "", 10, outcome)->total_series() == 100);
+  CHECK(counts->total_series() == 2);
+  CHECK(counts->total_label_value_pairs() == 4);
+  CHECK(counts->series_count_by_focus_label_value_size() == 2);
+  CHECK(counts->label_value_count_by_label_name(0).name() == "i");
+  CHECK(counts->label_value_count_by_label_name(0).count() == 2);
 }
 
 TEST_CASE("tenants are those of all nodes", "[cluster]") {

@@ -96,6 +96,17 @@ class FakeStorage final : public StorageReader {
     }
     return found;
   }
+  absl::StatusOr<proto::NameUsageResponse> NameUsage(
+      const cluster::ReadRequest& request, cluster::ReadOutcome& out) override {
+    last_request = request;
+    RETURN_IF_ERROR(status);
+    out = outcome;
+    return name_usage;
+  }
+  absl::Status ResetNameUsage(const cluster::ReadRequest&) override {
+    name_usage.Clear();
+    return status;
+  }
 
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& out) override {
@@ -130,6 +141,7 @@ class FakeStorage final : public StorageReader {
   std::vector<model::StoredMetadata> metadata;
   absl::Status status;           // of every call
   cluster::ReadOutcome outcome;  // of every answer
+  proto::NameUsageResponse name_usage;
   int fail_after = -1;           // batches before DataLoss; -1: never
   cluster::ReadRequest last_request;
   cluster::DeleteCommand last_delete;

@@ -86,6 +86,8 @@ const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
        true},
       {"api/v1/export", &A::Export, "/api/v1/export", true},
       {"api/v1/status/tsdb", &A::StatusTsdb, "/api/v1/status/tsdb", true},
+      {"api/v1/status/metric_names_stats", &A::MetricNamesStats,
+       "/api/v1/status/metric_names_stats", true},
       {"federate", &A::Federate, "/federate", true},
       {"api/v1/status/buildinfo", &A::BuildInfo},
       {"api/v1/metadata", &A::Metadata, nullptr, true},
@@ -148,6 +150,14 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
   routes.push_back(MakeRoute("/", false, kReset));
   routes.back().label = "/internal/resetRollupResultCache";
   routes.back().auth_key = options_.reset_cache_auth_key;
+  static const Endpoint kResetUsage = {
+      "api/v1/admin/status/metric_names_stats/reset",
+      &SelectApi::ResetMetricNamesStats};
+  for (const char* const prefix : {"/", "/admin/"}) {
+    routes.push_back(MakeRoute(prefix, false, kResetUsage));
+    routes.back().label = "/admin/api/v1/admin/status/metric_names_stats/reset";
+    routes.back().auth_key = options_.reset_usage_auth_key;
+  }
   return routes;
 }
 

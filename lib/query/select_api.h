@@ -63,6 +63,8 @@ struct SelectOptions {
   const std::string* delete_auth_key = nullptr;
   int64_t max_delete_series = 1'000'000;  // on one node
   absl::Duration max_delete_duration = absl::Minutes(5);
+  // Likewise of /admin/api/v1/admin/status/metric_names_stats/reset.
+  const std::string* reset_usage_auth_key = nullptr;
   eval::Limits limits;
 };
 
@@ -120,7 +122,14 @@ class SelectApi {
   absl::Status LabelValues(Context& context);
   absl::Status SeriesCount(Context& context);
   absl::Status StatusTsdb(Context& context);
+  using Entries =
+      google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
+  void AppendMetricNames(std::string& out, const Entries& entries,
+                         const cluster::ReadRequest& read);
   absl::Status AdminTenants(Context& context);
+  // usage_endpoints.cc
+  absl::Status MetricNamesStats(Context& context);
+  absl::Status ResetMetricNamesStats(Context& context);
   absl::Status AnswerLabels(Context& context, const std::string& label,
                             std::string_view action);
   // A read of match[], extra filters and a range of whole days.

@@ -275,12 +275,48 @@ TEST_CASE("cardinality is reported", "[query]") {
   CHECK(body ==
         "{\"status\":\"success\",\"isPartial\":false,\"data\":{\"totalSeries\":"
         "3,\"totalLabelValuePairs\":0,\"seriesCountByMetricName\":[{\"name\":"
-        "\"m\",\"value\":5}],\"seriesCountByLabelName\":[],"
+        "\"m\",\"value\":5,\"requestsCount\":0,\"lastRequestTimestamp\":0}],"
+        "\"seriesCountByLabelName\":[],"
         "\"seriesCountByFocusLabelValue\":[{\"name\":\"job\",\"value\":0}],"
         "\"seriesCountByLabelValuePair\":[],\"labelValueCountByLabelName\":[]}"
         "}");
+  auto* const named = api.storage.name_usage.add_names();
+  named->set_name("m");
+  named->set_queries(7);
+  named->set_last_s(9);
+  CHECK(api.Get("api/v1/status/tsdb", {}).body.find(
+            "{\"name\":\"m\",\"value\":10,\"requestsCount\":7,"
+            "\"lastRequestTimestamp\":9}") != std::string::npos);
   CHECK(api.Get("api/v1/series/count", {}).body ==
         "{\"status\":\"success\",\"isPartial\":false,\"data\":[3]}");
+}
+
+TEST_CASE("metric names are told by how often they were read", "[query]") {
+  Api api;
+  api.storage.name_usage.set_since_s(1000);
+  for (int i = 0; i < 4; ++i) {
+    auto* const entry = api.storage.name_usage.add_names();
+    entry->set_name(base::StrCat("m", i));
+    entry->set_queries(i);
+    entry->set_last_s(i * 10);
+  }
+  const auto get = [&api](std::vector<std::pair<std::string, std::string>>
+                              arguments) {
+    return api.Get("api/v1/status/metric_names_stats", arguments).body;
+  };
+  const std::string head =
+      "{\"status\":\"success\",\"statsCollectedSince\":1000,"
+      "\"statsCollectedRecordsTotal\":4,\"isPartial\":false,\"records\":[";
+  const auto record = [](int i) {
+    return base::StrCat("{\"metricName\":\"m", i, "\",\"requestsCount\":", i,
+                        ",\"lastRequestTimestamp\":", i * 10, "}");
+  };
+  CHECK(get({{"limit", "2"}}) == head + record(0) + "," + record(1) + "]}");
+  CHECK(get({{"le", "0"}}) == head + record(0) + "]}");
+  CHECK(get({{"match_pattern", "[23]$"}}) ==
+        head + record(2) + "," + record(3) + "]}");
+  CHECK(api.Get("api/v1/status/metric_names_stats", {{"match_pattern", "("}})
+            .status == 400);
 }
 
 TEST_CASE("exports stream raw samples in three formats", "[query]") {

@@ -46,7 +46,6 @@ constexpr std::string_view kIgnored[] = {
     "licenseFile",
     "licenseFile.reloadInterval",
     "eula",
-    "metricNamesStatsResetAuthKey",
     "metrics.exposeMetadata",
     "prevCacheRemovalPercent",
     "pushmetrics.disableCompression",
@@ -199,7 +198,10 @@ SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
           flags.Int("search.maxDeleteSeries", 1'000'000,
                     "Series of one storage node that a delete may match")),
       max_delete_duration(flags.Duration("search.maxDeleteDuration", "5m",
-                                         "The longest a delete may run")) {}
+                                         "The longest a delete may run")),
+      reset_usage_auth_key(flags.Secret(
+          "metricNamesStatsResetAuthKey",
+          "Value of ?authKey= that metric_names_stats/reset asks for")) {}
 
 SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     : flags_(flags),
@@ -313,6 +315,7 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   options.delete_auth_key = &endpoint_.delete_auth_key.value();
   options.max_delete_series = endpoint_.max_delete_series.value();
   options.max_delete_duration = endpoint_.max_delete_duration.value();
+  options.reset_usage_auth_key = &endpoint_.reset_usage_auth_key.value();
   options.limits.samples_max = query_.max_samples_per_query.value();
   options.limits.points_per_series_max = query_.max_points.value();
   options.limits.subquery_points_max = query_.max_subquery_points.value();

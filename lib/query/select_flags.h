@@ -71,6 +71,7 @@ class SelectFlags {
     const base::StringFlag& delete_auth_key;
     const base::IntFlag& max_delete_series;
     const base::DurationFlag& max_delete_duration;
+    const base::StringFlag& reset_usage_auth_key;
   };
 
   int64_t query_memory_bytes_max() const;

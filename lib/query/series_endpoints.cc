@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "lib/base/status.h"
 #include "lib/query/arguments.h"
@@ -183,7 +184,7 @@ absl::Status SelectApi::SeriesCount(Context& context) {
                                  options_.max_status_series));
   if (context.request.Argument("start").empty()) read.range.start_ms = 0;
   cluster::ReadOutcome outcome;
-  const auto counts = reader_->Cardinality(read, "", 1, outcome);
+  const auto counts = reader_->Cardinality(read, "", 0, outcome);
   if (!counts.ok()) return AsExecutionError(counts.status());
   CountPartial("seriesCount", outcome.is_partial);
   std::string out = Head(outcome.is_partial);
@@ -191,6 +192,34 @@ absl::Status SelectApi::SeriesCount(Context& context) {
   AppendTail(out, outcome, false);
   context.writer.Send(200, kJson, out);
   return absl::OkStatus();
+}
+
+// With how often each was read, where the storage tracks it.
+void SelectApi::AppendMetricNames(std::string& out, const Entries& entries,
+                                  const cluster::ReadRequest& read) {
+  cluster::ReadOutcome ignored;  // what is missing reads as never
+  const auto usage = reader_->NameUsage(read, ignored);
+  absl::flat_hash_map<std::string, std::pair<int64_t, int64_t>> by_name;
+  if (usage.ok()) {
+    for (const auto& one : usage->names()) {
+      by_name[one.name()] = {one.queries(), one.last_s()};
+    }
+  }
+  out += ",\"seriesCountByMetricName\":[";
+  bool first = true;
+  for (const auto& entry : entries) {
+    if (!std::exchange(first, false)) out.push_back(',');
+    out += "{\"name\":";
+    AppendJsonString(out, entry.name());
+    base::StrAppend(&out, ",\"value\":", entry.count());
+    if (usage.ok()) {
+      const auto& [queries, last_s] = by_name[entry.name()];
+      base::StrAppend(&out, ",\"requestsCount\":", queries,
+                      ",\"lastRequestTimestamp\":", last_s);
+    }
+    out.push_back('}');
+  }
+  out.push_back(']');
 }
 
 absl::Status SelectApi::StatusTsdb(Context& context) {
@@ -213,8 +242,7 @@ absl::Status SelectApi::StatusTsdb(Context& context) {
   base::StrAppend(
       &out, "{\"totalSeries\":", counts->total_series(),
       ",\"totalLabelValuePairs\":", counts->total_label_value_pairs());
-  AppendEntries(out, "seriesCountByMetricName",
-                counts->series_count_by_metric_name());
+  AppendMetricNames(out, counts->series_count_by_metric_name(), read);
   AppendEntries(out, "seriesCountByLabelName",
                 counts->series_count_by_label_name());
   AppendEntries(out, "seriesCountByFocusLabelValue",

@@ -9,7 +9,7 @@ SelectApi::Statistics::Statistics(telemetry::Metrics& metrics)
       series_read_per_query(metrics.AddHistogram("vm_series_read_per_query")) {
   for (const char* action :
        {"search", "searchMetricNames", "labelNames", "labelValues",
-        "seriesCount", "tsdbStatus", "tenants"}) {
+        "seriesCount", "tsdbStatus", "tenants", "metricNamesStats"}) {
     partial[action] = &metrics.AddCounter(
         "vm_partial_results_total", {{"action", action}, {"name", "vmselect"}});
   }

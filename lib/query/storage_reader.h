@@ -28,6 +28,9 @@ class StorageReader {
   virtual absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
       const cluster::ReadRequest& request, const std::string& metric,
       int64_t limit, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::StatusOr<proto::NameUsageResponse> NameUsage(
+      const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::Status ResetNameUsage(const cluster::ReadRequest& request) = 0;
   virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
   // Copies of series, over all nodes.
@@ -59,6 +62,13 @@ class ClusterStorageReader final : public StorageReader {
       const cluster::ReadRequest& request, const std::string& metric,
       int64_t limit, cluster::ReadOutcome& outcome) override {
     return reader_->Metadata(request, metric, limit, outcome);
+  absl::StatusOr<proto::NameUsageResponse> NameUsage(
+      const cluster::ReadRequest& request,
+      cluster::ReadOutcome& outcome) override {
+    return reader_->NameUsage(request, outcome);
+  }
+  absl::Status ResetNameUsage(const cluster::ReadRequest& request) override {
+    return reader_->ResetNameUsage(request);
   }
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request,

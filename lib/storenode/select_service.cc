@@ -21,6 +21,16 @@ void ToProto(std::vector<storage::TopEntry>& from, Entries& to) {
   }
 }
 
+absl::StatusOr<std::optional<model::SlotSet>> SlotsOf(
+    const std::string& bytes) {
+  if (bytes.empty()) return std::optional<model::SlotSet>();
+  std::optional<model::SlotSet> slots = model::SlotSet::FromBytes(bytes);
+  if (!slots) {
+    return base::InvalidArgument("slots of ", bytes.size(), " bytes");
+  }
+  return slots;
+}
+
 }  // namespace
 
 SelectService::SelectService(storage::Engine* engine, KeptState* kept,
@@ -58,6 +68,8 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
       return Metadata(call);
     case wire::kDelete:
       return Delete(call);
+    case wire::kNameUsage:
+      return NameUsage(call);
     case wire::kGetRings:
       return GetRings(call);
     default:
@@ -96,6 +108,9 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   search.labels_only = request.labels_only();
   search.keep_all = request.keep_all();
   search.exemplars = request.exemplars() && request.all_kinds();
+  ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
+                   SlotsOf(request.slots()));
+  if (slots) search.slots = &*slots;
 
   // Before the search: what is missed from now on is told by a newer one.
   const uint64_t version = engine_->coverage_version();
@@ -161,10 +176,29 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   wanted.range = {request.start_ms(), request.end_ms()};
   wanted.focus_label = request.focus_label();
   wanted.top_n = request.top_n();
+  wanted.value_hashes = request.value_hashes();
+  ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
+                   SlotsOf(request.slots()));
+  if (slots) wanted.slots = &*slots;
   proto::CardinalityResponse response;
   ASSIGN_OR_RETURN(*response.mutable_coverage(),
                    Coverage(engine_->coverage_version(), wanted.range));
+  if (request.digests()) {
+    ASSIGN_OR_RETURN(const std::vector<storage::SlotDigest> digests,
+                     engine_->SlotDigests(wanted));
+    for (const storage::SlotDigest& one : digests) {
+      response.add_digest_slots(one.slot);
+      response.add_digest_counts(one.count);
+      response.add_digest_sums(one.sum);
+    }
+    return call.Send(response.SerializeAsString());
+  }
   ASSIGN_OR_RETURN(storage::Cardinality got, engine_->Status(wanted));
+  for (const auto& [label, hashes] : got.value_hashes) {
+    proto::CardinalityResponse::ValueHashes& to = *response.add_value_hashes();
+    to.set_label(label);
+    to.mutable_hashes()->Assign(hashes.begin(), hashes.end());
+  }
   response.set_total_series(got.total_series);
   response.set_total_label_value_pairs(got.total_label_value_pairs);
   ToProto(got.series_count_by_metric_name,
@@ -215,6 +249,30 @@ absl::Status SelectService::Metadata(rpc::ServerCall& call) {
     entry.set_help(one.metadata.help);
     entry.set_unit(one.metadata.unit);
     entry.set_written_ms(one.written_ms);
+  }
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::NameUsage(rpc::ServerCall& call) {
+  proto::NameUsageRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  proto::NameUsageResponse response;
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), {}));
+  if (request.reset()) {
+    RETURN_IF_ERROR(engine_->ResetNameUsage());
+    return call.Send(response.SerializeAsString());
+  }
+  ASSIGN_OR_RETURN(const model::TenantId tenant,
+                   wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(const storage::NameStatistics statistics,
+                   engine_->NameUsageOf(tenant));
+  response.set_since_s(statistics.since_s);
+  for (const storage::NameQueries& one : statistics.names) {
+    proto::NameUsageResponse::Entry& entry = *response.add_names();
+    entry.set_name(one.name);
+    entry.set_queries(one.queries);
+    entry.set_last_s(one.last_s);
   }
   return call.Send(response.SerializeAsString());
 }

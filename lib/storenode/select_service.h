@@ -40,6 +40,7 @@ class SelectService final : public rpc::Service {
   absl::Status Tenants(rpc::ServerCall& call);
   absl::Status Metadata(rpc::ServerCall& call);
   absl::Status Delete(rpc::ServerCall& call);
+  absl::Status NameUsage(rpc::ServerCall& call);
   absl::Status GetRings(rpc::ServerCall& call);
 
   storage::Engine* const engine_;

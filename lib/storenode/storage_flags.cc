@@ -68,12 +68,10 @@ constexpr const char* kAccepted[] = {
     "storage.cacheSizeIndexDBDataBlocksSparse",
     "storage.cacheSizeIndexDBIndexBlocks",
     "storage.cacheSizeIndexDBTagFilters",
-    "storage.cacheSizeMetricNamesStats",
     "storage.cacheSizeStorageMetricName",
     "storage.cacheSizeStorageTSID",
     "storage.finalDedupScheduleCheckInterval",
     "storage.idbPrefillStart",
-    "storage.trackMetricNamesStats",
     "storage.vminsertConnsShutdownDuration",
     "tls",
     "tlsAutocertCacheDir",
@@ -143,6 +141,27 @@ StorageFlags::RetentionFlags::RetentionFlags(base::FlagSet& flags)
           "Refuse queries that reach outside of -retentionPeriod and "
           "-futureRetention")) {}
 
+StorageFlags::SeriesFlags::SeriesFlags(base::FlagSet& flags)
+    : hourly(flags.Int(
+          "storage.maxHourlySeries", 0,
+          "Series that may be active in an hour; more are refused and their "
+          "rows counted; 0: no limit, -1: only counted")),
+      daily(flags.Int("storage.maxDailySeries", 0,
+                      "As -storage.maxHourlySeries, in a day (UTC)")),
+      hourly_per_tenant(
+          flags.Int("storage.maxHourlySeriesPerTenant", 0,
+                    "As -storage.maxHourlySeries, of each tenant")),
+      daily_per_tenant(
+          flags.Int("storage.maxDailySeriesPerTenant", 0,
+                    "As -storage.maxDailySeries, of each tenant")),
+      track_names(flags.Bool(
+          "storage.trackMetricNamesStats", true,
+          "Count the queries of each metric name for metric_names_stats")),
+      names_bytes(flags.Bytes(
+          "storage.cacheSizeMetricNamesStats", "0",
+          "Memory for -storage.trackMetricNamesStats; names beyond are not "
+          "counted; 0: 1% of the memory limit")) {}
+
 StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
     : path_(flags.String("storageDataPath", std::move(default_path),
                          "Where the data is kept")),
@@ -172,18 +191,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       insert_queue_(flags.Duration(
           "insert.maxQueueDuration", "1m",
           "How long a write waits for -maxConcurrentInserts")),
-      hourly_series_(flags.Int(
-          "storage.maxHourlySeries", 0,
-          "Series that may be active in an hour; more are refused and their "
-          "rows counted; 0: no limit, -1: only counted")),
-      daily_series_(flags.Int("storage.maxDailySeries", 0,
-                              "As -storage.maxHourlySeries, in a day (UTC)")),
-      hourly_tenant_series_(
-          flags.Int("storage.maxHourlySeriesPerTenant", 0,
-                    "As -storage.maxHourlySeries, of each tenant")),
-      daily_tenant_series_(
-          flags.Int("storage.maxDailySeriesPerTenant", 0,
-                    "As -storage.maxDailySeries, of each tenant")),
+      series_(flags),
       memory_percent_(flags.Float(
           "memory.allowedPercent", 60,
           "Percent of the memory limit that heads and caches may use")),
@@ -261,6 +269,13 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
   options.metadata_bytes_max = kinds_.metadata_bytes.value() > 0
                                    ? kinds_.metadata_bytes.value()
                                    : memory_bytes() / 100;
+  options.name_usage_bytes_max = 0;
+  if (series_.track_names.value()) {
+    options.name_usage_bytes_max =
+        series_.names_bytes.value() > 0
+            ? series_.names_bytes.value()
+            : std::max<int64_t>(1 << 20, memory_bytes() / 100);
+  }
   options.free_disk_bytes_min = free_disk_.value();
   options.snapshots_age_max_ms =
       absl::ToInt64Milliseconds(snapshots_age_.value());
@@ -275,10 +290,10 @@ model::DedupRule StorageFlags::dedup() const {
 }
 
 storage::SeriesLimits StorageFlags::series_limits() const {
-  return {.hourly = hourly_series_.value(),
-          .daily = daily_series_.value(),
-          .hourly_per_tenant = hourly_tenant_series_.value(),
-          .daily_per_tenant = daily_tenant_series_.value()};
+  return {.hourly = series_.hourly.value(),
+          .daily = series_.daily.value(),
+          .hourly_per_tenant = series_.hourly_per_tenant.value(),
+          .daily_per_tenant = series_.daily_per_tenant.value()};
 }
 
 int64_t StorageFlags::memory_bytes() const {

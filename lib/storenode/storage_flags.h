@@ -62,6 +62,17 @@ class StorageFlags {
   absl::StatusOr<std::vector<model::RetentionFilter>> RetentionFilters() const;
   absl::StatusOr<model::DownsampleRules> Downsampling() const;
 
+  // What bounds and counts series and their names.
+  struct SeriesFlags {
+    explicit SeriesFlags(base::FlagSet& flags);
+    const base::IntFlag& hourly;
+    const base::IntFlag& daily;
+    const base::IntFlag& hourly_per_tenant;
+    const base::IntFlag& daily_per_tenant;
+    const base::BoolFlag& track_names;
+    const base::BytesFlag& names_bytes;
+  };
+
   const base::StringFlag& path_;
   const RetentionFlags retention_;
   const base::StringFlag& insert_address_;
@@ -80,10 +91,7 @@ class StorageFlags {
   const base::DurationFlag& search_queue_;
   const base::IntFlag& inserts_;
   const base::DurationFlag& insert_queue_;
-  const base::IntFlag& hourly_series_;
-  const base::IntFlag& daily_series_;
-  const base::IntFlag& hourly_tenant_series_;
-  const base::IntFlag& daily_tenant_series_;
+  const SeriesFlags series_;
   const base::FloatFlag& memory_percent_;
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;

@@ -159,6 +159,10 @@ void StorageMetrics::AddCounters() {
       [](const EngineStats& stats) { return stats.log_failed ? 1 : 0; });
   Add("varve_log_bytes", {},
       [](const EngineStats& stats) { return stats.wal_bytes; });
+  Add("varve_index_series", {},
+      [](const EngineStats& stats) { return stats.index_series; });
+  Add("varve_index_series_forgotten_total", {},
+      [](const EngineStats& stats) { return stats.series_forgotten; });
   Add("varve_head_flushes_total", {},
       [](const EngineStats& stats) { return stats.flushes; });
   for (size_t i = 0; i < storage::kFlushReasons; ++i) {
@@ -247,7 +251,7 @@ void StorageMetrics::AddCaches() {
         });
   }
   Add("vm_cache_size_bytes", {{"type", "storage/metricNamesStatsTracker"}},
-      Zero);
+      [](const EngineStats& stats) { return stats.name_usage_bytes; });
 }
 
 }  // namespace varve::storenode

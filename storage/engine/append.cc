@@ -121,6 +121,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
   if (const absl::Status status = DecodeRecord(record, decoded); !status.ok()) {
     return base::InvalidArgument("bad data record: ", base::Message(status));
   }
+  const uint64_t removals = registry_.removals();
   AppendResult result;
   ASSIGN_OR_RETURN(result.unknown_ref, CountUnknown(decoded));
   if (result.unknown_ref > 0) return result;
@@ -131,6 +132,10 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
   uint64_t end = 0;
   {
     const CutGate::Pass pass(gate_);
+    if (registry_.removals() != removals) {  // see forget.cc
+      result.unknown_ref = CountUnknownHere(decoded);
+      if (result.unknown_ref > 0) return result;
+    }
     const auto raw_size = static_cast<uint32_t>(record.size());
     ASSIGN_OR_RETURN(end, packed.empty()
                               ? wal_->Append(RecordType::kData, record)
@@ -212,6 +217,8 @@ absl::StatusOr<int64_t> EngineImpl::CountUnknown(
     const model::TenantId& tenant, const std::vector<uint64_t>& refs) {
   const int64_t unknown = registry_.CountUnknown(tenant, refs);
   if (unknown == 0 || registry_.loaded(tenant)) return unknown;
+  // No series leaves the index between what is read and what is added.
+  const CutGate::Pass pass(gate_);
   RETURN_IF_ERROR(LoadTenant(tenant));
   return registry_.CountUnknown(tenant, refs);
 }
@@ -229,6 +236,19 @@ absl::StatusOr<int64_t> EngineImpl::CountUnknown(const DecodedRecord& decoded) {
     ASSIGN_OR_RETURN(const int64_t here,
                      CountUnknown(section.tenant, RefsOf(section)));
     unknown += here;
+  }
+  return unknown;
+}
+
+int64_t EngineImpl::CountUnknownHere(const DecodedRecord& decoded) const {
+  int64_t unknown = 0;
+  for (size_t i = 0; i < decoded.used; ++i) {
+    const encoding::FloatSection& section = decoded.sections[i];
+    unknown += registry_.CountUnknown({section.tenant_kind, section.tenant_id},
+                                      section.refs);
+  }
+  for (const KindSection& section : decoded.kinds.sections) {
+    unknown += registry_.CountUnknown(section.tenant, RefsOf(section));
   }
   return unknown;
 }

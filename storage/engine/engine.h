@@ -33,6 +33,7 @@
 #include "lib/model/refusal.h"
 #include "lib/model/sample.h"
 #include "lib/model/series_filter.h"
+#include "lib/model/slot_set.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 #include "storage/engine/flush_reason.h"
@@ -92,6 +93,8 @@ struct EngineOptions {
   int64_t compaction_bytes_per_second = 64 << 20;
   int64_t exemplars_per_series_max = 100;  // of a head generation
   int64_t metadata_bytes_max = 16 << 20;   // -storage.maxMetadataStorageSize
+  // Memory for the usage of metric names; 0: it is not tracked.
+  int64_t name_usage_bytes_max = 8 << 20;
   int64_t free_disk_bytes_min = 100 << 20; // below: read-only
   int64_t snapshots_age_max_ms = 0;        // 0: snapshots stay
   const base::Clock* clock = &base::SystemClock();
@@ -139,6 +142,7 @@ struct SearchRequest {
   model::TimeRange range;
   int64_t series_max = 0;  // 0: EngineOptions::unique_series_max
   bool labels_only = false;
+  const model::SlotSet* slots = nullptr;  // only series of these; null: all
   // All distinct samples of a timestamp, where no dedup interval is set.
   bool keep_all = false;
   // Exemplars instead of samples.
@@ -183,6 +187,16 @@ struct TopEntry {
   std::string name;
   int64_t count = 0;
 };
+// Queries that read series of a metric name here.
+struct NameQueries {
+  std::string name;
+  int64_t queries = 0;
+  int64_t last_s = 0;  // Unix time; 0: never
+};
+struct NameStatistics {
+  int64_t since_s = 0;
+  std::vector<NameQueries> names;  // all of the tenant, sorted
+};
 // Shapes of /api/v1/status/tsdb; each list has at most top_n entries.
 struct CardinalityRequest {
   model::TenantId tenant;
@@ -190,6 +204,8 @@ struct CardinalityRequest {
   model::TimeRange range;
   std::string focus_label;
   int64_t top_n = 10;
+  const model::SlotSet* slots = nullptr;  // only series of these; null: all
+  bool value_hashes = false;
 };
 struct Cardinality {
   int64_t total_series = 0;
@@ -199,6 +215,14 @@ struct Cardinality {
   std::vector<TopEntry> series_count_by_focus_label_value;
   std::vector<TopEntry> series_count_by_label_value_pair;
   std::vector<TopEntry> label_value_count_by_label_name;
+  // If asked for: hashes of all values by label, the largest labels left out.
+  std::vector<std::pair<std::string, std::vector<uint64_t>>> value_hashes;
+};
+// A slot's series: equal counts and sums of hashes are equal series.
+struct SlotDigest {
+  uint16_t slot = 0;
+  uint32_t count = 0;
+  uint64_t sum = 0;
 };
 
 // Read by /metrics; values since start unless named otherwise.
@@ -228,6 +252,9 @@ struct EngineStats {
   int64_t data_rows = 0;
   int64_t index_bytes = 0;
   int64_t index_rows = 0;
+  int64_t index_series = 0;  // all that have ids here
+  int64_t series_forgotten = 0;
+  int64_t name_usage_bytes = 0;
   int64_t index_series_in_ram = 0;
   int64_t index_ram_bytes = 0;
   int64_t free_disk_bytes = 0;
@@ -315,6 +342,12 @@ class Engine {
       const LabelRequest& request, std::string_view label) = 0;
   virtual absl::StatusOr<Cardinality> Status(
       const CardinalityRequest& request) = 0;
+  // Slots that have series, ascending.
+  virtual absl::StatusOr<std::vector<SlotDigest>> SlotDigests(
+      const CardinalityRequest& request) = 0;
+  virtual absl::StatusOr<NameStatistics> NameUsageOf(
+      const model::TenantId& tenant) = 0;
+  virtual absl::Status ResetNameUsage() = 0;
   virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const model::TimeRange& range) = 0;
 

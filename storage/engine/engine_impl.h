@@ -10,6 +10,7 @@
 //   label_search.cc label names and values, cardinality, tenants, Stats
 //   snapshots.cc    copies for backup tools
 //   damage.cc       what is made of damaged tables
+//   forget.cc       series of days that are gone leave the index
 //   maintenance.cc  the background thread: flushes, retention, disk
 //   compaction.cc   the other one: moves and rewrites of days that are over
 //
@@ -48,6 +49,7 @@
 #include "storage/head/head.h"
 #include "storage/head/kind_head.h"
 #include "storage/index/index.h"
+#include "storage/index/name_usage.h"
 #include "storage/kv/kv.h"
 #include "storage/retention/retention.h"
 #include "storage/snapshot/snapshot_store.h"
@@ -62,6 +64,8 @@ inline constexpr int32_t kOpenDays = 2;
 
 // Above twice EngineOptions::wal_bytes_max: the log is cut by whole segments.
 inline constexpr int64_t kLogBytesSlack = 64 << 20;
+// "" when there is none.
+std::string MetricNameOf(std::string_view canonical);
 
 class EngineImpl final : public Engine {
  public:
@@ -108,15 +112,27 @@ class EngineImpl final : public Engine {
       const LabelRequest& request, std::string_view label) override;
   absl::StatusOr<Cardinality> Status(
       const CardinalityRequest& request) override;
+  absl::StatusOr<std::vector<SlotDigest>> SlotDigests(
+      const CardinalityRequest& request) override;
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const model::TimeRange& range) override;
   EngineStats Stats() const override;
+
+  // name_usage.cc
+  absl::StatusOr<NameStatistics> NameUsageOf(
+      const model::TenantId& tenant) override;
+  absl::Status ResetNameUsage() override;
+  // A query reads series of these.
+  void CountNames(const model::TenantId& tenant,
+                  std::span<const std::string> names);
 
   // flush.cc
   absl::Status Flush() override;
 
   // maintenance.cc
   absl::Status ApplyRetention() override;
+  // forget.cc
+  absl::Status ForgetUnused(bool days_dropped) REQUIRES_LOCK(flush_mutex_);
 
   // snapshots.cc
   absl::StatusOr<std::string> CreateSnapshot() override;
@@ -165,6 +181,8 @@ class EngineImpl final : public Engine {
   absl::StatusOr<int64_t> CountUnknown(const DecodedRecord& decoded);
   absl::StatusOr<int64_t> CountUnknown(const model::TenantId& tenant,
                                        const std::vector<uint64_t>& refs);
+  // Of tenants that are loaded.
+  int64_t CountUnknownHere(const DecodedRecord& decoded) const;
   static void DropOutside(const model::TimeRange& range,
                           encoding::FloatSection& section,
                           AppendResult& result);
@@ -292,6 +310,7 @@ class EngineImpl final : public Engine {
   std::unique_ptr<KvDb> data_;
   std::unique_ptr<KvDb> index_db_;
   std::unique_ptr<Index> index_;
+  std::unique_ptr<NameUsage> name_usage_;  // null: not tracked
   KvFamilyRef meta_;
   std::unique_ptr<Head> head_;
   std::unique_ptr<KindHead> kind_head_;  // cut together with head_
@@ -374,6 +393,10 @@ class EngineImpl final : public Engine {
   std::atomic<int64_t> dedup_rows_{0};
   std::atomic<int64_t> flushes_{0};
   std::atomic<int64_t> searches_without_blocks_{0};
+  std::atomic<int64_t> series_forgotten_{0};
+  // A start may come after a crash between the drop of days and this.
+  bool forget_due_ GUARDED_BY(flush_mutex_) = true;
+  int64_t forget_looked_at_ GUARDED_BY(flush_mutex_) = -1;  // flushes_
   std::atomic<int64_t> rows_since_room_check_{0};
 };
 

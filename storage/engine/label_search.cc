@@ -60,8 +60,13 @@ absl::StatusOr<Cardinality> EngineImpl::Status(
   if (!days) return Cardinality();
   ASSIGN_OR_RETURN(
       IndexCardinality counted,
-      index_->CardinalityOf(request.tenant, request.matcher_groups, *days,
-                            request.focus_label, request.top_n));
+      index_->CardinalityOf({.tenant = request.tenant,
+                             .groups = request.matcher_groups,
+                             .days = *days,
+                             .slots = request.slots,
+                             .focus_label = request.focus_label,
+                             .top_n = request.top_n,
+                             .value_hashes = request.value_hashes}));
   Cardinality out;
   out.total_series = counted.total_series;
   out.total_label_value_pairs = counted.total_label_value_pairs;
@@ -75,6 +80,26 @@ absl::StatusOr<Cardinality> EngineImpl::Status(
       Entries(std::move(counted.series_count_by_label_value_pair));
   out.label_value_count_by_label_name =
       Entries(std::move(counted.label_value_count_by_label_name));
+  out.value_hashes = std::move(counted.value_hashes);
+  return out;
+}
+
+absl::StatusOr<std::vector<SlotDigest>> EngineImpl::SlotDigests(
+    const CardinalityRequest& request) {
+  RETURN_IF_ERROR(CheckRunning());
+  const auto days = DaysOf(
+      request.range,
+      OldestReadableMs(retention_rule(), options_.clock->NowMs()));
+  if (!days) return std::vector<SlotDigest>();
+  ASSIGN_OR_RETURN(const std::vector<IndexSlotDigest> found,
+                   index_->SlotDigests({.tenant = request.tenant,
+                                        .groups = request.matcher_groups,
+                                        .days = *days}));
+  std::vector<SlotDigest> out;
+  out.reserve(found.size());
+  for (const IndexSlotDigest& one : found) {
+    out.push_back({one.slot, one.count, one.sum});
+  }
   return out;
 }
 
@@ -123,6 +148,9 @@ EngineStats EngineImpl::Stats() const {
   const IndexStats index = index_->stats();
   out.index_bytes = index.disk_bytes;
   out.index_rows = index.disk_rows;
+  out.index_series = index.series;
+  out.series_forgotten = series_forgotten_;
+  if (name_usage_ != nullptr) out.name_usage_bytes = name_usage_->bytes();
   out.index_series_in_ram = index.series_in_ram;
   out.index_ram_bytes = index.ram_bytes;
   out.hash_collisions = index.hash_collisions;

@@ -62,6 +62,7 @@ void EngineImpl::MaintainOnce(int64_t now_steady_ms,
   }
   if (now_steady_ms < retention_at_ms) return;
   retention_at_ms = now_steady_ms + kRetentionIntervalMs;
+  if (name_usage_ != nullptr) (void)name_usage_->Save();  // once more later
   const absl::Status status = ApplyRetention();
   if (!status.ok() && !absl::IsUnavailable(status)) {
     base::LogError("retention: ", base::Message(status));
@@ -113,7 +114,7 @@ absl::Status EngineImpl::ApplyRetention() {
     meta.Delete(*meta_, DayRowKey(it->first));
   }
   after->days.erase(after->days.begin(), kept);
-  if (!days_dropped && dropped_families.empty()) return absl::OkStatus();
+  if (!days_dropped && dropped_families.empty()) return ForgetUnused(false);
 
   // Searches stop looking first; the row counts go last, so that a crash in
   // between leaves days that the next round drops.
@@ -131,7 +132,7 @@ absl::Status EngineImpl::ApplyRetention() {
   if (!meta.empty()) RETURN_IF_ERROR(data_->Write(meta, true));
   base::LogInfo("dropped the days before ", first_kept,
                 " (days since 1970): out of -retentionPeriod");
-  return absl::OkStatus();
+  return ForgetUnused(true);
 }
 
 }  // namespace varve::storage

@@ -232,6 +232,11 @@ absl::Status EngineImpl::OpenDatabases() {
   ASSIGN_OR_RETURN(index_db_, KvDb::Open(index));
   RETURN_IF_ERROR(RepairIndexMeta(*index_db_));
   ASSIGN_OR_RETURN(index_, Index::Open(*index_db_, IndexOptions{}));
+  if (options_.name_usage_bytes_max > 0) {
+    name_usage_ = std::make_unique<NameUsage>(*index_db_,
+                                              options_.name_usage_bytes_max);
+    RETURN_IF_ERROR(name_usage_->Load(options_.clock->NowMs() / 1000));
+  }
   return absl::OkStatus();
 }
 
@@ -398,6 +403,7 @@ absl::Status EngineImpl::Close() {
   }
   StopCompaction();
   if (maintenance_.joinable()) maintenance_.join();
+  if (name_usage_ != nullptr) (void)name_usage_->Save();  // statistics only
   if (wal_ == nullptr) return absl::OkStatus();
   RETURN_IF_ERROR(wal_->Sync());
   if (before != State::kRunning) return absl::OkStatus();

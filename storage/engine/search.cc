@@ -5,6 +5,7 @@
 // head), so a sample in transit is seen at least once; equal ones collapse.
 #include <algorithm>
 
+#include "absl/container/flat_hash_set.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "storage/engine/block_scan.h"
@@ -73,16 +74,27 @@ class SearchCursor final : public SeriesCursor {
     }
   }
 
-  absl::Status Begin(const std::vector<uint64_t>& ids) {
+  absl::Status Begin(const std::vector<uint64_t>& ids,
+                     const model::SlotSet* slots) {
     keep_labels_ = ids.size() <= kSeriesKeptMax;
     entries_.reserve(ids.size());
+    absl::flat_hash_set<uint32_t> metrics;
+    std::vector<std::string> names;
     RETURN_IF_ERROR(engine_.index_->ForEachSeries(
-        tenant_, ids, [this](const IndexSeries& series) {
+        tenant_, ids, [&](const IndexSeries& series) {
+          if (slots != nullptr && !slots->Has(model::SlotOf(model::HashSeries(
+                                      tenant_, series.labels)))) {
+            return;
+          }
+          if (!labels_only_ && metrics.insert(series.metric_id).second) {
+            names.push_back(MetricNameOf(series.labels));
+          }
           entries_.push_back({series.metric_id,
                               static_cast<uint32_t>(entries_.size()),
                               series.id});
           if (keep_labels_) labels_.Add(series.labels);
         }));
+    engine_.CountNames(tenant_, names);
     std::sort(entries_.begin(), entries_.end(),
               [](const ScanSeries& a, const ScanSeries& b) {
                 return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
@@ -113,6 +125,7 @@ class SearchCursor final : public SeriesCursor {
       }
       series.id = entry.id;
       ASSIGN_OR_RETURN(const std::string_view labels, LabelsOf(at_));
+      if (labels.empty()) continue;  // its last day was dropped meanwhile
       series.labels.assign(labels);
       series.hash = model::HashSeries(tenant_, labels);
       ++at_;
@@ -288,15 +301,15 @@ class SearchCursor final : public SeriesCursor {
     for (size_t i = piece_begin_; i < piece_end_; ++i) {
       ids_.push_back(entries_[i].id);
     }
-    size_t found = 0;
+    size_t next = 0;
     RETURN_IF_ERROR(engine_.index_->ForEachSeries(
         tenant_, ids_, [&](const IndexSeries& series) {
+          for (; next < series.position; ++next) labels_.Add("");
           labels_.Add(series.labels);
-          ++found;
+          ++next;
         }));
-    if (found == ids_.size()) return absl::OkStatus();
-    return base::Internal("index lost ", ids_.size() - found,
-                          " series during a search");
+    for (; next < ids_.size(); ++next) labels_.Add("");
+    return absl::OkStatus();
   }
 
   EngineImpl& engine_;
@@ -349,7 +362,7 @@ absl::StatusOr<std::unique_ptr<SeriesCursor>> EngineImpl::Search(
         "; either narrow down the search or increase "
         "-search.maxUniqueTimeseries command-line flag value at storage");
   }
-  RETURN_IF_ERROR(cursor->Begin(ids));
+  RETURN_IF_ERROR(cursor->Begin(ids, request.slots));
   return cursor;
 }
 

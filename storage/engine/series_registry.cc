@@ -1,6 +1,7 @@
 #include "storage/engine/series_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace varve::storage {
 
@@ -20,6 +21,23 @@ bool SeriesRegistry::loaded(const model::TenantId& tenant) const {
   base::MutexLock lock(mutex_);
   const auto it = numbers_.find(tenant);
   return it != numbers_.end() && loaded_[it->second - 1];
+}
+
+void SeriesRegistry::Remove(std::span<const uint64_t> ids) {
+  if (ids.empty()) return;
+  base::MutexLock lock(mutex_);
+  for (const uint64_t id : ids) {
+    if (OwnerOf(id) == 0) continue;
+    Page& at = pages_[id / kPageIds];
+    if (at.owners == nullptr) {
+      at.owners = std::make_unique<uint32_t[]>(kPageIds);
+      std::fill_n(at.owners.get(), kPageIds, std::exchange(at.owner, 0));
+      at.filled = kPageIds;
+    }
+    at.owners[id % kPageIds] = 0;
+    if (--at.filled == 0) at.owners.reset();
+  }
+  ++removals_;
 }
 
 int64_t SeriesRegistry::CountUnknown(const model::TenantId& tenant,

@@ -8,6 +8,7 @@
 #ifndef VARVE_STORAGE_ENGINE_SERIES_REGISTRY_H_
 #define VARVE_STORAGE_ENGINE_SERIES_REGISTRY_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -28,6 +29,11 @@ class SeriesRegistry {
   void MarkLoaded(const model::TenantId& tenant);
   bool loaded(const model::TenantId& tenant) const;
 
+  // The ids are nobody's from now on.
+  void Remove(std::span<const uint64_t> ids);
+  // Grows with each Remove: what was known before may not be after.
+  uint64_t removals() const { return removals_.load(); }
+
   // How many of `ids` are not the tenant's.
   int64_t CountUnknown(const model::TenantId& tenant,
                        std::span<const uint64_t> ids) const;
@@ -46,6 +52,7 @@ class SeriesRegistry {
   void SetOwner(uint64_t id, uint32_t owner) REQUIRES_LOCK(mutex_);
   uint32_t NumberOf(const model::TenantId& tenant) REQUIRES_LOCK(mutex_);
 
+  std::atomic<uint64_t> removals_{0};
   mutable base::Mutex mutex_;
   // Numbers count from 1; 0 is nobody.
   absl::flat_hash_map<model::TenantId, uint32_t> numbers_ GUARDED_BY(mutex_);

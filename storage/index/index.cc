@@ -41,7 +41,7 @@ std::vector<std::string> Index::FamilyNames() {
   std::vector<std::string> names;
   for (const std::string_view name :
        {kSeriesFamily, kHashFamily, kPostFamily, kNamesFamily, kMetricsFamily,
-        kActiveFamily, kMetaFamily}) {
+        kActiveFamily, kUsageFamily, kMetaFamily}) {
     names.emplace_back(name);
   }
   return names;
@@ -158,13 +158,17 @@ absl::Status IndexImpl::FindInTables(
 
   Wanted missing;
   std::vector<std::pair<uint64_t, uint32_t>> found;  // by id: by page
-  for (size_t k = 0; k < sorted.size(); ++k) {
-    if (!values[k]) {
-      missing.push_back(sorted[k].second);
-      continue;
+  {
+    ReaderLock lock(mutex_);
+    for (size_t k = 0; k < sorted.size(); ++k) {
+      const uint64_t id =
+          values[k] ? base::ByteReader(*values[k]).Varint() : 0;
+      if (!values[k] || dying_.contains(static_cast<uint32_t>(id))) {
+        missing.push_back(sorted[k].second);
+      } else {
+        found.emplace_back(id, sorted[k].second);
+      }
     }
-    found.emplace_back(base::ByteReader(*values[k]).Varint(),
-                       sorted[k].second);
   }
   std::sort(found.begin(), found.end());
   for (const auto& [id, i] : found) {

@@ -1,6 +1,6 @@
 // The index as a class: what is in memory, what is in RocksDB, and how one
 // becomes the other. Its members are defined in index.cc (definitions),
-// index_flush.cc and index_read.cc.
+// index_flush.cc, index_forget.cc and index_read.cc.
 //
 // New series are in `live_`; a flush moves them whole to `frozen_`, writes
 // them, and drops it. Readers pin live_ and frozen_ first and read RocksDB
@@ -64,6 +64,8 @@ struct FrozenPart {
   std::vector<std::pair<model::TenantId, const RamTenant*>> Tenants() const;
 };
 
+std::vector<uint64_t> ToIds(const IdSet& set);
+
 class IndexImpl final : public Index {
  public:
   IndexImpl(KvDb& db, const IndexOptions& options)
@@ -100,12 +102,17 @@ class IndexImpl final : public Index {
       const DayRange& days, std::string_view label,
       int64_t limit) const override;
   absl::StatusOr<IndexCardinality> CardinalityOf(
-      const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days, std::string_view focus_label,
-      int64_t top_n) const override;
+      const IndexCountRequest& request) const override;
+  absl::StatusOr<std::vector<IndexSlotDigest>> SlotDigests(
+      const IndexCountRequest& request) const override;
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const DayRange& days) const override;
   absl::Status DropDaysBefore(int32_t first_kept) override;
+  absl::StatusOr<std::vector<IndexTenantIds>> FindUnused() const override;
+  std::vector<uint64_t> BeginForget(const model::TenantId& tenant,
+                                    std::span<const uint64_t> ids) override;
+  absl::Status Forget(const model::TenantId& tenant,
+                      std::span<const uint64_t> ids) override;
   IndexStats stats() const override;
 
  private:
@@ -169,11 +176,26 @@ class IndexImpl final : public Index {
   absl::Status AddMarks(const ActiveMarks& marks, RowSink& rows) const;
   absl::Status FoldShards() const;
 
+  // index_forget.cc
+  struct Forgetting;
+  static void SubtractActive(const model::TenantId& tenant,
+                             const ActiveMarks& marks, IdSet& ids);
+  absl::Status ForgetPages(const model::TenantId& tenant,
+                           std::span<const uint64_t> ids,
+                           Forgetting& all) const;
+  absl::Status ForgetHashes(Forgetting& all) const;
+  absl::Status ForgetPostings(const model::TenantId& tenant,
+                              Forgetting& all) const;
+
   // Moves live_ and marks_ to frozen_, unless an earlier flush failed and
   // left its part there; null when there is nothing to flush.
   std::shared_ptr<const FrozenPart> Freeze();
   DayRange Kept(const DayRange& days) const;
-  // Runs `fn` on each place that has series of the tenant: memory first.
+  // Restriction, and to the request's slots.
+  absl::StatusOr<std::optional<IdSet>> CountRestriction(
+      const IndexCountRequest& request) const;
+  // Runs `fn` on each place that has series of the tenant: memory first. No
+  // series is in two of them.
   absl::Status ForEachSource(
       const model::TenantId& tenant,
       const std::function<absl::Status(const PostingSource&)>& fn) const;
@@ -210,6 +232,8 @@ class IndexImpl final : public Index {
   uint32_t next_metric_id_ GUARDED_BY(mutex_) = 1;
   uint32_t next_shard_ GUARDED_BY(mutex_) = 0;
   MetricIds metric_cache_ GUARDED_BY(mutex_);
+  // On their way out of RocksDB: not found by their hashes any more.
+  IdSet dying_ GUARDED_BY(mutex_);
 
   mutable base::Mutex marks_mutex_;  // taken after mutex_, never before
   ActiveMarks marks_ GUARDED_BY(marks_mutex_);

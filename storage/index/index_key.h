@@ -7,6 +7,7 @@
 //   names    tenant name                        (empty)
 //   metrics  tenant metric name                 metric id:varint
 //   active   tenant day:u32, offset by 2^31     ids (posting.h)
+//   usage    tenant metric name                 queries:varint last_s:varint
 //   meta     name                               u64, little endian
 //
 // x~ is x with each 00 byte as 00 FF, ended by 00 01: no value's bytes can
@@ -31,6 +32,7 @@ inline constexpr std::string_view kPostFamily = "post";
 inline constexpr std::string_view kNamesFamily = "names";
 inline constexpr std::string_view kMetricsFamily = "metrics";
 inline constexpr std::string_view kActiveFamily = "active";
+inline constexpr std::string_view kUsageFamily = "usage";
 inline constexpr std::string_view kMetaFamily = "meta";
 
 inline constexpr int kPageShift = 6;

@@ -16,12 +16,6 @@ constexpr uint64_t kDecodeSeriesMax = 4096;
 // Series of one round of ForEachSeries: what is copied under the lock.
 constexpr size_t kRoundSeries = 1024;
 
-std::vector<uint64_t> ToIds(const IdSet& set) {
-  std::vector<uint32_t> narrow(set.cardinality());
-  set.toUint32Array(narrow.data());
-  return {narrow.begin(), narrow.end()};
-}
-
 void SortUnique(std::vector<std::string>& texts, int64_t limit) {
   std::sort(texts.begin(), texts.end());
   texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
@@ -41,22 +35,13 @@ void ForEachLabel(std::string_view canonical, const Fn& fn) {
   }
 }
 
-using Counts = absl::flat_hash_map<std::string, int64_t>;
-
-std::vector<IndexCount> Largest(const Counts& counts, int64_t top_n) {
-  std::vector<IndexCount> list;
-  for (const auto& [name, count] : counts) list.push_back({name, count});
-  const auto larger = [](const IndexCount& a, const IndexCount& b) {
-    return a.count != b.count ? a.count > b.count : a.name < b.name;
-  };
-  const size_t n = std::min(list.size(), static_cast<size_t>(
-                                             std::max<int64_t>(top_n, 0)));
-  std::partial_sort(list.begin(), list.begin() + n, list.end(), larger);
-  list.resize(n);
-  return list;
-}
-
 }  // namespace
+
+std::vector<uint64_t> ToIds(const IdSet& set) {
+  std::vector<uint32_t> narrow(set.cardinality());
+  set.toUint32Array(narrow.data());
+  return {narrow.begin(), narrow.end()};
+}
 
 DayRange IndexImpl::Kept(const DayRange& days) const {
   return {std::max(days.first, first_kept_day_.load()), days.last};
@@ -66,19 +51,27 @@ absl::Status IndexImpl::ForEachSource(
     const model::TenantId& tenant,
     const std::function<absl::Status(const PostingSource&)>& fn) const {
   std::shared_ptr<const FrozenPart> frozen;
+  KvSnapshotRef snapshot;
+  uint64_t shard = 0;
   {
     ReaderLock lock(mutex_);
     frozen = frozen_;
+    shard = next_shard_;
+    // Under the lock: what is live now is not in it.
+    snapshot = tables_.db().Snapshot();
     if (const RamTenant* const live = live_->Find(tenant)) {
       RETURN_IF_ERROR(fn(*live));
     }
   }
-  if (frozen != nullptr) {
+  // The write that puts the part into RocksDB counts the shards up.
+  ASSIGN_OR_RETURN(const uint64_t written,
+                   tables_.Meta("next_shard", snapshot));
+  if (frozen != nullptr && written <= shard) {
     if (const RamTenant* const part = frozen->series->Find(tenant)) {
       RETURN_IF_ERROR(fn(*part));
     }
   }
-  return fn(TablePostings(tables_, tenant));
+  return fn(TablePostings(tables_, tenant, std::move(snapshot), written));
 }
 
 absl::StatusOr<std::optional<IdSet>> IndexImpl::Restriction(
@@ -111,6 +104,8 @@ absl::StatusOr<std::vector<uint64_t>> IndexImpl::Select(
   RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
     return source.AddPair("", "", all);
   }));
+  ReaderLock lock(mutex_);
+  all -= dying_;
   return ToIds(all);
 }
 
@@ -248,46 +243,6 @@ absl::StatusOr<std::vector<std::string>> IndexImpl::LabelValues(
   }));
   SortUnique(values, limit);
   return values;
-}
-
-absl::StatusOr<IndexCardinality> IndexImpl::CardinalityOf(
-    const model::TenantId& tenant, std::span<const model::Matchers> groups,
-    const DayRange& days, std::string_view focus_label,
-    int64_t top_n) const {
-  ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
-                   Restriction(tenant, groups, days));
-  IndexCardinality result;
-  Counts by_metric, by_label, by_focus, by_pair, values_by_label;
-  const auto count = [&](std::string_view name, std::string_view value,
-                         const PostingView& posting) -> absl::StatusOr<bool> {
-    IdSet ids;
-    RETURN_IF_ERROR(posting.AddTo(ids));
-    const auto n = static_cast<int64_t>(
-        restriction ? ids.and_cardinality(*restriction) : ids.cardinality());
-    if (n == 0) return true;
-    if (name.empty()) {
-      result.total_series += n;
-    } else if (value.empty()) {
-      by_label[base::ToAbsl(name)] += n;
-      result.total_label_value_pairs += n;
-    } else {
-      int64_t& pair = by_pair[base::StrCat(name, "=", value)];
-      if (pair == 0) ++values_by_label[base::ToAbsl(name)];
-      pair += n;
-      if (name == model::kMetricName) by_metric[base::ToAbsl(value)] += n;
-      if (name == focus_label) by_focus[base::ToAbsl(value)] += n;
-    }
-    return true;
-  };
-  RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
-    return source.VisitAll(count);
-  }));
-  result.series_count_by_metric_name = Largest(by_metric, top_n);
-  result.series_count_by_label_name = Largest(by_label, top_n);
-  result.series_count_by_focus_label_value = Largest(by_focus, top_n);
-  result.series_count_by_label_value_pair = Largest(by_pair, top_n);
-  result.label_value_count_by_label_name = Largest(values_by_label, top_n);
-  return result;
 }
 
 }  // namespace varve::storage

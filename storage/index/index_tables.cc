@@ -22,9 +22,10 @@ IndexTables::IndexTables(KvDb& db, int64_t page_cache_bytes)
       db_(db),
       page_cache_(page_cache_bytes) {}
 
-absl::StatusOr<uint64_t> IndexTables::Meta(std::string_view name) const {
+absl::StatusOr<uint64_t> IndexTables::Meta(
+    std::string_view name, const KvSnapshotRef& snapshot) const {
   ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                   db_.Get(*meta, name));
+                   db_.Get(*meta, name, snapshot));
   if (!value) return 0;
   if (value->size() != sizeof(uint64_t)) {
     return base::DataLoss("index meta ", name, " has ", value->size(),
@@ -99,6 +100,7 @@ absl::Status TablePostings::AddPair(std::string_view name,
                                     std::string_view value,
                                     IdSet& ids) const {
   KvScan scan;
+  scan.snapshot = snapshot_;
   scan.lower = PostPrefix(tenant_, name, value);
   scan.upper = PrefixEnd(scan.lower);
   const auto it = tables_.db().Scan(tables_.post, std::move(scan));
@@ -116,6 +118,7 @@ absl::Status TablePostings::AddPair(std::string_view name,
 absl::Status TablePostings::Visit(std::string lower, bool with_present,
                                   const VisitPostings& visit) const {
   KvScan scan;
+  scan.snapshot = snapshot_;
   scan.upper = PrefixEnd(lower);
   scan.lower = std::move(lower);
   const auto it = tables_.db().Scan(tables_.post, std::move(scan));
@@ -145,6 +148,7 @@ absl::Status TablePostings::VisitAll(const VisitPostings& visit) const {
 
 absl::Status TablePostings::AddNames(std::vector<std::string>& names) const {
   KvScan scan;
+  scan.snapshot = snapshot_;
   scan.lower = TenantKey(tenant_);
   scan.upper = PrefixEnd(scan.lower);
   const auto it = tables_.db().Scan(tables_.names, std::move(scan));

@@ -18,9 +18,14 @@
 #include "storage/index/index_key.h"
 #include "storage/index/page_cache.h"
 #include "storage/index/posting_source.h"
+#include "storage/index/scan_cache.h"
 #include "storage/kv/kv.h"
 
 namespace varve::storage {
+
+// Results of regular expressions kept; one over a million of a tenant's series
+// takes up to 2 MB, most take much less.
+inline constexpr int64_t kScanCacheBytes = 32 << 20;
 
 // A pair in more shards than this is folded into one by the next flush.
 inline constexpr size_t kShardsMax = 8;
@@ -33,7 +38,8 @@ class IndexTables {
   const KvFamilyRef series, hash, post, names, metrics, active, meta;
 
   // 0 when it was never written.
-  absl::StatusOr<uint64_t> Meta(std::string_view name) const;
+  absl::StatusOr<uint64_t> Meta(std::string_view name,
+                                const KvSnapshotRef& snapshot = nullptr) const;
   static void PutMeta(KvBatch& batch, const KvFamily& meta,
                       std::string_view name, uint64_t value);
 
@@ -54,10 +60,12 @@ class IndexTables {
   std::set<PairName> TakeNoted() const;
 
   PageCache& page_cache() const { return page_cache_; }
+  ScanCache& scan_cache() const { return scan_cache_; }
 
  private:
   KvDb& db_;
   mutable PageCache page_cache_;
+  mutable ScanCache scan_cache_{kScanCacheBytes};
   mutable base::Mutex mutex_;
   mutable std::set<PairName> noted_ GUARDED_BY(mutex_);
 };
@@ -65,8 +73,13 @@ class IndexTables {
 // One tenant's flushed postings.
 class TablePostings final : public PostingSource {
  public:
-  TablePostings(const IndexTables& tables, const model::TenantId& tenant)
-      : tables_(tables), tenant_(tenant) {}
+  // `generation` of the postings in `snapshot`; 0: unknown, keep nothing.
+  TablePostings(const IndexTables& tables, const model::TenantId& tenant,
+                KvSnapshotRef snapshot = nullptr, uint64_t generation = 0)
+      : tables_(tables),
+        tenant_(tenant),
+        snapshot_(std::move(snapshot)),
+        generation_(generation) {}
 
   absl::Status AddPair(std::string_view name, std::string_view value,
                        IdSet& ids) const override;
@@ -74,6 +87,15 @@ class TablePostings final : public PostingSource {
                            const VisitPostings& visit) const override;
   absl::Status VisitAll(const VisitPostings& visit) const override;
   absl::Status AddNames(std::vector<std::string>& names) const override;
+  std::shared_ptr<const IdSet> FindScan(const std::string& scan) const override {
+    if (generation_ == 0) return nullptr;
+    return tables_.scan_cache().Find({tenant_, scan}, generation_);
+  }
+  void KeepScan(const std::string& scan,
+                std::shared_ptr<const IdSet> ids) const override {
+    if (generation_ == 0) return;
+    tables_.scan_cache().Put({tenant_, scan}, generation_, std::move(ids));
+  }
 
  private:
   absl::Status Visit(std::string lower, bool with_present,
@@ -81,6 +103,8 @@ class TablePostings final : public PostingSource {
 
   const IndexTables& tables_;
   const model::TenantId tenant_;
+  const KvSnapshotRef snapshot_;
+  const uint64_t generation_;
 };
 
 }  // namespace varve::storage

@@ -276,7 +276,8 @@ TEST_CASE("status counts what the matchers and days leave", "[index]") {
     if (i == 2) REQUIRE(store.index->Flush().ok());
   }
   Define(*store.index, {{"__name__", "down"}, {"j", "x"}, {"k", "y"}});
-  const auto status = store.index->CardinalityOf(kTenant, {}, {}, "j", 2);
+  const auto status = store.index->CardinalityOf(
+      {.tenant = kTenant, .focus_label = "j", .top_n = 2});
   REQUIRE(status.ok());
   CHECK(status->total_series == 6);
   CHECK(status->total_label_value_pairs == 13);
@@ -295,8 +296,38 @@ TEST_CASE("status counts what the matchers and days leave", "[index]") {
   CHECK(text(status->label_value_count_by_label_name) == "i:5 __name__:2 ");
   const std::vector<model::Matchers> some = {
       {{MatchType::kRegex, "i", "[01]"}}};
-  CHECK(store.index->CardinalityOf(kTenant, some, {}, "", 10)
+  CHECK(store.index
+            ->CardinalityOf({.tenant = kTenant, .groups = some})
             ->total_series == 2);
+}
+
+TEST_CASE("digests and counts by slot add up to the whole", "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  for (int i = 0; i < 300; ++i) {
+    Define(*store.index, {{"__name__", "up"}, {"i", std::to_string(i)}});
+    if (i == 200) REQUIRE(store.index->Flush().ok());
+  }
+  const auto digests = store.index->SlotDigests({.tenant = kTenant});
+  REQUIRE(digests.ok());
+  uint64_t total = 0;
+  model::SlotSet even;
+  int64_t in_even = 0;
+  for (const IndexSlotDigest& one : *digests) {
+    total += one.count;
+    if (one.slot % 2 != 0) continue;
+    even.Add(one.slot);
+    in_even += one.count;
+  }
+  CHECK(total == 300);
+  const auto counted = store.index->CardinalityOf(
+      {.tenant = kTenant, .slots = &even, .value_hashes = true});
+  REQUIRE(counted.ok());
+  CHECK(counted->total_series == in_even);
+  for (const auto& [label, values] : counted->value_hashes) {
+    CHECK(values.size() ==
+          static_cast<size_t>(label == "i" ? in_even : 1));
+  }
 }
 
 TEST_CASE("a regular expression's literals and prefix", "[index]") {
@@ -574,6 +605,84 @@ TEST_CASE("definitions, reads and flushes at once lose nothing", "[index]") {
   CHECK(failures == 0);
   CHECK(SelectIds(*store.index, {}).size() == 2 * kSeries);
   CHECK(store.index->stats().series == 2 * kSeries);
+}
+
+TEST_CASE("a series counts once while it is flushed", "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  std::atomic<bool> stop{false};
+  std::atomic<int> defined{0};
+  std::thread flusher([&] {
+    while (!stop) CHECK(store.index->Flush().ok());
+  });
+  std::thread reader([&] {
+    while (!stop) {
+      const int before = defined;
+      const auto counted = store.index->CardinalityOf({.tenant = kTenant});
+      const int after = defined + 1;
+      CHECK(counted->total_series >= before);
+      CHECK(counted->total_series <= after);
+    }
+  });
+  for (int i = 0; i < 400; ++i) {
+    Define(*store.index, {{"i", std::to_string(i)}});
+    ++defined;
+  }
+  stop = true;
+  flusher.join();
+  reader.join();
+}
+
+TEST_CASE("forgotten series are gone with all they had, others stay",
+          "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  std::vector<uint64_t> old_ids;
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t id =
+        Define(*store.index, {{"__name__", i % 2 ? "new" : "old"},
+                              {i % 2 ? "kept" : "gone", std::to_string(i)},
+                              {"both", "1"}})
+            .id;
+    if (i % 2 == 0) old_ids.push_back(id);
+    store.index->MarkActive(kTenant, i % 2 ? 11 : 10, std::span(&id, 1));
+    if (i == 100) REQUIRE(store.index->Flush().ok());
+  }
+  REQUIRE(store.index->Flush().ok());
+  CHECK(store.index->FindUnused()->empty());
+  REQUIRE(store.index->DropDaysBefore(11).ok());
+  const auto unused = store.index->FindUnused();
+  REQUIRE(unused->size() == 1);
+  CHECK(unused->at(0).ids == old_ids);
+  // One comes back to life in time.
+  store.index->MarkActive(kTenant, 12, std::span(&old_ids[3], 1));
+  auto leaving = store.index->BeginForget(kTenant, old_ids);
+  CHECK(leaving.size() == 99);
+  const LabelSet old0{{"__name__", "old"}, {"gone", "0"}, {"both", "1"}};
+  CHECK(Define(*store.index, old0).id == 201);  // before it is on disk
+  CHECK(SelectIds(*store.index, {}).size() == 102);
+  REQUIRE(store.index->Forget(kTenant, leaving).ok());
+  for (int round = 0; round < 2; ++round) {
+    CHECK(SelectIds(*store.index, {}).size() == 102);
+    CHECK(SelectIds(*store.index, {{{MatchType::kEqual, "both", "1"}}})
+              .size() == 102);
+    CHECK(LabelsOf(*store.index, old_ids).size() == 1);
+    CHECK(store.index->LabelValues(kTenant, {}, {}, "gone", 0)->size() == 2);
+    CHECK(store.index->stats().series == 102);
+    CHECK(Define(*store.index, old0).id == 201);
+    REQUIRE(store.index->Flush().ok());
+    store.Reopen();
+  }
+  const uint64_t last[] = {201, old_ids[3]};
+  REQUIRE(store.index->DropDaysBefore(13).ok());
+  CHECK(store.index->FindUnused()->at(0).ids.size() == 102);
+  leaving = store.index->BeginForget(kTenant, last);
+  std::sort(leaving.begin(), leaving.end());
+  REQUIRE(store.index->Forget(kTenant, leaving).ok());
+  CHECK(*store.index->LabelNames(kTenant, {}, {}, 0) ==
+        std::vector<std::string>{"__name__", "both", "kept"});
+  CHECK(*store.index->LabelValues(kTenant, {}, {}, "__name__", 0) ==
+        std::vector<std::string>{"new"});
 }
 
 }  // namespace

@@ -136,6 +136,10 @@ absl::Status PreparedGroups::AddTerm(const model::Matcher& matcher,
   term.wanted = term.keep;
   // Only where the scan looks for what the expression itself matches.
   if (term.keep != negative) term.prefix = RegexPrefix(text);
+  term.scan_key = term.name;
+  term.scan_key.push_back('\0');
+  term.scan_key.push_back(term.wanted != negative ? '=' : '!');
+  term.scan_key += text;
   term.matcher = std::move(compiled);
   group.terms.push_back(std::move(term));
   return absl::OkStatus();
@@ -165,10 +169,15 @@ absl::Status PreparedGroups::AddIds(const Term& term,
     }
     return absl::OkStatus();
   }
+  if (const auto kept = source.FindScan(term.scan_key)) {
+    ids |= *kept;
+    return absl::OkStatus();
+  }
+  const auto found = std::make_shared<IdSet>();
   // Parts of one value's ids follow one another: judge the value once.
   std::string judged;
   bool verdict = false;
-  return source.VisitValues(
+  RETURN_IF_ERROR(source.VisitValues(
       term.name, term.prefix,
       [&](std::string_view, std::string_view value,
           const PostingView& posting) -> absl::StatusOr<bool> {
@@ -176,9 +185,12 @@ absl::Status PreparedGroups::AddIds(const Term& term,
           judged = value;
           verdict = term.matcher->Matches(value) == term.wanted;
         }
-        if (verdict) RETURN_IF_ERROR(posting.AddTo(ids));
+        if (verdict) RETURN_IF_ERROR(posting.AddTo(*found));
         return true;
-      });
+      }));
+  ids |= *found;
+  source.KeepScan(term.scan_key, found);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,

@@ -3,7 +3,8 @@
 // Each matcher becomes a set to keep (it does not match "") or a set to take
 // away (it does). Order: exact values by size, smallest first; then scans over
 // values, bounded by a regular expression's literal prefix; sets to take away
-// last. An alternation of literals is looked up, not scanned.
+// last. An alternation of literals is looked up, not scanned; what a scan found
+// is kept by the source, where that pays.
 //
 // Errors:  InvalidArgument for a bad regular expression; DataLoss from the
 //          source.
@@ -44,6 +45,7 @@ class PreparedGroups {
     bool wanted = true;  // scans: values that match, or that do not
     std::vector<std::string> values;  // when not a scan
     std::string prefix;               // of scans
+    std::string scan_key;             // names its result
   };
   struct Group {
     std::vector<Term> terms;

@@ -46,6 +46,12 @@ class PageCache {
     }
   }
 
+  void Erase(const Key& key) {
+    base::MutexLock lock(mutex_);
+    const auto it = places_.find(key);
+    if (it != places_.end()) Drop(it->second);
+  }
+
   int64_t bytes() const {
     base::MutexLock lock(mutex_);
     return bytes_;

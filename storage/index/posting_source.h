@@ -9,6 +9,7 @@
 #define VARVE_STORAGE_INDEX_POSTING_SOURCE_H_
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,13 @@ class PostingSource {
   // All names and values, "" too.
   virtual absl::Status VisitAll(const VisitPostings& visit) const = 0;
   virtual absl::Status AddNames(std::vector<std::string>& names) const = 0;
+  // What KeepScan was given for `scan`, if it still holds. A place that
+  // changes with every series keeps nothing.
+  virtual std::shared_ptr<const IdSet> FindScan(const std::string&) const {
+    return nullptr;
+  }
+  virtual void KeepScan(const std::string&,
+                        std::shared_ptr<const IdSet>) const {}
 };
 
 }  // namespace varve::storage

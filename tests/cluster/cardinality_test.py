@@ -5,6 +5,7 @@ import unittest
 
 from tests.support import http_client
 from tests.support.cluster import Cluster
+from tests.support.processes import wait_until
 
 IGNORED = 'vm_rows_ignored_total{reason="%s"}'
 
@@ -58,6 +59,81 @@ class SeriesLimitTest(unittest.TestCase):
                 self.assertEqual(len(cluster.export("m", tenant=tenant)), 5)
             self.assertEqual(http_client.metric(
                 cluster.insert, IGNORED % "daily_limit_exceeded"), 8)
+
+
+class CardinalityTest(unittest.TestCase):
+
+    def ask(self, cluster, path, select=None, **arguments):
+        return http_client.get(select or cluster.select,
+                               f"/select/0/prometheus/{path}",
+                               arguments).json()
+
+    def counts(self, answer, name):
+        return {one["name"]: one["value"] for one in answer["data"][name]}
+
+    def test_copies_do_not_count(self):
+        with Cluster(storages=3, replication_factor=2) as cluster:
+            self.assertEqual(cluster.write(
+                rows("a", 300, job="x") + rows("b", 120, job="y")).status, 204)
+            cluster.storages[1].process.kill()
+            # Copies that are made while a node is away make nodes differ.
+            self.assertEqual(cluster.write(rows("c", 200)).status, 204)
+            cluster.storages[1].start()
+            wait_until(lambda: not self.ask(
+                cluster, "api/v1/series/count")["isPartial"], 60)
+            self.assertEqual(
+                self.ask(cluster, "api/v1/series/count")["data"], [620])
+            status = self.ask(cluster, "api/v1/status/tsdb", topN=5,
+                              focusLabel="job")
+            data = status["data"]
+            self.assertEqual(data["totalSeries"], 620)
+            self.assertEqual(data["totalLabelValuePairs"], 3 * 420 + 2 * 200)
+            self.assertEqual(self.counts(status, "seriesCountByMetricName"),
+                             {"a": 300, "b": 120, "c": 200})
+            self.assertEqual(
+                self.counts(status, "seriesCountByFocusLabelValue"),
+                {"x": 300, "y": 120})
+            self.assertEqual(
+                self.counts(status, "labelValueCountByLabelName"),
+                {"__name__": 3, "series": 300, "job": 2})
+            some = self.ask(cluster, "api/v1/status/tsdb",
+                            **{"match[]": '{job="y"}'})
+            self.assertEqual(some["data"]["totalSeries"], 120)
+            old = self.ask(cluster, "api/v1/status/tsdb", date="2020-01-02")
+            self.assertEqual(old["data"]["totalSeries"], 0)
+
+    def test_metric_names_are_counted_over_restarts(self):
+        path = "api/v1/status/metric_names_stats"
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            self.assertEqual(cluster.write(
+                rows("read", 9) + rows("unread", 9)).status, 204)
+            for _ in range(3):
+                cluster.query("sum(read)", time.time())
+            for _ in range(2):
+                answer = self.ask(cluster, path)
+                self.assertEqual(
+                    [(one["metricName"], one["requestsCount"])
+                     for one in answer["records"]],
+                    [("unread", 0), ("read", 3)])
+                self.assertEqual(answer["records"][0]["lastRequestTimestamp"],
+                                 0)
+                self.assertGreater(
+                    answer["records"][1]["lastRequestTimestamp"], 1.7e9)
+                unused = self.ask(cluster, path, le=0)["records"]
+                self.assertEqual([one["metricName"] for one in unused],
+                                 ["unread"])
+                for storage in cluster.storages:
+                    storage.process.interrupt()
+                    storage.process.stop()
+                    storage.start()
+                wait_until(lambda: not self.ask(cluster, path)["isPartial"],
+                           60)
+            answer = http_client.request(
+                cluster.select, "POST",
+                "/admin/api/v1/admin/status/metric_names_stats/reset", b"", {})
+            self.assertEqual(answer.status, 204)
+            self.assertEqual({one["requestsCount"] for one in
+                              self.ask(cluster, path)["records"]}, {0})
 
 
 if __name__ == "__main__":

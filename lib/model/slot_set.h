@@ -1,0 +1,44 @@
+// A set of slots (the top 16 bits of series hashes): which series of a node a
+// request is about.
+//
+// Out:     Bytes() is a bitmap of 8 KiB, bit i % 8 of byte i / 8 is slot i.
+// Threads: a value.
+#ifndef VARVE_LIB_MODEL_SLOT_SET_H_
+#define VARVE_LIB_MODEL_SLOT_SET_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace varve::model {
+
+class SlotSet {
+ public:
+  static constexpr size_t kSlots = 1 << 16;
+
+  SlotSet() : bits_(kSlots / 8, '\0') {}
+  // Nothing for bytes that are no set.
+  static std::optional<SlotSet> FromBytes(std::string_view bytes) {
+    if (bytes.size() != kSlots / 8) return std::nullopt;
+    SlotSet set;
+    set.bits_ = bytes;
+    return set;
+  }
+
+  void Add(uint16_t slot) {
+    bits_[slot / 8] = static_cast<char>(bits_[slot / 8] | 1 << slot % 8);
+    empty_ = false;
+  }
+  bool Has(uint16_t slot) const { return bits_[slot / 8] >> slot % 8 & 1; }
+  bool empty() const { return empty_; }
+  const std::string& Bytes() const { return bits_; }
+
+ private:
+  std::string bits_;
+  bool empty_ = true;  // of sets made by Add
+};
+
+}  // namespace varve::model
+
+#endif  // VARVE_LIB_MODEL_SLOT_SET_H_
