@@ -74,7 +74,12 @@ absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload) {
 }
 
 void RaiseAcceptMs(DataFrame& frame, int64_t accept_ms) {
-  encoding::RaiseAcceptMs(frame.record, accept_ms);
+  if (encoding::DataRecordReader(frame.record()).accept_ms() >= accept_ms) {
+    return;
+  }
+  if (frame.unpacked.empty()) frame.unpacked = frame.plain;
+  frame.packed = {};
+  encoding::RaiseAcceptMs(frame.unpacked, accept_ms);
 }
 
 }  // namespace varve::wire

@@ -30,14 +30,15 @@ struct DataFrame {
   uint64_t ref_epoch = 0;
   std::string_view plain;   // one of these two is empty;
   std::string_view packed;  // both are views of the payload
-  std::string unpacked;     // what `packed` makes
+  std::string unpacked;     // what `packed` makes, or a changed record
   std::string_view record() const {
-    return packed.empty() ? plain : std::string_view(unpacked);
+    return unpacked.empty() ? plain : std::string_view(unpacked);
   }
 };
 absl::StatusOr<DataFrame> DecodeDataFrame(std::string_view payload);
 
-// Makes the record's accept_ms at least `accept_ms`.
+// Makes the record's accept_ms at least `accept_ms`; `packed` is then empty if
+// it was less.
 void RaiseAcceptMs(DataFrame& frame, int64_t accept_ms);
 
 }  // namespace varve::wire
