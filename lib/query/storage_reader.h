@@ -62,6 +62,7 @@ class ClusterStorageReader final : public StorageReader {
       const cluster::ReadRequest& request, const std::string& metric,
       int64_t limit, cluster::ReadOutcome& outcome) override {
     return reader_->Metadata(request, metric, limit, outcome);
+  }
   absl::StatusOr<proto::NameUsageResponse> NameUsage(
       const cluster::ReadRequest& request,
       cluster::ReadOutcome& outcome) override {
