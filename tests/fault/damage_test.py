@@ -39,11 +39,13 @@ class DamageTest(unittest.TestCase):
         self.wait_flush()
 
     def write(self, name, series=300):
-        answer = self.cluster.write([
+        self.assertEqual(self.write_status(name, series), 204)
+
+    def write_status(self, name, series):
+        return self.cluster.write([
             ({"__name__": name, "series": str(i), "other": f"x{i * 7919}"},
              [(self.start_ms + 1000 * k, k * 0.37 + i * i)
-              for k in range(60)]) for i in range(series)])
-        self.assertEqual(answer.status, 204, answer.text)
+              for k in range(60)]) for i in range(series)]).status
 
     def metric(self, name):
         return http_client.metric(self.storage.http, name)
@@ -52,6 +54,10 @@ class DamageTest(unittest.TestCase):
         wait_until(lambda: self.metric("varve_head_flushes_total") > 0 and
                    self.metric('vm_rows{type="storage/inmemory"}') == 0,
                    60, "flush")
+
+    def wait_reads(self):
+        wait_until(lambda: self.cluster.query("m", time.time())["status"] ==
+                   "success", 20, "reads")
 
     def count(self):
         answer = self.cluster.query(
@@ -72,10 +78,15 @@ class DamageTest(unittest.TestCase):
         self.storage.process.stop()
         code, text = inspect("verify", self.storage.path)
         self.assertEqual(code, 0, text)
+        self.storage.start()
+        wait_until(lambda: self.write_status("after", 1) == 204, 20, "writes")
+        self.storage.process.kill()   # what is only in the log stays there
+        code, text = inspect("verify", self.storage.path)
+        self.assertEqual(code, 0, text)
         code, text = inspect("dump", self.storage.path)
         self.assertEqual(code, 0, text)
-        for part in ('__name__="m"', "samples=60", "watermark", "DEFINE",
-                     "parts.json", "node_id"):
+        for part in ('m{other="x0", series="0"}', "samples=60", "watermark",
+                     "DEFINE", "parts.json", "node_id"):
             self.assertIn(part, text)
         os.remove(glob.glob(snapshot + "/restore/data/*.sst")[0])
         code, text = inspect("verify", snapshot)
@@ -95,8 +106,7 @@ class DamageTest(unittest.TestCase):
         code, text = inspect("dump", largest)
         self.assertEqual(code, 1, text)
         self.storage.start()
-        wait_until(lambda: self.cluster.query("1", time.time())["status"] ==
-                   "success", 20, "reads")
+        self.wait_reads()
 
     def check_goes_on(self):
         count, partial = self.count()
@@ -112,7 +122,8 @@ class DamageTest(unittest.TestCase):
         # Known for good, and not met again.
         self.storage.process.stop()
         self.storage.start()
-        wait_until(lambda: self.count() == (count + 10, True), 20, "reads")
+        self.wait_reads()
+        self.assertEqual(self.count(), (count + 10, True))
         self.assertEqual(self.metric("varve_corrupt_blocks_total"), 0)
 
     def test_a_damaged_block_of_samples_makes_answers_partial(self):
