@@ -37,6 +37,11 @@ def crash(cluster):
         .get("status") == "success"
         and not get(cluster, "series/count").get("isPartial", True),
         20, "the storages are back")
+    # A write that finds one node away has one copy, and no second later.
+    wait_until(
+        lambda: http_client.metric(
+            cluster.insert, "vm_rpc_vmstorage_is_reachable")
+        == len(cluster.storages), 20, "the insert reaches them")
 
 
 class DeleteTest(unittest.TestCase):
