@@ -519,7 +519,7 @@ TEST_CASE("delete_series deletes by matchers and range", "[query]") {
   REQUIRE(command.matcher_groups.size() == 1);
   CHECK(command.matcher_groups[0].size() == 2);
   CHECK(api.Call("/delete/prometheus/api/v1/admin/tsdb/delete_series", {},
-                 {{"match[]", "up"}}, {{"AccountID", "9"}}, "POST")
+                 {{"match[]", "up"}}, {{"accountid", "9"}}, "POST")
             .status == 204);
   CHECK(command.tenant == model::TenantId::Numeric(9, 0));
 }
