@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 
+#include "absl/strings/escaping.h"
+
 namespace varve::encoding {
 namespace {
 
@@ -141,6 +143,38 @@ TEST_CASE("a scraped histogram of 20 buckets takes under 12 bytes",
   std::string bytes;
   EncodeHistograms(histograms, bytes);
   CHECK(bytes.size() < histograms.size() * 12);
+}
+
+// The worked example of docs/formats/histogram_chunk.md.
+TEST_CASE("three scraped histograms have the bytes of the format's page",
+          "[encoding]") {
+  Histogram first;
+  first.layout.schema = 3;
+  first.layout.zero_threshold = 0.001;
+  first.layout.positive = {{-2, 2}, {1, 1}};
+  first.count = 7;
+  first.zero_count = 1;
+  first.sum = 2.5;
+  first.buckets = {3, 0, 3};
+  Histogram second = first;
+  second.reset = model::CounterReset::kNo;
+  second.count = 9;
+  second.sum = 4;
+  second.buckets = {4, 0, 4};
+  Histogram third = second;
+  third.count = 10;
+  third.sum = 4.25;
+  third.buckets = {4, 1, 4};
+  std::string alone;
+  model::AppendHistogramBytes(alone, first);
+  std::string run;
+  EncodeHistograms(std::vector{first, second, third}, run);
+  CHECK(absl::BytesToHexString(alone) ==
+        "0006fca9f1d24d62503f02030202010000000000000000000440"
+        "0701060506");
+  CHECK(absl::BytesToHexString(run) ==
+        "01110006fca9f1d24d62503f020302020100000003040a"
+        "08090008f4030096af09000206050601009001");
 }
 
 TEST_CASE("columns of many chunks read back; a limit holds", "[encoding]") {
