@@ -9,8 +9,8 @@ import unittest
 from tests.support.cluster import Cluster
 
 JUDGE = os.environ.get("VARVE_CONFORMANCE", "")
-# Share of the float cases that must pass; raised as the engine grows.
-FLOATS_MIN = 0.60
+# Share of the float cases that must pass.
+FLOATS_MIN = 1.0
 
 
 @unittest.skipUnless(os.path.isfile(os.path.join(JUDGE, "promqltest.py")),
