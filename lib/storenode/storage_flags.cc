@@ -255,9 +255,12 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
       absl::ToInt64Milliseconds(flush_interval_.value());
   options.wal_bytes_max = bounds_.log_bytes.value();
   // A quarter for the head (two generations during a flush), a tenth for
-  // blocks; the rest is the index's, the searches' and the allocator's.
+  // blocks, an eighth for searches; the rest is the index's and the
+  // allocator's. /metrics shows the shares (varve_memory_budget_bytes).
   options.head_bytes_max = std::max<int64_t>(16 << 20, memory_bytes() / 4);
   options.block_cache_bytes = std::max<int64_t>(8 << 20, memory_bytes() / 10);
+  options.label_page_bytes =
+      std::clamp<int64_t>(memory_bytes() / 32, 4 << 20, 1 << 30);
   options.unique_series_max = unique_series_max();
   options.series_limits = series_limits();
   options.search_bytes_max = bounds_.search_bytes.value();

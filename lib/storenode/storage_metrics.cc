@@ -67,6 +67,7 @@ StorageMetrics::StorageMetrics(telemetry::Metrics* metrics,
   AddRowsAndBytes();
   AddCounters();
   AddLimits();
+  AddMemory();
   AddCaches();
 }
 
@@ -227,6 +228,29 @@ void StorageMetrics::AddLimits() {
       [](const EngineStats& stats) { return stats.metadata_evictions; });
   Add("vm_downsampling_partitions_scheduled_size_bytes", {}, Zero);
   Add("vm_retention_partitions_scheduled_size_bytes", {}, Zero);
+}
+
+void StorageMetrics::AddMemory() {
+  struct Part {
+    const char* name;
+    int64_t EngineStats::*used;
+    int64_t EngineStats::*budget;
+  };
+  constexpr Part kParts[] = {
+      {"head", &EngineStats::head_bytes, &EngineStats::head_bytes_max},
+      {"blocks", &EngineStats::cache_bytes, &EngineStats::cache_bytes_max},
+      {"label_pages", &EngineStats::label_page_bytes,
+       &EngineStats::label_page_bytes_max},
+      {"searches", &EngineStats::search_bytes, &EngineStats::search_bytes_max}};
+  for (const Part& part : kParts) {
+    const telemetry::MetricLabels labels = {{"part", part.name}};
+    Add("varve_memory_used_bytes", labels,
+        [part](const EngineStats& stats) { return stats.*part.used; });
+    Add("varve_memory_budget_bytes", labels,
+        [part](const EngineStats& stats) { return stats.*part.budget; });
+  }
+  Add("varve_memory_used_bytes", {{"part", "new_series"}},
+      [](const EngineStats& stats) { return stats.index_ram_bytes; });
 }
 
 void StorageMetrics::AddCaches() {

@@ -36,6 +36,7 @@ class StorageMetrics {
   void AddRowsAndBytes();
   void AddCounters();
   void AddLimits();
+  void AddMemory();
   void AddCaches();
   storage::EngineStats Stats();
 

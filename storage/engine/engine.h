@@ -85,6 +85,7 @@ struct EngineOptions {
   // Starts a flush; at twice as much (and kLogBytesSlack) writes are refused.
   int64_t wal_bytes_max = 4LL << 30;
   int64_t block_cache_bytes = 0;           // 0: from the memory limit
+  int64_t label_page_bytes = 8 << 20;      // decoded label pages kept
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
   SeriesLimits series_limits;              // -storage.maxHourlySeries, …
   // -search.maxStorageMemory: held by all searches; 0: from the memory limit.
@@ -274,6 +275,9 @@ struct EngineStats {
   int64_t metadata_bytes = 0;
   int64_t metadata_bytes_max = 0;
   int64_t metadata_evictions = 0;
+  int64_t head_bytes_max = 0;    // of one generation; two live in a flush
+  int64_t label_page_bytes = 0;
+  int64_t label_page_bytes_max = 0;
   int64_t cache_bytes = 0;       // of blocks, data and index
   int64_t cache_bytes_max = 0;
 };

@@ -145,6 +145,8 @@ EngineStats EngineImpl::Stats() const {
   for (const auto& [day, state] : Blocks()->days) out.data_rows += state.rows;
   out.search_bytes = search_memory_.used_bytes();
   out.search_bytes_max = search_memory_.bytes_max();
+  out.head_bytes_max = head_bytes_max_;
+  out.label_page_bytes_max = options_.label_page_bytes;
   const IndexStats index = index_->stats();
   out.index_bytes = index.disk_bytes;
   out.index_rows = index.disk_rows;
@@ -153,6 +155,7 @@ EngineStats EngineImpl::Stats() const {
   if (name_usage_ != nullptr) out.name_usage_bytes = name_usage_->bytes();
   out.index_series_in_ram = index.series_in_ram;
   out.index_ram_bytes = index.ram_bytes;
+  out.label_page_bytes = index.page_cache_bytes;
   out.hash_collisions = index.hash_collisions;
   out.free_disk_bytes = disk_.free_bytes();
   out.read_only = disk_.read_only() || wal.failed;

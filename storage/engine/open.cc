@@ -231,7 +231,8 @@ absl::Status EngineImpl::OpenDatabases() {
   index.background_threads = data.background_threads;
   ASSIGN_OR_RETURN(index_db_, KvDb::Open(index));
   RETURN_IF_ERROR(RepairIndexMeta(*index_db_));
-  ASSIGN_OR_RETURN(index_, Index::Open(*index_db_, IndexOptions{}));
+  ASSIGN_OR_RETURN(index_, Index::Open(*index_db_, {.page_cache_bytes =
+                                                    options_.label_page_bytes}));
   if (options_.name_usage_bytes_max > 0) {
     name_usage_ = std::make_unique<NameUsage>(*index_db_,
                                               options_.name_usage_bytes_max);
