@@ -115,7 +115,7 @@ absl::StatusOr<int64_t> EngineImpl::Delete(const DeleteRequest& request) {
     ASSIGN_OR_RETURN(end, wal_->Append(RecordType::kDelete, record));
     // As a replay would have it, filters and all.
     ASSIGN_OR_RETURN(Tombstone logged, ParseDelete(record));
-    RETURN_IF_ERROR(ApplyDelete(std::move(logged), end));
+    RETURN_IF_ERROR(ApplyDelete(std::move(logged), end, {}));
   }
   ++deletes_;
   series_deleted_ += series;
@@ -130,7 +130,8 @@ absl::StatusOr<int64_t> EngineImpl::Delete(const DeleteRequest& request) {
 }
 
 // REQUIRES: the gate is closed, or nothing runs yet.
-absl::Status EngineImpl::ApplyDelete(Tombstone tombstone, uint64_t position) {
+absl::Status EngineImpl::ApplyDelete(Tombstone tombstone, uint64_t position,
+                                     std::set<int32_t> days) {
   const model::TenantId tenant = tombstone.tenant;
   const model::TimeRange range = tombstone.range;
   const std::vector<uint64_t> ids = IdsOf(tombstone.ids);
@@ -138,13 +139,11 @@ absl::Status EngineImpl::ApplyDelete(Tombstone tombstone, uint64_t position) {
   tombstone.below_generation = head_->active_generation();
   head_->Delete(ids, range);
   kind_head_->Delete(ids, range);
-  const absl::StatusOr<std::vector<int32_t>> days = index_->ActiveDays(
+  const absl::StatusOr<std::vector<int32_t>> active = index_->ActiveDays(
       tenant, {model::DayOf(range.start_ms), model::DayOf(range.end_ms)}, ids);
-  tombstones_.Add(std::move(tombstone),
-                  days.ok() ? std::set<int32_t>(days->begin(), days->end())
-                            : std::set<int32_t>(),
-                  /*saved=*/false);
-  RETURN_IF_ERROR(days.status());
+  if (active.ok()) days.insert(active->begin(), active->end());
+  tombstones_.Add(std::move(tombstone), std::move(days), /*saved=*/false);
+  RETURN_IF_ERROR(active.status());
   const DayRange whole = WholeDays(range);
   if (whole.first > whole.last) return absl::OkStatus();
   return index_->MarkInactive(tenant, whole, ids);
@@ -153,7 +152,16 @@ absl::Status EngineImpl::ApplyDelete(Tombstone tombstone, uint64_t position) {
 absl::Status EngineImpl::ReplayDelete(std::string_view payload,
                                       uint64_t position) {
   ASSIGN_OR_RETURN(Tombstone tombstone, ParseDelete(payload));
-  return ApplyDelete(std::move(tombstone), position);
+  // A flush that ended before its blocks has left an index where the series
+  // are gone from these days already: any day with blocks may have them.
+  std::set<int32_t> days;
+  for (const auto& [day, state] : Blocks()->days) {
+    if (day >= model::DayOf(tombstone.range.start_ms) &&
+        day <= model::DayOf(tombstone.range.end_ms)) {
+      days.insert(day);
+    }
+  }
+  return ApplyDelete(std::move(tombstone), position, std::move(days));
 }
 
 absl::Status EngineImpl::LoadTombstone(std::string_view key,

@@ -351,6 +351,36 @@ TEST_CASE("a rewrite reclaims what is deleted and the delete is forgotten",
   }
 }
 
+TEST_CASE("a delete outlives a flush that ended before its blocks",
+          "[delete]") {
+  Node node;
+  bool crash = false;
+  node.options.flush_hook = [&](FlushStep at) {
+    return !crash || at != FlushStep::kIndexed;
+  };
+  node.Open();
+  const int64_t old = kNowMs - 6 * kDayMs;
+  node.Write("a", {old, old + kDayMs});
+  REQUIRE(node.engine->Flush().ok());
+  // The whole day: the index knows nothing of it there any more.
+  node.Delete(kA, {old - kDayMs / 2, old + kDayMs / 2 - 1});
+  const Answer want = {{"a", {old + kDayMs}}};
+  CHECK(node.Read() == want);
+  crash = true;
+  CHECK_FALSE(node.engine->Flush().ok());
+  crash = false;
+  node.Open();
+  REQUIRE(node.engine->Flush().ok());
+  node.clock.Set(kNowMs + 2 * kDayMs);
+  REQUIRE(node.engine->ApplyRetention().ok());
+  CHECK(node.engine->Stats().tombstones == 1);
+  CHECK(node.Read() == want);
+  REQUIRE(node.engine->CompactDays().ok());
+  REQUIRE(node.engine->ApplyRetention().ok());
+  CHECK(node.engine->Stats().tombstones == 0);
+  CHECK(node.Read() == want);
+}
+
 TEST_CASE("a day is rewritten when its rules come to hold", "[delete]") {
   Node node;
   node.options.downsampling.push_back(

@@ -198,7 +198,9 @@ class EngineImpl final : public Engine {
   // delete.cc. A search pins the rules before anything else; a rewrite holds
   // flush_mutex_ from pinning them to telling that they were applied.
   std::shared_ptr<const EngineRuleBook> Rules() const;
-  absl::Status ApplyDelete(Tombstone tombstone, uint64_t position);
+  // `days` may hold what it hides, and those where its series are active.
+  absl::Status ApplyDelete(Tombstone tombstone, uint64_t position,
+                           std::set<int32_t> days);
   absl::Status ReplayDelete(std::string_view payload, uint64_t position);
   absl::Status LoadTombstone(std::string_view key, std::string_view row);
   void DropLateCopies(int64_t accept_ms, encoding::FloatSection& section,

@@ -9,6 +9,9 @@
 // - Append looks its refs up before it enters the gate, and again inside when
 //   ids were removed in between (SeriesRegistry::removals).
 // - A replay begins at the last cut, so that every id it meets is here.
+//
+// Series of a delete stay until the delete is forgotten: until then closed
+// blocks may hold what it hides, and whoever reads those wants labels.
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "storage/engine/engine_impl.h"
@@ -18,6 +21,15 @@ namespace {
 
 // One batch of the index, about 20 MB while it is made.
 constexpr size_t kForgetAtOnce = 8192;
+
+IdSet IdsOfDeletes(const TombstoneList& deletes,
+                   const model::TenantId& tenant) {
+  IdSet ids;
+  for (const TombstoneRef& one : deletes) {
+    if (one->tenant == tenant) ids |= one->ids;
+  }
+  return ids;
+}
 
 }  // namespace
 
@@ -30,16 +42,20 @@ absl::Status EngineImpl::ForgetUnused(bool days_dropped) {
   forget_due_ = false;
   ASSIGN_OR_RETURN(const std::vector<IndexTenantIds> unused,
                    index_->FindUnused());
+  // One that comes now takes no unused series, only what the log names.
+  const std::shared_ptr<const TombstoneList> deletes = tombstones_.list();
   int64_t forgotten = 0;
   for (const auto& [tenant, ids] : unused) {
+    const IdSet deleted = IdsOfDeletes(*deletes, tenant);
     for (size_t begin = 0; begin < ids.size(); begin += kForgetAtOnce) {
       if (!running()) return absl::OkStatus();
       const size_t end = std::min(ids.size(), begin + kForgetAtOnce);
       std::vector<uint64_t> leaving(ids.begin() + begin, ids.begin() + end);
       {
         const CutGate::Closed closed(gate_);
-        std::erase_if(leaving, [this](uint64_t id) {
-          return active_series_.UsedSinceCut(id);
+        std::erase_if(leaving, [&](uint64_t id) {
+          return active_series_.UsedSinceCut(id) ||
+                 deleted.contains(static_cast<uint32_t>(id));
         });
         leaving = index_->BeginForget(tenant, leaving);
         registry_.Remove(leaving);

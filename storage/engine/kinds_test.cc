@@ -189,6 +189,28 @@ TEST_CASE("exemplars are kept over flush and restart, the latest of each "
   check(4);
 }
 
+TEST_CASE("of a kind, what is written after a delete is seen", "[engine]") {
+  Node node;
+  const uint64_t id = node.Define("h");
+  node.AppendHistogram(id, kNowMs, Make(1));
+  REQUIRE(node.engine
+              ->Delete({.tenant = kTenant,
+                        .matcher_groups = {{{model::MatchType::kEqual,
+                                             "__name__", "h"}}},
+                        .accept_ms = kNowMs})
+              .ok());
+  CHECK(node.Search().empty());
+  node.clock.Set(kNowMs + 10);  // no late copy
+  node.AppendHistogram(id, kNowMs + 5, Make(2));
+  for (int i = 0; i < 3; ++i) {
+    CAPTURE(i);
+    CHECK(node.Search()[id].histograms.timestamps_ms ==
+          std::vector<int64_t>{kNowMs + 5});
+    if (i == 0) node.Open();
+    if (i == 1) REQUIRE(node.engine->Flush().ok());
+  }
+}
+
 TEST_CASE("metadata survives restarts, the last write is read", "[engine]") {
   Node node;
   const auto put = [&](const model::TenantId& tenant, std::string metric,

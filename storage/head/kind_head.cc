@@ -114,6 +114,8 @@ void KindGeneration::Delete(std::span<const uint64_t> series_ids,
       bytes_ -= BytesOf(one);
       return true;
     });
+    // Told again: of a day that lost all, the index knows no more.
+    series.days.clear();
   }
 }
 
