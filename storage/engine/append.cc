@@ -152,6 +152,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
     if (!decoded.kinds.empty()) {
       storage::DropOutside(accepted, decoded.kinds, result.too_old,
                            result.too_new);
+      DropLateCopies(decoded.accept_ms, decoded.kinds, result);
       AppendKinds(decoded.kinds, decoded.accept_ms);
     }
   }

@@ -64,6 +64,22 @@ int64_t RemoveRows(const std::vector<bool>& marked,
   return removed;
 }
 
+// `marked` is in order. Exemplars are not counted as rows anywhere.
+int64_t RemoveRows(const std::vector<uint64_t>& marked,
+                   const model::TimeRange& range, KindSection& section) {
+  const auto gone = [&](uint64_t ref, int64_t at_ms) {
+    return range.Contains(at_ms) &&
+           std::binary_search(marked.begin(), marked.end(), ref);
+  };
+  std::erase_if(section.exemplars, [&](const encoding::ExemplarRow& row) {
+    return gone(row.ref, row.exemplar.timestamp_ms);
+  });
+  return static_cast<int64_t>(
+      std::erase_if(section.histograms, [&](const encoding::HistogramRow& row) {
+        return gone(row.ref, row.timestamp_ms);
+      }));
+}
+
 }  // namespace
 
 absl::StatusOr<int64_t> EngineImpl::Delete(const DeleteRequest& request) {
@@ -177,13 +193,17 @@ absl::Status EngineImpl::LoadTombstone(std::string_view key,
   return absl::OkStatus();
 }
 
-void EngineImpl::DropLateCopies(int64_t accept_ms,
-                                encoding::FloatSection& section,
-                                AppendResult& result) {
+void EngineImpl::NoteAccepted(int64_t accept_ms) {
   int64_t newest_ms = newest_row_ms_;
   while (newest_ms < accept_ms &&
          !newest_row_ms_.compare_exchange_weak(newest_ms, accept_ms)) {
   }
+}
+
+void EngineImpl::DropLateCopies(int64_t accept_ms,
+                                encoding::FloatSection& section,
+                                AppendResult& result) {
+  NoteAccepted(accept_ms);
   if (accept_ms >= newest_delete_ms()) return;
   const model::TenantId tenant{section.tenant_kind, section.tenant_id};
   const std::shared_ptr<const TombstoneList> list = tombstones_.list();
@@ -200,6 +220,31 @@ void EngineImpl::DropLateCopies(int64_t accept_ms,
       base::LogError("late copies of deleted rows: ", base::Message(status));
     }
     result.deleted += RemoveRows(marked, one->range, section);
+  }
+}
+
+void EngineImpl::DropLateCopies(int64_t accept_ms, KindRows& rows,
+                                AppendResult& result) {
+  NoteAccepted(accept_ms);
+  if (accept_ms >= newest_delete_ms()) return;
+  const std::shared_ptr<const TombstoneList> list = tombstones_.list();
+  for (const TombstoneRef& one : *list) {
+    if (accept_ms >= one->accept_ms) continue;
+    for (KindSection& section : rows.sections) {
+      if (section.tenant != one->tenant) continue;
+      const std::vector<uint64_t> refs = RefsOf(section);
+      std::vector<uint64_t> marked;  // in order, as refs are
+      const absl::Status status = index_->ForEachSeries(
+          section.tenant, refs, [&](const IndexSeries& series) {
+            if (one->MatchesLate(series.id, series.labels)) {
+              marked.push_back(refs[series.position]);
+            }
+          });
+      if (!status.ok()) {
+        base::LogError("late copies of deleted rows: ", base::Message(status));
+      }
+      result.deleted += RemoveRows(marked, one->range, section);
+    }
   }
 }
 

@@ -54,12 +54,7 @@ struct Node {
   AppendResult Write(const std::string& job, const Times& times,
                      model::TenantId tenant = kTenant,
                      int64_t accept_ms = INT64_MIN) {
-    std::string canonical;
-    model::AppendCanonicalBytes(canonical,
-                                LabelSet{{"__name__", "up"}, {"job", job}});
-    const SeriesDefinition one{tenant, canonical};
-    std::vector<uint64_t> ids;
-    REQUIRE(engine->Define(std::span(&one, 1), ids).ok());
+    const uint64_t id = IdOf(job, tenant);
     encoding::DataRecordBuilder builder;
     // As insert's port stamps rows of which nobody has the acknowledgement.
     if (accept_ms == INT64_MIN) {
@@ -67,11 +62,67 @@ struct Node {
     }
     builder.Start(1, accept_ms);
     const std::vector<double> values(times.size(), 1);
-    builder.Add(tenant.kind, tenant.id, ids[0], times, values);
+    builder.Add(tenant.kind, tenant.id, id, times, values);
     const auto result = engine->Append(builder.Finish(), AckLevel::kDurable);
     INFO(result.status());
     REQUIRE(result.ok());
     return *result;
+  }
+  uint64_t IdOf(const std::string& job, model::TenantId tenant = kTenant) {
+    std::string canonical;
+    model::AppendCanonicalBytes(canonical,
+                                LabelSet{{"__name__", "up"}, {"job", job}});
+    const SeriesDefinition one{tenant, canonical};
+    std::vector<uint64_t> ids;
+    REQUIRE(engine->Define(std::span(&one, 1), ids).ok());
+    return ids[0];
+  }
+  // A native histogram and an exemplar at each of the times.
+  AppendResult WriteKinds(const std::string& job, const Times& times,
+                          int64_t accept_ms = INT64_MIN) {
+    const uint64_t id = IdOf(job);
+    if (accept_ms == INT64_MIN) {
+      accept_ms = std::max(clock.NowMs(), engine->newest_delete_ms());
+    }
+    encoding::DataRecordBuilder builder;
+    builder.Start(1, accept_ms);
+    for (const int64_t at_ms : times) {
+      model::Histogram histogram;
+      histogram.layout.positive = {{0, 1}};
+      histogram.count = static_cast<uint64_t>(at_ms - kNowMs + 1'000 * kDayMs);
+      histogram.buckets = {histogram.count};
+      std::string bytes;
+      AppendHistogramBytes(bytes, histogram);
+      builder.kinds().AddHistogram(kTenant, id, at_ms, bytes);
+      builder.kinds().AddExemplar(kTenant, id, at_ms, 0.5, "");
+    }
+    const auto result = engine->Append(builder.Finish(), AckLevel::kDurable);
+    INFO(result.status());
+    REQUIRE(result.ok());
+    return *result;
+  }
+  // Times of the histograms; of the exemplars.
+  Answer ReadKinds(bool exemplars) {
+    auto cursor =
+        engine->Search({.tenant = kTenant,
+                        .range = {0, model::kTimestampMaxMs},
+                        .exemplars = exemplars});
+    REQUIRE(cursor.ok());
+    Answer out;
+    SearchSeries series;
+    while (*(*cursor)->Next(series)) {
+      const auto labels = model::ParseCanonicalBytes(series.labels);
+      Times& times = out[std::string(labels->Get("job"))];
+      if (!exemplars) times = series.histograms.timestamps_ms;
+      for (const model::Exemplar& one : series.exemplars) {
+        times.push_back(one.timestamp_ms);
+      }
+    }
+    return out;
+  }
+  void CheckKinds(const Answer& want) {
+    CHECK(ReadKinds(false) == want);
+    CHECK(ReadKinds(true) == want);
   }
   int64_t Delete(const model::Matchers& matchers, model::TimeRange range = {
                      0, model::kTimestampMaxMs}) {
@@ -397,6 +448,84 @@ TEST_CASE("a day is rewritten when its rules come to hold", "[delete]") {
   node.options.downsampling.clear();
   node.Open();
   CHECK(node.Read() == Answer{{"a", {old + 60'000}}});
+}
+
+TEST_CASE("histograms and exemplars are deleted wherever they are",
+          "[delete]") {
+  Node node;
+  node.Open();
+  const int64_t t = kNowMs - 6 * kDayMs;
+  node.WriteKinds("a", {t, t + 1, t + 2, t + kDayMs});
+  node.WriteKinds("b", {t});
+  SECTION("in the head") {}
+  SECTION("in blocks") { REQUIRE(node.engine->Flush().ok()); }
+  SECTION("in both") {
+    REQUIRE(node.engine->Flush().ok());
+    node.WriteKinds("a", {t + 1, t + 3});
+    node.Delete(kA, {t + 3, t + 3});
+  }
+  CHECK(node.Delete(kA, {t, t + 1}) == 1);
+  const Answer left = {{"a", {t + 2, t + kDayMs}}, {"b", {t}}};
+  node.CheckKinds(left);
+  // Written again after it, and alike what was there.
+  CHECK(node.WriteKinds("a", {t + 1}).rows == 1);
+  const Answer want = {{"a", {t + 1, t + 2, t + kDayMs}}, {"b", {t}}};
+  for (int pass = 0; pass < 5; ++pass) {
+    CAPTURE(pass);
+    node.CheckKinds(want);
+    if (pass == 1) REQUIRE(node.engine->Flush().ok());
+    if (pass == 3) REQUIRE(node.engine->CompactDays().ok());
+    if (pass % 2 == 0) node.Open();
+  }
+  // The rows themselves are gone: without the deletes no more is seen.
+  node.clock.Set(kNowMs + 2 * kDayMs);
+  REQUIRE(node.engine->ApplyRetention().ok());
+  CHECK(node.engine->Stats().tombstones == 0);
+  node.CheckKinds(want);
+}
+
+TEST_CASE("a day whose histograms are all deleted can be written again",
+          "[delete]") {
+  Node node;
+  node.Open();
+  node.WriteKinds("a", {kNowMs - 2});
+  node.Delete(kA);
+  node.CheckKinds({});
+  CHECK(node.Jobs().empty());
+  node.WriteKinds("a", {kNowMs - 1});
+  for (int pass = 0; pass < 3; ++pass) {
+    CAPTURE(pass);
+    node.CheckKinds({{"a", {kNowMs - 1}}});
+    CHECK(node.Jobs() == std::vector<std::string>{"a"});
+    if (pass == 1) REQUIRE(node.engine->Flush().ok());
+    node.Open();
+  }
+}
+
+TEST_CASE("late copies of deleted histograms and exemplars are dropped",
+          "[delete]") {
+  Node node;
+  node.Open();
+  const int64_t ahead_ms = kNowMs + 60'000;
+  node.WriteKinds("a", {kNowMs - 3, kNowMs - 2, kNowMs - 1}, ahead_ms);
+  node.Delete(kA, {kNowMs - 3, kNowMs - 2});
+  const Answer want = {{"a", {kNowMs - 1}}};
+  for (int pass = 0; pass < 3; ++pass) {
+    CAPTURE(pass);
+    const AppendResult result = node.WriteKinds(
+        "a", {kNowMs - 3, kNowMs - 2, kNowMs - 1}, ahead_ms);
+    CHECK(result.deleted == 2);
+    CHECK(result.rows == 1);
+    node.CheckKinds(want);
+    if (pass == 0) node.Open();
+    if (pass == 1) REQUIRE(node.engine->Flush().ok());
+  }
+  // A series that was not there when it was deleted.
+  node.Delete(kAll);
+  CHECK(node.WriteKinds("c", {kNowMs}, ahead_ms).deleted == 1);
+  node.CheckKinds({});
+  node.Open();
+  node.CheckKinds({});
 }
 
 }  // namespace

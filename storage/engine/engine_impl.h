@@ -205,6 +205,8 @@ class EngineImpl final : public Engine {
   absl::Status LoadTombstone(std::string_view key, std::string_view row);
   void DropLateCopies(int64_t accept_ms, encoding::FloatSection& section,
                       AppendResult& result);
+  void DropLateCopies(int64_t accept_ms, KindRows& rows, AppendResult& result);
+  void NoteAccepted(int64_t accept_ms);
   absl::Status RulesApplied(int32_t day, const EngineRuleBook& rules)
       REQUIRES_LOCK(flush_mutex_);
   absl::Status ExpireTombstones(int32_t first_kept_day)

@@ -162,6 +162,9 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
     }
     engine_.DropLateCopies(rows.decoded.accept_ms, section, dropped);
   }
+  if (!rows.decoded.kinds.empty()) {
+    engine_.DropLateCopies(rows.decoded.accept_ms, rows.decoded.kinds, dropped);
+  }
   return absl::OkStatus();
 }
 

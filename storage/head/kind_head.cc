@@ -105,6 +105,7 @@ void KindGeneration::Delete(std::span<const uint64_t> series_ids,
     series.last = {};
     series.last_ms = 0;
     series.histograms = 0;
+    series.days.clear();  // told again: nothing may be left of them
     for (size_t i = 0; i < kept.size(); ++i) {
       if (range.Contains(kept.timestamps_ms[i])) continue;
       AddHistogram(series, kept.timestamps_ms[i], kept.histograms[i]);

@@ -86,6 +86,9 @@ TEST_CASE("a delete takes rows of its range out of the active generation",
   std::vector<model::Exemplar> got;
   for (const auto& one : head.Generations()) one->ReadExemplars(1, kAll, got);
   CHECK(got.empty());
+  // Its days are told again: the delete may have left nothing of them.
+  CHECK(Append(head, {{1, 4000, Make(5)}}).size() == 1);
+  CHECK(Append(head, {{2, 4000, Make(5)}}).empty());
 }
 
 }  // namespace
