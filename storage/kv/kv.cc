@@ -258,9 +258,11 @@ absl::Status KvDb::MultiGet(const KvFamily& family,
   rocksdb::ReadOptions options;
   if (snapshot) options.snapshot = snapshot->get();
   values.assign(keys.size(), std::nullopt);
-  std::vector<rocksdb::Slice> slices(kMultiGetKeys);
-  std::vector<rocksdb::PinnableSlice> found(kMultiGetKeys);
-  std::vector<rocksdb::Status> statuses(kMultiGetKeys);
+  // A log is replayed key by key: no room for keys that are not asked for.
+  const size_t room = std::min(kMultiGetKeys, keys.size());
+  std::vector<rocksdb::Slice> slices(room);
+  std::vector<rocksdb::PinnableSlice> found(room);
+  std::vector<rocksdb::Status> statuses(room);
   for (size_t begin = 0; begin < keys.size(); begin += kMultiGetKeys) {
     const size_t n = std::min(kMultiGetKeys, keys.size() - begin);
     for (size_t i = 0; i < n; ++i) slices[i] = ToSlice(keys[begin + i]);
