@@ -81,8 +81,10 @@ struct Store {
     cpu_ns += bench::CpuNanoseconds() - begin;
   }
   void Flush() {
-    ram_bytes = std::max(ram_bytes, index->stats().ram_bytes);
-    ram_series = since_flush;
+    if (since_flush > ram_series) {
+      ram_bytes = index->stats().ram_bytes;
+      ram_series = since_flush;
+    }
     since_flush = 0;
     Check(index->Flush());
   }
