@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from tests.support import remote_write
+from tests.support import http_client, remote_write
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
 
@@ -69,6 +69,11 @@ class Load:
 class KillTest(unittest.TestCase):
 
     def check_all_there(self, cluster, load, select=None):
+        # It may be about to dial a storage node that came back meanwhile.
+        wait_until(lambda: http_client.post_form(
+            select or cluster.select,
+            "/select/0/prometheus/api/v1/labels", {}).status == 200,
+            5, "the select node reaches its storage again")
         exported = cluster.export("load", select=select,
                                   start=load.start_ms / 1000 - 1)
         self.assertEqual(len(exported), SERIES)
@@ -105,9 +110,10 @@ class KillTest(unittest.TestCase):
         with Cluster(storages=1, storage_args=[
                 "-storage.flushInterval=100ms",
                 "-storage.maxLogBytes=64KiB"]) as cluster:
-            # A step is a quarter of an hour, so that a cycle spans days.
+            # A step is a quarter of an hour, so that a cycle spans days; a
+            # hundred cycles must not reach the future, which is not exported.
             with Load(cluster, step_ms=900_000,
-                      start_ms=int(time.time() * 1000) - 40 * DAY_MS) as load:
+                      start_ms=int(time.time() * 1000) - 1000 * DAY_MS) as load:
                 for _ in range(CYCLES):
                     load.wait_progress(choose.randint(1, 30))
                     time.sleep(choose.random() * 1.5)  # a flush is each second
