@@ -20,7 +20,9 @@
 
 #include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "storage/kv/kv_files.h"
 #include "storage/kv/kv_internal.h"
 
 namespace varve::storage {
@@ -35,6 +37,8 @@ constexpr const char* kSalvaged = "/salvaged.sst";
 // Keys longer than this are told apart by their beginning when a readable one
 // is looked for.
 constexpr size_t kProbeBytesMax = 64;
+// Every table is opened to find the one meant; not for each failing read.
+constexpr int64_t kFruitlessSearchMs = 10'000;
 // Background errors kept between two rounds; each names one table.
 constexpr size_t kMetMax = 64;
 
@@ -227,7 +231,8 @@ std::vector<rocksdb::Status> DamageListener::Take() {
 
 bool KvDb::Impl::Heal(const rocksdb::Status& status) {
   if (options.read_only || !IsDamage(status)) return false;
-  const std::optional<uint64_t> table = TableIn(status.ToString());
+  std::optional<uint64_t> table = TableIn(status.ToString());
+  if (!table) table = FindUnopenable();
   if (!table) return false;
   const absl::Status taken = TakeOut(*table);
   if (!taken.ok()) {
@@ -238,6 +243,20 @@ bool KvDb::Impl::Heal(const rocksdb::Status& status) {
     }
   }
   return taken.ok();
+}
+
+std::optional<uint64_t> KvDb::Impl::FindUnopenable() {
+  const int64_t now_ms = base::SystemClock().SteadyMs();
+  if (now_ms < search_tables_at_ms) return std::nullopt;
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db()->GetLiveFilesMetaData(&files);
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (absl::IsDataLoss(KvTableId(PathOf(file)).status())) {
+      return file.file_number;
+    }
+  }
+  search_tables_at_ms = now_ms + kFruitlessSearchMs;
+  return std::nullopt;
 }
 
 absl::Status KvDb::Impl::TakeOut(uint64_t table) {

@@ -127,6 +127,7 @@ struct KvDb::Impl {
   base::SharedMutex gate;
   base::Mutex heal_mutex;  // before gate
   std::atomic<int64_t> damaged_tables{0};
+  std::atomic<int64_t> search_tables_at_ms{0};  // steady; see FindUnopenable
   std::atomic<bool> any_loss{false};
   mutable base::Mutex loss_mutex;
   std::vector<KvLoss> losses GUARDED_BY(loss_mutex);
@@ -151,6 +152,8 @@ struct KvDb::Impl {
   // True when `status` told of a damaged table that is no longer in use: what
   // failed may be tried again.
   bool Heal(const rocksdb::Status& status);
+  // RocksDB does not name a table whose end it cannot make sense of.
+  std::optional<uint64_t> FindUnopenable();
   absl::Status TakeOut(uint64_t table);
   absl::Status ReplaceFamily(const KvFamilyRef& family, uint64_t table,
                              const rocksdb::LiveFileMetaData& damaged);

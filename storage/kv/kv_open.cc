@@ -53,8 +53,11 @@ absl::Status CheckCurrent(const std::string& path) {
   if (error) return base::Unavailable("list ", path, ": ", error.message());
   const stdfs::path current = stdfs::path(path) / "CURRENT";
   std::string named;
-  std::getline(std::ifstream(current), named);
-  if (ManifestNumber(named) && stdfs::exists(stdfs::path(path) / named)) {
+  std::ifstream in(current);
+  std::getline(in, named);
+  const bool whole_line = !in.eof();
+  if (whole_line && ManifestNumber(named) &&
+      stdfs::exists(stdfs::path(path) / named)) {
     return absl::OkStatus();
   }
   if (newest.empty()) {

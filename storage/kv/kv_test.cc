@@ -324,6 +324,22 @@ TEST_CASE("a compaction or a get that meets damage goes on without it",
   CHECK(db->VerifyChecksums().ok());
 }
 
+TEST_CASE("a table without its last byte is taken out", "[kv]") {
+  tests::TempDir dir;
+  {
+    const auto db = OpenDb(dir.path());
+    Fill(*db, "a");
+  }
+  const std::string cut = Tables(dir.path())[1];
+  std::filesystem::resize_file(cut, std::filesystem::file_size(cut) - 1);
+  const auto db = OpenDb(dir.path());
+  const std::string rows = AllOf(*db, "a");
+  CHECK(std::count(rows.begin(), rows.end(), '=') == 4000);
+  REQUIRE(db->Losses().size() == 1);
+  CHECK(db->Losses()[0].file == cut);
+  CHECK(db->VerifyChecksums().ok());
+}
+
 TEST_CASE("a healed family can be dropped and made again", "[kv]") {
   tests::TempDir dir;
   {
@@ -356,9 +372,12 @@ TEST_CASE("a lost or damaged CURRENT is written anew, a lost MANIFEST is told",
     want = AllOf(*db, "a");
   }
   const std::string current = dir.File("CURRENT");
-  for (int round = 0; round < 2; ++round) {
+  for (int round = 0; round < 3; ++round) {
     if (round == 0) {
       std::filesystem::remove(current);
+    } else if (round == 1) {  // no newline
+      std::filesystem::resize_file(current,
+                                   std::filesystem::file_size(current) - 1);
     } else {
       Flip(current, 0.9);
     }
