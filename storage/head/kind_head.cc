@@ -116,7 +116,6 @@ void KindGeneration::Delete(std::span<const uint64_t> series_ids,
       return true;
     });
     // Told again: of a day that lost all, the index knows no more.
-    series.days.clear();
   }
 }
 
