@@ -105,7 +105,8 @@ void KindGeneration::Delete(std::span<const uint64_t> series_ids,
     series.last = {};
     series.last_ms = 0;
     series.histograms = 0;
-    series.days.clear();  // told again: nothing may be left of them
+    // Told again: of a day that lost all, the index knows no more.
+    series.days.clear();
     for (size_t i = 0; i < kept.size(); ++i) {
       if (range.Contains(kept.timestamps_ms[i])) continue;
       AddHistogram(series, kept.timestamps_ms[i], kept.histograms[i]);
@@ -115,7 +116,6 @@ void KindGeneration::Delete(std::span<const uint64_t> series_ids,
       bytes_ -= BytesOf(one);
       return true;
     });
-    // Told again: of a day that lost all, the index knows no more.
   }
 }
 
