@@ -34,6 +34,33 @@ absl::Status ParseGroups(base::ByteReader& reader,
   return absl::OkStatus();
 }
 
+// Differences of ascending ids, and not a serialized bitmap: what a reader of
+// those makes of damaged bytes is not safe to walk.
+void AppendIds(const IdSet& ids, std::string& out) {
+  base::PutVarint(out, ids.cardinality());
+  uint64_t before = 0;
+  for (const uint32_t id : ids) {
+    base::PutVarint(out, id - before);
+    before = id;
+  }
+}
+
+absl::Status ReadIds(base::ByteReader& reader, IdSet& ids) {
+  const uint64_t count = reader.Varint();
+  uint64_t id = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint64_t difference = reader.Varint();
+    if (!reader.ok() || difference == 0 || difference > UINT32_MAX - id) {
+      return base::DataLoss("DELETE record: id ", i, " of ", count);
+    }
+    id += difference;
+    ids.add(static_cast<uint32_t>(id));
+  }
+  if (!reader.AtEnd()) return base::DataLoss("DELETE record with more bytes");
+  ids.runOptimize();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string DeleteRecord(const Tombstone& tombstone) {
@@ -52,8 +79,7 @@ std::string DeleteRecord(const Tombstone& tombstone) {
       base::PutLengthPrefixed(record, matcher.value);
     }
   }
-  IdSet ids = tombstone.ids;
-  AppendIdSet(record, ids);
+  AppendIds(tombstone.ids, record);
   return record;
 }
 
@@ -69,7 +95,7 @@ absl::StatusOr<Tombstone> ParseDelete(std::string_view record) {
   if (!reader.ok()) {
     return base::DataLoss("DELETE record of ", record.size(), " bytes is cut");
   }
-  RETURN_IF_ERROR(AddIdSet(reader.rest(), tombstone.ids));
+  RETURN_IF_ERROR(ReadIds(reader, tombstone.ids));
   for (const model::Matchers& group : tombstone.groups) {
     const auto filter = model::SeriesFilter::Make(group);
     if (!filter.ok()) return base::DataLoss(base::Message(filter.status()));

@@ -75,7 +75,7 @@ TEST_CASE("deletes have the bytes of docs/formats", "[engine]") {
   tombstone.below_generation = 7;
   CHECK(Hex(DeleteRecord(tombstone)) ==
       "00010000000000000001ead3f8a10100000000000000000000f65ad07b630800"
-      "00010100036a6f62016100020503");
+      "00010100036a6f620161020503");
   CHECK(Hex(TombstoneRow(tombstone, {20'777, 20'778})).substr(0, 24) ==
         "070000000000000002a9a201");
 }
