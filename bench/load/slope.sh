@@ -54,7 +54,7 @@ wait_for() {
 resident() {
   local series=$1 dir=$work/$1
   "$bin/varve-storage" -storageDataPath="$dir" -retentionPeriod=1y \
-    -storage.maxLogBytes=8GiB -storage.flushInterval=1w -httpListenAddr=127.0.0.1:0 \
+    -storage.maxLogBytes=8GiB -storage.flushInterval=168h -httpListenAddr=127.0.0.1:0 \
     -vminsertAddr=127.0.0.1:0 -vmselectAddr=127.0.0.1:0 2>"$dir.storage.log" &
   local storage=$!
   pids+=("$storage")
