@@ -144,7 +144,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
     for (size_t i = 0; i < decoded.used; ++i) {
       DropOutside(accepted, decoded.sections[i], result);
       DropLateCopies(decoded.accept_ms, decoded.sections[i], result);
-      AppendToHead(decoded.sections[i]);
+      AppendToHead(decoded.sections[i], 0, 1);
       const encoding::FloatSection& section = decoded.sections[i];
       active_series_.MarkWritten({section.tenant_kind, section.tenant_id},
                                  now_ms, section.refs);
@@ -154,6 +154,9 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
                            result.too_new);
       DropLateCopies(decoded.accept_ms, decoded.kinds, result);
       AppendKinds(decoded.kinds, decoded.accept_ms);
+      for (const KindSection& section : decoded.kinds.sections) {
+        active_series_.MarkWritten(section.tenant, now_ms, RefsOf(section));
+      }
     }
   }
   result.rows =
@@ -197,11 +200,12 @@ absl::Status EngineImpl::DecodeRecord(std::string_view record,
     encoding::FloatSection& section = decoded.sections[decoded.used++];
     RETURN_IF_ERROR(reader.DecodeFloats(section));
     decoded.rows += static_cast<int64_t>(section.timestamps_ms.size());
-    if (decoded.rows > encoding::kRowsMax) {
-      return base::DataLoss("over ", encoding::kRowsMax, " rows");
-    }
+    if (decoded.rows > encoding::kRowsMax) break;
   }
   decoded.rows += decoded.kinds.histograms();
+  if (decoded.rows > encoding::kRowsMax) {
+    return base::DataLoss("over ", encoding::kRowsMax, " rows");
+  }
   return absl::OkStatus();
 }
 
@@ -288,9 +292,7 @@ void EngineImpl::AppendToHead(const encoding::FloatSection& section,
                          .counts = section.counts,
                          .timestamps_ms = section.timestamps_ms,
                          .values = section.values};
-  HeadAppendResult appended = parts == 1
-                                  ? head_->Append(rows)
-                                  : head_->AppendPart(rows, part, parts);
+  HeadAppendResult appended = head_->AppendPart(rows, part, parts);
   dedup_rows_ += appended.duplicates;
   MarkOpened({section.tenant_kind, section.tenant_id}, appended.opened_days);
   if (appended.late_series_full || appended.late_full) {

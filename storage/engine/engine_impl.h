@@ -67,6 +67,8 @@ inline constexpr int64_t kLogBytesSlack = 64 << 20;
 // "" when there is none.
 std::string MetricNameOf(std::string_view canonical);
 
+struct FlushFiles;
+
 class EngineImpl final : public Engine {
  public:
   explicit EngineImpl(const EngineOptions& options);
@@ -187,8 +189,9 @@ class EngineImpl final : public Engine {
                           encoding::FloatSection& section,
                           AppendResult& result);
   // The rows of every `parts`-th head shard, from `part` on.
-  void AppendToHead(const encoding::FloatSection& section, size_t part = 0,
-                    size_t parts = 1);
+  // The share of one of `parts` threads; see Head::AppendPart.
+  void AppendToHead(const encoding::FloatSection& section, size_t part,
+                    size_t parts);
   absl::Status DefineLocked(std::span<const IndexDefinition> wanted,
                             std::vector<IndexDefined>& defined)
       REQUIRES_LOCK(define_mutex_);
@@ -227,7 +230,6 @@ class EngineImpl final : public Engine {
     std::map<std::string, std::string> state;
     std::vector<Tombstones::Row> tombstones;
   };
-  struct FlushFiles;
   // The rules of a rewrite. Pinned anew whenever flush_mutex_ was free in
   // between: what was flushed then may be behind deletes that an older book
   // lacks, and their marks would be lost in the joined segment.
@@ -248,9 +250,7 @@ class EngineImpl final : public Engine {
                          std::span<const int32_t> days, FlushFiles& files)
       REQUIRES_LOCK(flush_mutex_);
   // Tables of their own beside those of the floats.
-  absl::Status WriteKinds(const FrozenHead& frozen, const std::string& dir,
-                          std::vector<KvIngest>& ingests,
-                          std::map<int32_t, DayState>& days);
+  absl::Status WriteKinds(const FrozenHead& frozen, FlushFiles& files);
   absl::Status DeleteMetadata(const MetadataStore::Changes& changes);
   absl::Status WriteMeta(const FrozenHead& frozen, FlushFiles& files);
   absl::StatusOr<std::vector<SeriesKey>> KeysInOrder(

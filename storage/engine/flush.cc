@@ -6,15 +6,14 @@
 // them the log is replayed from the watermark: ids without samples after (1)
 // are harmless, and rows that are in blocks and in the log collapse when read.
 #include <algorithm>
-#include <array>
 
-#include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "storage/block/block_key.h"
 #include "storage/block/block_writer.h"
 #include "storage/engine/engine_impl.h"
+#include "storage/engine/flush_files.h"
 
 namespace varve::storage {
 namespace {
@@ -36,31 +35,6 @@ constexpr int64_t kDayTableBytesMax = int64_t{2} << 30;
 int32_t TodayOf(const base::Clock& clock) {
   return model::DayOf(clock.NowMs());
 }
-
-}  // namespace
-
-// The tables of one flush, by family, and what the days are with them.
-struct EngineImpl::FlushFiles {
-  std::string dir;
-  int next_number = 0;
-  std::vector<KvIngest> ingests;
-  std::map<int32_t, DayState> days;
-
-  std::string NextPath() {
-    return JoinPath(dir, absl::StrFormat("%06d.sst", next_number++));
-  }
-  // One entry a family, as an ingest wants it.
-  void Add(const KvFamilyRef& family, std::span<const std::string> paths) {
-    if (paths.empty()) return;
-    auto same = std::find_if(
-        ingests.begin(), ingests.end(),
-        [&](const KvIngest& one) { return one.family == family; });
-    if (same == ingests.end()) same = ingests.insert(same, {family, {}});
-    same->files.insert(same->files.end(), paths.begin(), paths.end());
-  }
-};
-
-namespace {
 
 // One day's tables of a pass.
 class DayTable {
@@ -154,7 +128,7 @@ absl::Status EngineImpl::FlushLocked() {
   RETURN_IF_ERROR(fs_.RemoveTree(files.dir));
   RETURN_IF_ERROR(fs_.CreateDirs(files.dir));
   RETURN_IF_ERROR(WriteBlocks(frozen_, files));
-  RETURN_IF_ERROR(WriteKinds(frozen_, files.dir, files.ingests, files.days));
+  RETURN_IF_ERROR(WriteKinds(frozen_, files));
   RETURN_IF_ERROR(WriteMeta(frozen_, files));
   RETURN_IF_ERROR(data_->Ingest(files.ingests));
   if (Stopped(FlushStep::kIngested)) return absl::AbortedError("flush_hook");
@@ -272,14 +246,9 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
   }
   RETURN_IF_ERROR(writer.Finish());
   for (const auto& [day, written] : writer.Days()) {
-    const auto before = blocks->days.find(day);
-    DayState& state = files.days[day];
-    if (before != blocks->days.end()) state = before->second;
-    state.rows += written.samples;
-    state.next_column = written.next_column;
-    if (!tables.at(day).closed()) continue;
-    state.late_rows += written.samples;
-    state.in_closed = true;
+    files
+        .AddRows(*blocks, day, written.samples, tables.at(day).closed())
+        .next_column = written.next_column;
   }
   for (auto& [day, table] : tables) {
     RETURN_IF_ERROR(table.Finish());

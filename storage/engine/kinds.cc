@@ -2,11 +2,11 @@
 // again. The floats' way is append.cc, flush.cc and search.cc.
 #include <algorithm>
 
-#include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "storage/block/kind_segments.h"
 #include "storage/engine/engine_impl.h"
+#include "storage/engine/flush_files.h"
 
 namespace varve::storage {
 namespace {
@@ -40,12 +40,6 @@ void AppendDayValue(const KindGeneration& generation, uint64_t series_id,
 void EngineImpl::AppendKinds(const KindRows& rows, int64_t accept_ms) {
   for (const KindSection& section : rows.sections) {
     std::vector<SeriesDay> opened;
-    if (state_ == State::kOpening) {  // replayed
-      active_series_.MarkUsed(RefsOf(section));
-    } else {
-      active_series_.MarkWritten(section.tenant, options_.clock->NowMs(),
-                                 RefsOf(section));
-    }
     kind_head_->Append(std::span(section.histograms), opened);
     kind_head_->Append(std::span(section.exemplars), opened);
     MarkOpened(section.tenant, opened);
@@ -56,9 +50,7 @@ void EngineImpl::AppendKinds(const KindRows& rows, int64_t accept_ms) {
 }
 
 absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
-                                    const std::string& dir,
-                                    std::vector<KvIngest>& ingests,
-                                    std::map<int32_t, DayState>& days) {
+                                    FlushFiles& files) {
   const KindGeneration& generation = *frozen.kinds;
   if (generation.empty()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
@@ -70,8 +62,7 @@ absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
     ASSIGN_OR_RETURN(const KvFamilyRef family, FamilyForDay(day));
     const std::shared_ptr<const BlockFamilies> blocks = Blocks();
     int64_t rows = 0;
-    const std::string path =
-        JoinPath(dir, absl::StrFormat("kinds%06d.sst", day));
+    std::string path;
     std::unique_ptr<KvSstWriter> writer;
     for (const SeriesKey& series : keys) {
       value.clear();
@@ -79,6 +70,7 @@ absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
                      newest_ms);
       if (value.empty()) continue;
       if (writer == nullptr) {
+        path = files.NextPath();
         ASSIGN_OR_RETURN(writer, data_->NewSst(*family, path));
       }
       key.clear();
@@ -88,22 +80,8 @@ absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
     }
     if (writer == nullptr) continue;
     RETURN_IF_ERROR(writer->Finish());
-    const auto before = blocks->days.find(day);
-    const auto [state, is_new] = days.try_emplace(day);
-    if (is_new && before != blocks->days.end()) state->second = before->second;
-    state->second.rows += rows;
-    if (family == blocks->closed) {
-      state->second.late_rows += rows;
-      state->second.in_closed = true;
-    }
-    const auto same = std::find_if(
-        ingests.begin(), ingests.end(),
-        [&family](const KvIngest& one) { return one.family == family; });
-    if (same == ingests.end()) {
-      ingests.push_back({family, {path}});
-    } else {
-      same->files.push_back(path);
-    }
+    files.AddRows(*blocks, day, rows, family == blocks->closed);
+    files.Add(family, std::span(&path, 1));
   }
   // Before its rows leave memory: a search sees one or the other.
   newest_kind_in_blocks_ms_ = newest_ms;

@@ -111,8 +111,11 @@ absl::Status LogReplay::AppendPending() {
   pool_.ParallelFor(threads_, threads_,
                     [this](size_t part) { AppendPart(part, threads_); });
   for (size_t i = 0; i < used_; ++i) {
-    engine_.AppendKinds(pending_[i].decoded.kinds,
-                        pending_[i].decoded.accept_ms);
+    const EngineImpl::DecodedRecord& decoded = pending_[i].decoded;
+    for (const KindSection& section : decoded.kinds.sections) {
+      engine_.active_series_.MarkUsed(RefsOf(section));
+    }
+    engine_.AppendKinds(decoded.kinds, decoded.accept_ms);
     RETURN_IF_ERROR(Account(pending_[i]));
   }
   used_ = 0;
