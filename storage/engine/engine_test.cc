@@ -11,6 +11,7 @@
 
 #include "lib/encoding/data_record.h"
 #include "storage/fs/fault_file_system.h"
+#include "tests/support/temp_dir.h"
 
 namespace varve::storage {
 namespace {
@@ -24,22 +25,8 @@ constexpr TenantId kOther{0, uint64_t{2} << 32};
 // 2026-11-20T12:00:00Z, noon: a day has room on both sides.
 constexpr int64_t kNowMs = 1'795'176'000'000;
 
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "engine-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 struct Node {
-  TempDir dir;
+  tests::TempDir dir;
   base::ManualClock clock{kNowMs};
   EngineOptions options;
   std::unique_ptr<Engine> engine;
