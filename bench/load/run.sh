@@ -20,13 +20,8 @@ series=${SERIES:-100000} rounds=${ROUNDS:-124}
 connections=${CONNECTIONS:-4} batch=${BATCH:-2000} codec=${CODEC:-snappy}
 peers=${VARVE_PEERS:-/nonexistent}/usr/bin
 work=$(mktemp -d "${TMPDIR:-/tmp}/varve-load-XXXXXX")
-pids=()
-
-stop_all() {
-  for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  pids=()
-}
+# shellcheck source=bench/load/processes.sh
+source bench/load/processes.sh
 finish() {
   stop_all
   if [[ -z ${KEEP:-} ]]; then rm -rf "$work"; else echo "kept: $work"; fi
@@ -44,19 +39,6 @@ if [[ -z $bin ]]; then
     "$out/bench/load/varve_load" "$work/bin/"
   bin=$work/bin
 fi
-
-# wait_for LOG REGEX: the first match of the group, within 20 s.
-wait_for() {
-  local found
-  for _ in $(seq 200); do
-    found=$(sed -nE "s#.*$2.*#\1#p" "$1" 2>/dev/null | head -n 1)
-    if [[ -n $found ]]; then echo "$found"; return; fi
-    sleep 0.1
-  done
-  echo "nothing like $2 in $1:" >&2
-  tail -n 20 "$1" >&2
-  exit 1
-}
 
 # query URL LAST_S: milliseconds of the query mark, cold then best of five.
 query() {

@@ -15,13 +15,8 @@ cd "$repo"
 small=${SMALL:-100000} large=${LARGE:-1000000} rounds=${ROUNDS:-240}
 jitter=${JITTER:-50ms}
 work=$(mktemp -d "${TMPDIR:-/tmp}/varve-slope-XXXXXX")
-pids=()
-
-stop_all() {
-  for pid in "${pids[@]}"; do kill -INT "$pid" 2>/dev/null || true; done
-  for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
-  pids=()
-}
+# shellcheck source=bench/load/processes.sh
+source bench/load/processes.sh
 trap 'stop_all; rm -rf "$work"' EXIT
 
 bin=${VARVE_BIN:-}
@@ -35,19 +30,6 @@ if [[ -z $bin ]]; then
     "$out/bench/load/varve_load" "$work/bin/"
   bin=$work/bin
 fi
-
-# wait_for LOG REGEX: the first match of the group, within 20 s.
-wait_for() {
-  local found
-  for _ in $(seq 200); do
-    found=$(sed -nE "s#.*$2.*#\1#p" "$1" 2>/dev/null | head -n 1)
-    if [[ -n $found ]]; then echo "$found"; return; fi
-    sleep 0.1
-  done
-  echo "nothing like $2 in $1:" >&2
-  tail -n 20 "$1" >&2
-  exit 1
-}
 
 # resident SERIES: sets `bytes` to the storage process' resident memory and
 # `head` to what its own metrics say of the head.
