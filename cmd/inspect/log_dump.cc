@@ -4,11 +4,13 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "lib/base/status.h"
 #include "lib/encoding/data_record.h"
 #include "lib/model/label.h"
 #include "lib/model/tenant.h"
 #include "storage/engine/log_record.h"
+#include "storage/engine/tombstone.h"
 #include "storage/fs/file_system.h"
 #include "storage/wal/record.h"
 
@@ -96,6 +98,27 @@ std::string DescribeDefinitions(std::string_view payload) {
   return text;
 }
 
+std::string DescribeDelete(std::string_view payload) {
+  const auto deleted = storage::ParseDelete(payload);
+  if (!deleted.ok()) {
+    return base::StrCat("DAMAGED: ", base::Message(deleted.status()));
+  }
+  std::string text = base::StrCat(
+      "accept_ms=", deleted->accept_ms,
+      " tenant=", model::TenantText(deleted->tenant),
+      " from=", deleted->range.start_ms, " to=", deleted->range.end_ms,
+      " series=", deleted->ids.cardinality());
+  for (const model::Matchers& group : deleted->groups) {
+    base::StrAppend(&text, " {",
+                    absl::StrJoin(group, ",",
+                                  [](std::string* out, const auto& matcher) {
+                                    *out += matcher.Text();
+                                  }),
+                    "}");
+  }
+  return text;
+}
+
 std::string Describe(RecordType type, std::string_view payload,
                      int64_t& rows) {
   switch (type) {
@@ -109,6 +132,8 @@ std::string Describe(RecordType type, std::string_view payload,
       return base::StrCat("STATE ", state->key, " ", state->value.size(),
                           " bytes");
     }
+    case RecordType::kDelete:
+      return base::StrCat("DELETE ", DescribeDelete(payload));
     default:
       return base::StrCat("type ", static_cast<int>(type), " ",
                           payload.size(), " bytes");

@@ -25,6 +25,21 @@ absl::Status NoteRestoredGap(storage::Engine& engine,
   return KeptState(&engine).PutMissed(missed);
 }
 
+// What was acknowledged is searchable already: only `to=disk` asks for work.
+void ForceFlush(storage::Engine& engine, const http::Request& request,
+                http::ResponseWriter& writer) {
+  const std::string_view to = request.Argument("to");
+  if (to.empty()) return writer.Send(200, "text/plain", "");
+  if (to != "disk") {
+    return writer.Send(
+        400, "text/plain",
+        base::StrCat("to=", to, " is unknown: `disk` writes what is in memory "
+                     "to tables, without `to` nothing is left to do"));
+  }
+  const absl::Status status = engine.Flush();
+  writer.Send(status.ok() ? 200 : 503, "text/plain", base::Message(status));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
@@ -68,12 +83,11 @@ absl::Status StorageRole::Close() { return engine_->Close(); }
 
 std::vector<http::Route> StorageRole::Routes() {
   std::vector<http::Route> routes;
-  // What was acknowledged is searchable already; nothing is left to do.
   routes.push_back({.pattern = "/internal/force_flush",
                     .auth_key = options_.flags->flush_key(),
-                    .handler = [](const http::Request&,
-                                  http::ResponseWriter& writer) {
-                      writer.Send(200, "text/plain", "");
+                    .handler = [this](const http::Request& request,
+                                      http::ResponseWriter& writer) {
+                      ForceFlush(*engine_, request, writer);
                     }});
   // Answers at once; the log says when it is done.
   routes.push_back(

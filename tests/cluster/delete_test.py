@@ -88,7 +88,7 @@ class DeleteTest(unittest.TestCase):
                 self.rows("a", 30_000), tenant="7").status, 204)
             self.check_seen(cluster, "abc")
             for storage in cluster.storages:  # part in blocks, part in memory
-                http_client.get(storage.http, "/internal/force_flush")
+                storage.flush()
             self.assertEqual(cluster.write(
                 self.rows("abc", 20_000)).status, 204)
 
@@ -109,7 +109,7 @@ class DeleteTest(unittest.TestCase):
                 self.assertEqual(written, [[(self.now - 60_000, 0.0),
                                             (self.now - 10_000, 1.0)]])
                 for storage in cluster.storages:
-                    http_client.get(storage.http, "/internal/force_flush")
+                    storage.flush()
                     http_client.get(storage.http, "/internal/force_merge")
                 crash(cluster)
             self.check_seen(cluster, "ac")

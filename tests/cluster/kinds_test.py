@@ -137,7 +137,7 @@ class KindsTest(unittest.TestCase):
                 wait_until(lambda: prometheus(select, "metadata")["status"] ==
                            "success", 10, "the node is reached")
                 self.check(cluster, select, at_ms)
-                http_client.get(storage.http, "/internal/force_flush")
+                storage.flush()
                 self.check(cluster, select, at_ms)
             cluster.storages[0].process.kill()
             self.check(cluster, cluster.select, at_ms)

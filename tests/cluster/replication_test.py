@@ -242,15 +242,17 @@ class RestartTest(unittest.TestCase):
                         str(100 * age + 4950), f"{what}, {age} days old")
             all_days("in the head")
             storage = cluster.storages[0]
-            flushed = http_client.get(storage.http,
-                                      "/internal/force_flush?to=disk")
-            self.assertEqual(flushed.status, 200)
+            storage.flush()
             all_days("flushed")
             storage.process.kill()
             storage.start()
             wait_until(lambda: cluster.query("sum(days)", now)["status"] ==
                        "success", 10, "a query after the restart")
             all_days("restarted")
+            refused = http_client.get(storage.http,
+                                      "/internal/force_flush?to=tape")
+            self.assertEqual(refused.status, 400)
+            self.assertIn("to=tape is unknown", refused.text)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,7 @@ class RetentionTest(unittest.TestCase):
                     self.times(cluster, "m", end=end),
                     {"a": [early, self.now, far]})
                 if step == 1:
-                    http_client.get(cluster.storages[0].http,
-                                    "/internal/force_flush")
+                    cluster.storages[0].flush()
                 self.restart(cluster)
 
     def test_samples_outside_are_dropped_and_counted(self):
@@ -89,8 +88,7 @@ class RetentionTest(unittest.TestCase):
                     self.times(cluster, "m", tenant="5"),
                     {"prod": at[3:], "dev": at[3:], "x": at[3:]})
                 if step == 1:
-                    http_client.get(cluster.storages[0].http,
-                                    "/internal/force_flush")
+                    cluster.storages[0].flush()
                 self.restart(cluster)
 
     def test_old_samples_are_thinned_to_the_last_of_each_interval(self):
@@ -117,7 +115,7 @@ class RetentionTest(unittest.TestCase):
                 for step in range(2):
                     self.assertEqual(self.times(cluster, "m"), want)
                     for storage in cluster.storages:
-                        http_client.get(storage.http, "/internal/force_flush")
+                        storage.flush()
                     if step == 0:
                         self.restart(cluster)
 

@@ -26,7 +26,8 @@ class ConformanceTest(unittest.TestCase):
                  "--query-url", f"http://{cluster.select}/select/{{tenant}}/"
                  "prometheus",
                  "--settle",
-                 f"http://{cluster.storages[0].http}/internal/force_flush",
+                 f"http://{cluster.storages[0].http}"
+                 "/internal/force_flush?to=disk",
                  "--settle-delay", "0", "--retries", "0", "--epoch", "auto"],
                 capture_output=True, text=True, check=False, timeout=1200)
         print(result.stdout[-1500:])

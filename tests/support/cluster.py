@@ -27,6 +27,15 @@ class Storage:
         self.process = None
         self.start()
 
+    def flush(self):
+        """Writes what is in memory to tables; returns when it is there."""
+        answer = http_client.get(self.http,
+                                 "/internal/force_flush?to=disk", seconds=60)
+        if answer.status != 200:
+            raise AssertionError(f"flush: {answer.status} {answer.text}")
+        if http_client.metric(self.http, 'vm_rows{type="storage/inmemory"}'):
+            raise AssertionError("rows are left in memory after a flush")
+
     def start(self, same_ports=True):
         """Starts the process, again on the ports it had before."""
         def address(old):
