@@ -51,16 +51,29 @@ def own_includes(text):
 
 
 def test_may_include(target):
-    """Tests beside the code make their input with any codec."""
+    """Tests beside the code, and their fixtures, make their input with any
+    codec."""
     return target == "tests/support" or table.row_of(target) <= 2
 
 
+def fixtures_of(tree):
+    """The files that only `testonly` libraries have: parts of tests."""
+    found, others = set(), set()
+    for package in packages_of(tree).values():
+        for target, arguments in package.targets.items():
+            kind = found if arguments.get("testonly") else others
+            kind.update(package.files(target, "srcs", "hdrs"))
+    return found - others
+
+
 def check_includes(tree):
+    fixtures = fixtures_of(tree)
     for path, text in tree.files.items():
         folder = folder_of(path)
+        of_test = path.endswith("_test.cc") or path in fixtures
         for included in own_includes(text):
             target = table.PART_OF.get(included, folder_of(included))
-            if path.endswith("_test.cc") and test_may_include(target):
+            if of_test and test_may_include(target):
                 continue
             if not table.may_include(folder, target) and (
                     not table.may_include(folder, folder_of(included))):

@@ -84,6 +84,23 @@ class IncludeTest(unittest.TestCase):
             "storage/head/c.h: may not include storage/kv/store.h",
         ])
 
+    def test_a_fixture_is_of_testonly_libraries_alone(self):
+        text = '#include "tests/support/temp_dir.h"\n'
+        texts = found(layering.check_includes, {
+            "lib/base/a.h": text,
+            "lib/base/b.h": text,
+            "lib/base/c.h": text,
+            "lib/base/BUILD.bazel": """
+cc_library(name = "fixture", testonly = True, hdrs = ["a.h", "b.h"])
+cc_library(name = "product", hdrs = ["b.h"])
+cc_library(name = "other", hdrs = ["c.h"])
+""",
+        })
+        self.assertEqual(texts, [
+            "lib/base/b.h: may not include tests/support/temp_dir.h",
+            "lib/base/c.h: may not include tests/support/temp_dir.h",
+        ])
+
     def test_a_library_has_one_owner(self):
         texts = found(layering.check_owners, {
             "storage/kv/a.cc": "#include <rocksdb/db.h>\n",
