@@ -26,17 +26,17 @@ void WriteAll(const std::string& path, const std::string& content) {
 void Populate(TestNode& node) {
   node.options.retention_ms = 100 * model::kDayMs;
   node.Open();
-  node.Write("old", 40, TestNode::kNowMs - 20 * model::kDayMs, 300);
+  node.Write("old", 40, kNowMs - 20 * model::kDayMs, 300);
   REQUIRE(node.engine->Flush().ok());
-  node.Write("new", 40, TestNode::kNowMs - 600'000, 300);
+  node.Write("new", 40, kNowMs - 600'000, 300);
   REQUIRE(node.engine->Flush().ok());
   // Memtables to tables: a checkpoint does that.
   const auto snapshot = node.engine->CreateSnapshot();
   REQUIRE(snapshot.ok());
   REQUIRE(node.engine->DeleteSnapshot(*snapshot).ok());
-  node.Write("newer", 10, TestNode::kNowMs - 300'000, 50);
+  node.Write("newer", 10, kNowMs - 300'000, 50);
   REQUIRE(node.engine->Flush().ok());
-  node.Write("in_the_log", 10, TestNode::kNowMs - 100'000, 50);
+  node.Write("in_the_log", 10, kNowMs - 100'000, 50);
 }
 
 std::vector<std::string> FilesOf(const std::string& root) {
@@ -104,9 +104,9 @@ void CheckDamaged(const std::string& image, const std::string& file,
                   int64_t& refused) {
   TestNode node;
   node.options.retention_ms = 100 * model::kDayMs;
-  stdfs::copy(image, node.dir.path(),
-              stdfs::copy_options::recursive |
-                  stdfs::copy_options::overwrite_existing);
+  stdfs::copy(
+      image, node.dir.path(),
+      stdfs::copy_options::recursive | stdfs::copy_options::overwrite_existing);
   const absl::Status opened = node.TryOpen();
   INFO(opened);
   if (!opened.ok()) {
@@ -123,7 +123,7 @@ void CheckDamaged(const std::string& image, const std::string& file,
   if (!*complete) ++partial;
   CHECK(Within(got, want));
   // It takes writes and flushes them, and does not meet the damage again.
-  REQUIRE(node.TryWrite("after", 1, TestNode::kNowMs - 50'000, 20).ok());
+  REQUIRE(node.TryWrite("after", 1, kNowMs - 50'000, 20).ok());
   const absl::Status flushed = node.engine->Flush();
   INFO(flushed);
   CHECK(flushed.ok());
@@ -146,13 +146,13 @@ void CheckDamaged(const std::string& image, const std::string& file,
 
 TEST_CASE("a node with any one file damaged serves the rest and says so",
           "[engine][slow]") {
-  TestDir image_dir;
+  tests::TempDir image_dir;
   const std::string image = image_dir.File("image");
   TestNode::Answer want;
   {
     TestNode node;
     Populate(node);
-    want = node.All();
+    want = node.Search();
     node.engine.reset();
     stdfs::copy(node.dir.path(), image, stdfs::copy_options::recursive);
   }

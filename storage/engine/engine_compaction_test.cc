@@ -2,57 +2,28 @@
 // searches over many days hold.
 #include <algorithm>
 #include <atomic>
-#include <catch2/catch.hpp>
 #include <map>
 #include <thread>
 
-#include "lib/encoding/data_record.h"
-#include "lib/model/label.h"
-#include "storage/engine/engine.h"
-#include "tests/support/temp_dir.h"
+#include "storage/engine/test_node.h"
 
 namespace varve::storage {
 namespace {
 
-constexpr model::TenantId kTenant{0, 7};
-constexpr int64_t kNowMs = 1'795'176'000'000;  // 2026-11-20T12:00:00Z
 constexpr int64_t kTargets = 3;
 constexpr int64_t kSeriesPerTarget = 4;
 
-struct Node {
-  tests::TempDir dir;
-  base::ManualClock clock{kNowMs};
-  EngineOptions options;
-  std::unique_ptr<Engine> engine;
+struct Node : TestNode {
   std::vector<uint64_t> ids;
   std::map<uint64_t, std::map<int64_t, double>> written;
 
   Node() {
-    options.path = dir.path();
-    options.clock = &clock;
     options.retention_ms = 1000 * model::kDayMs;
-    options.head_bytes_max = 64 << 20;
-    options.block_cache_bytes = 8 << 20;
     Open();
-    Define();
-  }
-  void Open() {
-    engine.reset();
-    auto opened = Engine::Open(options);
-    INFO(opened.status());
-    REQUIRE(opened.ok());
-    engine = *std::move(opened);
-  }
-  void Define() {
     for (int64_t i = 0; i < kTargets * kSeriesPerTarget; ++i) {
-      std::string labels;
-      model::AppendCanonicalBytes(
-          labels, {{"__name__", "m" + std::to_string(i % kSeriesPerTarget)},
-                   {"i", std::to_string(i / kSeriesPerTarget)}});
-      const SeriesDefinition one{kTenant, labels};
-      std::vector<uint64_t> id;
-      REQUIRE(engine->Define(std::span(&one, 1), id).ok());
-      ids.push_back(id[0]);
+      ids.push_back(
+          Define({{"__name__", "m" + std::to_string(i % kSeriesPerTarget)},
+                  {"i", std::to_string(i / kSeriesPerTarget)}}));
     }
   }
   // Jittered scrapes, equal within a target: their timestamps are shared.
@@ -67,15 +38,11 @@ struct Node {
         double& kept = written[ids[s]][columns.timestamps_ms.back()];
         kept = std::max(kept, columns.values.back());
       }
-      encoding::DataRecordBuilder builder;
-      builder.Start(1, clock.NowMs());
-      builder.Add(kTenant.kind, kTenant.id, ids[s], columns.timestamps_ms,
-                  columns.values);
-      REQUIRE(engine->Append(builder.Finish(), AckLevel::kMemory).ok());
+      AppendRecord(Record(ids[s], columns), AckLevel::kMemory);
     }
   }
   absl::StatusOr<std::map<uint64_t, std::map<int64_t, double>>> Search(
-      model::TimeRange range = {0, model::kTimestampMaxMs}) {
+      model::TimeRange range = kAllTime) {
     auto cursor = engine->Search({.tenant = kTenant, .range = range});
     if (!cursor.ok()) return cursor.status();
     std::map<uint64_t, std::map<int64_t, double>> out;

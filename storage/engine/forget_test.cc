@@ -1,66 +1,32 @@
 // Churn: series come and go with their days.
-#include <catch2/catch.hpp>
+#include <array>
+#include <atomic>
 #include <map>
 #include <set>
 #include <thread>
 
-#include "lib/encoding/data_record.h"
-#include "storage/engine/engine.h"
-#include "tests/support/temp_dir.h"
+#include "storage/engine/test_node.h"
 
 namespace varve::storage {
 namespace {
 
 using model::LabelSet;
-const model::TenantId kTenant = model::TenantId::Numeric(3, 4);
 constexpr int64_t kFirstMs = 20'000 * model::kDayMs + 1'000;
 
-struct Node {
-  tests::TempDir dir;
-  base::ManualClock clock{kFirstMs};
-  EngineOptions options;
-  std::unique_ptr<Engine> engine;
-
+struct Node : TestNode {
   Node() {
-    options.path = dir.path();
-    options.clock = &clock;
     options.retention_ms = 3 * model::kDayMs;
-    options.head_bytes_max = 64 << 20;
-    options.block_cache_bytes = 8 << 20;
+    clock.Set(kFirstMs);
     Open();
   }
-  void Open() {
-    engine.reset();  // as after a crash: only the log has what was not flushed
-    auto opened = Engine::Open(options);
-    INFO(opened.status());
-    REQUIRE(opened.ok());
-    engine = *std::move(opened);
+  AppendResult Append(uint64_t id, int64_t at_ms) {
+    return AppendRecord(Record(id, Samples({{at_ms, 1}})), AckLevel::kMemory);
   }
-  uint64_t Define(const LabelSet& labels) {
-    std::string canonical;
-    model::AppendCanonicalBytes(canonical, labels);
-    const SeriesDefinition one{kTenant, canonical};
-    std::vector<uint64_t> ids;
-    const absl::Status status = engine->Define({&one, 1}, ids);
-    INFO(status);
-    REQUIRE(status.ok());
-    return ids.at(0);
-  }
-  AppendResult Append(uint64_t id, int64_t at_ms, double value = 1) {
-    encoding::DataRecordBuilder builder;
-    builder.Start(1, clock.NowMs());
-    builder.Add(kTenant.kind, kTenant.id, id, std::span(&at_ms, 1),
-                std::span(&value, 1));
-    const auto result = engine->Append(builder.Finish(), AckLevel::kMemory);
-    INFO(result.status());
-    REQUIRE(result.ok());
-    return *result;
-  }
-  std::map<std::string, std::vector<int64_t>> Search(const std::string& metric) {
+  std::map<std::string, std::vector<int64_t>> Times(const std::string& metric) {
     auto cursor = engine->Search(
         {.tenant = kTenant,
          .matcher_groups = {{{model::MatchType::kEqual, "__name__", metric}}},
-         .range = {0, model::kTimestampMaxMs}});
+         .range = kAllTime});
     REQUIRE(cursor.ok());
     std::map<std::string, std::vector<int64_t>> found;
     SearchSeries series;
@@ -99,7 +65,7 @@ TEST_CASE("series of dropped days leave the index, the others stay",
     node.Flush();
     node.Retain();
     if (day % 4 == 3) node.Open();
-    const auto kept = node.Search("m");
+    const auto kept = node.Times("m");
     CHECK(kept.size() == std::min<size_t>(day + 1, 4) * kPods);
     for (const auto& [labels, times] : kept) CHECK(times.size() == 1);
     const EngineStats stats = node.engine->Stats();
@@ -110,7 +76,7 @@ TEST_CASE("series of dropped days leave the index, the others stay",
   CHECK(node.engine->Stats().index_series >= 4 * kPods + 1);
   CHECK(node.engine->Stats().index_rows <= 3 * rows_at_5);
   // The clock went on: the oldest of the four is out of retention.
-  CHECK(node.Search("stable").begin()->second.size() == 3);
+  CHECK(node.Times("stable").begin()->second.size() == 3);
 
   // An insert still has the ref of a series that is gone.
   CHECK(node.Append(refs[2][7], node.clock.NowMs()).unknown_ref == 1);
@@ -162,18 +128,13 @@ TEST_CASE("series of a delete stay until its blocks are rewritten",
   node.Append(node.Define(Pod(0, 0)), node.clock.NowMs());
   node.Append(other, node.clock.NowMs());
   node.Flush();
-  REQUIRE(node.engine
-              ->Delete({.tenant = kTenant,
-                        .matcher_groups = {{{model::MatchType::kEqual, "pod",
-                                             "0"}}},
-                        .accept_ms = node.clock.NowMs()})
-              .ok());
+  CHECK(node.Delete({{model::MatchType::kEqual, "pod", "0"}}) == 1);
   for (int i = 0; i < 2; ++i) {
     node.Flush();
     node.Retain();
     CHECK(node.engine->Stats().tombstones == 1);
     CHECK(node.engine->Stats().index_series == 2);
-    CHECK(node.Search("m").size() == 1);
+    CHECK(node.Times("m").size() == 1);
     node.Open();
   }
   node.clock.Advance(5 * model::kDayMs);
@@ -184,7 +145,7 @@ TEST_CASE("series of a delete stay until its blocks are rewritten",
   CHECK(node.engine->Stats().tombstones == 0);
   CHECK(node.engine->Stats().index_series == 1);
   node.Open();
-  CHECK(node.Search("m").size() == 1);
+  CHECK(node.Times("m").size() == 1);
 }
 
 TEST_CASE("nothing acknowledged is lost while series are forgotten",
@@ -204,13 +165,8 @@ TEST_CASE("nothing acknowledged is lost while series are forgotten",
         const SeriesDefinition one{kTenant, canonical};
         if (ids.empty() && !node.engine->Define({&one, 1}, ids).ok()) return;
         const int64_t at_ms = node.clock.NowMs();
-        const double value = 1;
-        encoding::DataRecordBuilder builder;
-        builder.Start(1, at_ms);
-        builder.Add(kTenant.kind, kTenant.id, ids[0], std::span(&at_ms, 1),
-                    std::span(&value, 1));
-        const auto result =
-            node.engine->Append(builder.Finish(), AckLevel::kMemory);
+        const auto result = node.TryAppend(ids[0], Samples({{at_ms, 1}}),
+                                           kTenant, AckLevel::kMemory);
         if (!result.ok()) return;
         if (result->unknown_ref > 0) {
           ids.clear();
@@ -230,15 +186,14 @@ TEST_CASE("nothing acknowledged is lost while series are forgotten",
   for (std::thread& writer : writers) writer.join();
   const int64_t oldest = node.clock.NowMs() - node.options.retention_ms;
   for (int round = 0; round < 2; ++round) {
-    const auto found = node.Search("m");
+    const auto found = node.Times("m");
     for (const auto& of_thread : acknowledged) {
       for (const auto& [labels, times] : of_thread) {
         std::vector<int64_t> want(times.lower_bound(oldest), times.end());
         const auto it = found.find(labels);
         const std::vector<int64_t> got =
             it == found.end() ? std::vector<int64_t>() : it->second;
-        CHECK(std::includes(got.begin(), got.end(), want.begin(),
-                            want.end()));
+        CHECK(std::includes(got.begin(), got.end(), want.begin(), want.end()));
       }
     }
     node.Open();

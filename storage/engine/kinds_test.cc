@@ -1,18 +1,10 @@
-#include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
+// Native histograms, exemplars and metadata beside floats.
 #include <map>
 
-#include "lib/encoding/data_record.h"
-#include "storage/engine/engine.h"
+#include "storage/engine/test_node.h"
 
 namespace varve::storage {
 namespace {
-
-constexpr model::TenantId kTenant{0, uint64_t{1} << 32};
-constexpr model::TenantId kOther{0, uint64_t{2} << 32};
-// 2026-11-20T12:00:00Z
-constexpr int64_t kNowMs = 1'795'176'000'000;
 
 model::Histogram Make(uint64_t count) {
   model::Histogram histogram;
@@ -30,70 +22,37 @@ struct Found {
   std::vector<model::Exemplar> exemplars;
 };
 
-struct Node {
-  std::string dir;
-  base::ManualClock clock{kNowMs};
-  EngineOptions options;
-  std::unique_ptr<Engine> engine;
-
+struct Node : TestNode {
   Node() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "kinds-XXXXXX").string();
-    dir = mkdtemp(pattern.data());
-    options.path = dir;
-    options.clock = &clock;
     options.retention_ms = 100 * model::kDayMs;
-    options.head_bytes_max = 64 << 20;
-    options.block_cache_bytes = 8 << 20;
     Open();
   }
-  ~Node() {
-    engine.reset();
-    std::filesystem::remove_all(dir);
-  }
-  void Open() {
-    engine.reset();
-    auto opened = Engine::Open(options);
-    INFO(opened.status());
-    REQUIRE(opened.ok());
-    engine = *std::move(opened);
-  }
   uint64_t Define(const std::string& name) {
-    std::string canonical;
-    model::AppendCanonicalBytes(canonical,
-                                model::LabelSet{{"__name__", name}});
-    const SeriesDefinition one{kTenant, canonical};
-    std::vector<uint64_t> ids;
-    REQUIRE(engine->Define(std::span(&one, 1), ids).ok());
-    return ids[0];
+    return TestNode::Define({{"__name__", name}});
   }
+  // A record of what `fill` adds to it.
   template <typename Fill>
-  AppendResult Append(Fill&& fill) {
+  AppendResult AppendKinds(Fill&& fill) {
     encoding::DataRecordBuilder builder;
     builder.Start(1, clock.NowMs());
-    fill(builder);
-    const auto result = engine->Append(builder.Finish(), AckLevel::kDurable);
-    INFO(result.status());
-    REQUIRE(result.ok());
-    return *result;
+    fill(builder.kinds());
+    return AppendRecord(builder.Finish());
   }
   AppendResult AppendHistogram(uint64_t id, int64_t at_ms,
                                const model::Histogram& histogram) {
-    return Append([&](encoding::DataRecordBuilder& builder) {
+    return AppendKinds([&](auto& kinds) {
       std::string bytes;
       AppendHistogramBytes(bytes, histogram);
-      builder.kinds().AddHistogram(kTenant, id, at_ms, bytes);
+      kinds.AddHistogram(kTenant, id, at_ms, bytes);
     });
   }
   AppendResult AppendFloat(uint64_t id, int64_t at_ms, double value) {
-    return Append([&](encoding::DataRecordBuilder& builder) {
-      builder.Add(kTenant.kind, kTenant.id, id, {&at_ms, 1}, {&value, 1});
-    });
+    return Append(id, Samples({{at_ms, value}}));
   }
   std::map<uint64_t, Found> Search(bool exemplars = false,
                                    bool keep_all = false) {
     auto cursor = engine->Search({.tenant = kTenant,
-                                  .range = {0, model::kTimestampMaxMs},
+                                  .range = kAllTime,
                                   .keep_all = keep_all,
                                   .exemplars = exemplars});
     REQUIRE(cursor.ok());
@@ -160,16 +119,17 @@ TEST_CASE("of a timestamp the histogram is read, all are kept", "[engine]") {
   CHECK(all.histograms.size() == 2);
 }
 
-TEST_CASE("exemplars are kept over flush and restart, the latest of each "
-          "series", "[engine]") {
+TEST_CASE(
+    "exemplars are kept over flush and restart, the latest of each "
+    "series",
+    "[engine]") {
   Node node;
   node.options.exemplars_per_series_max = 3;
   node.Open();
   const uint64_t id = node.Define("h");
   const auto append = [&](int64_t at_ms) {
-    node.Append([&](encoding::DataRecordBuilder& builder) {
-      builder.kinds().AddExemplar(kTenant, id, at_ms, 0.5, "");
-    });
+    node.AppendKinds(
+        [&](auto& kinds) { kinds.AddExemplar(kTenant, id, at_ms, 0.5, ""); });
   };
   for (int i = 0; i < 5; ++i) append(kNowMs + i);
   CHECK(node.Search().empty());
@@ -193,12 +153,7 @@ TEST_CASE("of a kind, what is written after a delete is seen", "[engine]") {
   Node node;
   const uint64_t id = node.Define("h");
   node.AppendHistogram(id, kNowMs, Make(1));
-  REQUIRE(node.engine
-              ->Delete({.tenant = kTenant,
-                        .matcher_groups = {{{model::MatchType::kEqual,
-                                             "__name__", "h"}}},
-                        .accept_ms = kNowMs})
-              .ok());
+  CHECK(node.Delete({{model::MatchType::kEqual, "__name__", "h"}}) == 1);
   CHECK(node.Search().empty());
   node.clock.Set(kNowMs + 10);  // no late copy
   node.AppendHistogram(id, kNowMs + 5, Make(2));
@@ -216,9 +171,9 @@ TEST_CASE("metadata survives restarts, the last write is read", "[engine]") {
   const auto put = [&](const model::TenantId& tenant, std::string metric,
                        std::string help) {
     node.clock.Advance(1);
-    node.Append([&](encoding::DataRecordBuilder& builder) {
-      builder.kinds().AddMetadata(
-          tenant, {metric, model::MetricType::kGauge, help, "unit"});
+    node.AppendKinds([&](auto& kinds) {
+      kinds.AddMetadata(tenant,
+                        {metric, model::MetricType::kGauge, help, "unit"});
     });
   };
   const auto helps = [&](std::string metric = "", int64_t limit = 0) {

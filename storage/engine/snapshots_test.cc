@@ -11,51 +11,54 @@ namespace {
 namespace stdfs = std::filesystem;
 
 // Puts a snapshot where vmrestore would.
-void CopySnapshot(const TestNode& from, const std::string& name,
-                  TestNode& to) {
-  stdfs::copy(from.dir.File("snapshots/" + name), to.dir.path(),
-              stdfs::copy_options::recursive |
-                  stdfs::copy_options::overwrite_existing);
+void CopySnapshot(const TestNode& from, const std::string& name, TestNode& to) {
+  stdfs::copy(
+      from.dir.File("snapshots/" + name), to.dir.path(),
+      stdfs::copy_options::recursive | stdfs::copy_options::overwrite_existing);
 }
 
-TEST_CASE("a snapshot has everything acknowledged before it and nothing "
-          "after, flushed or not", "[engine]") {
+TEST_CASE(
+    "a snapshot has everything acknowledged before it and nothing "
+    "after, flushed or not",
+    "[engine]") {
   TestNode node;
   node.Open();
-  node.Write("flushed", 3, TestNode::kNowMs - 600'000, 100);
+  node.Write("flushed", 3, kNowMs - 600'000, 100);
   REQUIRE(node.engine->Flush().ok());
-  node.Write("in_the_log", 3, TestNode::kNowMs - 300'000, 100);
-  const TestNode::Answer want = node.All();
+  node.Write("in_the_log", 3, kNowMs - 300'000, 100);
+  const TestNode::Answer want = node.Search();
   const auto name = node.engine->CreateSnapshot();
   INFO(name.status());
   REQUIRE(name.ok());
   CHECK(node.engine->Stats().snapshots == 1);
-  node.Write("later", 1, TestNode::kNowMs - 100'000, 10);
+  node.Write("later", 1, kNowMs - 100'000, 10);
   REQUIRE(node.engine->Flush().ok());
   REQUIRE(node.engine->CompactDays().ok());
 
   TestNode restored;
   CopySnapshot(node, *name, restored);
   restored.Open();
-  CHECK(Same(restored.All(), want));
+  CHECK(Same(restored.Search(), want));
   CHECK(restored.engine->node_id() == node.engine->node_id());
   // Ids may have been given out since the snapshot.
   CHECK(restored.engine->ref_epoch() != node.engine->ref_epoch());
   CHECK_FALSE(stdfs::exists(restored.dir.File("restore")));
   // It goes on as any other.
-  restored.Write("later", 1, TestNode::kNowMs - 50'000, 10);
-  const TestNode::Answer more = restored.All();
+  restored.Write("later", 1, kNowMs - 50'000, 10);
+  const TestNode::Answer more = restored.Search();
   const uint64_t epoch = restored.engine->ref_epoch();
   restored.Open();
-  CHECK(Same(restored.All(), more));
+  CHECK(Same(restored.Search(), more));
   CHECK(restored.engine->ref_epoch() == epoch);
 }
 
-TEST_CASE("the gap since the backup is told once, and until it was noted the "
-          "restore begins again", "[engine]") {
+TEST_CASE(
+    "the gap since the backup is told once, and until it was noted the "
+    "restore begins again",
+    "[engine]") {
   TestNode node;
   node.Open();
-  node.Write("m", 1, TestNode::kNowMs - 600'000, 10);
+  node.Write("m", 1, kNowMs - 600'000, 10);
   const auto name = node.engine->CreateSnapshot();
   REQUIRE(name.ok());
   TestNode restored;
@@ -63,17 +66,16 @@ TEST_CASE("the gap since the backup is told once, and until it was noted the "
   restored.clock.Advance(3'600'000);
   int calls = 0;
   restored.options.on_restored = [&](Engine&, const model::TimeRange& gap) {
-    CHECK(gap.start_ms == TestNode::kNowMs);
-    CHECK(gap.end_ms == TestNode::kNowMs + 3'600'000);
-    return ++calls == 1 ? absl::UnavailableError("a crash")
-                        : absl::OkStatus();
+    CHECK(gap.start_ms == kNowMs);
+    CHECK(gap.end_ms == kNowMs + 3'600'000);
+    return ++calls == 1 ? absl::UnavailableError("a crash") : absl::OkStatus();
   };
   CHECK_FALSE(restored.TryOpen().ok());
   restored.Open();
   CHECK(calls == 2);
   restored.Open();
   CHECK(calls == 2);
-  CHECK(Same(restored.All(), node.All()));
+  CHECK(Same(restored.Search(), node.Search()));
 }
 
 TEST_CASE("snapshots beside writes and flushes have whole writes", "[engine]") {
@@ -82,7 +84,7 @@ TEST_CASE("snapshots beside writes and flushes have whole writes", "[engine]") {
   std::atomic<bool> stop{false};
   std::thread writer([&] {
     for (int i = 0; !stop && i < 2000; ++i) {
-      if (!node.TryWrite("m", i, TestNode::kNowMs - 600'000, 5).ok()) break;
+      if (!node.TryWrite("m", i, kNowMs - 600'000, 5).ok()) break;
       if (i % 50 == 49 && !node.engine->Flush().ok()) break;
     }
   });
@@ -99,7 +101,7 @@ TEST_CASE("snapshots beside writes and flushes have whole writes", "[engine]") {
     TestNode restored;
     CopySnapshot(node, name, restored);
     restored.Open();
-    const TestNode::Answer answer = restored.All();
+    const TestNode::Answer answer = restored.Search();
     CHECK(answer.size() >= before);
     before = answer.size();
     for (const auto& [labels, samples] : answer) {
@@ -112,7 +114,7 @@ TEST_CASE("old snapshots go, a deleted one frees its files", "[engine]") {
   TestNode node;
   node.options.snapshots_age_max_ms = 86'400'000;
   node.Open();
-  node.Write("m", 1, TestNode::kNowMs - 600'000, 10);
+  node.Write("m", 1, kNowMs - 600'000, 10);
   const auto name = node.engine->CreateSnapshot();
   REQUIRE(name.ok());
   CHECK(node.engine->ListSnapshots()->size() == 1);
