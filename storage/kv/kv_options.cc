@@ -13,7 +13,7 @@
 namespace varve::storage {
 namespace {
 
-// Few shards: a cache of some MiB split 64 ways could not hold one 32 KiB
+// Few shards: a cache of some MiB split 64 ways could not hold one 64 KiB
 // block per shard besides index blocks.
 constexpr int kCacheShardBits = 2;
 // RocksDB's own log says nothing that ours does not; one old file is kept.
