@@ -2,8 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "storage/index/index.h"
-#include "tests/support/temp_dir.h"
+#include "storage/index/test_index.h"
 
 namespace varve::storage {
 namespace {
@@ -11,22 +10,11 @@ namespace {
 const model::TenantId kA = model::TenantId::Numeric(1, 0);
 const model::TenantId kB = model::TenantId::Numeric(1, 1);
 
-std::unique_ptr<KvDb> OpenDb(const std::string& path) {
-  KvOptions options;
-  options.path = path;
-  options.cache = std::make_shared<KvCache>(1 << 20);
-  options.family_options = Index::FamilyOptions;
-  options.families = Index::FamilyNames();
-  auto db = KvDb::Open(options);
-  REQUIRE(db.ok());
-  return *std::move(db);
-}
-
 TEST_CASE("counts of metric names outlive a restart, until a reset",
           "[index]") {
   const tests::TempDir dir;
   for (int round = 1; round <= 2; ++round) {
-    const auto db = OpenDb(dir.File("index"));
+    const auto db = OpenIndexDb(dir.File("index"));
     NameUsage usage(*db, 1 << 20);
     REQUIRE(usage.Load(1000 + round).ok());
     CHECK(usage.since_s() == 1001);
@@ -39,7 +27,7 @@ TEST_CASE("counts of metric names outlive a restart, until a reset",
     CHECK(usage.List(kA).size() == 2);
     REQUIRE(usage.Save().ok());
   }
-  const auto db = OpenDb(dir.File("index"));
+  const auto db = OpenIndexDb(dir.File("index"));
   NameUsage usage(*db, 1 << 20);
   REQUIRE(usage.Load(5).ok());
   REQUIRE(usage.Reset(4000).ok());
@@ -52,7 +40,7 @@ TEST_CASE("counts of metric names outlive a restart, until a reset",
 
 TEST_CASE("metric names beyond the memory are not counted", "[index]") {
   const tests::TempDir dir;
-  const auto db = OpenDb(dir.File("index"));
+  const auto db = OpenIndexDb(dir.File("index"));
   NameUsage usage(*db, 1000);
   REQUIRE(usage.Load(1).ok());
   for (int i = 0; i < 100; ++i) usage.Count(kA, std::to_string(i), 2);
