@@ -1,0 +1,87 @@
+// Raw samples: exports and federation.
+#include <string>
+
+#include "lib/query/test_api.h"
+
+namespace varve::query {
+namespace {
+
+TEST_CASE("exports stream raw samples in three formats", "[query]") {
+  Api api;
+  api.storage.Add(Up("a"), {{1000, 1}, {2000, model::StaleNan()}, {3000, 2}});
+  const auto get = [&](const char* format) {
+    return api.Get("api/v1/export", {{"match[]", "up"}, {"format", format}});
+  };
+  const KeptAnswer lines = get("json");
+  CHECK(lines.content_type.starts_with("application/stream+json"));
+  CHECK(lines.body ==
+        "{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"values\":[1,null,2],"
+        "\"timestamps\":[1000,2000,3000]}\n");
+  CHECK(get("prometheus").body ==
+        "up{job=\"a\"} 1 1000\nup{job=\"a\"} NaN 2000\nup{job=\"a\"} 2 3000\n");
+  CHECK(get("promapi").body ==
+        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\""
+        ":[{\"metric\":{\"__name__\":\"up\",\"job\":\"a\"},\"values\":[[1,\"1\""
+        "],[2,\"NaN\"],[3,\"2\"]]}]}}");
+  CHECK(get("csv").status == 400);
+  CHECK(api.Get("api/v1/export",
+                {{"match[]", "up"}, {"start", "2"}, {"end", "2"}})
+            .body.find("\"timestamps\":[2000]") != std::string::npos);
+}
+
+TEST_CASE("an export that fails on the way is cut, not ended", "[query]") {
+  Api api;
+  std::vector<std::pair<int64_t, double>> samples;
+  for (int i = 0; i < 20'000; ++i) samples.emplace_back(1000 + i, i);
+  for (const char* job : {"a", "b", "c", "d"}) {
+    api.storage.Add(Up(job), samples);
+  }
+  CHECK_FALSE(api.Get("api/v1/export", {{"match[]", "up"}}).aborted);
+  api.storage.fail_after = 1;
+  const KeptAnswer answer = api.Get("api/v1/export", {{"match[]", "up"}});
+  CHECK(answer.chunked);
+  CHECK(answer.aborted);
+  // Before the first byte there is still an error to send.
+  api.storage.fail_after = 0;
+  CHECK(api.Get("api/v1/export", {{"match[]", "up"}}).status == 422);
+}
+
+TEST_CASE("federation gives the last fresh sample of each series", "[query]") {
+  Api api;
+  AddUps(api);
+  api.storage.Add(Up("old"), {{kT - 400'000, 1}});
+  api.storage.Add(Up("stale"), {{kT - 10, model::StaleNan()}});
+  const KeptAnswer answer = api.Get("federate", {{"match[]", "up"}});
+  CHECK(answer.content_type.starts_with("text/plain; version=0.0.4"));
+  CHECK(answer.body ==
+        "up{job=\"a\"} 0.5 1795167809750\nup{job=\"b\"} 0.5 1795167809750\n"
+        "up{job=\"c\"} 0.5 1795167809750\n");
+}
+
+TEST_CASE("a query that meets a native histogram says so, export has it",
+          "[query]") {
+  Api api;
+  model::Histogram histogram;
+  histogram.count = 3;
+  histogram.layout.positive = {{0, 1}};
+  histogram.buckets = {3};
+  api.storage.AddHistogram({{"__name__", "h"}, {"job", "x"}}, kT - 1000,
+                           histogram);
+  const KeptAnswer answer = api.Get("api/v1/query", {{"query", "sum(h)"}});
+  CHECK(answer.status == 422);
+  CHECK(answer.body.find("native histograms are stored but not evaluated yet; "
+                         "h{job=\\\"x\\\"}") != std::string::npos);
+  CHECK(api.Get("api/v1/export", {{"match[]", "h"}}).body ==
+        "{\"metric\":{\"__name__\":\"h\",\"job\":\"x\"},\"values\":[],"
+        "\"timestamps\":[],\"histograms\":[[1795167839000,{\"schema\":0,"
+        "\"count\":3,\"sum\":0,\"zero_threshold\":0,\"zero_count\":0,"
+        "\"positive_spans\":[[0,1]],\"positive_buckets\":[3],"
+        "\"negative_spans\":[],\"negative_buckets\":[]}]]}\n");
+  histogram.sum = model::StaleNan();
+  Api other;
+  other.storage.AddHistogram({{"__name__", "h"}}, kT - 1000, histogram);
+  CHECK(other.Get("api/v1/query", {{"query", "h"}}).status == 200);
+}
+
+}  // namespace
+}  // namespace varve::query
