@@ -24,8 +24,6 @@ namespace varve {
 namespace {
 
 constexpr int kStorageInsertPort = 8400;
-// As configuration mistakes end the programs that operators know.
-
 // Blocks until a signal; destructors then run in reverse order: the server
 // first, the connections last.
 absl::Status Run(const base::FlagSet& flags,
@@ -37,16 +35,15 @@ absl::Status Run(const base::FlagSet& flags,
   telemetry::Metrics metrics("vminsert", &flags);
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
-  cluster::DialNodesOptions dial;
-  ASSIGN_OR_RETURN(dial.addresses,
-                   cluster::ParseNodeAddresses(insert_flags.storage_nodes(),
-                                               kStorageInsertPort));
-  dial.role = "insert";
-  dial.dial.timeout = insert_flags.dial_timeout();
-  dial.metrics_name = "vminsert";
-  dial.metrics = &metrics;
-  const std::unique_ptr<cluster::NodeSet> nodes =
-      cluster::DialNodes(&transport, dial);
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<cluster::NodeSet> nodes,
+      cluster::DialNodes(&transport,
+                         {.nodes = insert_flags.storage_nodes(),
+                          .default_port = kStorageInsertPort,
+                          .role = "insert",
+                          .dial = {.timeout = insert_flags.dial_timeout()},
+                          .metrics_name = "vminsert",
+                          .metrics = &metrics}));
   ASSIGN_OR_RETURN(const auto role, ingest::InsertRole::Make(
                                         insert_flags, nodes.get(), &metrics));
   http::Lifecycle lifecycle;
@@ -55,13 +52,9 @@ absl::Status Run(const base::FlagSet& flags,
   for (http::Route& route : role->Routes()) {
     routes.push_back(std::move(route));
   }
-  http::ServerOptions options = server_flags.Options(&metrics);
-  options.transport = &transport;
-  ASSIGN_OR_RETURN(const auto server,
-                   http::Server::Start(std::move(options), std::move(routes)));
-  for (const std::string& address : server->addresses()) {
-    base::LogInfo("started server at http://", address, "/");
-  }
+  ASSIGN_OR_RETURN(
+      const auto server,
+      http::StartServer(server_flags, &metrics, &transport, std::move(routes)));
   signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
   server->Stop(server_flags.graceful_max());

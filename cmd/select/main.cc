@@ -23,21 +23,6 @@ namespace varve {
 namespace {
 
 constexpr int kStorageSelectPort = 8401;
-// As configuration mistakes end the programs that operators know.
-
-absl::StatusOr<std::unique_ptr<cluster::NodeSet>> DialStorages(
-    net::Transport& transport, const query::SelectFlags& flags,
-    telemetry::Metrics& metrics) {
-  cluster::DialNodesOptions options;
-  ASSIGN_OR_RETURN(
-      options.addresses,
-      cluster::ParseNodeAddresses(flags.storage_nodes(), kStorageSelectPort));
-  options.role = "select";
-  options.dial.timeout = flags.dial_timeout();
-  options.metrics_name = "vmselect";
-  options.metrics = &metrics;
-  return cluster::DialNodes(&transport, options);
-}
 
 // Blocks until a signal; destructors then run in reverse order: the server
 // first, the connections last.
@@ -49,8 +34,15 @@ absl::Status Run(const base::FlagSet& flags,
   telemetry::Metrics metrics("vmselect", &flags);
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
-  ASSIGN_OR_RETURN(const auto nodes,
-                   DialStorages(transport, select_flags, metrics));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<cluster::NodeSet> nodes,
+      cluster::DialNodes(&transport,
+                         {.nodes = select_flags.storage_nodes(),
+                          .default_port = kStorageSelectPort,
+                          .role = "select",
+                          .dial = {.timeout = select_flags.dial_timeout()},
+                          .metrics_name = "vmselect",
+                          .metrics = &metrics}));
   ASSIGN_OR_RETURN(const auto role, query::SelectRole::Make(
                                         select_flags, nodes.get(), &metrics));
   http::Lifecycle lifecycle;
@@ -59,13 +51,9 @@ absl::Status Run(const base::FlagSet& flags,
   for (http::Route& route : role->Routes(/*from_root=*/false)) {
     routes.push_back(std::move(route));
   }
-  http::ServerOptions options = server_flags.Options(&metrics);
-  options.transport = &transport;
-  ASSIGN_OR_RETURN(const auto server,
-                   http::Server::Start(std::move(options), std::move(routes)));
-  for (const std::string& address : server->addresses()) {
-    base::LogInfo("started server at http://", address, "/");
-  }
+  ASSIGN_OR_RETURN(
+      const auto server,
+      http::StartServer(server_flags, &metrics, &transport, std::move(routes)));
   signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
   server->Stop(server_flags.graceful_max());

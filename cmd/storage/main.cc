@@ -21,8 +21,6 @@
 namespace varve {
 namespace {
 
-// Operators and tests of this kind of database know a bad configuration by it.
-
 // Running writes and searches may end; then connections are cut.
 constexpr absl::Duration kRpcGrace = absl::Milliseconds(500);
 
@@ -60,13 +58,8 @@ absl::Status StartListeners(const storenode::StorageFlags& flags,
                    Serve(transport, role.select_service(),
                          flags.select_address(), "vmselect", metrics));
   for (http::Route& route : role.Routes()) routes.push_back(std::move(route));
-  http::ServerOptions options = server_flags.Options(&metrics);
-  options.transport = &transport;
-  ASSIGN_OR_RETURN(out.http,
-                   http::Server::Start(std::move(options), std::move(routes)));
-  for (const std::string& address : out.http->addresses()) {
-    base::LogInfo("started server at http://", address, "/");
-  }
+  ASSIGN_OR_RETURN(out.http, http::StartServer(server_flags, &metrics,
+                                               &transport, std::move(routes)));
   return absl::OkStatus();
 }
 

@@ -28,8 +28,6 @@
 namespace varve {
 namespace {
 
-// As configuration mistakes end the programs that operators know.
-
 // Running requests may end; then connections are cut.
 constexpr absl::Duration kStopGrace = absl::Milliseconds(500);
 
@@ -86,13 +84,9 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   Append(routes, storage.Routes());
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = flags.server.enable_ipv6()});
-  http::ServerOptions options = flags.server.Options(&metrics);
-  options.transport = &transport;
-  ASSIGN_OR_RETURN(const auto server,
-                   http::Server::Start(std::move(options), std::move(routes)));
-  for (const std::string& address : server->addresses()) {
-    base::LogInfo("started server at http://", address, "/");
-  }
+  ASSIGN_OR_RETURN(
+      const auto server,
+      http::StartServer(flags.server, &metrics, &transport, std::move(routes)));
   signals.Wait();
   lifecycle.Drain(flags.server.shutdown_delay());
   server->Stop(std::min(flags.server.graceful_max(), kStopGrace));

@@ -3,6 +3,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mutex.h"
+#include "lib/base/status.h"
 #include "lib/wire/hello.h"
 
 namespace varve::cluster {
@@ -39,12 +40,13 @@ class FirstConnections {
 
 }  // namespace
 
-std::unique_ptr<NodeSet> DialNodes(net::Transport* transport,
-                                   const DialNodesOptions& options) {
+absl::StatusOr<std::unique_ptr<NodeSet>> DialNodes(
+    net::Transport* transport, const DialNodesOptions& options) {
+  ASSIGN_OR_RETURN(const std::vector<NodeAddress> addresses,
+                   ParseNodeAddresses(options.nodes, options.default_port));
   std::vector<Node> nodes;
-  const auto first =
-      std::make_shared<FirstConnections>(options.addresses.size());
-  for (const NodeAddress& address : options.addresses) {
+  const auto first = std::make_shared<FirstConnections>(addresses.size());
+  for (const NodeAddress& address : addresses) {
     rpc::TcpChannelOptions channel;
     channel.address = address.address;
     channel.hello = [role = options.role, token = options.token] {

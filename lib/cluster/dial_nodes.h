@@ -2,7 +2,8 @@
 //
 // All are dialed at once, at once; logs
 // `successfully dialed -storageNode="<addr>"` once per node. Addresses may not
-// resolve yet at the start: that is retried, never fatal.
+// resolve yet at the start: that is retried, never fatal. InvalidArgument for
+// what ParseNodeAddresses refuses.
 //
 // Slow: waits up to `first_wait` until all nodes are connected, so that a
 // process that listens afterwards does not refuse its first requests.
@@ -15,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/cluster/node_set.h"
 #include "lib/telemetry/metrics.h"
@@ -23,7 +25,8 @@
 namespace varve::cluster {
 
 struct DialNodesOptions {
-  std::vector<NodeAddress> addresses;
+  std::vector<std::string> nodes;  // as ParseNodeAddresses takes them
+  int default_port = 0;
   std::string role;   // of HELLO: "insert" or "select"
   std::string token;  // "" for none
   net::DialOptions dial;
@@ -36,8 +39,8 @@ struct DialNodesOptions {
 };
 
 // `transport` and the metrics outlive the result.
-std::unique_ptr<NodeSet> DialNodes(net::Transport* transport,
-                                   const DialNodesOptions& options);
+absl::StatusOr<std::unique_ptr<NodeSet>> DialNodes(
+    net::Transport* transport, const DialNodesOptions& options);
 
 }  // namespace varve::cluster
 

@@ -55,9 +55,11 @@ TEST_CASE("a node that starts later is reached and tells who it is",
     address = (*listener)->address();
   }
   DialNodesOptions options;
-  options.addresses = *ParseNodeAddresses({address}, 8400);
+  options.nodes = {address};
   options.role = "insert";
-  auto nodes = DialNodes(&transport, options);
+  const auto dialed = DialNodes(&transport, options);
+  REQUIRE(dialed.ok());
+  const NodeSet* const nodes = dialed->get();
   CHECK(absl::IsUnavailable(nodes->Greeting(0).status()));
   rpc::TcpServerOptions server_options;
   server_options.address = address;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
 #include "lib/base/version.h"
@@ -214,6 +215,19 @@ std::vector<Route> CommonRoutes(const CommonRouteOptions& options) {
         out.Send(200, "text/html; charset=utf-8", page);
       }));
   return routes;
+}
+
+absl::StatusOr<std::unique_ptr<Server>> StartServer(
+    const ServerFlags& flags, telemetry::Metrics* metrics,
+    net::Transport* transport, std::vector<Route> routes) {
+  ServerOptions options = flags.Options(metrics);
+  options.transport = transport;
+  ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
+                   Server::Start(std::move(options), std::move(routes)));
+  for (const std::string& address : server->addresses()) {
+    base::LogInfo("started server at http://", address, "/");
+  }
+  return server;
 }
 
 }  // namespace varve::http

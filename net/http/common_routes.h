@@ -9,8 +9,8 @@
 //   auto routes = http::CommonRoutes({&flags, &metrics, &server_flags,
 //                                     &lifecycle, "varve-select"});
 //   routes.insert(routes.end(), ...the role's own...);
-//   auto options = server_flags.Options(&metrics);
-//   ... http::Server::Start(options, routes) ...
+//   auto server = http::StartServer(server_flags, &metrics, &transport,
+//                                   std::move(routes));
 //   signals.Wait();
 //   lifecycle.Drain(server_flags.shutdown_delay());  // blocks for the delay
 //   server->Stop(server_flags.graceful_max());
@@ -96,6 +96,12 @@ struct CommonRouteOptions {
 };
 
 std::vector<Route> CommonRoutes(const CommonRouteOptions& options);
+
+// Listens as the flags say, and logs where. The transport outlives the result.
+absl::StatusOr<std::unique_ptr<Server>> StartServer(const ServerFlags& flags,
+                                                    telemetry::Metrics* metrics,
+                                                    net::Transport* transport,
+                                                    std::vector<Route> routes);
 
 }  // namespace varve::http
 
