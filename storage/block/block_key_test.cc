@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 namespace varve::storage {
 namespace {
 
@@ -33,6 +34,16 @@ TEST_CASE("series keys come back and sort as their bytes do", "[block]") {
     REQUIRE(*ParseSeriesKey(bytes) == keys[i]);
     if (i > 0) REQUIRE(Bytes(keys[i - 1]) <= bytes);
   }
+}
+
+// The worked example of docs/formats/segment.md.
+TEST_CASE("a series key has the documented bytes", "[block]") {
+  const SeriesKey key{model::TenantId::Numeric(42, 7), 5, 1000};
+  CHECK(absl::BytesToHexString(Bytes(key)) ==
+        "00" "0000002a00000007" "0000000000000005" "00000000000003e8");
+  std::string closed;
+  AppendClosedKey(closed, {20'777, key});
+  CHECK(absl::BytesToHexString(closed).substr(0, 8) == "00005129");
 }
 
 TEST_CASE("closed keys sort by day first", "[block]") {

@@ -1,6 +1,9 @@
 #include <catch2/catch.hpp>
 #include <numeric>
 
+#include "absl/strings/escaping.h"
+#include "lib/model/label.h"
+#include "storage/engine/data_families.h"
 #include "storage/engine/log_record.h"
 #include "storage/engine/lost_spans.h"
 #include "storage/engine/series_registry.h"
@@ -45,6 +48,43 @@ TEST_CASE("a STATE record gives back key and value", "[engine]") {
         ParseState(std::string_view(record).substr(0, keep)).status()));
   }
   CHECK(absl::IsDataLoss(ParseState(record + "x").status()));
+}
+
+// The worked examples of docs/formats/storage_directory.md.
+TEST_CASE("definitions and rows of days have the documented bytes",
+          "[engine]") {
+  std::string labels;
+  model::AppendCanonicalBytes(labels, {{"a", "b"}});
+  std::string record;
+  AppendDefinition(record, {.id = 5, .tenant = kA, .labels = labels});
+  CHECK(absl::BytesToHexString(record) ==
+        "05" "00" "0100000000000000" "0401610162");
+
+  CHECK(absl::BytesToHexString(DayRowKey(20'777)) == "726f77732f" "00005129");
+  const std::string row = DayRowValue({.rows = 2400, .next_column = 4});
+  CHECK(absl::BytesToHexString(row) ==
+        "6009000000000000" "0000000000000000" "0400000000000000"
+        "0000000000000000" "0000000000000000" "00" "00");
+}
+
+TEST_CASE("rows of days come back, cut ones are data loss", "[engine]") {
+  const DayState state{.rows = -1,
+                       .late_rows = 2,
+                       .next_column = 3,
+                       .phase = DayPhase::kClosing,
+                       .in_closed = true,
+                       .rewritten_generation = 4,
+                       .rewritten_ms = 5};
+  const std::string row = DayRowValue(state);
+  int32_t day = 0;
+  DayState read;
+  REQUIRE(ParseDayRow(DayRowKey(-7), row, day, read).ok());
+  CHECK(day == -7);
+  CHECK(DayRowValue(read) == row);
+  for (size_t keep = 0; keep < row.size(); ++keep) {
+    CHECK(absl::IsDataLoss(
+        ParseDayRow(DayRowKey(1), row.substr(0, keep), day, read)));
+  }
 }
 
 TEST_CASE("ids belong to the tenant they were added for", "[engine]") {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
+#include "absl/strings/escaping.h"
 #include "storage/index/index_key.h"
 
 namespace varve::storage {
@@ -81,6 +82,23 @@ TEST_CASE("day keys sort as days do", "[index]") {
   }
   CHECK(PrefixEnd("a\xff") == "b");
   CHECK(PrefixEnd("\xff").empty());
+}
+
+// The worked examples of docs/formats/index.md.
+TEST_CASE("keys and ids have the documented bytes", "[index]") {
+  const model::TenantId tenant = model::TenantId::Numeric(1, 0);
+  std::string post = PostPrefix(tenant, "job", "a");
+  AppendShard(post, 2);
+  CHECK(absl::BytesToHexString(post) ==
+        "000000000100000000" "6a6f620001" "610001" "00000002");
+  CHECK(absl::BytesToHexString(ActiveKey(tenant, 20'000)) ==
+        "000000000100000000" "80004e20");
+  IdSet ids;
+  ids.add(5u);
+  ids.add(300u);
+  std::string bytes;
+  AppendIdSet(bytes, ids);
+  CHECK(absl::BytesToHexString(bytes) == "00" "02" "05" "a702");
 }
 
 }  // namespace

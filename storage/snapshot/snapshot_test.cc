@@ -236,6 +236,34 @@ TEST_CASE("a restore with a file missing or changed is refused, not started",
   CHECK(BuildRestored(node.fs, node.dir.path()).ok());
 }
 
+// The worked example of docs/formats/snapshot.md.
+TEST_CASE("the documented parts.json is read and written so", "[snapshot]") {
+  constexpr std::string_view kText = R"json({
+ "format": 1,
+ "snapshot": "20261121174955-18EA20BC8A316F40",
+ "created_ms": 1795283395605,
+ "node_id": "3e744fbcf1408828",
+ "files": [
+  {"path": "wal/0000000000000000-d36d96c06f38719e.wal", "stored": "wal/0000000000000000-d36d96c06f38719e.wal", "bytes": 260},
+  {"path": "data/CURRENT", "stored": "data/99ad8bd621c449b829b8dfcd64c503da", "bytes": 16},
+  {"path": "data/MANIFEST-000005", "stored": "data/aaf1b40384898bb32ff45eeadfc25b6f", "bytes": 163},
+  {"path": "data/OPTIONS-000011", "stored": "data/ad22030df62be11abbdab0614e7cb300", "bytes": 15328},
+  {"path": "index/000025.sst", "stored": "index/fbdfc5963d53b343805c9d38c728e707.sst", "bytes": 1072},
+  {"path": "index/000026.sst", "stored": "index/c77fc65f426902fdcd5887e0f69aac4e.sst", "bytes": 1006},
+  {"path": "index/CURRENT", "stored": "index/99ad8bd621c449b829b8dfcd64c503da", "bytes": 16},
+  {"path": "index/MANIFEST-000005", "stored": "index/f733e4f91bd77cbb9ba2add21b767f7b", "bytes": 702},
+  {"path": "index/OPTIONS-000023", "stored": "index/e9788a4e8239c24714a08a121d6dee24", "bytes": 40498}
+ ],
+ "checksum": "b0a0705db7a056f4"
+}
+)json";
+  const auto parts = ParseParts(kText);
+  INFO(parts.status());
+  REQUIRE(parts.ok());
+  CHECK(parts->files.size() == 9);
+  CHECK(PartsText(*parts) == kText);
+}
+
 TEST_CASE("parts.json comes back as it was, and any change is noticed",
           "[snapshot]") {
   SnapshotParts parts;

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "absl/strings/escaping.h"
+
 namespace varve::storage {
 namespace {
 
@@ -128,16 +130,19 @@ TEST_CASE("a record is found behind any number of false starts", "[wal]") {
 
 // The worked example of docs/formats/wal.md.
 TEST_CASE("the documented record has the documented bytes", "[wal]") {
-  const std::string bytes = Record("abc", 16);
-  std::string hex;
-  for (const char c : bytes) {
-    static constexpr char kDigits[] = "0123456789abcdef";
-    hex.push_back(kDigits[static_cast<uint8_t>(c) >> 4]);
-    hex.push_back(kDigits[c & 15]);
-  }
-  CHECK(hex ==
+  CHECK(absl::BytesToHexString(Record("abc", 16)) ==
         "57560100" "03000000" "00000000" "00000000" "03da73bc" "616263"
         "ca01dd217e8ed91d");
+}
+
+TEST_CASE("the documented segment header has the documented bytes", "[wal]") {
+  const WalSegmentHeader header{.position = 4096,
+                                .incarnation = 0xd36d96c06f38719e,
+                                .after_hole = true};
+  CHECK(absl::BytesToHexString(SegmentHeaderBytes(header)) ==
+        "564152564557414c" "02000000" "01000000" "0010000000000000"
+        "9e71386fc0966dd3" "41eb1e3b91f19cbd");
+  CHECK(SegmentFileName(header) == "0000000000001000-d36d96c06f38719e.wal");
 }
 
 }  // namespace
