@@ -1,9 +1,12 @@
 #include "storage/head/series_stream.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 #include "lib/base/byte_coding.h"
+#include "lib/encoding/column_kernels.h"
 #include "lib/encoding/decimal.h"
 
 namespace varve::storage {
@@ -257,18 +260,24 @@ void FreeStream(StreamState& state, BlockArena& arena) {
 
 void CopyStream(const StreamState& state, const BlockArena& arena,
                 StreamCopy& copy) {
-  copy.words.clear();
-  copy.run = state.run;
+  size_t n = 0;
+  const auto make_room = [&copy, &n] {
+    constexpr size_t kRoom = StreamBlock::kWords + 1 + kPaddingWords;
+    if (copy.words.size() < n + kRoom) copy.words.resize(2 * n + kRoom);
+  };
+  make_room();
   for (uint32_t block = state.first_block; block != kNoBlock;) {
     const StreamBlock& from = arena.at(block);
+    // Whole blocks: of a known size, without a call.
+    std::memcpy(copy.words.data() + n, from.words, sizeof(from.words));
     const bool tail = block == state.tail_block;
-    copy.words.insert(copy.words.end(), from.words,
-                      from.words + (tail ? state.tail_words : from.kWords));
+    n += tail ? state.tail_words : from.kWords;
     block = tail ? kNoBlock : from.next;
+    make_room();
   }
-  copy.bits = copy.words.size() * 32 + state.pending_bits;
-  copy.words.push_back(state.pending);
-  PadStream(copy);
+  copy.bits = n * 32 + state.pending_bits;
+  copy.run = state.run;
+  copy.words[n] = state.pending;
 }
 
 void PadStream(StreamCopy& copy) {
@@ -286,10 +295,101 @@ class StreamReader {
         slots_(slots),
         values_(values) {}
 
-  bool AtEnd() const { return at_ >= bits_; }
+  void Read(uint32_t run) {
+    while (at_ < bits_) {
+      Changes();
+      if (at_ < bits_) Token();
+    }
+    if (run > 0) Run(run);
+    Flush();
+    EndSlots();
+  }
+
+ private:
+  // Integers that wait to be values: so many are turned at once.
+  static constexpr size_t kHeldMax = 128;
+  // Below it a run is cheaper as integers than as a flush.
+  static constexpr uint32_t kHeldRunMax = 16;
+  // Peek gives a token's first bit and so many more.
+  static constexpr int kPeekWidthMax = 32;
+
+  // At least 33 bits.
+  uint64_t Peek(size_t at) const {
+    const uint32_t* word = words_ + at / 32;
+    return (uint64_t{word[1]} << 32 | word[0]) >> (at % 32);
+  }
+  uint64_t Get(int n) {
+    const uint64_t value = Peek(at_) & ((uint64_t{1} << n) - 1);
+    at_ += static_cast<size_t>(n);
+    return value;
+  }
+  uint64_t GetLong(int n) {
+    if (n <= 32) return Get(n);
+    const uint64_t low = Get(32);
+    return Get(n - 32) << 32 | low;
+  }
+  uint64_t GetNumber() { return GetLong(static_cast<int>(Get(kLengthBits))); }
+
+  // Tokens of changes, nearly all there are, as far as they follow one another.
+  // In variables of its own: members would go through memory.
+  void Changes() {
+    if (held_ == kHeldMax) Flush();
+    size_t at = at_;
+    uint64_t integer = integer_;
+    size_t held = held_;
+    const int shift = shift_;
+    uint8_t width = width_;
+    uint8_t narrow = narrow_;
+    // What AdaptWidth does is but a comparison for nearly all of them.
+    uint64_t mask = MaskOf(width);
+    uint64_t usual = UsualFrom(width);
+    for (; at < bits_ && held < kHeldMax; ++held) {
+      const uint64_t head = Peek(at);
+      uint64_t zigzag = head >> 1 & mask;
+      if ((head & 1) == 0 && width <= kPeekWidthMax) {
+        at += width + 1u;
+        // Without a branch: nobody can foretell it.
+        narrow = static_cast<uint8_t>((narrow + 1) * (zigzag < usual));
+        if (narrow < kNarrowMax) [[likely]] {
+          integer += Unzigzag(zigzag) << shift;
+          integers_[held] = static_cast<int64_t>(integer);
+          continue;
+        }
+        --width;
+        narrow = 0;
+      } else {
+        const int n = static_cast<int>(head >> kWideBits & 63) + 1;
+        if ((head & 3) != kWide || n > kPeekWidthMax) break;
+        zigzag = Peek(at + kWideBits + kLengthBits) & MaskOf(n);
+        at += static_cast<size_t>(kWideBits + kLengthBits + n);
+        AdaptWidth(n, width, narrow);
+      }
+      integer += Unzigzag(zigzag) << shift;
+      integers_[held] = static_cast<int64_t>(integer);
+      mask = MaskOf(width);
+      usual = UsualFrom(width);
+    }
+    at_ = at;
+    integer_ = integer;
+    width_ = width;
+    narrow_ = narrow;
+    held_ = held;
+  }
+
+  // The lowest `n` bits, of at most kPeekWidthMax; all of them for more.
+  static uint64_t MaskOf(int n) {
+    return n > kPeekWidthMax ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+  }
+  // From here on a change is wide enough for the width to stay.
+  static uint64_t UsualFrom(int width) {
+    return width < 2 ? 0 : uint64_t{1} << (width - 2);
+  }
+  static uint64_t Unzigzag(uint64_t zigzag) {
+    return static_cast<uint64_t>(base::ZigzagDecode(zigzag));
+  }
 
   void Token() {
-    const uint64_t head = Peek();
+    const uint64_t head = Peek(at_);
     if ((head & 1) == 0) {
       at_ += 1;
       Change(GetLong(width_), width_);
@@ -306,78 +406,87 @@ class StreamReader {
     }
   }
 
-  void Run(uint32_t samples) {
-    values_.insert(values_.end(), samples, value_);
-    slots_.back().samples += samples;
-  }
-
- private:
-  // At least 33 bits.
-  uint64_t Peek() const {
-    const uint32_t* word = words_ + at_ / 32;
-    return (uint64_t{word[1]} << 32 | word[0]) >> (at_ % 32);
-  }
-  uint64_t Get(int n) {
-    const uint64_t value = Peek() & ((uint64_t{1} << n) - 1);
-    at_ += static_cast<size_t>(n);
-    return value;
-  }
-  uint64_t GetLong(int n) {
-    if (n <= 32) return Get(n);
-    const uint64_t low = Get(32);
-    return Get(n - 32) << 32 | low;
-  }
-  uint64_t GetNumber() { return GetLong(static_cast<int>(Get(kLengthBits))); }
-
   void Rare(uint64_t token) {
     if (token == kSkip) {
-      const TimeSlot& first = slots_.back().first;
-      const uint32_t next = first.index + slots_.back().samples;
-      slots_.push_back(
-          {{first.column, next + 1 + static_cast<uint32_t>(GetNumber())}, 0});
+      const TimeSlot next = EndSlots();
+      const auto skipped = static_cast<uint32_t>(GetNumber()) + 1;
+      BeginSlots({next.column, next.index + skipped});
     } else if (token == kColumn) {
+      EndSlots();
       const auto column = static_cast<uint32_t>(GetNumber());
-      slots_.push_back({{column, static_cast<uint32_t>(GetNumber())}, 0});
+      BeginSlots({column, static_cast<uint32_t>(GetNumber())});
     } else if (token == kShift) {
       shift_ = static_cast<uint8_t>(Get(kLengthBits));
     } else {
+      Flush();
       scale_ = static_cast<uint8_t>(Get(kScaleBits));
       integer_ = scale_ == kRawScale
                      ? GetLong(64)
                      : static_cast<uint64_t>(base::ZigzagDecode(GetNumber()));
       shift_ = ShiftAfter(integer_);
-      Emit();
+      Hold();
     }
   }
 
   void Change(uint64_t zigzag, int n) {
-    const auto change = static_cast<uint64_t>(base::ZigzagDecode(zigzag));
-    integer_ += change << shift_;
+    integer_ += Unzigzag(zigzag) << shift_;
     // A change of width w may have fewer bits; a wide one has just n.
     AdaptWidth(n > width_ ? n : std::bit_width(zigzag), width_, narrow_);
-    Emit();
+    Hold();
   }
 
-  void Emit() {
-    value_ = scale_ == kRawScale
-                 ? std::bit_cast<double>(integer_)
-                 : encoding::FromDecimal(static_cast<int64_t>(integer_),
-                                         encoding::kPowersOfTen[scale_]);
-    values_.push_back(value_);
-    ++slots_.back().samples;
+  void Run(uint32_t samples) {
+    if (samples < kHeldRunMax) {
+      for (; samples > 0; --samples) Hold();
+      return;
+    }
+    Flush();
+    values_.insert(values_.end(), samples, values_.back());
   }
 
-  const uint32_t* words_;
+  void Hold() {
+    if (held_ == kHeldMax) Flush();
+    integers_[held_++] = static_cast<int64_t>(integer_);
+  }
+
+  // Makes values of the integers that are held.
+  void Flush() {
+    const size_t before = values_.size();
+    values_.resize(before + held_);
+    double* const out = values_.data() + before;
+    if (scale_ == kRawScale) {
+      std::memcpy(out, integers_.data(), held_ * sizeof(double));
+    } else {
+      kernels_.from_mantissas(integers_.data(), held_, {.scale = scale_}, out);
+    }
+    held_ = 0;
+  }
+
+  // Where the samples after those so far go on.
+  TimeSlot EndSlots() {
+    if (slots_.empty()) return {};
+    const size_t end = values_.size() + held_;
+    SlotRun& last = slots_.back();
+    last.samples = static_cast<uint32_t>(end - slots_begin_);
+    slots_begin_ = end;
+    return {last.first.column, last.first.index + last.samples};
+  }
+  void BeginSlots(const TimeSlot& first) { slots_.push_back({first, 0}); }
+
+  const uint32_t* const words_;
   const size_t bits_;
   std::vector<SlotRun>& slots_;
   std::vector<double>& values_;
+  const encoding::ColumnKernels& kernels_ = encoding::Kernels();
+  size_t slots_begin_ = 0;  // of the samples of the last run of slots
   size_t at_ = 0;
   uint64_t integer_ = 0;
-  double value_ = 0;
   uint8_t scale_ = 0;
   uint8_t shift_ = 0;
   uint8_t width_ = 0;
   uint8_t narrow_ = 0;
+  size_t held_ = 0;
+  std::array<int64_t, kHeldMax> integers_;
 };
 
 }  // namespace
@@ -386,9 +495,7 @@ void DecodeStream(const StreamCopy& copy, std::vector<SlotRun>& slots,
                   std::vector<double>& values) {
   slots.clear();
   values.clear();
-  StreamReader reader(copy, slots, values);
-  while (!reader.AtEnd()) reader.Token();
-  if (copy.run > 0) reader.Run(copy.run);
+  StreamReader(copy, slots, values).Read(copy.run);
 }
 
 }  // namespace varve::storage
