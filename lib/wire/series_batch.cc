@@ -6,7 +6,6 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/encoding/histogram_chunk.h"
-#include "lib/encoding/sample_chunk.h"
 
 namespace varve::wire {
 namespace {
@@ -153,6 +152,7 @@ void SeriesBatchWriter::Add(const model::SeriesHash& hash,
   base::PutFixedLe<uint64_t>(out_, hash.low);
   base::PutLengthPrefixed(out_, labels);
   base::PutVarint(out_, samples.size());
+  UseHintsOf(labels);
   if (!samples.empty()) AddSamples(samples);
   if (!all_kinds_) return;
   encoding::AppendHistogramColumns(histograms, out_);
@@ -181,10 +181,24 @@ void SeriesBatchWriter::AddSamples(const model::SampleColumns& samples) {
   }
   (void)ForRuns(std::span(samples.values), [this](auto run) {
     column_.clear();
-    encoding::EncodeValues(run, column_);
+    encoding::EncodeValues(run, hints_, column_);
     base::PutLengthPrefixed(out_, column_);
     return absl::OkStatus();
   });  // never fails
+}
+
+// Series come metric by metric, and those of one metric are alike: what was
+// found for one of them serves the next ones. The first label is the metric's
+// name but for names that begin with a capital letter.
+void SeriesBatchWriter::UseHintsOf(std::string_view labels) {
+  base::ByteReader reader(labels);
+  reader.LengthPrefixed();
+  reader.LengthPrefixed();
+  const std::string_view first =
+      labels.substr(0, labels.size() - reader.rest().size());
+  if (first == hinted_) return;
+  hinted_ = first;
+  hints_ = {};
 }
 
 std::string SeriesBatchWriter::Finish() {

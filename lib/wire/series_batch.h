@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/encoding/sample_chunk.h"
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
@@ -72,10 +73,14 @@ class SeriesBatchWriter {
  private:
   void Begin();
   void AddSamples(const model::SampleColumns& samples);
+  void UseHintsOf(std::string_view labels);
+
   const bool all_kinds_;
   std::string out_;
   std::string column_;
   std::vector<int64_t> last_timestamps_ms_;
+  std::string hinted_;  // the first label of the series that hints_ are of
+  encoding::ValueHints hints_;
   size_t samples_ = 0;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -118,6 +119,69 @@ TEST_CASE("a timestamp column equal to the last is sent once", "[wire]") {
   CHECK(two.bytes() < 2 * single - 1);
   CHECK(DecodeSeriesBatch(apart.Finish())->series[1].samples.timestamps_ms ==
         other.timestamps_ms);
+}
+
+SampleColumns Counter(int64_t step) {
+  SampleColumns columns;
+  for (int64_t i = 0; i < 120; ++i) {
+    columns.push_back(i * 15'000, static_cast<double>(i * step + i % 3));
+  }
+  return columns;
+}
+
+SampleColumns Floats(int seed) {
+  SampleColumns columns;
+  for (int i = 0; i < 120; ++i) {
+    columns.push_back(int64_t{i} * 15'000, std::sin(seed + i));
+  }
+  return columns;
+}
+
+TEST_CASE("what one metric teaches the encoder does not widen another",
+          "[wire]") {
+  const std::string counter = Canonical({{"__name__", "c"}, {"job", "a"}});
+  const std::string gauge = Canonical({{"__name__", "g"}, {"job", "a"}});
+  SeriesBatchWriter together;
+  SeriesBatchWriter counters;
+  SeriesBatchWriter gauges;
+  std::vector<SampleColumns> sent;
+  for (int i = 0; i < 20; ++i) {
+    sent.push_back(Floats(i));
+    together.Add({1, 1}, gauge, sent.back());
+    gauges.Add({1, 1}, gauge, sent.back());
+    sent.push_back(Counter(1000 + i));
+    together.Add({1, 2}, counter, sent.back());
+    counters.Add({1, 2}, counter, sent.back());
+  }
+  CHECK(together.bytes() < counters.bytes() + gauges.bytes());
+  const auto batch = DecodeSeriesBatch(together.Finish());
+  REQUIRE(batch.ok());
+  REQUIRE(batch->series.size() == sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) {
+    CAPTURE(i);
+    CheckSame(batch->series[i].samples, sent[i]);
+  }
+}
+
+TEST_CASE("series of one metric that are not alike arrive whole", "[wire]") {
+  const std::string labels = Canonical({{"__name__", "m"}});
+  SampleColumns flat = Counter(0);
+  std::fill(flat.values.begin(), flat.values.end(), 0.1 + 0.2);
+  SampleColumns short_one;
+  short_one.push_back(1, 2.5);
+  short_one.push_back(2, -2.5);
+  const std::vector<SampleColumns> sent = {
+      Counter(3), Floats(1), short_one, OddValues(), flat,
+      Counter(1), short_one, Floats(2), OddValues(), Counter(1'000'000'007)};
+  SeriesBatchWriter writer;
+  for (const SampleColumns& one : sent) writer.Add({1, 1}, labels, one);
+  const auto batch = DecodeSeriesBatch(writer.Finish());
+  REQUIRE(batch.ok());
+  REQUIRE(batch->series.size() == sent.size());
+  for (size_t i = 0; i < sent.size(); ++i) {
+    CAPTURE(i);
+    CheckSame(batch->series[i].samples, sent[i]);
+  }
 }
 
 TEST_CASE("a series longer than a chunk arrives whole", "[wire]") {
