@@ -11,9 +11,13 @@ LabelSet::LabelSet(std::initializer_list<Label> labels)
     : LabelSet(std::vector<Label>(labels)) {}
 
 LabelSet::LabelSet(std::vector<Label> labels) : labels_(std::move(labels)) {
-  std::stable_sort(
-      labels_.begin(), labels_.end(),
-      [](const Label& a, const Label& b) { return a.name < b.name; });
+  const auto by_name = [](const Label& a, const Label& b) {
+    return a.name < b.name;
+  };
+  // Most are: a stable sort takes memory even of those.
+  if (!std::is_sorted(labels_.begin(), labels_.end(), by_name)) {
+    std::stable_sort(labels_.begin(), labels_.end(), by_name);
+  }
   size_t kept = 0;
   for (size_t i = 0; i < labels_.size(); ++i) {
     const bool repeated =
@@ -66,8 +70,15 @@ void AppendCanonicalBytes(std::string& out, const LabelSet& labels) {
 }
 
 absl::StatusOr<LabelSet> ParseCanonicalBytes(std::string_view bytes) {
-  base::ByteReader reader(bytes);
+  // Counted first: then they are allocated once.
+  size_t count = 0;
+  for (base::ByteReader reader(bytes); reader.ok() && !reader.empty(); ++count) {
+    if (reader.LengthPrefixed().empty()) break;
+    reader.LengthPrefixed();
+  }
   std::vector<Label> labels;
+  labels.reserve(count);
+  base::ByteReader reader(bytes);
   while (reader.ok() && !reader.empty()) {
     std::string_view name = reader.LengthPrefixed();
     std::string_view value = reader.LengthPrefixed();
