@@ -243,11 +243,14 @@ class EngineImpl final : public Engine {
   FrozenHead CutHead() REQUIRES_LOCK(flush_mutex_);
   absl::Status FlushLocked() REQUIRES_LOCK(flush_mutex_);
   absl::Status CutLog() REQUIRES_LOCK(flush_mutex_);
-  absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files)
+  // Each series is read once, for its blocks and for the tail.
+  absl::Status WriteBlocks(const FrozenHead& frozen, FlushFiles& files,
+                           HeadTailBuilder& tail)
       REQUIRES_LOCK(flush_mutex_);
   absl::Status WriteDays(const FrozenHead& frozen,
                          std::span<const SeriesKey> keys,
-                         std::span<const int32_t> days, FlushFiles& files)
+                         std::span<const int32_t> days, FlushFiles& files,
+                         HeadTailBuilder& tail)
       REQUIRES_LOCK(flush_mutex_);
   // Tables of their own beside those of the floats.
   absl::Status WriteKinds(const FrozenHead& frozen, FlushFiles& files);

@@ -127,7 +127,9 @@ absl::Status EngineImpl::FlushLocked() {
   files.dir = PathOf("tmp");
   RETURN_IF_ERROR(fs_.RemoveTree(files.dir));
   RETURN_IF_ERROR(fs_.CreateDirs(files.dir));
-  RETURN_IF_ERROR(WriteBlocks(frozen_, files));
+  HeadTailBuilder tail = head_->NewTail(*frozen_.generation,
+                                        options_.clock->NowMs() - kTailMs);
+  RETURN_IF_ERROR(WriteBlocks(frozen_, files, tail));
   RETURN_IF_ERROR(WriteKinds(frozen_, files));
   RETURN_IF_ERROR(WriteMeta(frozen_, files));
   RETURN_IF_ERROR(data_->Ingest(files.ingests));
@@ -138,8 +140,7 @@ absl::Status EngineImpl::FlushLocked() {
   ReplaceBlocks(std::move(blocks));
   flushed_position_ = frozen_.position;
   tombstones_.Saved(frozen_.position);
-  head_->Drop(frozen_.generation->number(),
-              options_.clock->NowMs() - kTailMs);
+  head_->Drop(frozen_.generation->number(), std::move(tail));
   kind_head_->Drop(frozen_.generation->number());
   const absl::Status forgotten = DeleteMetadata(frozen_.metadata);
   if (!forgotten.ok()) {
@@ -169,14 +170,15 @@ absl::Status EngineImpl::CutLog() {
 }
 
 absl::Status EngineImpl::WriteBlocks(const FrozenHead& frozen,
-                                     FlushFiles& files) {
+                                     FlushFiles& files,
+                                     HeadTailBuilder& tail) {
   ASSIGN_OR_RETURN(const std::vector<SeriesKey> keys,
                    KeysInOrder(frozen.generation->SeriesIds()));
   const std::span<const int32_t> days = frozen.days;
   for (size_t i = 0; i < days.size(); i += kDaysPerPass) {
     RETURN_IF_ERROR(WriteDays(
         frozen, keys, days.subspan(i, std::min(kDaysPerPass, days.size() - i)),
-        files));
+        files, tail));
   }
   return absl::OkStatus();
 }
@@ -208,7 +210,7 @@ absl::StatusOr<std::vector<SeriesKey>> EngineImpl::KeysInOrder(
 absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
                                    std::span<const SeriesKey> keys,
                                    std::span<const int32_t> days,
-                                   FlushFiles& files) {
+                                   FlushFiles& files, HeadTailBuilder& tail) {
   std::map<int32_t, DayTable> tables;
   for (const int32_t day : days) {
     ASSIGN_OR_RETURN(KvFamilyRef family, FamilyForDay(day));
@@ -243,6 +245,7 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
     model::SortAndDedup(columns, {.interval_ms = 0, .keep_all = true});
     RETURN_IF_ERROR(
         writer.Add(key, columns, value_hints_.At(key.series_id)));
+    tail.Add(key.series_id, columns);
   }
   RETURN_IF_ERROR(writer.Finish());
   for (const auto& [day, written] : writer.Days()) {

@@ -6,7 +6,6 @@
 
 #include "lib/base/machine.h"
 #include "storage/head/head_shard.h"
-#include "storage/head/head_tail.h"
 #include "storage/head/head_tails.h"
 
 namespace varve::storage {
@@ -219,7 +218,16 @@ std::shared_ptr<const HeadGeneration> Head::Cut() {
   return frozen;
 }
 
-void Head::Drop(uint64_t number, int64_t keep_from_ms) {
+HeadTailBuilder Head::NewTail(const HeadGeneration& generation,
+                              int64_t from_ms) const {
+  return {generation.number(), from_ms, options_.tail_bytes_max};
+}
+
+void Head::Drop(uint64_t number) {
+  Drop(number, {number, INT64_MAX, options_.tail_bytes_max});
+}
+
+void Head::Drop(uint64_t number, HeadTailBuilder tail) {
   // Freed outside the lock: a generation may be gigabytes.
   std::shared_ptr<HeadGeneration> dropped;
   auto tails = std::make_unique<HeadTails>(INT64_MIN);
@@ -231,7 +239,7 @@ void Head::Drop(uint64_t number, int64_t keep_from_ms) {
     *tails = *tails_;
   }
   if (dropped == nullptr) return;
-  tails->Add(*dropped, keep_from_ms, options_.tail_bytes_max);
+  tails->Add(dropped->Stats(), std::move(tail), options_.tail_bytes_max);
   base::MutexLock lock(mutex_);
   tails->NotCompleteBefore(tails_->complete_from_ms());
   tails_.swap(tails);

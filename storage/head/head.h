@@ -10,8 +10,8 @@
 // Layout:  shards by id, each with a short lock; per series 48 bytes of state
 //          and a chain of 48-byte blocks (series_stream.h), timestamps in
 //          columns that series share (time_columns.h).
-// Tails:   after a flush the generation's last minutes stay, packed
-//          (head_tail.h), so that a view may cover a recent range wholly.
+// Tails:   after a flush the generation's last minutes stay, packed by the
+//          flush (head_tail.h): a view may cover a recent range wholly.
 // Late:    rows older than the series' last go to a plain late buffer. A buffer
 //          at its bound asks for an early flush; nothing is refused or dropped.
 // Threads: every member from any thread, but for Append, Delete and Cut at one
@@ -30,11 +30,11 @@
 #include "lib/base/mutex.h"
 #include "lib/model/sample.h"
 #include "lib/model/time_range.h"
+#include "storage/head/head_tail.h"
 
 namespace varve::storage {
 
 class HeadShard;
-class HeadTail;
 class HeadTails;
 
 struct HeadOptions {
@@ -185,11 +185,15 @@ class Head {
   // Freezes the active generation, still part of every View, and starts the
   // next. The caller flushes what it returns and then drops it.
   std::shared_ptr<const HeadGeneration> Cut();
-  // Forgets a frozen generation but for its samples from `keep_from_ms` on,
-  // which stay readable until a later call; INT64_MAX keeps none. Takes
-  // microseconds a series. REQUIRES: its samples are in blocks that every later
-  // reader sees; one call at a time.
-  void Drop(uint64_t number, int64_t keep_from_ms = INT64_MAX);
+  // For the samples of a frozen generation from `from_ms` on.
+  HeadTailBuilder NewTail(const HeadGeneration& generation,
+                          int64_t from_ms) const;
+  // Forgets a frozen generation but for its tail, which stays readable until a
+  // later call. REQUIRES: its samples are in blocks that every later reader
+  // sees, those from the tail's first time on in the tail; one call at a time.
+  void Drop(uint64_t number, HeadTailBuilder tail);
+  // Without a tail.
+  void Drop(uint64_t number);
   // Blocks have got samples up to this time that were never in this head, such
   // as other kinds': views of earlier starts do not cover.
   void NeedBlocksUntil(int64_t timestamp_ms);

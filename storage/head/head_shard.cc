@@ -19,8 +19,14 @@ struct DecodedStream {
   std::vector<double> values;
   std::vector<int64_t> timestamps_ms;  // never fall
 
-  void AppendInside(const model::TimeRange& range,
-                    model::SampleColumns& out) const {
+  // May take the vectors of `out` for its own.
+  void AppendInside(const model::TimeRange& range, model::SampleColumns& out) {
+    if (out.empty() && range.start_ms <= timestamps_ms.front() &&
+        range.end_ms >= timestamps_ms.back()) {
+      out.timestamps_ms.swap(timestamps_ms);
+      out.values.swap(values);
+      return;
+    }
     const auto begin = std::lower_bound(timestamps_ms.begin(),
                                         timestamps_ms.end(), range.start_ms);
     const auto end =

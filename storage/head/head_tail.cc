@@ -1,9 +1,7 @@
 #include "storage/head/head_tail.h"
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
-#include <span>
 
 namespace varve::storage {
 namespace {
@@ -18,25 +16,57 @@ void AppendInside(const model::SampleColumns& samples,
 
 }  // namespace
 
-void HeadTail::Add(uint64_t series_id, const model::SampleColumns& samples) {
-  assert(entries_.empty() || entries_.back().series_id < series_id);
+// The first slot of a run of them, or kNoColumn where two are equal: a column
+// has no place for that.
+TimeSlot HeadTailBuilder::PlaceRun(std::span<const int64_t> timestamps_ms) {
+  if (std::adjacent_find(timestamps_ms.begin(), timestamps_ms.end()) !=
+      timestamps_ms.end()) {
+    return {};
+  }
+  const base::Hash128 hash =
+      hash_({reinterpret_cast<const char*>(timestamps_ms.data()),
+             timestamps_ms.size_bytes()});
+  const auto [found, added] = columns_.try_emplace(hash);
+  if (added) found->second = tail_.columns_.AddColumn(timestamps_ms);
+  return {found->second, 0};
+}
+
+void HeadTailBuilder::Add(uint64_t series_id,
+                          const model::SampleColumns& samples) {
+  const auto begin = static_cast<size_t>(
+      std::lower_bound(samples.timestamps_ms.begin(),
+                       samples.timestamps_ms.end(), from_ms_) -
+      samples.timestamps_ms.begin());
+  if (begin == samples.size() || over()) return;
+  const auto times = std::span(samples.timestamps_ms).subspan(begin);
+  const auto values = std::span(samples.values).subspan(begin);
   thread_local BlockArena arena;
   thread_local StreamCopy copy;
   StreamState stream;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const TimeColumns::Placed placed =
-        columns_.Place(stream.next, samples.timestamps_ms[i]);
-    AppendToStream(stream, arena, placed.slot, samples.values[i]);
+  TimeSlot slot = PlaceRun(times);
+  const bool shared = slot.column != kNoColumn;
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (!shared) slot = tail_.columns_.Place(stream.next, times[i]).slot;
+    AppendToStream(stream, arena, slot, values[i]);
+    ++slot.index;
   }
   EndRun(stream, arena);
   CopyStream(stream, arena, copy);
   FreeStream(stream, arena);
-  max_ms_ = std::max(max_ms_, samples.timestamps_ms.back());
-  entries_.push_back({series_id, static_cast<uint32_t>(words_.size()),
-                      static_cast<uint32_t>(copy.bits)});
-  const size_t words = (copy.bits + 31) / 32;
-  words_.insert(words_.end(), copy.words.begin(),
-                copy.words.begin() + static_cast<ptrdiff_t>(words));
+  std::vector<uint32_t>& words = tail_.words_;
+  tail_.max_ms_ = std::max(tail_.max_ms_, times.back());
+  tail_.entries_.push_back({series_id, static_cast<uint32_t>(words.size()),
+                            static_cast<uint32_t>(copy.bits)});
+  words.insert(words.end(), copy.words.begin(),
+               copy.words.begin() + static_cast<ptrdiff_t>(copy.bits + 31) / 32);
+}
+
+HeadTail HeadTailBuilder::Finish() {
+  std::stable_sort(tail_.entries_.begin(), tail_.entries_.end(),
+                   [](const HeadTail::Entry& a, const HeadTail::Entry& b) {
+                     return a.series_id < b.series_id;
+                   });
+  return std::move(tail_);
 }
 
 void HeadTail::Decode(const Entry& entry, model::SampleColumns& samples) const {
@@ -53,28 +83,28 @@ void HeadTail::Decode(const Entry& entry, model::SampleColumns& samples) const {
 
 bool HeadTail::Read(uint64_t series_id, const model::TimeRange& range,
                     model::SampleColumns& out) const {
-  const auto entry = std::lower_bound(
+  auto entry = std::lower_bound(
       entries_.begin(), entries_.end(), series_id,
       [](const Entry& a, uint64_t id) { return a.series_id < id; });
-  if (entry == entries_.end() || entry->series_id != series_id) return false;
+  bool found = false;
   thread_local model::SampleColumns samples;
-  Decode(*entry, samples);
-  AppendInside(samples, range, out);
-  return true;
+  for (; entry != entries_.end() && entry->series_id == series_id; ++entry) {
+    Decode(*entry, samples);
+    AppendInside(samples, range, out);
+    found = true;
+  }
+  return found;
 }
 
 HeadTail HeadTail::From(int64_t from_ms) const {
-  HeadTail left(generation_);
+  HeadTailBuilder left(generation_, from_ms,
+                       std::numeric_limits<int64_t>::max());
   model::SampleColumns samples;
-  model::SampleColumns kept;
   for (const Entry& entry : entries_) {
     Decode(entry, samples);
-    kept.clear();
-    AppendInside(samples, {from_ms, std::numeric_limits<int64_t>::max()},
-                 kept);
-    if (!kept.empty()) left.Add(entry.series_id, kept);
+    left.Add(entry.series_id, samples);
   }
-  return left;
+  return left.Finish();
 }
 
 int64_t HeadTail::bytes() const {

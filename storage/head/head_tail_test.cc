@@ -22,6 +22,20 @@ void Append(Head& head, uint64_t id, int64_t timestamp_ms, double value) {
                .values = {&value, 1}});
 }
 
+// As a flush does.
+void FlushAllBut(Head& head, int64_t tail_from_ms) {
+  const std::shared_ptr<const HeadGeneration> frozen = head.Cut();
+  HeadTailBuilder tail = head.NewTail(*frozen, tail_from_ms);
+  model::SampleColumns samples;
+  for (const uint64_t id : frozen->SeriesIds()) {
+    samples.clear();
+    frozen->Read(id, kAlways, samples);
+    model::SortAndDedup(samples, {.interval_ms = 0, .keep_all = true});
+    tail.Add(id, samples);
+  }
+  head.Drop(frozen->number(), std::move(tail));
+}
+
 // A sample a minute in [from, to).
 void Fill(Head& head, uint64_t id, int64_t from, int64_t to) {
   for (int64_t i = from; i < to; ++i) {
@@ -41,18 +55,23 @@ TEST_CASE("samples of a tail come back by range", "[head]") {
   const uint64_t seed = 20261121;
   std::mt19937_64 random(seed);
   CAPTURE(seed);
-  HeadTail tail(7);
+  HeadTailBuilder builder(7, kNow - 1, INT64_MAX);
   std::vector<model::SampleColumns> all(300);
-  for (uint64_t id = 0; id < all.size(); ++id) {
+  // As keys have them: by metric, not by id.
+  for (uint64_t n = 0; n < all.size(); ++n) {
+    const uint64_t id = n * 7 % all.size();
     for (size_t i = 0; i < 1 + id % 30; ++i) {
       all[id].push_back(kNow + static_cast<int64_t>(i) * 15'000 +
                             static_cast<int64_t>(i * i % 5 + id % 3),
                         id % 4 == 0 ? 5 : static_cast<double>(random() % 1000));
     }
-    tail.Add(id * 3, all[id]);
+    if (id % 5 == 0) {  // two at one time
+      all[id].push_back(all[id].timestamps_ms.back(), -1);
+    }
+    builder.Add(id * 3, all[id]);
   }
+  const HeadTail tail = builder.Finish();
   CHECK(tail.generation() == 7);
-  CHECK(tail.series() == 300);
   const HeadTail later = tail.From(kNow + 100'000);
   for (uint64_t id = 0; id < all.size(); ++id) {
     model::SampleColumns got;
@@ -68,8 +87,34 @@ TEST_CASE("samples of a tail come back by range", "[head]") {
   }
 }
 
+TEST_CASE("a tail begins at its time, and a series may come in parts",
+          "[head]") {
+  HeadTailBuilder builder(1, kNow + kMinute, INT64_MAX);
+  model::SampleColumns samples;
+  for (int64_t i = 0; i < 3; ++i) {
+    samples.push_back(kNow + i * kMinute, static_cast<double>(i));
+  }
+  builder.Add(2, samples);
+  builder.Add(1, samples);
+  samples.clear();
+  samples.push_back(kNow, 10);
+  builder.Add(3, samples);
+  samples.push_back(kNow + 3 * kMinute, 11);
+  builder.Add(2, samples);
+
+  const HeadTail tail = builder.Finish();
+  samples.clear();
+  CHECK(tail.Read(2, kAlways, samples));
+  CHECK(samples.values == std::vector<double>{1, 2, 11});
+  CHECK(tail.max_ms() == kNow + 3 * kMinute);
+  samples.clear();
+  CHECK_FALSE(tail.Read(3, kAlways, samples));
+  CHECK(tail.From(kNow + 3 * kMinute).Read(2, kAlways, samples));
+  CHECK(samples.values == std::vector<double>{11});
+}
+
 TEST_CASE("a series' tail of six minutes at 15 s takes 70 bytes", "[head]") {
-  HeadTail tail(1);
+  HeadTailBuilder builder(1, kNow, INT64_MAX);
   std::mt19937_64 random(1);
   model::SampleColumns samples;
   for (uint64_t id = 0; id < 10'000; ++id) {
@@ -79,9 +124,9 @@ TEST_CASE("a series' tail of six minutes at 15 s takes 70 bytes", "[head]") {
       if (id % 3 != 0) value += static_cast<double>(random() % 1000);
       samples.push_back(kNow + i * 15'000 + i * i % 7, value);
     }
-    tail.Add(id, samples);
+    builder.Add(id, samples);
   }
-  CHECK(tail.bytes() / 10'000 <= 80);
+  CHECK(builder.Finish().bytes() / 10'000 <= 80);
 }
 
 TEST_CASE("after a flush the last minutes need no blocks", "[head]") {
@@ -92,7 +137,7 @@ TEST_CASE("after a flush the last minutes need no blocks", "[head]") {
   CHECK(head.View(kNow).covers());
   CHECK_FALSE(head.View(kNow - 1).covers());
   const int64_t from_ms = kNow + 55 * kMinute;
-  head.Drop(head.Cut()->number(), from_ms);
+  FlushAllBut(head, from_ms);
   Fill(head, 1, 60, 62);
 
   const HeadView view = head.View(from_ms);
@@ -118,7 +163,7 @@ TEST_CASE("after a flush the last minutes need no blocks", "[head]") {
 
   // The next one takes its place.
   Fill(head, 1, 62, 120);
-  head.Drop(head.Cut()->number(), kNow + 115 * kMinute);
+  FlushAllBut(head, kNow + 115 * kMinute);
   CHECK_FALSE(head.View(from_ms).covers());
   CHECK(ReadFrom(head.View(kNow + 115 * kMinute), 1, 0).size() == 5);
 }
@@ -127,7 +172,7 @@ TEST_CASE("generations flushed within a lookback are all covered", "[head]") {
   Head head({}, 1, kNow);
   for (int64_t i = 0; i < 20; ++i) {
     Fill(head, 1, i, i + 1);
-    head.Drop(head.Cut()->number(), kNow + (i - 5) * kMinute);
+    FlushAllBut(head, kNow + (i - 5) * kMinute);
     const int64_t from_ms = kNow + std::max<int64_t>(0, i - 5) * kMinute;
     const HeadView view = head.View(from_ms);
     REQUIRE(view.covers());
@@ -142,7 +187,7 @@ TEST_CASE("a sample of the future is kept, or the blocks are asked", "[head]") {
   Append(head, 2, kNow + 1000 * kMinute, 1);
   for (int64_t round = 1; round <= 3; ++round) {
     const int64_t from_ms = kNow + (round * 60 - 5) * kMinute;
-    head.Drop(head.Cut()->number(), from_ms);
+    FlushAllBut(head, from_ms);
     CHECK(head.View(from_ms).covers());
     CHECK(ReadFrom(head.View(from_ms), 2, from_ms).size() == 1);
     Fill(head, 1, round * 60, round * 60 + 60);
@@ -156,7 +201,7 @@ TEST_CASE("a tail over its bound is not kept, and nothing claims it is",
           "[head]") {
   Head head({.tail_bytes_max = 20'000}, 1, kNow);
   for (uint64_t id = 1; id <= 2000; ++id) Fill(head, id, 0, 3);
-  head.Drop(head.Cut()->number(), kNow);
+  FlushAllBut(head, kNow);
   CHECK(head.Stats().tail_bytes == 0);
   CHECK_FALSE(head.View(kNow + 2 * kMinute).covers());
   CHECK(head.View(kNow + 2 * kMinute + 1).covers());
@@ -189,7 +234,7 @@ TEST_CASE("a covering view has every row of an append that returned, over cuts "
       const std::vector<double> values(kSeries, static_cast<double>(i));
       head.Append({ids, counts, times, values});
       appended = i + 1;
-      if (i % 50 == 49) head.Drop(head.Cut()->number(), kNow);
+      if (i % 50 == 49) FlushAllBut(head, kNow);
     }
   });
   std::vector<std::thread> readers;

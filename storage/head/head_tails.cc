@@ -42,35 +42,22 @@ int64_t HeadTails::bytes() const {
   return bytes;
 }
 
-void HeadTails::Add(const HeadGeneration& generation, int64_t from_ms,
+void HeadTails::Add(const HeadStats& stats, HeadTailBuilder tail,
                     int64_t bytes_max) {
+  const int64_t from_ms = tail.from_ms();
   std::vector<std::shared_ptr<const HeadTail>> before;
   before.swap(tails_);
   for (const auto& tail : before) {
     NotCompleteBefore(std::min(from_ms, After(tail->max_ms())));
     if (tail->max_ms() >= from_ms) Keep(tail->From(from_ms));
   }
-  const HeadStats stats = generation.Stats();
   if (stats.min_ms < from_ms) {
     NotCompleteBefore(std::min(from_ms, After(stats.max_ms)));
   }
-  HeadTail tail(generation.number());
-  if (stats.max_ms >= from_ms) {
-    model::SampleColumns samples;
-    for (const uint64_t id : generation.SeriesIds()) {
-      samples.clear();
-      generation.Read(id, {from_ms, kAlways}, samples);
-      if (samples.empty()) continue;
-      model::SortAndDedup(samples, {.interval_ms = 0, .keep_all = true});
-      tail.Add(id, samples);
-      // Too much already: what follows is not to be built.
-      if (tail.bytes() > bytes_max) break;
-    }
-  }
-  if (tail.bytes() > bytes_max) {
+  if (tail.over()) {
     NeedBlocksUntil(stats.max_ms);
   } else {
-    Keep(std::move(tail));
+    Keep(tail.Finish());
   }
   while (tails_.size() > kTailsMax || (!tails_.empty() && bytes() > bytes_max)) {
     DropOldest();

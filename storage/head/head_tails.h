@@ -22,11 +22,9 @@ class HeadTails {
   explicit HeadTails(int64_t complete_from_ms)
       : complete_from_ms_(complete_from_ms) {}
 
-  // Takes over the samples of a generation from `from_ms` on; older ones and
-  // those of former tails are let go. Takes microseconds a series: work on a
-  // copy of what readers see.
-  void Add(const HeadGeneration& generation, int64_t from_ms,
-           int64_t bytes_max);
+  // Keeps the tail of a generation of these stats; what former tails have from
+  // before its first time is let go. Work on a copy of what readers see.
+  void Add(const HeadStats& stats, HeadTailBuilder tail, int64_t bytes_max);
   // Blocks have samples of up to this time that the head never had.
   void NeedBlocksUntil(int64_t timestamp_ms);
   void NotCompleteBefore(int64_t from_ms);

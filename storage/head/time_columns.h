@@ -99,6 +99,10 @@ class TimeColumns {
     return PlaceSlowly(next, timestamp_ms);
   }
 
+  // A new column of these; the columns that Place knows stay as they are.
+  // REQUIRES: strictly increasing, not empty.
+  uint32_t AddColumn(std::span<const int64_t> timestamps_ms);
+
   int64_t at(const TimeSlot& slot) const {
     return columns_.at(slot.column).at(slot.index);
   }
