@@ -23,6 +23,7 @@ class Storage:
         self.index = index
         self.path = os.path.join(cluster.folder, f"storage-{index}")
         self.args = list(args)
+        self.env = {}   # of the next start
         self.http = self.insert_address = self.select_address = None
         self.process = None
         self.start()
@@ -45,7 +46,8 @@ class Storage:
             [f"-storageDataPath={self.path}", "-retentionPeriod=100y",
              f"-httpListenAddr={address(self.http)}",
              f"-vminsertAddr={address(self.insert_address)}",
-             f"-vmselectAddr={address(self.select_address)}", *self.args])
+             f"-vmselectAddr={address(self.select_address)}", *self.args],
+            env=self.env)
         self.http = self.process.wait_line(HTTP_LINE).group(1)
         self.insert_address = self.process.wait_line(INSERT_RPC_LINE).group(1)
         self.select_address = self.process.wait_line(SELECT_RPC_LINE).group(1)

@@ -46,13 +46,15 @@ def post_form(address, path, arguments, **kwargs):
         {"Content-Type": "application/x-www-form-urlencoded"}, **kwargs)
 
 
-def metric(address, prefix):
-    """The sum over all lines of /metrics that start with `prefix`."""
+def metric(address, name):
+    """The sum over all lines of /metrics of `name`, which may end with labels
+    or a beginning of them."""
     total, found = 0.0, False
     for line in get(address, "/metrics").text.splitlines():
-        if line.startswith(prefix):
+        if line.startswith(name) and ("{" in name or
+                                      line[len(name)] in " {"):
             total += float(line.rsplit(" ", 1)[1])
             found = True
     if not found:
-        raise AssertionError(f"{address}/metrics has no {prefix}")
+        raise AssertionError(f"{address}/metrics has no {name}")
     return total
