@@ -41,6 +41,17 @@ void Distances(const int64_t* values, size_t n, uint64_t base, bool zigzag,
 }
 
 // How many of a full block's widths are above `width`.
+#if defined(__AVX512BW__)
+size_t CountAbove(const uint8_t* widths, uint8_t width) {
+  static_assert(kBlock == 128);
+  const __m512i limit = _mm512_set1_epi8(static_cast<char>(width));
+  const auto above = [&](const uint8_t* from) {
+    return static_cast<size_t>(__builtin_popcountll(
+        _mm512_cmpgt_epu8_mask(_mm512_loadu_si512(from), limit)));
+  };
+  return above(widths) + above(widths + 64);
+}
+#else
 size_t CountAbove(const uint8_t* widths, uint8_t width) {
   uint8_t count = 0;  // at most kBlock
   for (size_t i = 0; i < kBlock; ++i) {
@@ -48,6 +59,7 @@ size_t CountAbove(const uint8_t* widths, uint8_t width) {
   }
   return count;
 }
+#endif
 
 // An exception costs its position and its high bits. Widths go down from the
 // top until the exceptions alone cost more than the best plan.

@@ -41,6 +41,9 @@ inline void EncodeValues(std::span<const double> values, std::string& out) {
   ValueHints none;
   EncodeValues(values, none, out);
 }
+// What the chunk was encoded with, for one of more samples of its series. Any
+// bytes are safe; a constant tells nothing.
+ValueHints HintsOf(std::string_view chunk);
 // Fills all of `values`, whose size is the count kept beside the chunk.
 absl::Status DecodeValues(std::string_view src, std::span<double> values,
                           const ColumnKernels& kernels = Kernels());

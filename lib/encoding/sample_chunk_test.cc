@@ -281,6 +281,34 @@ TEST_CASE("a series that changes is searched anew within eight chunks",
   CHECK(bytes.size() == best);
 }
 
+TEST_CASE("a chunk tells the next one how it was encoded", "[encoding]") {
+  const auto encode = [](size_t n, auto&& value_at, ValueHints hints) {
+    std::vector<double> values(n);
+    for (size_t i = 0; i < n; ++i) {
+      values[i] = value_at(static_cast<double>(i));
+    }
+    std::string bytes;
+    EncodeValues(values, hints, bytes);
+    return bytes;
+  };
+  const auto decimal = [](double i) { return (4000 + 7 * i + i * i) / 100; };
+  const auto near_decimal = [](double i) { return i * 0.1; };
+  const auto ordered = [](double i) { return std::sqrt(i + 2); };
+  const auto check = [&](auto&& value_at) {
+    const std::string bytes = encode(240, value_at, {});
+    const ValueHints hints = HintsOf(bytes);
+    CHECK(hints.age == 1);
+    CHECK(encode(240, value_at, hints) == bytes);
+    CHECK(encode(1000, value_at, hints) == encode(1000, value_at, {}));
+  };
+  check(decimal);
+  check(near_decimal);
+  check(ordered);
+  CHECK(HintsOf(encode(240, [](double) { return 1.5; }, {})).age == 0);
+  CHECK(HintsOf("").age == 0);
+  CHECK(HintsOf("\x01").age == 0);
+}
+
 TEST_CASE("usual series are small", "[encoding]") {
   std::vector<double> values(240, 42.5);
   CHECK(CheckValues(values) <= 3);

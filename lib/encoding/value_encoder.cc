@@ -425,4 +425,15 @@ void EncodeValues(std::span<const double> values, ValueHints& hints,
   encoder.Append(out);
 }
 
+ValueHints HintsOf(std::string_view chunk) {
+  if (chunk.size() < 2) return {};
+  const auto h = static_cast<uint8_t>(chunk[0]);
+  const auto f = static_cast<uint8_t>(chunk[1]);
+  if ((h & kSchemeMask) == kConstant) return {};
+  return {.age = 1,
+          .scheme = static_cast<uint8_t>(h & kSchemeMask),
+          .scale = static_cast<uint8_t>(h >> kScaleShift),
+          .predictor = static_cast<uint8_t>(f & kPredictorMask)};
+}
+
 }  // namespace varve::encoding

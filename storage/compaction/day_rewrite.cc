@@ -21,6 +21,11 @@ std::string DayKey(int32_t day) {
   return key;
 }
 
+// Segments of so many samples.
+size_t PiecesOf(size_t samples) {
+  return (samples + kSegmentSamplesMax - 1) / kSegmentSamplesMax;
+}
+
 bool Ascends(const std::vector<int64_t>& timestamps_ms) {
   return std::is_sorted(timestamps_ms.begin(), timestamps_ms.end());
 }
@@ -133,6 +138,8 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
   size_t segments = 0;
   size_t decoded = 0;
   uint64_t generation = 0;
+  // Of the last segment that has some: the day goes on as it ended.
+  encoding::ValueHints hints;
   for (std::string_view rest = value; !rest.empty();) {
     const std::string_view before = rest;
     SegmentHeader header;
@@ -158,27 +165,30 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     ++segments;
     decoded += header.samples;
     generation = std::max(generation, header.generation);
+    const encoding::ValueHints used = encoding::HintsOf(header.chunk);
+    if (used.age > 0) hints = used;
     if (ruled) HideDeleted(rules_, header.generation, from, samples_);
   }
   stats_.samples_in += static_cast<int64_t>(decoded);
-  const bool ascended = Ascends(samples_.timestamps_ms);
+  // More segments than samples ask for are joined in any case.
+  const bool maybe_same = segments <= PiecesOf(decoded);
+  const bool ascended = maybe_same && Ascends(samples_.timestamps_ms);
   model::SortAndDedup(samples_, options_.dedup);
   if (ruled) ApplyRules(rules_, options_.now_ms, samples_);
   stats_.samples_out += static_cast<int64_t>(samples_.size());
-  const size_t pieces =
-      (samples_.size() + kSegmentSamplesMax - 1) / kSegmentSamplesMax;
   const bool kinds_changed =
       ruled && !kinds_.empty() &&
       RewriteKinds(rules_, options_.now_ms, kinds_);
   if (!kinds_changed && ascended && samples_.size() == decoded &&
-      segments == pieces) {
+      segments == PiecesOf(samples_.size())) {
     return Outcome::kSame;
   }
   if (!samples_.empty()) {
     const bool ids_left = next_column_ < options_.column_end;
     AppendFloatSegments(generation, samples_.timestamps_ms, samples_.values,
                         {.shared = ids_left ? &shared_ : nullptr,
-                         .next_column = &next_column_},
+                         .next_column = &next_column_,
+                         .hints = &hints},
                         value_);
   }
   others_.append(kinds_);
