@@ -71,7 +71,7 @@ void Run(int64_t samples) {
       DataRecordReader reader(record);
       while (*reader.Next()) {
         if (!reader.DecodeFloats(section).ok()) std::abort();
-        sum ^= std::bit_cast<uint64_t>(section.values[sum % kRecordRows]);
+        sum ^= section.values[sum % kRecordRows].integer;
       }
     }
     return sum;

@@ -44,7 +44,7 @@ struct Scrape {
   std::vector<uint64_t> ids;
   std::vector<uint32_t> counts;
   std::vector<int64_t> times;
-  std::vector<double> values;
+  std::vector<encoding::ScaledValue> values;
 };
 
 Scrape MakeScrape(size_t series, const Scenario& scenario) {
@@ -68,7 +68,7 @@ void FillScrape(Scrape& scrape, int round, int64_t jitter_ms) {
     const int64_t phase_ms = series / bench::kSeriesPerInstance * 13 % kStepMs;
     scrape.times[i] = kStartMs + phase_ms + round * kStepMs +
                       bench::JitterAt(series, round, jitter_ms);
-    scrape.values[i] = bench::ValueAt(series, round);
+    scrape.values[i] = encoding::ToScaled(bench::ValueAt(series, round));
   }
 }
 

@@ -99,15 +99,16 @@ std::vector<double> Handle(size_t handler, size_t record_rows, int rounds,
   std::vector<uint64_t> ids(kSeriesEach);
   const std::vector<uint32_t> counts(kSeriesEach, 1);
   std::vector<int64_t> times(kSeriesEach);
-  std::vector<double> values(kSeriesEach);
+  std::vector<encoding::ScaledValue> values(kSeriesEach);
   for (size_t i = 0; i < kSeriesEach; ++i) {
     ids[i] = handler * kSeriesEach + i + 1;
-    values[i] = bench::ValueAt(static_cast<int64_t>(ids[i]), 0);
+    values[i] =
+        encoding::ToScaled(bench::ValueAt(static_cast<int64_t>(ids[i]), 0));
   }
   std::vector<double> latencies;
   for (int round = 0; round < rounds; ++round) {
     std::fill(times.begin(), times.end(), kStartMs + round * kStepMs);
-    for (size_t i = 0; i < kSeriesEach; i += 3) values[i] += 7;
+    for (size_t i = 0; i < kSeriesEach; i += 3) values[i].integer += 7;
     for (size_t i = 0; i < kSeriesEach; i += record_rows) {
       const size_t n = std::min(record_rows, kSeriesEach - i);
       const HeadRows rows = {{ids.data() + i, n},

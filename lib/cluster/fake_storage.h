@@ -91,8 +91,9 @@ struct FakeNode {
       size_t row = 0;
       for (size_t s = 0; s < section.refs.size(); ++s) {
         for (uint32_t n = 0; n < section.counts[s]; ++n, ++row) {
-          samples[section.refs[s]].emplace_back(section.timestamps_ms[row],
-                                                section.values[row]);
+          samples[section.refs[s]].emplace_back(
+              section.timestamps_ms[row],
+              encoding::FromScaled(section.values[row]));
         }
       }
     }

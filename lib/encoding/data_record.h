@@ -12,7 +12,7 @@
 // change, values as decimal varints or raw bits, never losing a bit.
 //
 // Errors:  DataLoss for missing, surplus or impossible bytes; a decoder never
-//          reads outside `bytes` and allocates no more than 16 bytes a row of
+//          reads outside `bytes` and allocates no more than 36 bytes a row of
 //          at most kRowsMax rows.
 // Threads: a builder belongs to one thread; decoding is free of state.
 #ifndef VARVE_LIB_ENCODING_DATA_RECORD_H_
@@ -26,6 +26,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/encoding/data_record_kinds.h"
+#include "lib/encoding/decimal.h"
 
 namespace varve::encoding {
 
@@ -47,7 +48,7 @@ struct FloatSection {
   std::vector<uint64_t> refs;
   std::vector<uint32_t> counts;
   std::vector<int64_t> timestamps_ms;
-  std::vector<double> values;
+  std::vector<ScaledValue> values;
   void clear();
 };
 

@@ -1,7 +1,9 @@
 #include "lib/encoding/data_record.h"
 
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -45,13 +47,16 @@ absl::Status Read(std::string_view record, std::vector<Series>& all) {
       const auto begin = static_cast<std::ptrdiff_t>(row);
       row += section.counts[i];
       const auto end = static_cast<std::ptrdiff_t>(row);
-      all.push_back(
-          {section.tenant_kind,
-           section.tenant_id,
-           section.refs[i],
-           {section.timestamps_ms.begin() + begin,
-            section.timestamps_ms.begin() + end},
-           {section.values.begin() + begin, section.values.begin() + end}});
+      Series& one = all.emplace_back(
+          Series{section.tenant_kind,
+                 section.tenant_id,
+                 section.refs[i],
+                 {section.timestamps_ms.begin() + begin,
+                  section.timestamps_ms.begin() + end},
+                 {}});
+      std::transform(section.values.begin() + begin,
+                     section.values.begin() + end,
+                     std::back_inserter(one.values), FromScaled);
     }
   }
 }

@@ -21,6 +21,12 @@ constexpr std::array<int8_t, 2048> MakeSureScales() {
 }
 constexpr std::array<int8_t, 2048> kSureScales = MakeSureScales();
 
+constexpr std::array<int64_t, kScaleMax + 1> MakePowers() {
+  std::array<int64_t, kScaleMax + 1> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}
+
 template <int64_t kPower, int kDigits>
 void StripZeros(Decimal& decimal) {
   if (decimal.scale >= kDigits && decimal.mantissa % kPower == 0) {
@@ -53,6 +59,20 @@ bool SmallestDecimal(double value, Decimal& out) {
   StripZeros<10'000, 4>(out);
   StripZeros<100, 2>(out);
   StripZeros<10, 1>(out);
+  return true;
+}
+
+bool MoveToOtherScale(ScaledValue& value, uint8_t scale) {
+  if (value.scale > scale || scale == kRawScale) return false;
+  static constexpr std::array<int64_t, kScaleMax + 1> kPowers = MakePowers();
+  const int64_t power = kPowers[scale - value.scale];
+  int64_t mantissa = 0;
+  if (__builtin_mul_overflow(static_cast<int64_t>(value.integer), power,
+                             &mantissa) ||
+      !IsMantissa(static_cast<uint64_t>(mantissa))) {
+    return false;
+  }
+  value = {static_cast<uint64_t>(mantissa), scale};
   return true;
 }
 

@@ -49,20 +49,65 @@ inline int64_t NearestMantissa(double value, double power_of_ten) {
       std::bit_cast<uint64_t>(value * power_of_ten + kRounder) - kRounderBits);
 }
 
+inline bool IsMantissa(uint64_t integer) {
+  return integer + kMantissaMax <= uint64_t{2 * kMantissaMax};
+}
+
 // True when `mantissa` stands for exactly these bits: never for -0, infinities
 // and NaNs.
 inline bool Fits(double value, int64_t mantissa, double power_of_ten) {
   const bool same =
       std::bit_cast<uint64_t>(FromDecimal(mantissa, power_of_ten)) ==
       std::bit_cast<uint64_t>(value);
-  const bool in_range = static_cast<uint64_t>(mantissa) + kMantissaMax <=
-                        uint64_t{2 * kMantissaMax};
-  return same && in_range;
+  return same && IsMantissa(static_cast<uint64_t>(mantissa));
 }
 
 // The decimal with the smallest scale, if there is one. About 10 ns; 2 ns for
 // an integer.
 bool SmallestDecimal(double value, Decimal& out);
+
+// Any float64 as an integer at a scale: its smallest decimal, or its bits at
+// kRawScale when it has none. Whoever has to look at every value anyway does it
+// once, and all behind him compare and subtract integers.
+inline constexpr uint8_t kRawScale = 15;
+static_assert(kScaleMax < kRawScale);
+
+struct ScaledValue {
+  uint64_t integer = 0;
+  uint8_t scale = 0;
+  friend bool operator==(const ScaledValue&, const ScaledValue&) = default;
+};
+
+inline ScaledValue ToScaled(double value) {
+  Decimal decimal;
+  if (!SmallestDecimal(value, decimal)) {
+    return {std::bit_cast<uint64_t>(value), kRawScale};
+  }
+  return {static_cast<uint64_t>(decimal.mantissa),
+          static_cast<uint8_t>(decimal.scale)};
+}
+
+// The same at `scale` where the value has an integer there: 2 ns then.
+inline ScaledValue ToScaled(double value, uint8_t scale) {
+  if (scale == kRawScale) return ToScaled(value);
+  const double power = kPowersOfTen[scale];
+  const int64_t mantissa = NearestMantissa(value, power);
+  if (!Fits(value, mantissa, power)) return ToScaled(value);
+  return {static_cast<uint64_t>(mantissa), scale};
+}
+
+inline double FromScaled(const ScaledValue& value) {
+  if (value.scale == kRawScale) return std::bit_cast<double>(value.integer);
+  return FromDecimal(static_cast<int64_t>(value.integer),
+                     kPowersOfTen[value.scale]);
+}
+
+// Moves a value to `scale`; false when it has no integer there. It stays the
+// same value: IEEE 754 division rounds equal quotients to one double.
+bool MoveToOtherScale(ScaledValue& value, uint8_t scale);
+inline bool MoveToScale(ScaledValue& value, uint8_t scale) {
+  return value.scale == scale || MoveToOtherScale(value, scale);
+}
 
 }  // namespace varve::encoding
 

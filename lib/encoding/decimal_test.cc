@@ -80,5 +80,46 @@ TEST_CASE("no bit pattern is mistaken for a decimal", "[encoding]") {
   }
 }
 
+TEST_CASE("any bits come back scaled", "[encoding]") {
+  std::mt19937_64 random(8);
+  for (int i = 0; i < 300'000; ++i) {
+    const double value =
+        i % 2 == 0 ? std::bit_cast<double>(random())
+                   : static_cast<double>(random() % 1'000'000) / 1000;
+    const ScaledValue scaled = ToScaled(value);
+    CAPTURE(value);
+    REQUIRE(std::bit_cast<uint64_t>(FromScaled(scaled)) ==
+            std::bit_cast<uint64_t>(value));
+    REQUIRE((scaled.scale == kRawScale || IsMantissa(scaled.integer)));
+  }
+  CHECK(ToScaled(-0.0).scale == kRawScale);
+  CHECK(ToScaled(0.0) == ScaledValue{0, 0});
+}
+
+TEST_CASE("a value stays the same at every scale that has it", "[encoding]") {
+  std::mt19937_64 random(9);
+  for (int i = 0; i < 10'000; ++i) {
+    const double value = static_cast<double>(random() >> random() % 64) /
+                         kPowersOfTen[random() % 10];
+    const ScaledValue own = ToScaled(value);
+    CAPTURE(value);
+    for (uint8_t scale = 0; scale <= kRawScale; ++scale) {
+      ScaledValue moved = own;
+      // What a test of the value itself says.
+      const bool fits =
+          scale == kRawScale
+              ? own.scale == kRawScale
+              : Fits(value, NearestMantissa(value, kPowersOfTen[scale]),
+                     kPowersOfTen[scale]);
+      CAPTURE(int{scale});
+      REQUIRE(MoveToScale(moved, scale) == fits);
+      REQUIRE(std::bit_cast<uint64_t>(FromScaled(moved)) ==
+              std::bit_cast<uint64_t>(value));
+      if (fits) REQUIRE(moved.scale == scale);
+      REQUIRE(ToScaled(value, scale) == (fits ? moved : own));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace varve::encoding

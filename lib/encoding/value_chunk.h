@@ -23,6 +23,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "lib/encoding/decimal.h"
+
 namespace varve::encoding {
 
 inline constexpr int kConstant = 0;
@@ -31,7 +33,6 @@ inline constexpr int kOrdered = 2;
 inline constexpr int kNearDecimal = 3;
 inline constexpr int kSchemeMask = 3;
 inline constexpr int kScaleShift = 2;
-inline constexpr int kRawScale = 15;  // of a constant that is no decimal
 
 inline constexpr int kPredictNothing = 0;
 inline constexpr int kPredictDelta = 1;

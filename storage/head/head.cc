@@ -35,31 +35,6 @@ void AddStats(const HeadStats& from, HeadStats& to) {
   to.max_ms = std::max(to.max_ms, from.max_ms);
 }
 
-// The rows' series in the order of their shards.
-struct ShardedRows {
-  std::vector<uint32_t> ends;  // of each shard in `series`
-  std::vector<SeriesRows> series;
-};
-
-constexpr size_t kEveryPart = 1;
-
-template <typename ShardOf>
-void GroupByShard(const HeadRows& rows, size_t shards, const ShardOf& shard_of,
-                  ShardedRows& out) {
-  const size_t n = rows.series_ids.size();
-  out.ends.assign(shards + 1, 0);
-  for (uint64_t id : rows.series_ids) ++out.ends[shard_of(id) + 1];
-  for (size_t s = 0; s < shards; ++s) out.ends[s + 1] += out.ends[s];
-  out.series.resize(n);
-  uint32_t row = 0;
-  for (size_t i = 0; i < n; ++i) {
-    // ends[s] is where shard s goes on until it has reached its end.
-    out.series[out.ends[shard_of(rows.series_ids[i])]++] = {
-        static_cast<uint32_t>(i), row};
-    row += rows.counts[i];
-  }
-}
-
 }  // namespace
 
 HeadGeneration::HeadGeneration(uint64_t number, const HeadOptions& options)
@@ -76,21 +51,37 @@ size_t HeadGeneration::ShardOf(uint64_t series_id) const {
   return series_id / kPageIds & (shards_.size() - 1);
 }
 
+// Fills runs_of_shard[s] with the runs of shard s, in the order of the rows.
+void HeadGeneration::FindRuns(
+    const HeadRows& rows,
+    std::vector<std::vector<PageRun>>& runs_of_shard) const {
+  if (runs_of_shard.size() < shards_.size()) {
+    runs_of_shard.resize(shards_.size());
+  }
+  for (std::vector<PageRun>& runs : runs_of_shard) runs.clear();
+  const size_t n = rows.series_ids.size();
+  uint32_t row = 0;
+  for (uint32_t begin = 0; begin < n;) {
+    const uint64_t page = rows.series_ids[begin] / kPageIds;
+    const uint32_t first_row = row;
+    uint32_t end = begin;
+    for (; end < n && rows.series_ids[end] / kPageIds == page; ++end) {
+      row += rows.counts[end];
+    }
+    runs_of_shard[page & (shards_.size() - 1)].push_back(
+        {page, begin, end, first_row});
+    begin = end;
+  }
+}
+
 void HeadGeneration::Append(const HeadRows& rows, size_t part, size_t parts,
                             HeadAppendResult& result) {
-  thread_local ShardedRows grouped;
-  const uint64_t mask = shards_.size() - 1;
-  GroupByShard(
-      rows, shards_.size(),
-      [mask](uint64_t id) { return id / kPageIds & mask; }, grouped);
-  uint32_t begin = 0;
-  for (size_t s = 0; s < shards_.size(); ++s) {
-    const uint32_t end = grouped.ends[s];
-    if (begin != end && (parts == kEveryPart || s % parts == part)) {
-      shards_[s]->Append(rows, {grouped.series.data() + begin, end - begin},
-                         options_.late_samples_per_series_max, result);
-    }
-    begin = end;
+  thread_local std::vector<std::vector<PageRun>> runs;
+  FindRuns(rows, runs);
+  for (size_t s = part; s < shards_.size(); s += parts) {
+    if (runs[s].empty()) continue;
+    shards_[s]->Append(rows, runs[s], options_.late_samples_per_series_max,
+                       result);
   }
   if (result.late > 0 &&
       late_samples_.fetch_add(result.late, std::memory_order_relaxed) +
@@ -178,7 +169,7 @@ Head::Head(const HeadOptions& options, uint64_t first_generation,
 Head::~Head() = default;
 
 HeadAppendResult Head::Append(const HeadRows& rows) {
-  return AppendPart(rows, 0, kEveryPart);
+  return AppendPart(rows, 0, 1);
 }
 
 HeadAppendResult Head::AppendPart(const HeadRows& rows, size_t part,

@@ -17,7 +17,7 @@
 // Threads: every member from any thread, but for Append, Delete and Cut at one
 //          time: the caller keeps a cut and a delete between two log records.
 //          Samples are visible to a View taken after their Append returned.
-// Cost:    about 20 ns a row in scrape order; Cut and View take no data locks.
+// Cost:    about 15 ns a row in scrape order; Cut and View take no data locks.
 #ifndef VARVE_STORAGE_HEAD_HEAD_H_
 #define VARVE_STORAGE_HEAD_HEAD_H_
 
@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "lib/base/mutex.h"
+#include "lib/encoding/decimal.h"
 #include "lib/model/sample.h"
 #include "lib/model/time_range.h"
 #include "storage/head/head_tail.h"
@@ -36,6 +37,7 @@ namespace varve::storage {
 
 class HeadShard;
 class HeadTails;
+struct PageRun;
 
 struct HeadOptions {
   // Rounded up to a power of two; 0: from the usable CPUs.
@@ -54,7 +56,7 @@ struct HeadRows {
   std::span<const uint64_t> series_ids;
   std::span<const uint32_t> counts;
   std::span<const int64_t> timestamps_ms;
-  std::span<const double> values;
+  std::span<const encoding::ScaledValue> values;
 };
 
 struct SeriesDay {
@@ -108,6 +110,9 @@ class HeadGeneration {
 
  private:
   friend class Head;
+  void FindRuns(const HeadRows& rows,
+                std::vector<std::vector<PageRun>>& runs_of_shard) const;
+  // The rows of every `parts`-th shard, from `part` on.
   void Append(const HeadRows& rows, size_t part, size_t parts,
               HeadAppendResult& result);
   int64_t Delete(std::span<const uint64_t> series_ids,

@@ -1,16 +1,10 @@
 #include "storage/head/head_shard.h"
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 namespace varve::storage {
 namespace {
-
-bool IsDayOf(int64_t timestamp_ms, int32_t day) {
-  const int64_t start_ms = day * model::kDayMs;
-  return timestamp_ms >= start_ms && timestamp_ms < start_ms + model::kDayMs;
-}
 
 // One stream as a reader has it.
 struct DecodedStream {
@@ -48,18 +42,11 @@ void OpenDay(uint64_t series_id, int32_t day, HeadAppendResult& result) {
 
 }  // namespace
 
-uint32_t HeadShard::FindOrAdd(uint64_t series_id) {
-  const uint64_t number = series_id / kPageIds;
-  if (number != last_number_ || last_page_ == nullptr) {
-    const auto [found, added] = pages_by_number_.try_emplace(
-        number, static_cast<uint32_t>(pages_.size()));
-    if (added) pages_.push_back(std::make_unique<Page>());
-    last_number_ = number;
-    last_page_ = pages_[found->second].get();
-  }
-  uint32_t& slot = (*last_page_)[series_id % kPageIds];
-  if (slot == 0) slot = states_.Add() + 1;
-  return slot - 1;
+HeadShard::Page& HeadShard::PageAt(uint64_t number) {
+  const auto [found, added] = pages_by_number_.try_emplace(
+      number, static_cast<uint32_t>(pages_.size()));
+  if (added) pages_.push_back(std::make_unique<Page>());
+  return *pages_[found->second];
 }
 
 uint32_t HeadShard::Find(uint64_t series_id) const {
@@ -70,62 +57,86 @@ uint32_t HeadShard::Find(uint64_t series_id) const {
 }
 
 void HeadShard::AppendLate(uint32_t series, model::Sample sample,
-                           int64_t late_per_series_max,
-                           HeadAppendResult& result) {
+                           Batch& batch) {
   std::vector<model::Sample>& buffer = late_[series];
   buffer.push_back(sample);
   ++stats_.late_samples;
-  ++result.late;
-  if (static_cast<int64_t>(buffer.size()) >= late_per_series_max) {
-    result.late_series_full = true;
+  ++batch.result.late;
+  if (static_cast<int64_t>(buffer.size()) >= batch.late_per_series_max) {
+    batch.result.late_series_full = true;
   }
 }
 
-void HeadShard::AppendSeries(uint32_t series, uint64_t series_id,
-                             std::span<const int64_t> timestamps_ms,
-                             std::span<const double> values,
-                             int64_t late_per_series_max,
-                             HeadAppendResult& result) {
+[[gnu::noinline]] void HeadShard::NextTimestamp(int64_t timestamp_ms,
+                                                Batch& batch) {
+  batch.timestamp_ms = timestamp_ms;
+  batch.day = model::DayOf(timestamp_ms);
+  // A duplicate has been here: it moves neither.
+  stats_.min_ms = std::min(stats_.min_ms, timestamp_ms);
+  stats_.max_ms = std::max(stats_.max_ms, timestamp_ms);
+}
+
+// Not inlined, nor is NextTimestamp: the registers are the usual row's.
+[[gnu::noinline]] void HeadShard::AppendElsewhere(
+    uint32_t series, uint64_t series_id, int64_t timestamp_ms,
+    const encoding::ScaledValue& value, Batch& batch) {
   StreamState& stream = states_.at(series);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const int64_t timestamp_ms = timestamps_ms[i];
-    const TimeColumns::Placed placed = columns_.Place(stream.next, timestamp_ms);
-    if (placed.fit == TimeColumns::Fit::kSameTime &&
-        std::bit_cast<uint64_t>(values[i]) == stream.last_bits) {
-      ++result.duplicates;
-      continue;
-    }
-    const bool late = placed.fit == TimeColumns::Fit::kLate;
-    if (!IsDayOf(timestamp_ms, stream.day)) {
-      const int32_t day = model::DayOf(timestamp_ms);
-      OpenDay(series_id, day, result);
-      if (!late) stream.day = day;
-    }
-    ++result.stored;
-    ++stats_.samples;
-    stats_.min_ms = std::min(stats_.min_ms, timestamp_ms);
-    stats_.max_ms = std::max(stats_.max_ms, timestamp_ms);
-    if (late) {
-      AppendLate(series, {timestamp_ms, values[i]}, late_per_series_max,
-                 result);
-    } else {
-      AppendToStream(stream, arena_, placed.slot, values[i]);
-    }
+  const TimeColumns::Placed placed = columns_.Place(stream.next, timestamp_ms);
+  if (placed.fit == TimeColumns::Fit::kSameTime && stream.EndsWith(value)) {
+    ++batch.duplicates;
+    return;
+  }
+  const bool late = placed.fit == TimeColumns::Fit::kLate;
+  if (batch.day != stream.day) {
+    OpenDay(series_id, batch.day, batch.result);
+    if (!late) stream.day = batch.day;
+  }
+  if (late) {
+    AppendLate(series, {timestamp_ms, encoding::FromScaled(value)}, batch);
+  } else {
+    AppendToStream(stream, arena_, placed.slot, value);
   }
 }
 
-void HeadShard::Append(const HeadRows& rows, std::span<const SeriesRows> mine,
+void HeadShard::Append(const HeadRows& rows, std::span<const PageRun> mine,
                        int64_t late_per_series_max, HeadAppendResult& result) {
   base::MutexLock lock(mutex_);
-  for (const SeriesRows& one : mine) {
-    const uint32_t count = rows.counts[one.series];
-    if (count == 0) continue;
-    const uint64_t series_id = rows.series_ids[one.series];
-    AppendSeries(FindOrAdd(series_id), series_id,
-                 rows.timestamps_ms.subspan(one.first_row, count),
-                 rows.values.subspan(one.first_row, count), late_per_series_max,
-                 result);
+  Batch batch = {.late_per_series_max = late_per_series_max,
+                 .result = result,
+                 .timestamp_ms = std::nullopt};
+  int64_t stored = 0;
+  for (const PageRun& run : mine) {
+    Page& page = PageAt(run.page);
+    const HeadRows in = rows;  // so that no store below may change them
+    uint32_t row = run.first_row;
+    for (uint32_t i = run.begin; i < run.end; ++i) {
+      const uint32_t end = row + in.counts[i];
+      if (row == end) continue;
+      const uint64_t series_id = in.series_ids[i];
+      uint32_t& slot = page[series_id % kPageIds];
+      if (slot == 0) slot = states_.Add() + 1;
+      const uint32_t series = slot - 1;
+      StreamState& stream = states_.at(series);
+      for (; row < end; ++row) {
+        const int64_t timestamp_ms = in.timestamps_ms[row];
+        if (timestamp_ms != batch.timestamp_ms) {
+          NextTimestamp(timestamp_ms, batch);
+        }
+        if (columns_.IsRecent(stream.next, timestamp_ms) &&
+            stream.day == batch.day) {
+          AppendNext(stream, arena_, in.values[row]);
+        } else {
+          AppendElsewhere(series, series_id, timestamp_ms, in.values[row],
+                          batch);
+        }
+      }
+    }
+    stored += row - run.first_row;
   }
+  stored -= batch.duplicates;
+  result.stored += stored;
+  result.duplicates += batch.duplicates;
+  stats_.samples += stored;
 }
 
 int64_t HeadShard::DeleteInOrder(uint32_t series,
@@ -146,7 +157,7 @@ int64_t HeadShard::DeleteInOrder(uint32_t series,
     for (uint32_t k = 0; k < run.samples; ++k, ++i) {
       if (range.Contains(decoded.timestamps_ms[i])) continue;
       AppendToStream(stream, arena_, {run.first.column, run.first.index + k},
-                     decoded.values[i]);
+                     encoding::ToScaled(decoded.values[i], stream.scale));
     }
   }
   return deleted;

@@ -1,8 +1,8 @@
 // The series of one shard of a generation, behind one short lock.
 //
 // A table of pages of 64 consecutive ids finds a series: ids are made in
-// order and scraped in order, so that the next row's page is nearly always
-// the last one's (1 ns, where a hash table costs a cache miss).
+// order and scraped in order, so that rows come in runs of one page, which is
+// looked for once a run (where a hash table costs a cache miss a row).
 //
 // Threads: every member from any thread. Read copies a series' bytes and its
 //          part of a time column under the lock, and decodes outside.
@@ -12,11 +12,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "lib/base/mutex.h"
+#include "lib/encoding/decimal.h"
 #include "lib/model/sample.h"
 #include "lib/model/time_range.h"
 #include "storage/head/head.h"
@@ -29,9 +31,11 @@ namespace varve::storage {
 // A page lies in one shard whole.
 inline constexpr uint64_t kPageIds = 64;
 
-// Where the rows of one series stand in a HeadRows.
-struct SeriesRows {
-  uint32_t series = 0;
+// Neighbours in a HeadRows whose ids are of one page.
+struct PageRun {
+  uint64_t page = 0;
+  uint32_t begin = 0;  // series [begin, end)
+  uint32_t end = 0;
   uint32_t first_row = 0;
 };
 
@@ -43,7 +47,7 @@ struct HeadDeleteResult {
 class HeadShard {
  public:
   // Adds to `result`, but for late_full.
-  void Append(const HeadRows& rows, std::span<const SeriesRows> mine,
+  void Append(const HeadRows& rows, std::span<const PageRun> mine,
               int64_t late_per_series_max, HeadAppendResult& result);
   // Adds to `result`.
   void Delete(uint64_t series_id, const model::TimeRange& range,
@@ -58,16 +62,25 @@ class HeadShard {
   // Number of a series within the shard, plus one; 0: not here.
   using Page = std::array<uint32_t, kPageIds>;
 
-  uint32_t FindOrAdd(uint64_t series_id) REQUIRES_LOCK(mutex_);
+  // What the rows of one append share.
+  struct Batch {
+    int64_t late_per_series_max = 0;
+    HeadAppendResult& result;
+    std::optional<int64_t> timestamp_ms;  // of the row before, and
+    int32_t day = 0;                      // its day
+    int64_t duplicates = 0;
+  };
+
+  Page& PageAt(uint64_t number) REQUIRES_LOCK(mutex_);
   static constexpr uint32_t kAbsent = UINT32_MAX;
   uint32_t Find(uint64_t series_id) const REQUIRES_LOCK(mutex_);
-  // One series' rows.
-  void AppendSeries(uint32_t series, uint64_t series_id,
-                    std::span<const int64_t> timestamps_ms,
-                    std::span<const double> values, int64_t late_per_series_max,
-                    HeadAppendResult& result) REQUIRES_LOCK(mutex_);
-  void AppendLate(uint32_t series, model::Sample sample,
-                  int64_t late_per_series_max, HeadAppendResult& result)
+  void NextTimestamp(int64_t timestamp_ms, Batch& batch) REQUIRES_LOCK(mutex_);
+  // A row that does not simply follow its series' last one at the batch's
+  // timestamp and day.
+  void AppendElsewhere(uint32_t series, uint64_t series_id,
+                       int64_t timestamp_ms, const encoding::ScaledValue& value,
+                       Batch& batch) REQUIRES_LOCK(mutex_);
+  void AppendLate(uint32_t series, model::Sample sample, Batch& batch)
       REQUIRES_LOCK(mutex_);
 
   // How many samples of the stream, of the late buffer, are removed.
@@ -79,10 +92,6 @@ class HeadShard {
   mutable base::Mutex mutex_;
   absl::flat_hash_map<uint64_t, uint32_t> pages_by_number_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Page>> pages_ GUARDED_BY(mutex_);
-  // The page of the last FindOrAdd.
-  uint64_t last_number_ GUARDED_BY(mutex_) = UINT64_MAX;
-  Page* last_page_ GUARDED_BY(mutex_) = nullptr;
-
   Slabs<StreamState, 64> states_ GUARDED_BY(mutex_);
   BlockArena arena_ GUARDED_BY(mutex_);
   TimeColumns columns_ GUARDED_BY(mutex_);

@@ -47,7 +47,8 @@ void HeadTailBuilder::Add(uint64_t series_id,
   const bool shared = slot.column != kNoColumn;
   for (size_t i = 0; i < times.size(); ++i) {
     if (!shared) slot = tail_.columns_.Place(stream.next, times[i]).slot;
-    AppendToStream(stream, arena, slot, values[i]);
+    AppendToStream(stream, arena, slot,
+                   encoding::ToScaled(values[i], stream.scale));
     ++slot.index;
   }
   EndRun(stream, arena);

@@ -16,10 +16,11 @@ constexpr int64_t kMinute = 60'000;
 
 void Append(Head& head, uint64_t id, int64_t timestamp_ms, double value) {
   const uint32_t count = 1;
+  const encoding::ScaledValue scaled = encoding::ToScaled(value);
   head.Append({.series_ids = {&id, 1},
                .counts = {&count, 1},
                .timestamps_ms = {&timestamp_ms, 1},
-               .values = {&value, 1}});
+               .values = {&scaled, 1}});
 }
 
 // As a flush does.
@@ -231,7 +232,8 @@ TEST_CASE("a covering view has every row of an append that returned, over cuts "
     const std::vector<uint32_t> counts(kSeries, 1);
     for (int64_t i = 0; i < kRounds; ++i) {
       const std::vector<int64_t> times(kSeries, kNow + i);
-      const std::vector<double> values(kSeries, static_cast<double>(i));
+      const std::vector<encoding::ScaledValue> values(
+          kSeries, encoding::ToScaled(static_cast<double>(i)));
       head.Append({ids, counts, times, values});
       appended = i + 1;
       if (i % 50 == 49) FlushAllBut(head, kNow);

@@ -24,11 +24,11 @@ struct Row {
 HeadAppendResult Append(Head& head, const std::vector<Row>& rows) {
   std::vector<uint64_t> ids;
   std::vector<int64_t> times;
-  std::vector<double> values;
+  std::vector<encoding::ScaledValue> values;
   for (const Row& row : rows) {
     ids.push_back(row.id);
     times.push_back(row.timestamp_ms);
-    values.push_back(row.value);
+    values.push_back(encoding::ToScaled(row.value));
   }
   const std::vector<uint32_t> counts(rows.size(), 1);
   return head.Append({ids, counts, times, values});
@@ -55,13 +55,13 @@ TEST_CASE("rows of many series in one call come back", "[head]") {
   std::vector<uint64_t> ids;
   std::vector<uint32_t> counts;
   std::vector<int64_t> times;
-  std::vector<double> values;
+  std::vector<encoding::ScaledValue> values;
   for (uint64_t id = 1; id <= 1000; ++id) {
     ids.push_back(id * 7);
     counts.push_back(id % 4);
     for (uint32_t i = 0; i < id % 4; ++i) {
       times.push_back(kNow + i * 10);
-      values.push_back(static_cast<double>(id * 10 + i));
+      values.push_back({id * 10 + i, 0});
     }
   }
   const HeadAppendResult result = head.Append({ids, counts, times, values});
@@ -278,10 +278,10 @@ TEST_CASE("deleting again and again does not grow the head", "[head]") {
 TEST_CASE("parts of a record together are the record", "[head]") {
   constexpr size_t kParts = 3;
   std::vector<uint64_t> ids;
-  std::vector<double> values;
+  std::vector<encoding::ScaledValue> values;
   for (uint64_t id = 1; id <= 2000; ++id) {
     ids.push_back(id);
-    values.push_back(static_cast<double>(id));
+    values.push_back({id, 0});
   }
   const std::vector<uint32_t> counts(ids.size(), 1);
   Head head({.shards = 8});

@@ -26,14 +26,14 @@ constexpr int kRareBits = 5;
 constexpr int kLengthBits = 6;
 constexpr int kScaleBits = 4;
 
-constexpr uint8_t kRawScale = 15;
-static_assert(encoding::kScaleMax < kRawScale);
-
 // A zero has any number of zeros at its end.
 constexpr int kShiftMax = 50;
 
 // Of changes in a row two bits below the width, then the width falls by one.
 constexpr uint8_t kNarrowMax = 8;
+
+// With the bit before it.
+constexpr uint8_t kWidthOfOnePut = 62;
 
 // A short run is cheaper as changes by nothing, which are zero bits.
 constexpr uint32_t kRunAsZerosBits = 8;
@@ -42,14 +42,16 @@ constexpr uint32_t kRunAsZerosBits = 8;
 constexpr size_t kPaddingWords = 6;
 
 // Encoder and decoder follow `bits`, the width of each change they see: up in
-// steps, so that one jump does not widen what comes after it.
+// steps, so that one jump does not widen what comes after it. Which of the
+// changes below the width are narrow is a matter of dice: no branch for it.
 void AdaptWidth(int bits, uint8_t& width, uint8_t& narrow) {
   if (bits > width) {
     width = static_cast<uint8_t>(width == 0 ? bits : std::min(bits, width + 2));
     narrow = 0;
-  } else if (bits + 2 > width) {
-    narrow = 0;
-  } else if (++narrow == kNarrowMax) {
+    return;
+  }
+  narrow = static_cast<uint8_t>(bits + 2 > width ? 0 : narrow + 1);
+  if (narrow == kNarrowMax) {
     --width;
     narrow = 0;
   }
@@ -61,43 +63,46 @@ uint8_t ShiftAfter(uint64_t integer) {
                kShiftMax));
 }
 
-// The integer of bits that fit `scale`.
-uint64_t IntegerOf(uint64_t bits, uint8_t scale) {
-  if (scale == kRawScale) return bits;
-  return static_cast<uint64_t>(encoding::NearestMantissa(
-      std::bit_cast<double>(bits), encoding::kPowersOfTen[scale]));
-}
-
 uint64_t Zigzag(uint64_t value) {
   return base::ZigzagEncode(static_cast<int64_t>(value));
+}
+
+// Stays out of the appends it is seldom part of.
+[[gnu::noinline]] void Spill(StreamState& state, BlockArena& arena) {
+  uint64_t words = state.pending;
+  for (int i = 0; i < 2; ++i, words >>= 32) {
+    if (state.tail_words == StreamBlock::kWords) {
+      const uint32_t block = arena.Allocate();
+      (state.first_block == kNoBlock ? state.first_block
+                                     : arena.at(state.tail_block).next) = block;
+      state.tail_block = block;
+      state.tail_words = 0;
+    }
+    arena.at(state.tail_block).words[state.tail_words++] =
+        static_cast<uint32_t>(words);
+  }
+}
+
+// REQUIRES: n < 64, value < 2^n.
+inline void PutBits(StreamState& state, BlockArena& arena, uint64_t value,
+                    int n) {
+  const int used = state.pending_bits + n;
+  state.pending |= value << state.pending_bits;
+  state.pending_bits = static_cast<uint8_t>(used % 64);
+  if (used < 64) return;
+  Spill(state, arena);
+  state.pending = value >> (n - used % 64);  // of which used % 64 are left
 }
 
 class StreamWriter {
  public:
   StreamWriter(StreamState& state, BlockArena& arena)
-      : state_(state),
-        arena_(arena),
-        pending_(state.pending),
-        used_(state.pending_bits) {}
-  ~StreamWriter() {
-    state_.pending = static_cast<uint32_t>(pending_);
-    state_.pending_bits = static_cast<uint8_t>(used_);
-  }
-  StreamWriter(const StreamWriter&) = delete;
-  StreamWriter& operator=(const StreamWriter&) = delete;
+      : state_(state), arena_(arena) {}
 
-  // REQUIRES: n <= 32, value < 2^n.
-  void Put(uint64_t value, int n) {
-    pending_ |= value << used_;
-    used_ += n;
-    if (used_ < 32) return;
-    Spill(static_cast<uint32_t>(pending_));
-    pending_ >>= 32;
-    used_ -= 32;
-  }
+  void Put(uint64_t value, int n) { PutBits(state_, arena_, value, n); }
   // REQUIRES: n <= 64, value < 2^n.
   void PutLong(uint64_t value, int n) {
-    if (n <= 32) {
+    if (n < 64) {
       Put(value, n);
       return;
     }
@@ -112,27 +117,14 @@ class StreamWriter {
 
   void Run();
   void Slot(const TimeSlot& slot);
-  void Value(double value);
+  void Value(encoding::ScaledValue value);
 
  private:
-  void Spill(uint32_t word) {
-    if (state_.tail_words == StreamBlock::kWords) {
-      const uint32_t block = arena_.Allocate();
-      (state_.first_block == kNoBlock ? state_.first_block
-                                      : arena_.at(state_.tail_block).next) =
-          block;
-      state_.tail_block = block;
-      state_.tail_words = 0;
-    }
-    arena_.at(state_.tail_block).words[state_.tail_words++] = word;
-  }
   void Change(uint64_t change);
-  void NewScale(uint8_t scale, uint64_t integer);
+  void NewScale(const encoding::ScaledValue& value);
 
   StreamState& state_;
   BlockArena& arena_;
-  uint64_t pending_;
-  int used_;
 };
 
 // What the state holds back goes before anything else.
@@ -161,64 +153,47 @@ void StreamWriter::Slot(const TimeSlot& slot) {
 }
 
 void StreamWriter::Change(uint64_t change) {
-  if (change != 0 && std::countr_zero(change) < state_.shift) {
+  // A change by nothing has 64 zeros at its end.
+  if (std::countr_zero(change) < state_.shift) {
     state_.shift = static_cast<uint8_t>(std::countr_zero(change));
     Put(kShift, kRareBits);
     Put(state_.shift, kLengthBits);
   }
-  const auto shifted =
-      static_cast<uint64_t>(static_cast<int64_t>(change) >> state_.shift);
-  const uint64_t zigzag = Zigzag(shifted);
+  const uint64_t zigzag = Zigzag(
+      static_cast<uint64_t>(static_cast<int64_t>(change) >> state_.shift));
   const int bits = std::bit_width(zigzag);
-  if (bits <= state_.width) {
-    if (state_.width < 32) {
-      Put(zigzag << 1, state_.width + 1);
-    } else {
-      Put(0, 1);
-      PutLong(zigzag, state_.width);
-    }
-  } else {
+  if (bits > state_.width) {
     Put(kWide | static_cast<uint64_t>(bits - 1) << kWideBits,
         kWideBits + kLengthBits);
     PutLong(zigzag, bits);
+  } else if (state_.width <= kWidthOfOnePut) {
+    Put(zigzag << 1, state_.width + 1);
+  } else {
+    Put(0, 1);
+    PutLong(zigzag, state_.width);
   }
   AdaptWidth(bits, state_.width, state_.narrow);
 }
 
-void StreamWriter::NewScale(uint8_t scale, uint64_t integer) {
-  state_.scale = scale;
-  state_.shift = ShiftAfter(integer);
-  Put(kValue | uint64_t{scale} << kRareBits, kRareBits + kScaleBits);
-  if (scale == kRawScale) {
-    PutLong(integer, 64);
+void StreamWriter::NewScale(const encoding::ScaledValue& value) {
+  state_.scale = value.scale;
+  state_.shift = ShiftAfter(value.integer);
+  Put(kValue | uint64_t{value.scale} << kRareBits, kRareBits + kScaleBits);
+  if (value.scale == encoding::kRawScale) {
+    PutLong(value.integer, 64);
   } else {
-    PutNumber(Zigzag(integer));
+    PutNumber(Zigzag(value.integer));
   }
 }
 
-void StreamWriter::Value(double value) {
-  const uint64_t before = IntegerOf(state_.last_bits, state_.scale);
+void StreamWriter::Value(encoding::ScaledValue value) {
   // The first one sets the scale: it says nothing of the changes' width.
-  if (state_.scale < kRawScale && !state_.empty()) {
-    const double power = encoding::kPowersOfTen[state_.scale];
-    const int64_t integer = encoding::NearestMantissa(value, power);
-    if (encoding::Fits(value, integer, power)) {
-      Change(static_cast<uint64_t>(integer) - before);
-      return;
-    }
-  }
-  encoding::Decimal decimal;
-  if (encoding::SmallestDecimal(value, decimal)) {
-    NewScale(static_cast<uint8_t>(decimal.scale),
-             static_cast<uint64_t>(decimal.mantissa));
-    return;
-  }
-  const auto bits = std::bit_cast<uint64_t>(value);
-  if (state_.scale == kRawScale) {
-    Change(bits - before);
+  if (!state_.empty() && encoding::MoveToScale(value, state_.scale)) {
+    Change(value.integer - state_.integer);
   } else {
-    NewScale(kRawScale, bits);
+    NewScale(value);
   }
+  state_.integer = value.integer;
 }
 
 }  // namespace
@@ -235,16 +210,46 @@ void BlockArena::Free(uint32_t first, uint32_t last) {
   free_ = first;
 }
 
-void AppendChange(StreamState& state, BlockArena& arena, const TimeSlot& slot,
-                  double value) {
-  {
-    StreamWriter writer(state, arena);
-    if (state.run > 0) writer.Run();
-    if (!(slot == state.next)) writer.Slot(slot);
-    writer.Value(value);
+namespace {
+
+// True: the value is in the stream, as the next sample's change by no more
+// than the usual width. The one case that is worth a path of its own.
+inline bool AppendUsualChange(StreamState& state, BlockArena& arena,
+                              const encoding::ScaledValue& value) {
+  const uint64_t change = value.integer - state.integer;
+  const uint64_t zigzag = Zigzag(
+      static_cast<uint64_t>(static_cast<int64_t>(change) >> state.shift));
+  const int bits = std::bit_width(zigzag);
+  const bool exact = (change & ((uint64_t{1} << state.shift) - 1)) == 0;
+  if (!exact || bits > state.width || state.width > kWidthOfOnePut) {
+    return false;
   }
-  state.last_bits = std::bit_cast<uint64_t>(value);
+  PutBits(state, arena, zigzag << 1, state.width + 1);
+  AdaptWidth(bits, state.width, state.narrow);
+  return true;
+}
+
+}  // namespace
+
+[[gnu::noinline]] void AppendElsewhere(StreamState& state, BlockArena& arena,
+                                       const TimeSlot& slot,
+                                       const encoding::ScaledValue& value) {
+  StreamWriter writer(state, arena);
+  if (state.run > 0) writer.Run();
+  if (!(slot == state.next)) writer.Slot(slot);
+  writer.Value(value);
   state.next = {slot.column, slot.index + 1};
+}
+
+void AppendChange(StreamState& state, BlockArena& arena,
+                  const encoding::ScaledValue& value) {
+  if (state.run == 0 && value.scale == state.scale &&
+      AppendUsualChange(state, arena, value)) {
+    state.integer = value.integer;
+    ++state.next.index;
+    return;
+  }
+  AppendElsewhere(state, arena, state.next, value);
 }
 
 void EndRun(StreamState& state, BlockArena& arena) {
@@ -262,7 +267,7 @@ void CopyStream(const StreamState& state, const BlockArena& arena,
                 StreamCopy& copy) {
   size_t n = 0;
   const auto make_room = [&copy, &n] {
-    constexpr size_t kRoom = StreamBlock::kWords + 1 + kPaddingWords;
+    constexpr size_t kRoom = StreamBlock::kWords + 2 + kPaddingWords;
     if (copy.words.size() < n + kRoom) copy.words.resize(2 * n + kRoom);
   };
   make_room();
@@ -277,7 +282,8 @@ void CopyStream(const StreamState& state, const BlockArena& arena,
   }
   copy.bits = n * 32 + state.pending_bits;
   copy.run = state.run;
-  copy.words[n] = state.pending;
+  copy.words[n] = static_cast<uint32_t>(state.pending);
+  copy.words[n + 1] = static_cast<uint32_t>(state.pending >> 32);
 }
 
 void PadStream(StreamCopy& copy) {
@@ -420,7 +426,7 @@ class StreamReader {
     } else {
       Flush();
       scale_ = static_cast<uint8_t>(Get(kScaleBits));
-      integer_ = scale_ == kRawScale
+      integer_ = scale_ == encoding::kRawScale
                      ? GetLong(64)
                      : static_cast<uint64_t>(base::ZigzagDecode(GetNumber()));
       shift_ = ShiftAfter(integer_);
@@ -454,7 +460,7 @@ class StreamReader {
     const size_t before = values_.size();
     values_.resize(before + held_);
     double* const out = values_.data() + before;
-    if (scale_ == kRawScale) {
+    if (scale_ == encoding::kRawScale) {
       std::memcpy(out, integers_.data(), held_ * sizeof(double));
     } else {
       kernels_.from_mantissas(integers_.data(), held_, {.scale = scale_}, out);

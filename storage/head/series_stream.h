@@ -8,14 +8,15 @@
 //     111 01 Number Number    column and index of the next sample
 //     111 10 shift:6          the changes' new shift
 //     111 11 scale:4 value    a new scale: Number of zigzag m, or 15 and bits:64
-//   A value's integer is m of m / 10^scale, or its bits at scale 15. Samples
+//   Integer and scale are those of lib/encoding's ScaledValue. Samples
 //   take one slot of their time column after another. The shift after a new
 //   scale is how many zeros end the integer; w follows the changes' widths
 //   (AdaptWidth). The first sample has tokens 111 01 and 111 11.
 //
-// In:      any float64 bits, and slots (storage/head/time_columns.h).
+// In:      any float64 as a ScaledValue, as data records have them, and slots
+//          (storage/head/time_columns.h).
 // Out:     values, and runs of slots.
-// Cost:    48 bytes and about 10 ns an append; nothing for a value that stays,
+// Cost:    48 bytes and about 5 ns an append; nothing for a value that stays,
 //          one bit more than the change's typical width otherwise.
 // Threads: none of this locks; the head's shard does.
 // Source:  Pelkonen et al., "Gorilla" (VLDB 2015), section 4.1.2, with decimals
@@ -24,12 +25,12 @@
 #ifndef VARVE_STORAGE_HEAD_SERIES_STREAM_H_
 #define VARVE_STORAGE_HEAD_SERIES_STREAM_H_
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "lib/encoding/decimal.h"
 #include "storage/head/slabs.h"
 #include "storage/head/time_columns.h"
 
@@ -61,15 +62,15 @@ class BlockArena {
 
 // What an append needs to know of the samples before it.
 struct StreamState {
-  uint64_t last_bits = 0;
+  uint64_t integer = 0;  // of the last sample, at `scale`
+  uint64_t pending = 0;  // bits not yet in a block
   TimeSlot next;  // column kNoColumn: no sample yet
   uint32_t first_block = kNoBlock;
   uint32_t tail_block = kNoBlock;
-  uint32_t pending = 0;  // bits not yet in a block
-  uint32_t run = 0;      // of the same value, not yet in the stream
+  uint32_t run = 0;  // of the same value, not yet in the stream
   // The day of the latest sample; the head's, kept here to fill the hole.
   int32_t day = std::numeric_limits<int32_t>::min();
-  uint8_t pending_bits = 0;
+  uint8_t pending_bits = 0;  // below 64
   uint8_t tail_words = StreamBlock::kWords;
   uint8_t scale = 0;
   uint8_t shift = 0;
@@ -77,23 +78,41 @@ struct StreamState {
   uint8_t narrow = 0;  // changes in a row that wanted less than the width
 
   bool empty() const { return next.column == kNoColumn; }
+  // Whether the last sample has this value. REQUIRES: not empty().
+  bool EndsWith(const encoding::ScaledValue& value) const {
+    if (value.scale == scale) return value.integer == integer;
+    encoding::ScaledValue moved = value;
+    return encoding::MoveToOtherScale(moved, scale) && moved.integer == integer;
+  }
 };
 static_assert(sizeof(StreamState) == 48);
 
 // What is not another sample of a run.
-void AppendChange(StreamState& state, BlockArena& arena, const TimeSlot& slot,
-                  double value);
+void AppendChange(StreamState& state, BlockArena& arena,
+                  const encoding::ScaledValue& value);
+void AppendElsewhere(StreamState& state, BlockArena& arena,
+                     const TimeSlot& slot, const encoding::ScaledValue& value);
 
-inline void AppendToStream(StreamState& state, BlockArena& arena,
-                           const TimeSlot& slot, double value) {
-  if (slot == state.next &&
-      std::bit_cast<uint64_t>(value) == state.last_bits &&
+// At state.next. REQUIRES: not empty().
+inline void AppendNext(StreamState& state, BlockArena& arena,
+                       const encoding::ScaledValue& value) {
+  if (state.EndsWith(value) &&
       state.run < std::numeric_limits<uint32_t>::max()) {
     ++state.run;
     ++state.next.index;
     return;
   }
-  AppendChange(state, arena, slot, value);
+  AppendChange(state, arena, value);
+}
+
+inline void AppendToStream(StreamState& state, BlockArena& arena,
+                           const TimeSlot& slot,
+                           const encoding::ScaledValue& value) {
+  if (slot == state.next) {
+    AppendNext(state, arena, value);
+  } else {
+    AppendElsewhere(state, arena, slot, value);
+  }
 }
 
 // Writes what the state holds back, so that a copy's `run` is 0.

@@ -22,7 +22,7 @@ class Stream {
   }
   void Append(const TimeSlot& slot, double value) {
     at_ = slot;
-    AppendToStream(state_, arena_, slot, value);
+    AppendToStream(state_, arena_, slot, encoding::ToScaled(value));
     slots_.push_back(slot);
     values_.push_back(value);
   }

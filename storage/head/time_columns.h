@@ -20,6 +20,7 @@
 #ifndef VARVE_STORAGE_HEAD_TIME_COLUMNS_H_
 #define VARVE_STORAGE_HEAD_TIME_COLUMNS_H_
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -36,7 +37,9 @@ inline constexpr uint32_t kNoColumn = std::numeric_limits<uint32_t>::max();
 struct TimeSlot {
   uint32_t column = kNoColumn;
   uint32_t index = 0;
-  friend bool operator==(const TimeSlot&, const TimeSlot&) = default;
+  friend bool operator==(const TimeSlot& a, const TimeSlot& b) {
+    return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+  }
 };
 
 // `samples` slots one after another.
@@ -93,10 +96,12 @@ class TimeColumns {
   // Where the row of a series belongs whose next slot is `next`; column
   // kNoColumn for its first row.
   Placed Place(const TimeSlot& next, int64_t timestamp_ms) {
-    if (next == recent_.slot && timestamp_ms == recent_.timestamp_ms) {
-      return {next, Fit::kStored};
-    }
+    if (IsRecent(next, timestamp_ms)) return {next, Fit::kStored};
     return PlaceSlowly(next, timestamp_ms);
+  }
+  // Whether the slot is where the row before went, with the same timestamp.
+  bool IsRecent(const TimeSlot& slot, int64_t timestamp_ms) const {
+    return slot == recent_.slot && timestamp_ms == recent_.timestamp_ms;
   }
 
   // A new column of these; the columns that Place knows stay as they are.
