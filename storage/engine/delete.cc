@@ -64,12 +64,14 @@ int64_t RemoveRows(const std::vector<bool>& marked,
   return removed;
 }
 
-// `marked` is in order. Exemplars are not counted as rows anywhere.
-int64_t RemoveRows(const std::vector<uint64_t>& marked,
+// `refs` are those of the section, in order. Exemplars are not counted as rows
+// anywhere.
+int64_t RemoveRows(const std::vector<uint64_t>& refs,
+                   const std::vector<bool>& marked,
                    const model::TimeRange& range, KindSection& section) {
   const auto gone = [&](uint64_t ref, int64_t at_ms) {
     return range.Contains(at_ms) &&
-           std::binary_search(marked.begin(), marked.end(), ref);
+           marked[std::ranges::lower_bound(refs, ref) - refs.begin()];
   };
   std::erase_if(section.exemplars, [&](const encoding::ExemplarRow& row) {
     return gone(row.ref, row.exemplar.timestamp_ms);
@@ -200,6 +202,20 @@ void EngineImpl::NoteAccepted(int64_t accept_ms) {
   }
 }
 
+std::vector<bool> EngineImpl::MarkLate(const Tombstone& tombstone,
+                                       std::span<const uint64_t> refs) const {
+  std::vector<bool> marked(refs.size());
+  const absl::Status status = index_->ForEachSeries(
+      tombstone.tenant, refs, [&](const IndexSeries& series) {
+        marked[series.position] =
+            tombstone.MatchesLate(series.id, series.labels);
+      });
+  if (!status.ok()) {
+    base::LogError("late copies of deleted rows: ", base::Message(status));
+  }
+  return marked;
+}
+
 void EngineImpl::DropLateCopies(int64_t accept_ms,
                                 encoding::FloatSection& section,
                                 AppendResult& result) {
@@ -209,17 +225,8 @@ void EngineImpl::DropLateCopies(int64_t accept_ms,
   const std::shared_ptr<const TombstoneList> list = tombstones_.list();
   for (const TombstoneRef& one : *list) {
     if (one->tenant != tenant || accept_ms >= one->accept_ms) continue;
-    std::vector<bool> marked(section.refs.size());
-    // Labels that cannot be read leave the series unmarked: rather too many
-    // samples than too few.
-    const absl::Status status = index_->ForEachSeries(
-        tenant, section.refs, [&](const IndexSeries& series) {
-          marked[series.position] = one->MatchesLate(series.id, series.labels);
-        });
-    if (!status.ok()) {
-      base::LogError("late copies of deleted rows: ", base::Message(status));
-    }
-    result.deleted += RemoveRows(marked, one->range, section);
+    result.deleted +=
+        RemoveRows(MarkLate(*one, section.refs), one->range, section);
   }
 }
 
@@ -233,17 +240,8 @@ void EngineImpl::DropLateCopies(int64_t accept_ms, KindRows& rows,
     for (KindSection& section : rows.sections) {
       if (section.tenant != one->tenant) continue;
       const std::vector<uint64_t> refs = RefsOf(section);
-      std::vector<uint64_t> marked;  // in order, as refs are
-      const absl::Status status = index_->ForEachSeries(
-          section.tenant, refs, [&](const IndexSeries& series) {
-            if (one->MatchesLate(series.id, series.labels)) {
-              marked.push_back(refs[series.position]);
-            }
-          });
-      if (!status.ok()) {
-        base::LogError("late copies of deleted rows: ", base::Message(status));
-      }
-      result.deleted += RemoveRows(marked, one->range, section);
+      result.deleted +=
+          RemoveRows(refs, MarkLate(*one, refs), one->range, section);
     }
   }
 }

@@ -206,6 +206,10 @@ class EngineImpl final : public Engine {
                            std::set<int32_t> days);
   absl::Status ReplayDelete(std::string_view payload, uint64_t position);
   absl::Status LoadTombstone(std::string_view key, std::string_view row);
+  // Which of the series the delete takes late copies of. Labels that cannot be
+  // read leave theirs unmarked: rather too many samples than too few.
+  std::vector<bool> MarkLate(const Tombstone& tombstone,
+                             std::span<const uint64_t> refs) const;
   void DropLateCopies(int64_t accept_ms, encoding::FloatSection& section,
                       AppendResult& result);
   void DropLateCopies(int64_t accept_ms, KindRows& rows, AppendResult& result);

@@ -44,7 +44,7 @@ using KeepRow =
     std::function<bool(const model::TenantId&, uint64_t& ref, int64_t at_ms)>;
 void KeepRows(KindRows& rows, const KeepRow& keep);
 
-// Refs of the section's rows, repeated ones once.
+// Refs of the section's rows in order, repeated ones once.
 std::vector<uint64_t> RefsOf(const KindSection& section);
 
 // Drops what lies outside; counts histograms by the side they are on.
