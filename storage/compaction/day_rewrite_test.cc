@@ -70,6 +70,16 @@ struct Data {
     next_column = writer.Days().at(kDay).next_column;
   }
 
+  // Series 1, 2 and 3 of kA in the first hour, of generation 3; they share a
+  // column of timestamps.
+  void FlushThree() {
+    SeriesSamples three;
+    for (uint64_t id = 1; id <= 3; ++id) {
+      three[{kA, 1, id}] = Hour(0, static_cast<double>(id));
+    }
+    Flush(day, 3, three);
+  }
+
   DayRewriteOptions Options(const KvFamilyRef& source) {
     DayRewriteOptions options;
     options.db = db.get();
@@ -182,9 +192,7 @@ TEST_CASE("a moved day has each series once, sorted, in one segment",
 TEST_CASE("a series of one segment moves as it is, with its column",
           "[compaction]") {
   Data data;
-  data.Flush(data.day, 3, {{{kA, 1, 1}, Hour(0, 1)},
-                           {{kA, 1, 2}, Hour(0, 2)},
-                           {{kA, 1, 3}, Hour(0, 3)}});
+  data.FlushThree();
   CHECK(data.Run(data.Options(data.day)).changed == 0);
   CHECK(data.Columns() == 1);
   for (uint64_t id = 1; id <= 3; ++id) {
@@ -197,9 +205,7 @@ TEST_CASE("a series of one segment moves as it is, with its column",
 TEST_CASE("a rewrite in place joins what came late, and finds it done after",
           "[compaction]") {
   Data data;
-  data.Flush(data.day, 3, {{{kA, 1, 1}, Hour(0, 1)},
-                           {{kA, 1, 2}, Hour(0, 2)},
-                           {{kA, 1, 3}, Hour(0, 3)}});
+  data.FlushThree();
   data.Run(data.Options(data.day));
   data.Flush(data.closed, 4, {{{kA, 1, 1}, Hour(1, 1)},
                               {{kA, 1, 2}, Hour(1, 2)},
@@ -227,9 +233,7 @@ TEST_CASE("a rewrite in place joins what came late, and finds it done after",
 TEST_CASE("what rules take away is gone, series and columns too",
           "[compaction]") {
   Data data;
-  data.Flush(data.day, 3, {{{kA, 1, 1}, Hour(0, 1)},
-                           {{kA, 1, 2}, Hour(0, 2)},
-                           {{kA, 1, 3}, Hour(0, 3)}});
+  data.FlushThree();
   data.Run(data.Options(data.day));
   data.Flush(data.closed, 6, {{{kA, 1, 1}, Hour(1, 1)}});
   DayRewriteOptions options = data.Options(data.closed);
@@ -274,9 +278,7 @@ TEST_CASE("a dedup interval is applied on disk", "[compaction]") {
 TEST_CASE("damaged values and other kinds are kept with their columns",
           "[compaction]") {
   Data data;
-  data.Flush(data.day, 3, {{{kA, 1, 1}, Hour(0, 1)},
-                           {{kA, 1, 2}, Hour(0, 2)},
-                           {{kA, 1, 3}, Hour(0, 3)}});
+  data.FlushThree();
   // A second segment with a flipped bit behind series 2's, one of an unknown
   // kind that refers to the column behind series 3's.
   std::string damaged;
