@@ -1,11 +1,11 @@
 #include "lib/cluster/node_set.h"
 
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "lib/cluster/dial_nodes.h"
 #include "lib/wire/hello.h"
 #include "net/rpc/tcp_server.h"
+#include "tests/support/becomes_true.h"
 
 namespace varve::cluster {
 namespace {
@@ -65,7 +65,7 @@ TEST_CASE("a node that starts later is reached and tells who it is",
   server_options.address = address;
   auto server = rpc::TcpServer::Start(&transport, &service, server_options);
   REQUIRE(server.ok());
-  while (!nodes->connected(0)) std::this_thread::yield();
+  REQUIRE(tests::BecomesTrue([&] { return nodes->connected(0); }));
   const auto greeting = nodes->Greeting(0);
   REQUIRE(greeting.ok());
   CHECK(greeting->node_id == 42);

@@ -16,6 +16,7 @@
 #include "net/rpc/local_channel.h"
 #include "net/rpc/tcp_channel.h"
 #include "net/rpc/tcp_server.h"
+#include "tests/support/becomes_true.h"
 
 namespace varve::rpc {
 namespace {
@@ -141,7 +142,7 @@ TEST_CASE("a slow reader stops the sender within its credits", "[rpc]") {
   const auto call = pair->channel().Start(kStream, "1000");
   // The sender stands still once its credits are used.
   constexpr auto kMost = static_cast<int64_t>(kCreditBytes / kPieceBytes);
-  while (pair->service.sent < kMost) std::this_thread::yield();
+  REQUIRE(tests::BecomesTrue([&] { return pair->service.sent >= kMost; }));
   CHECK(pair->service.sent == kMost);
   int64_t got = 0;
   for (;;) {
@@ -175,7 +176,8 @@ TEST_CASE("a cut connection makes calls unavailable", "[rpc]") {
   pair->Cut();
   CHECK(absl::IsUnavailable(call->Next(Soon()).status()));
   pair->service.cancelled.get_future().wait();
-  while (pair->channel().connected()) std::this_thread::yield();
+  REQUIRE(
+      tests::BecomesTrue([&] { return !pair->channel().connected(); }));
   CHECK(absl::IsUnavailable(
       CallOnce(pair->channel(), kEcho, "", Soon()).status()));
 }
@@ -215,10 +217,10 @@ TEST_CASE("a channel comes back by itself in a new epoch", "[rpc]") {
   TcpPair pair;
   pair.options.address = pair.address;
   pair.server.reset();
-  while (pair.tcp->connected()) std::this_thread::yield();
+  REQUIRE(tests::BecomesTrue([&] { return !pair.tcp->connected(); }));
   CHECK(pair.tcp->peer_hello().empty());
   pair.Serve();
-  while (!pair.tcp->connected()) std::this_thread::yield();
+  REQUIRE(tests::BecomesTrue([&] { return pair.tcp->connected(); }));
   CHECK(pair.tcp->connection_epoch() == 2);
   CHECK(CallOnce(*pair.tcp, kEcho, "again", Soon()).ok());
 }

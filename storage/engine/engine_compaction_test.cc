@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <thread>
 
 #include "storage/engine/test_node.h"
+#include "tests/support/becomes_true.h"
 
 namespace varve::storage {
 namespace {
@@ -157,7 +157,7 @@ TEST_CASE("a forced merge rewrites the days of its prefix", "[engine][slow]") {
   }
   REQUIRE(node.engine->ForceMerge("2026_11").ok());
   REQUIRE(node.engine->ForceMerge("2026_09").ok());
-  while (rewritten == 0) std::this_thread::yield();
+  REQUIRE(tests::BecomesTrue([&] { return rewritten > 0; }));
   REQUIRE(node.engine->CompactDays().ok());  // waits for it
   CHECK(rewritten == 1);
   node.CheckAll();
