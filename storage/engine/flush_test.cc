@@ -194,9 +194,9 @@ TEST_CASE("searches stay whole while writes and flushes go on", "[engine]") {
   writer.join();
   flusher.join();
   CHECK(refused == 0);
-  for (const auto& [name, samples] : node.Search()) {
-    CHECK(samples.size() == kRounds);
-  }
+  const auto found = node.Search();
+  CHECK(found.size() == ids.size());
+  for (const auto& [name, samples] : found) CHECK(samples.size() == kRounds);
 }
 
 }  // namespace

@@ -100,6 +100,9 @@ class CardinalityTest(unittest.TestCase):
             self.assertEqual(
                 self.counts(status, "labelValueCountByLabelName"),
                 {"__name__": 3, "series": 300, "job": 2})
+            top = self.ask(cluster, "api/v1/status/tsdb", topN=2)
+            self.assertEqual(self.counts(top, "seriesCountByMetricName"),
+                             {"a": 300, "c": 200})
             some = self.ask(cluster, "api/v1/status/tsdb",
                             **{"match[]": '{job="y"}'})
             self.assertEqual(some["data"]["totalSeries"], 120)
