@@ -1,8 +1,8 @@
 // What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, METADATA,
 // GETRINGS, DELETE, PING.
 //
-// Every answer to a read ends with the node's Coverage. A search is streamed in batches
-// of about 128 KiB and held back by net/rpc's credits.
+// Every answer to a read ends with the node's Coverage. A search is streamed in
+// batches of about 128 KiB and held back by net/rpc's credits.
 //
 // Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
 //          for a limit, Unavailable over its concurrency or while stopping.

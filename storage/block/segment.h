@@ -8,8 +8,8 @@
 //
 // kind 0 float; 1 native histogram and 3 exemplars (kind_segments.h); 2 start
 // timestamps is reserved. ts_ref 0: the timestamps stand inline; else it is the
-// id of a shared column (timestamp_column.h), and ts_size and timestamps are left out.
-// The columns are lib/encoding/sample_chunk.h's; inline timestamps start with
+// id of a shared column (timestamp_column.h), and ts_size and timestamps are
+// left out. The columns are lib/encoding/sample_chunk.h's; inline timestamps start with
 // their bounds, so that segments out of range are not decoded. `generation` is
 // the head generation that was flushed, of joined segments the highest. Drawn
 // with real numbers in docs/formats/segment.md.

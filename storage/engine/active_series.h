@@ -10,7 +10,8 @@
 // A refusal is the answer to DEFINE and nothing else: rows of a series that
 // has a ref are taken and counted, so that copies at several nodes agree.
 //
-// Threads: all members from any thread; AdmitNew to DropReserved by one at a time.
+// Threads: all members from any thread; AdmitNew to DropReserved by one at a
+//          time.
 // Cost:    about 1 ns for an id that is in already.
 #ifndef VARVE_STORAGE_ENGINE_ACTIVE_SERIES_H_
 #define VARVE_STORAGE_ENGINE_ACTIVE_SERIES_H_

@@ -8,6 +8,7 @@
 //   kinds.cc        native histograms, exemplars, metadata
 //   search.cc       Search
 //   label_search.cc label names and values, cardinality, tenants, Stats
+//   name_usage.cc   which metric names searches read
 //   snapshots.cc    copies for backup tools
 //   damage.cc       what is made of damaged tables
 //   forget.cc       series of days that are gone leave the index
@@ -15,9 +16,10 @@
 //   compaction.cc   the other one: moves and rewrites of days that are over
 //
 // Locks, outermost first: compaction_.running (one compaction at a time),
-// flush_mutex_ (one flush, retention or part of a rewrite), define_mutex_ (an id is logged before a second caller gets it),
-// gate_ (a cut falls between records), state_mutex_, blocks_mutex_. The last
-// two are never held across I/O.
+// flush_mutex_ (one flush, retention or part of a rewrite), define_mutex_ (an
+// id is logged before a second caller gets it), gate_ (a cut falls between
+// records), state_mutex_, blocks_mutex_. The last two are never held across
+// I/O.
 #ifndef VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_
 #define VARVE_STORAGE_ENGINE_ENGINE_IMPL_H_
 
