@@ -12,7 +12,7 @@ namespace varve::wire {
 enum Feature : uint64_t {
   kFeatureFloats = 1u << 0,      // data sections of kind 0 are decoded
   kFeatureHistograms = 1u << 1,  // kind 1, and series batches of kind 2
-  kFeatureExemplars = 1u << 2,   // kind 2, and series batches of kind 3
+  kFeatureExemplars = 1u << 2,   // kind 2, in the same batches
   kFeatureMetadata = 1u << 3,    // kind 3
   kFeatureMissed = 1u << 4,      // MISSED records are kept and listed
   kFeatureDelete = 1u << 5,      // DELETE is understood

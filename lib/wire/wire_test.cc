@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/escaping.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
 #include "lib/wire/convert.h"
@@ -58,6 +59,15 @@ TEST_CASE("a data frame carries its record bit for bit", "[wire]") {
     }
   }
   CHECK(EncodeDataFrame(std::string(100'000, 'a'), 0, 0, true).size() < 1'000);
+}
+
+// The worked example of docs/formats/wire.md.
+TEST_CASE("a data frame begins with the documented bytes", "[wire]") {
+  const std::string bytes =
+      EncodeDataFrame(std::string(42, 'r'), 0, 0x0102030405060708, false);
+  CHECK(absl::BytesToHexString(bytes.substr(0, 14)) ==
+        "00" "00" "0807060504030201" "2a000000");
+  CHECK(bytes.substr(14) == std::string(42, 'r'));
 }
 
 TEST_CASE("a data frame cut or grown anywhere is data loss", "[wire]") {
