@@ -10,8 +10,9 @@
 //             else:   zigzag difference to the timestamp before, `rows` times
 //   values := token:varint, `rows` times
 //     token even: an integer, zigzag(m) = token / 2
-//     token odd:  scale = token / 2 % 16; below 15: m / 10^scale with
-//                 zigzag(m) = token / 32; 15: token / 32 = 0, bits:u64 follow
+//     token odd:  scale = token / 2 % 16; 1 to 14: m / 10^scale with
+//                 zigzag(m) = token / 32; 0: 1024 * m, of bytes for one;
+//                 15: token / 32 = 0, bits:u64 follow
 //
 // Values are not predicted from one another: neighbours here are samples of
 // different series. LZ4 around the frame finds what repeats.
@@ -34,6 +35,7 @@ constexpr uint8_t kCountsAreOne = 1;
 constexpr uint8_t kOneTimestamp = 2;
 constexpr uint8_t kTimestampRuns = 4;
 constexpr uint8_t kFlagsKnown = 7;
+constexpr int kKibiBits = 10;
 constexpr uint64_t kRawToken = 1 | uint64_t{kRawScale} << 1;
 
 // A raw value stands behind its token.
@@ -66,8 +68,12 @@ char* WriteValue(char* to, const ScaledValue& value) {
   }
   const uint64_t zigzag =
       base::ZigzagEncode(static_cast<int64_t>(value.integer));
-  if (value.scale == 0) return WriteVarint(to, zigzag << 1);
-  return WriteVarint(to, zigzag << 5 | uint64_t{value.scale} << 1 | 1);
+  if (value.scale != 0) {
+    return WriteVarint(to, zigzag << 5 | uint64_t{value.scale} << 1 | 1);
+  }
+  const bool kibis =
+      value.integer != 0 && value.integer % (1 << kKibiBits) == 0;
+  return WriteVarint(to, kibis ? zigzag >> kKibiBits << 5 | 1 : zigzag << 1);
 }
 
 size_t CountRuns(const std::vector<int64_t>& timestamps_ms) {
@@ -171,7 +177,10 @@ bool ReadTimestamps(VarintReader& reader, uint8_t flags,
 // What a token says but for a raw value's bits.
 ScaledValue ValueOf(uint64_t token) {
   const bool odd = (token & 1) != 0;
-  return {static_cast<uint64_t>(base::ZigzagDecode(token >> (odd ? 5 : 1))),
+  const bool kibis = (token & 31) == 1;
+  const auto integer =
+      static_cast<uint64_t>(base::ZigzagDecode(token >> (odd ? 5 : 1)));
+  return {integer << (kibis ? kKibiBits : 0),
           static_cast<uint8_t>(odd ? token >> 1 & 15 : 0)};
 }
 

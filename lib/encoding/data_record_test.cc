@@ -108,13 +108,14 @@ TEST_CASE("the bytes are those of docs/formats/data_record.md", "[encoding]") {
   builder.Add(0, 7, 1000, time, std::vector<double>{3});
   builder.Add(0, 7, 1001, time, std::vector<double>{0.25});
   builder.Add(0, 7, 1003, time, std::vector<double>{-17});
+  builder.Add(0, 7, 1004, time, std::vector<double>{4'194'304});
   CHECK(builder.Finish() ==
         std::string("\x88\x77\x66\x55\x44\x33\x22\x11"
                     "\xf4\x89\x44\x70\x9e\x01\x00\x00"
                     "\x00\x00\x07\x00\x00\x00\x00\x00\x00\x00"
-                    "\x11\x00\x00\x00\x03\x03\x03\xd0\x0f\x02\x04"
-                    "\x80\xa0\xa4\x84\xce\x67\x0c\xc5\x0c\x42",
-                    47));
+                    "\x15\x00\x00\x00\x04\x04\x03\xd0\x0f\x02\x04\x02"
+                    "\x80\xa0\xa4\x84\xce\x67\x0c\xc5\x0c\x42\x81\x80\x10",
+                    51));
 }
 
 TEST_CASE("a change of tenant starts a section", "[encoding]") {
@@ -177,6 +178,40 @@ TEST_CASE("special values come back", "[encoding]") {
                    {0, 1, 2},
                    {Limits::quiet_NaN(), -Limits::infinity(),
                     std::bit_cast<double>(uint64_t{0x7ff0000000000002})}}});
+}
+
+TEST_CASE("decimals at the bounds of their tokens come back", "[encoding]") {
+  std::vector<double> values;
+  for (const double value :
+       {0.0, 1023.0, 1024.0, 1025.0, 1023.0 * 1024, 0x1p49, 0x1p50, 0x1p50 - 1,
+        0x1p50 + 1, 0x1p51, 0x1p50 / 100, (0x1p50 - 1024) / 10, 1024.5}) {
+    values.push_back(value);
+    values.push_back(-value);
+  }
+  // Twice over: the last ones are read in another way than the rest.
+  values.insert(values.end(), values.begin(), values.end());
+  std::vector<int64_t> times(values.size());
+  CheckRoundTrip({{0, 7, 3, times, values}});
+}
+
+TEST_CASE("sizes in bytes are short", "[encoding]") {
+  const auto size_of = [](double value) {
+    return Build({{0, 7, 3, {1}, {value}}}).size();
+  };
+  CHECK(size_of(0x1p30) + 1 == size_of(0x1p30 + 1));
+}
+
+TEST_CASE("a decimal beyond what writers make is data loss", "[encoding]") {
+  std::string record = Build({{0, 7, 3, {1}, {double{1 << 20}}}});
+  REQUIRE(record.ends_with("\x81\x80\x04"));
+  std::vector<Series> got;
+  REQUIRE(Read(record, got).ok());
+  REQUIRE(got.back().values == std::vector<double>{1 << 20});
+  // The same token but for its end: 2^51 / 10.
+  record.resize(record.size() - 3);
+  record.append("\x83\x80\x80\x80\x80\x80\x80\x80\x02");
+  record[16 + 10] = static_cast<char>(record[16 + 10] + 6);
+  CHECK(absl::IsDataLoss(Read(record, got)));
 }
 
 TEST_CASE("a record cut at any byte but a section's end is data loss",
