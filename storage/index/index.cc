@@ -35,6 +35,20 @@ std::string_view MetricNameOf(std::span<const LabelView> labels) {
   return {};
 }
 
+std::optional<uint32_t> MetricInRam(const RamPart* live,
+                                    const FrozenPart* frozen,
+                                    const model::TenantId& tenant,
+                                    std::string_view name) {
+  const RamPart* const frozen_series =
+      frozen == nullptr ? nullptr : frozen->series.get();
+  for (const RamPart* const part : {live, frozen_series}) {
+    const RamTenant* const ram = part == nullptr ? nullptr : part->Find(tenant);
+    if (ram == nullptr) continue;
+    if (const auto id = ram->FindMetric(name)) return id;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> Index::FamilyNames() {
@@ -195,7 +209,11 @@ absl::Status IndexImpl::LoadMetricIds(std::span<const Prepared> series,
   {
     ReaderLock lock(mutex_);
     for (const Prepared& one : series) {
-      MetricName name(one.definition->tenant, MetricNameOf(one.labels));
+      const model::TenantId& tenant = one.definition->tenant;
+      const std::string_view metric = MetricNameOf(one.labels);
+      // Most are of series just defined: Create finds them as well.
+      if (MetricInRam(live_.get(), frozen_.get(), tenant, metric)) continue;
+      MetricName name(tenant, metric);
       if (known.contains(name)) continue;
       const auto cached = metric_cache_.find(name);
       if (cached != metric_cache_.end()) {
@@ -259,18 +277,14 @@ absl::Status IndexImpl::ReserveIds(uint64_t count) {
 uint32_t IndexImpl::MetricIdFor(const model::TenantId& tenant,
                                 std::string_view name,
                                 const MetricIds& known) {
+  if (const auto id =
+          MetricInRam(live_.get(), frozen_.get(), tenant, name)) {
+    return *id;
+  }
   const auto it = known.find(MetricName(tenant, std::string(name)));
   if (it != known.end() && it->second != 0) return it->second;
-  RamTenant& live = live_->Get(tenant);
-  if (const auto id = live.FindMetric(name)) return *id;
-  if (frozen_ != nullptr) {
-    const RamTenant* const frozen = frozen_->series->Find(tenant);
-    if (frozen != nullptr) {
-      if (const auto id = frozen->FindMetric(name)) return *id;
-    }
-  }
   const uint32_t id = next_metric_id_++;
-  live.AddMetric(name, id);
+  live_->Get(tenant).AddMetric(name, id);
   return id;
 }
 
