@@ -9,6 +9,20 @@ namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
 
+// Ids come in the order they were made, so that most share a word of a set
+// with the one before.
+template <typename Fn>
+void ForEachWord(std::span<const uint64_t> ids, const Fn& fn) {
+  for (size_t i = 0; i < ids.size();) {
+    const uint64_t word = ids[i] / 64;
+    uint64_t bits = 0;
+    for (; i < ids.size() && ids[i] / 64 == word; ++i) {
+      bits |= uint64_t{1} << ids[i] % 64;
+    }
+    fn(word, bits);
+  }
+}
+
 }  // namespace
 
 void ActiveSeries::Roll(int64_t now_ms) {
@@ -25,12 +39,15 @@ void ActiveSeries::Mark(const model::TenantId& tenant,
                         std::span<const uint64_t> ids) {
   int64_t new_in_hour = 0;
   int64_t new_in_day = 0;
-  for (const uint64_t id : ids) {
-    if (!settled_.Add(id)) continue;
-    (void)used_.Add(id);
-    new_in_hour += hour_.ids.Add(id);
-    if (limits_.counts_days()) new_in_day += day_.ids.Add(id);
-  }
+  ForEachWord(ids, [&](uint64_t word, uint64_t bits) {
+    bits = settled_.AddWord(word, bits);
+    if (bits == 0) return;
+    (void)used_.AddWord(word, bits);
+    new_in_hour += std::popcount(hour_.ids.AddWord(word, bits));
+    if (limits_.counts_days()) {
+      new_in_day += std::popcount(day_.ids.AddWord(word, bits));
+    }
+  });
   if (new_in_hour > 0 && limits_.hourly_per_tenant != 0) {
     hour_.by_tenant[tenant] += new_in_hour;
   }
@@ -48,7 +65,9 @@ void ActiveSeries::MarkWritten(const model::TenantId& tenant, int64_t now_ms,
 
 void ActiveSeries::MarkUsed(std::span<const uint64_t> ids) {
   base::MutexLock lock(mutex_);
-  for (const uint64_t id : ids) (void)used_.Add(id);
+  ForEachWord(ids, [this](uint64_t word, uint64_t bits) {
+    (void)used_.AddWord(word, bits);
+  });
 }
 
 bool ActiveSeries::Full(const Span& span, const model::TenantId& tenant,

@@ -12,11 +12,12 @@
 //
 // Threads: all members from any thread; AdmitNew to DropReserved by one at a
 //          time.
-// Cost:    about 1 ns for an id that is in already.
+// Cost:    below 1 ns for an id that is in already and follows its neighbour.
 #ifndef VARVE_STORAGE_ENGINE_ACTIVE_SERIES_H_
 #define VARVE_STORAGE_ENGINE_ACTIVE_SERIES_H_
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -42,17 +43,16 @@ struct SeriesLimits {
 // A set of ids in pages that come with their first id and go all together.
 class IdPages {
  public:
-  // False when it was in.
-  bool Add(uint64_t id) {
-    const uint64_t page = id / kPageIds;
+  // Ids 64 * word + i for the bits i of `bits`; returns those that are new.
+  uint64_t AddWord(uint64_t word, uint64_t bits) {
+    const uint64_t page = word / kPageWords;
     if (page >= pages_.size()) pages_.resize(page + page / 2 + 1);
     if (pages_[page] == nullptr) pages_[page] = std::make_unique<Page>();
-    uint64_t& word = (*pages_[page])[id % kPageIds / 64];
-    const uint64_t bit = uint64_t{1} << id % 64;
-    if ((word & bit) != 0) return false;
-    word |= bit;
-    ++count_;
-    return true;
+    uint64_t& known = (*pages_[page])[word % kPageWords];
+    const uint64_t fresh = bits & ~known;
+    known |= fresh;
+    count_ += std::popcount(fresh);
+    return fresh;
   }
   bool Has(uint64_t id) const {
     const uint64_t page = id / kPageIds;
@@ -67,7 +67,8 @@ class IdPages {
 
  private:
   static constexpr uint64_t kPageIds = 4096;
-  using Page = std::array<uint64_t, kPageIds / 64>;
+  static constexpr uint64_t kPageWords = kPageIds / 64;
+  using Page = std::array<uint64_t, kPageWords>;
   std::vector<std::unique_ptr<Page>> pages_;
   int64_t count_ = 0;
 };

@@ -53,8 +53,8 @@ struct WalRecord {
 class WalReplay {
  public:
   virtual ~WalReplay() = default;
-  // Some megabytes of records. An error stops the replay and is returned by
-  // Open.
+  // Half a megabyte of records for each CPU. An error stops the replay and is
+  // returned by Open.
   virtual absl::Status Replay(std::span<const WalRecord> records) = 0;
   // What was logged here was durable and cannot be read any more.
   virtual void Lost(uint64_t begin, uint64_t end) = 0;
