@@ -7,25 +7,12 @@
 #include "lib/eval/evaluation.h"
 #include "lib/eval/subquery.h"
 #include "lib/eval/timing.h"
+#include "lib/promql/functions.h"
 
 namespace varve::eval {
 namespace {
 
 using promql::ValueType;
-
-std::string_view TypeName(ValueType type) {
-  switch (type) {
-    case ValueType::kScalar:
-      return "scalar";
-    case ValueType::kString:
-      return "string";
-    case ValueType::kVector:
-      return "instant vector";
-    case ValueType::kMatrix:
-      return "range vector";
-  }
-  return "";
-}
 
 absl::StatusOr<StepRange> StepsOf(const EvalRequest& request) {
   StepRange steps;
@@ -114,7 +101,7 @@ absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
   if (range &&
       (expr.type == ValueType::kString || expr.type == ValueType::kMatrix)) {
     return base::InvalidArgument(
-        "invalid expression type \"", TypeName(expr.type),
+        "invalid expression type \"", promql::TypeText(expr.type),
         "\" for range query, must be Scalar or instant Vector");
   }
   Evaluation ev(request);
