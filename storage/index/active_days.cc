@@ -111,7 +111,7 @@ absl::Status IndexImpl::AddActive(const model::TenantId& tenant,
     if (frozen_ != nullptr) ForEachMark(frozen_->marks, tenant, kept, look);
   }
   if (!any_inactive) {
-    ids |= marked;
+    Unite(std::move(marked), ids);
     return tables_.AddActive(tenant, kept, ids);
   }
   std::map<int32_t, IdSet> by_day;

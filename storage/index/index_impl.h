@@ -64,8 +64,6 @@ struct FrozenPart {
   std::vector<std::pair<model::TenantId, const RamTenant*>> Tenants() const;
 };
 
-std::vector<uint64_t> ToIds(const IdSet& set);
-
 class IndexImpl final : public Index {
  public:
   IndexImpl(KvDb& db, const IndexOptions& options)

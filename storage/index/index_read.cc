@@ -1,6 +1,5 @@
 // Queries: ids by matchers and days, labels by ids, names, values, counts.
 #include <algorithm>
-#include <array>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
@@ -37,21 +36,6 @@ void ForEachLabel(std::string_view canonical, const Fn& fn) {
 }
 
 }  // namespace
-
-// By way of a buffer that stays in the cache: fresh memory for all of them
-// twice costs more than taking them out of the set.
-std::vector<uint64_t> ToIds(const IdSet& set) {
-  std::vector<uint64_t> ids;
-  ids.reserve(set.cardinality());
-  std::array<uint32_t, 1024> some;
-  roaring_uint32_iterator_t it;
-  roaring_init_iterator(&set.roaring, &it);
-  while (const uint32_t n = roaring_read_uint32_iterator(
-             &it, some.data(), some.size())) {
-    ids.insert(ids.end(), some.begin(), some.begin() + n);
-  }
-  return ids;
-}
 
 DayRange IndexImpl::Kept(const DayRange& days) const {
   return {std::max(days.first, first_kept_day_.load()), days.last};

@@ -242,8 +242,8 @@ absl::Status PreparedGroups::AddMatching(const PostingSource& source,
                                          IdSet& ids) const {
   if (all_) return source.AddPair("", "", ids);
   for (const Group& group : groups_) {
-    ASSIGN_OR_RETURN(const IdSet matching, Matching(group, source));
-    ids |= matching;
+    ASSIGN_OR_RETURN(IdSet matching, Matching(group, source));
+    Unite(std::move(matching), ids);
   }
   return absl::OkStatus();
 }

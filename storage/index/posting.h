@@ -15,6 +15,7 @@
 #include <roaring/roaring.hh>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -29,6 +30,12 @@ using RoaringSet = Roaring;
 }  // namespace internal
 
 using IdSet = internal::RoaringSet;
+
+// Adds `more` to `ids`; what an empty set takes over is not copied.
+void Unite(IdSet more, IdSet& ids);
+
+// Ascending.
+std::vector<uint64_t> ToIds(const IdSet& ids);
 
 void AppendIdSet(std::string& out, IdSet& ids);  // run-optimizes `ids`
 // Adds the ids of `bytes` to `ids`.

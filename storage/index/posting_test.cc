@@ -1,7 +1,9 @@
 #include "storage/index/posting.h"
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <random>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "storage/index/index_key.h"
@@ -30,6 +32,40 @@ TEST_CASE("sets of ids come back from bytes", "[index]") {
   }
   IdSet ids;
   CHECK(absl::IsDataLoss(AddIdSet("\x02", ids)));
+}
+
+TEST_CASE("a set gives out all of its ids in order", "[index]") {
+  std::mt19937 random(9);
+  for (const uint32_t sets : {0u, 1u, 3u, 4u, 40u}) {
+    for (const bool optimize : {false, true}) {
+      CAPTURE(sets, optimize);
+      IdSet ids;
+      for (uint32_t set = 0; set < sets; ++set) {
+        const uint32_t base = set * 3 << 16;
+        ids.add(base);
+        ids.add(base + 65'535);
+        const uint32_t more = std::array{0u, 10u, 4'094u, 4'095u, 30'000u,
+                                         65'000u}[random() % 6];
+        if (set % 3 == 0) ids.addRange(base + 100, base + 100 + more);
+        for (uint32_t n = 0; n < more; ++n) {
+          ids.add(base + (set % 3 == 1 ? 2 * n : random()) % 65'536);
+        }
+      }
+      if (sets > 3) ids.add(UINT32_MAX);
+      if (optimize) ids.runOptimize();
+      std::vector<uint32_t> want(ids.cardinality());
+      ids.toUint32Array(want.data());
+      CHECK(ToIds(ids) == std::vector<uint64_t>(want.begin(), want.end()));
+    }
+  }
+}
+
+TEST_CASE("an empty set takes another over, others join", "[index]") {
+  IdSet ids;
+  Unite(IdSet::bitmapOf(2, 1, 70'000), ids);
+  Unite(IdSet::bitmapOf(2, 1, 2), ids);
+  Unite(IdSet(), ids);
+  CHECK(ToIds(ids) == std::vector<uint64_t>{1, 2, 70'000});
 }
 
 TEST_CASE("a delta list holds ids in any order once", "[index]") {
