@@ -122,9 +122,11 @@ absl::Status IndexImpl::ForEachSeries(
     texts.clear();
     const auto find = [&](const RamTenant* ram) {
       if (ram == nullptr) return;
+      std::optional<uint32_t> place;
       for (size_t i = 0; i < n; ++i) {
         if (round[i].found || ids[begin + i] > UINT32_MAX) continue;
-        const auto place = ram->FindId(static_cast<uint32_t>(ids[begin + i]));
+        place = ram->FindId(static_cast<uint32_t>(ids[begin + i]),
+                            place.value_or(0));
         if (!place) continue;
         round[i] = {true, ram->metric_id(*place), texts.size(), 0};
         ram->AppendCanonical(*place, texts);

@@ -96,9 +96,9 @@ std::set<IndexTables::PairName> IndexTables::TakeNoted() const {
   return std::exchange(noted_, {});
 }
 
-absl::Status TablePostings::AddPair(std::string_view name,
-                                    std::string_view value,
-                                    IdSet& ids) const {
+absl::Status TablePostings::VisitPair(std::string_view name,
+                                      std::string_view value,
+                                      const VisitParts& visit) const {
   KvScan scan;
   scan.snapshot = snapshot_;
   scan.lower = PostPrefix(tenant_, name, value);
@@ -106,7 +106,7 @@ absl::Status TablePostings::AddPair(std::string_view name,
   const auto it = tables_.db().Scan(tables_.post, std::move(scan));
   size_t shards = 0;
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    RETURN_IF_ERROR(AddIdSet(it->value(), ids));
+    RETURN_IF_ERROR(visit(PostingView(it->value())));
     ++shards;
   }
   if (shards > kShardsMax) {

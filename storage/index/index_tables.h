@@ -81,8 +81,8 @@ class TablePostings final : public PostingSource {
         snapshot_(std::move(snapshot)),
         generation_(generation) {}
 
-  absl::Status AddPair(std::string_view name, std::string_view value,
-                       IdSet& ids) const override;
+  absl::Status VisitPair(std::string_view name, std::string_view value,
+                         const VisitParts& visit) const override;
   absl::Status VisitValues(std::string_view name, std::string_view prefix,
                            const VisitPostings& visit) const override;
   absl::Status VisitAll(const VisitPostings& visit) const override;

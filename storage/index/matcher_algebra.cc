@@ -193,35 +193,62 @@ absl::Status PreparedGroups::AddIds(const Term& term,
   return absl::OkStatus();
 }
 
-absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,
-                                               const PostingSource& source) {
-  std::vector<IdSet> exact;
-  for (const Term& term : group.terms) {
-    if (!term.keep || term.scan) continue;
-    IdSet& ids = exact.emplace_back();
-    RETURN_IF_ERROR(AddIds(term, source, ids));
-    if (ids.isEmpty()) return IdSet();
+absl::Status PreparedGroups::Keep(const Term& term,
+                                  const PostingSource& source,
+                                  std::optional<IdSet>& result) {
+  IdSet kept;
+  if (!result || term.scan) {
+    RETURN_IF_ERROR(AddIds(term, source, kept));
+    if (result) kept &= *result;
+    result = std::move(kept);
+    return absl::OkStatus();
   }
-  std::sort(exact.begin(), exact.end(), [](const IdSet& a, const IdSet& b) {
-    return a.cardinality() < b.cardinality();
-  });
-  std::optional<IdSet> result;
-  for (IdSet& ids : exact) {
-    if (!result) {
-      result = std::move(ids);
-    } else {
-      *result &= ids;
-    }
+  // Part by part: what the parts have in common with a small result is little,
+  // the whole of them may be much.
+  for (const std::string& value : term.values) {
+    RETURN_IF_ERROR(
+        source.VisitPair(term.name, value, [&](const PostingView& part) {
+          IdSet ids;
+          RETURN_IF_ERROR(part.AddTo(ids));
+          ids &= *result;
+          Unite(std::move(ids), kept);
+          return absl::OkStatus();
+        }));
   }
-  for (const Term& term : group.terms) {
-    if (!term.keep || !term.scan) continue;
-    if (result && result->isEmpty()) return IdSet();
+  result = std::move(kept);
+  return absl::OkStatus();
+}
+
+absl::Status PreparedGroups::TakeAway(const Term& term,
+                                      const PostingSource& source,
+                                      IdSet& result) {
+  if (term.scan) {
     IdSet ids;
     RETURN_IF_ERROR(AddIds(term, source, ids));
-    if (!result) {
-      result = std::move(ids);
-    } else {
-      *result &= ids;
+    result -= ids;
+    return absl::OkStatus();
+  }
+  for (const std::string& value : term.values) {
+    RETURN_IF_ERROR(
+        source.VisitPair(term.name, value, [&](const PostingView& part) {
+          IdSet ids;
+          RETURN_IF_ERROR(part.AddTo(ids));
+          result -= ids;
+          return absl::OkStatus();
+        }));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,
+                                               const PostingSource& source) {
+  std::optional<IdSet> result;
+  // Scans last: they are dear, and spared when nothing is left.
+  for (const bool scan : {false, true}) {
+    for (const Term& term : group.terms) {
+      if (!term.keep || term.scan != scan) continue;
+      RETURN_IF_ERROR(Keep(term, source, result));
+      if (result->isEmpty()) return IdSet();
     }
   }
   if (!result) {
@@ -231,9 +258,7 @@ absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,
   for (const Term& term : group.terms) {
     if (term.keep) continue;
     if (result->isEmpty()) break;
-    IdSet ids;
-    RETURN_IF_ERROR(AddIds(term, source, ids));
-    *result -= ids;
+    RETURN_IF_ERROR(TakeAway(term, source, *result));
   }
   return *std::move(result);
 }

@@ -55,6 +55,11 @@ class PreparedGroups {
   static absl::Status AddTerm(const model::Matcher& matcher, Group& group);
   static absl::Status AddIds(const Term& term, const PostingSource& source,
                              IdSet& ids);
+  // What `result` has in common with the term; all of the term for the first.
+  static absl::Status Keep(const Term& term, const PostingSource& source,
+                           std::optional<IdSet>& result);
+  static absl::Status TakeAway(const Term& term, const PostingSource& source,
+                               IdSet& result);
   static absl::StatusOr<IdSet> Matching(const Group& group,
                                         const PostingSource& source);
 

@@ -41,12 +41,21 @@ class PostingView {
 using VisitPostings = std::function<absl::StatusOr<bool>(
     std::string_view name, std::string_view value, const PostingView& ids)>;
 
+using VisitParts = std::function<absl::Status(const PostingView& part)>;
+
 class PostingSource {
  public:
   virtual ~PostingSource() = default;
-  // Adds the ids that have `name` = `value`.
-  virtual absl::Status AddPair(std::string_view name, std::string_view value,
-                               IdSet& ids) const = 0;
+  // The ids that have `name` = `value`, in one part or several.
+  virtual absl::Status VisitPair(std::string_view name, std::string_view value,
+                                 const VisitParts& visit) const = 0;
+  // Adds all of them.
+  absl::Status AddPair(std::string_view name, std::string_view value,
+                       IdSet& ids) const {
+    return VisitPair(name, value, [&ids](const PostingView& part) {
+      return part.AddTo(ids);
+    });
+  }
   // The values of `name` that begin with `prefix`, in any order; not "".
   virtual absl::Status VisitValues(std::string_view name,
                                    std::string_view prefix,

@@ -171,21 +171,20 @@ const RamTenant::Name* RamTenant::FindName(std::string_view name) const {
   return it == name_numbers_.end() ? nullptr : &names_[it->second];
 }
 
-absl::Status RamTenant::AddPair(std::string_view name, std::string_view value,
-                                IdSet& ids) const {
+absl::Status RamTenant::VisitPair(std::string_view name,
+                                  std::string_view value,
+                                  const VisitParts& visit) const {
   if (name.empty()) {
-    if (value.empty()) all_.AddTo(ids);
-    return absl::OkStatus();
+    return value.empty() ? visit(PostingView(all_)) : absl::OkStatus();
   }
   const auto number = name_numbers_.find(base::ToAbsl(name));
   if (number == name_numbers_.end()) return absl::OkStatus();
   if (value.empty()) {
-    names_[number->second].present.AddTo(ids);
-    return absl::OkStatus();
+    return visit(PostingView(names_[number->second].present));
   }
   const auto pair = pair_numbers_.find(PairText{number->second, value});
-  if (pair != pair_numbers_.end()) pairs_[*pair].ids.AddTo(ids);
-  return absl::OkStatus();
+  if (pair == pair_numbers_.end()) return absl::OkStatus();
+  return visit(PostingView(pairs_[*pair].ids));
 }
 
 absl::Status RamTenant::VisitValues(std::string_view name,

@@ -46,6 +46,11 @@ class RamTenant final : public PostingSource {
   // The place of a series here; places are 0, 1, … in the order of Add.
   std::optional<uint32_t> FindHash(const model::SeriesHash& hash) const;
   std::optional<uint32_t> FindId(uint32_t id) const;
+  // The same; quick when the series came next after that of `before`.
+  std::optional<uint32_t> FindId(uint32_t id, uint32_t before) const {
+    if (before + 1 < ids_.size() && ids_[before + 1] == id) return before + 1;
+    return FindId(id);
+  }
 
   // REQUIRES: neither the hash nor the id is here.
   void Add(uint32_t id, uint32_t metric_id, const model::SeriesHash& hash,
@@ -70,8 +75,8 @@ class RamTenant final : public PostingSource {
     return metrics_;
   }
 
-  absl::Status AddPair(std::string_view name, std::string_view value,
-                       IdSet& ids) const override;
+  absl::Status VisitPair(std::string_view name, std::string_view value,
+                         const VisitParts& visit) const override;
   absl::Status VisitValues(std::string_view name, std::string_view prefix,
                            const VisitPostings& visit) const override;
   absl::Status VisitAll(const VisitPostings& visit) const override;
