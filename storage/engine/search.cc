@@ -22,6 +22,12 @@ constexpr size_t kSeriesPerPiece = 1024;
 // Label sets one after another in one string.
 class LabelArena {
  public:
+  // So many label sets will follow: of usual ones it then moves none.
+  void Reserve(size_t count) {
+    constexpr size_t kUsualBytes = 160;
+    bytes_.reserve(count * kUsualBytes);
+    ends_.reserve(count);
+  }
   void Add(std::string_view labels) {
     bytes_.append(labels);
     ends_.push_back(bytes_.size());
@@ -78,6 +84,7 @@ class SearchCursor final : public SeriesCursor {
                      const model::SlotSet* slots) {
     keep_labels_ = ids.size() <= kSeriesKeptMax;
     entries_.reserve(ids.size());
+    if (keep_labels_) labels_.Reserve(ids.size());
     absl::flat_hash_set<uint32_t> metrics;
     std::vector<std::string> names;
     RETURN_IF_ERROR(engine_.index_->ForEachSeries(

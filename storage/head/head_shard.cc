@@ -56,6 +56,15 @@ uint32_t HeadShard::Find(uint64_t series_id) const {
   return slot == 0 ? kAbsent : slot - 1;
 }
 
+void HeadShard::FetchAfter(uint32_t series) const {
+  if (series + 2 >= states_.size()) return;
+  __builtin_prefetch(&states_.at(series + 2));
+  const StreamState& next = states_.at(series + 1);
+  if (next.first_block == kNoBlock) return;
+  __builtin_prefetch(&arena_.at(next.first_block));
+  __builtin_prefetch(&arena_.at(next.tail_block));
+}
+
 void HeadShard::AppendLate(uint32_t series, model::Sample sample,
                            Batch& batch) {
   std::vector<model::Sample>& buffer = late_[series];
@@ -204,6 +213,7 @@ bool HeadShard::Read(uint64_t series_id, const model::TimeRange& range,
                                         stream.next.index - 1}) >=
                                range.start_ms;
     if (in_order) CopyStream(stream, arena_, decoded.copy);
+    FetchAfter(series);
     if (const auto found = late_.find(series); found != late_.end()) {
       for (const model::Sample& sample : found->second) {
         if (range.Contains(sample.timestamp_ms)) late.push_back(sample);

@@ -74,6 +74,9 @@ class HeadShard {
   Page& PageAt(uint64_t number) REQUIRES_LOCK(mutex_);
   static constexpr uint32_t kAbsent = UINT32_MAX;
   uint32_t Find(uint64_t series_id) const REQUIRES_LOCK(mutex_);
+  // A search reads series in the order they came: what the next one's copy
+  // will wait for gets on its way while this one is decoded.
+  void FetchAfter(uint32_t series) const REQUIRES_LOCK(mutex_);
   void NextTimestamp(int64_t timestamp_ms, Batch& batch) REQUIRES_LOCK(mutex_);
   // A row that does not simply follow its series' last one at the batch's
   // timestamp and day.
