@@ -22,6 +22,9 @@ namespace {
 // megabyte open.
 constexpr size_t kDaysPerPass = 8;
 
+// Series whose samples are fetched from memory at once.
+constexpr size_t kSeriesAhead = 64;
+
 // What stays readable without blocks: a lookback of 5 minutes, and a minute for
 // the sample before it and for those on their way.
 constexpr int64_t kTailMs = 6 * 60'000;
@@ -237,15 +240,24 @@ absl::Status EngineImpl::WriteDays(const FrozenHead& frozen,
       .start_ms = int64_t{days.front()} * model::kDayMs,
       .end_ms = int64_t{days.back()} * model::kDayMs + model::kDayMs - 1};
   model::SampleColumns columns;
-  for (const SeriesKey& key : keys) {
+  std::vector<uint64_t> next_ids;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i % kSeriesAhead == 0) {
+      next_ids.clear();
+      for (size_t k = i; k < std::min(i + kSeriesAhead, keys.size()); ++k) {
+        next_ids.push_back(keys[k].series_id);
+      }
+      frozen.generation->Prefetch(next_ids);
+    }
+    const SeriesKey& key = keys[i];
     columns.clear();
     frozen.generation->Read(key.series_id, range, columns);
     if (columns.empty()) continue;
     // On disk only byte-equal samples collapse.
     model::SortAndDedup(columns, {.interval_ms = 0, .keep_all = true});
-    RETURN_IF_ERROR(
-        writer.Add(key, columns, value_hints_.At(key.series_id)));
-    tail.Add(key.series_id, columns);
+    encoding::ValueHints& hints = value_hints_.At(key.series_id);
+    RETURN_IF_ERROR(writer.Add(key, columns, hints));
+    tail.Add(key.series_id, columns, hints);
   }
   RETURN_IF_ERROR(writer.Finish());
   for (const auto& [day, written] : writer.Days()) {

@@ -106,6 +106,14 @@ bool HeadGeneration::Read(uint64_t series_id, const model::TimeRange& range,
   return shards_[ShardOf(series_id)]->Read(series_id, range, out);
 }
 
+void HeadGeneration::Prefetch(std::span<const uint64_t> series_ids) const {
+  std::vector<std::vector<uint64_t>> by_shard(shards_.size());
+  for (const uint64_t id : series_ids) by_shard[ShardOf(id)].push_back(id);
+  for (size_t s = 0; s < shards_.size(); ++s) {
+    if (!by_shard[s].empty()) shards_[s]->Prefetch(by_shard[s]);
+  }
+}
+
 std::vector<uint64_t> HeadGeneration::SeriesIds() const {
   std::vector<uint64_t> ids;
   for (const auto& shard : shards_) shard->AppendSeriesIds(ids);

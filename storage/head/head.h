@@ -106,6 +106,9 @@ class HeadGeneration {
   // arrived in order, then late ones. False when the series is not here.
   bool Read(uint64_t series_id, const model::TimeRange& range,
             model::SampleColumns& out) const;
+  // Makes the Reads of these series faster when they come next: some hundreds
+  // of them fit a cache.
+  void Prefetch(std::span<const uint64_t> series_ids) const;
   HeadStats Stats() const;
 
  private:

@@ -235,6 +235,33 @@ bool HeadShard::Read(uint64_t series_id, const model::TimeRange& range,
   return true;
 }
 
+// Only a block knows the next one, so that reading a series waits for memory
+// once a block. Here the first blocks of all series come together, then the
+// second ones, and so on.
+void HeadShard::Prefetch(std::span<const uint64_t> series_ids) const {
+  struct Chain {
+    uint32_t block;
+    uint32_t tail;
+  };
+  std::vector<Chain> chains;
+  base::MutexLock lock(mutex_);
+  for (const uint64_t id : series_ids) {
+    const uint32_t series = Find(id);
+    if (series == kAbsent) continue;
+    const StreamState& stream = states_.at(series);
+    if (stream.first_block == kNoBlock) continue;
+    chains.push_back({stream.first_block, stream.tail_block});
+  }
+  while (!chains.empty()) {
+    size_t left = 0;
+    for (const Chain& chain : chains) {
+      const uint32_t next = arena_.at(chain.block).next;
+      if (chain.block != chain.tail) chains[left++] = {next, chain.tail};
+    }
+    chains.resize(left);
+  }
+}
+
 void HeadShard::AppendSeriesIds(std::vector<uint64_t>& ids) const {
   base::MutexLock lock(mutex_);
   for (const auto& [number, index] : pages_by_number_) {

@@ -54,6 +54,8 @@ class HeadShard {
               HeadDeleteResult& result);
   bool Read(uint64_t series_id, const model::TimeRange& range,
             model::SampleColumns& out) const;
+  // Brings what Read needs of these series into the processor's cache.
+  void Prefetch(std::span<const uint64_t> series_ids) const;
   void AppendSeriesIds(std::vector<uint64_t>& ids) const;
   // Adds to `stats`.
   void AddStats(HeadStats& stats) const;

@@ -1,7 +1,10 @@
 #include "storage/head/head_tail.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
+
+#include "lib/base/byte_coding.h"
 
 namespace varve::storage {
 namespace {
@@ -16,50 +19,40 @@ void AppendInside(const model::SampleColumns& samples,
 
 }  // namespace
 
-// The first slot of a run of them, or kNoColumn where two are equal: a column
-// has no place for that.
-TimeSlot HeadTailBuilder::PlaceRun(std::span<const int64_t> timestamps_ms) {
-  if (std::adjacent_find(timestamps_ms.begin(), timestamps_ms.end()) !=
-      timestamps_ms.end()) {
-    return {};
-  }
+uint32_t HeadTailBuilder::AddRun(std::span<const int64_t> timestamps_ms) {
   const base::Hash128 hash =
       hash_({reinterpret_cast<const char*>(timestamps_ms.data()),
              timestamps_ms.size_bytes()});
-  const auto [found, added] = columns_.try_emplace(hash);
-  if (added) found->second = tail_.columns_.AddColumn(timestamps_ms);
-  return {found->second, 0};
+  const auto [found, added] = runs_.try_emplace(
+      hash, static_cast<uint32_t>(tail_.run_ends_.size()));
+  if (added) {
+    encoding::EncodeTimestamps(timestamps_ms, tail_.runs_);
+    tail_.run_ends_.push_back(tail_.runs_.size());
+  }
+  return found->second;
 }
 
 void HeadTailBuilder::Add(uint64_t series_id,
-                          const model::SampleColumns& samples) {
-  const auto begin = static_cast<size_t>(
+                          const model::SampleColumns& samples,
+                          encoding::ValueHints hints) {
+  auto begin = static_cast<size_t>(
       std::lower_bound(samples.timestamps_ms.begin(),
                        samples.timestamps_ms.end(), from_ms_) -
       samples.timestamps_ms.begin());
-  if (begin == samples.size() || over()) return;
-  const auto times = std::span(samples.timestamps_ms).subspan(begin);
-  const auto values = std::span(samples.values).subspan(begin);
-  thread_local BlockArena arena;
-  thread_local StreamCopy copy;
-  StreamState stream;
-  TimeSlot slot = PlaceRun(times);
-  const bool shared = slot.column != kNoColumn;
-  for (size_t i = 0; i < times.size(); ++i) {
-    if (!shared) slot = tail_.columns_.Place(stream.next, times[i]).slot;
-    AppendToStream(stream, arena, slot,
-                   encoding::ToScaled(values[i], stream.scale));
-    ++slot.index;
+  while (begin < samples.size() && !over()) {
+    const size_t n =
+        std::min(samples.size() - begin, encoding::kChunkSamplesMax);
+    const auto times = std::span(samples.timestamps_ms).subspan(begin, n);
+    chunk_.clear();
+    encoding::EncodeValues(std::span(samples.values).subspan(begin, n), hints,
+                           chunk_);
+    tail_.max_ms_ = std::max(tail_.max_ms_, times.back());
+    tail_.entries_.push_back({series_id, tail_.chunks_.size()});
+    base::PutVarint(tail_.chunks_, n);
+    base::PutVarint(tail_.chunks_, AddRun(times));
+    base::PutLengthPrefixed(tail_.chunks_, chunk_);
+    begin += n;
   }
-  EndRun(stream, arena);
-  CopyStream(stream, arena, copy);
-  FreeStream(stream, arena);
-  std::vector<uint32_t>& words = tail_.words_;
-  tail_.max_ms_ = std::max(tail_.max_ms_, times.back());
-  tail_.entries_.push_back({series_id, static_cast<uint32_t>(words.size()),
-                            static_cast<uint32_t>(copy.bits)});
-  words.insert(words.end(), copy.words.begin(),
-               copy.words.begin() + static_cast<ptrdiff_t>(copy.bits + 31) / 32);
 }
 
 HeadTail HeadTailBuilder::Finish() {
@@ -71,15 +64,16 @@ HeadTail HeadTailBuilder::Finish() {
 }
 
 void HeadTail::Decode(const Entry& entry, model::SampleColumns& samples) const {
-  thread_local StreamCopy copy;
-  thread_local std::vector<SlotRun> slots;
-  copy.bits = entry.bits;
-  copy.run = 0;
-  const auto first = words_.begin() + entry.first_word;
-  copy.words.assign(first, first + (entry.bits + 31) / 32);
-  PadStream(copy);
-  DecodeStream(copy, slots, samples.values);
-  columns_.Copy(slots, samples.timestamps_ms);
+  base::ByteReader reader(std::string_view(chunks_).substr(entry.at));
+  samples.resize(reader.Varint());
+  const uint64_t run = reader.Varint();
+  const uint64_t begin = run == 0 ? 0 : run_ends_[run - 1];
+  absl::Status status = encoding::DecodeTimestamps(
+      std::string_view(runs_).substr(begin, run_ends_[run] - begin),
+      samples.timestamps_ms);
+  status.Update(
+      encoding::DecodeValues(reader.LengthPrefixed(), samples.values));
+  assert(status.ok());  // bytes of our own that never left memory
 }
 
 bool HeadTail::Read(uint64_t series_id, const model::TimeRange& range,
@@ -109,10 +103,10 @@ HeadTail HeadTail::From(int64_t from_ms) const {
 }
 
 int64_t HeadTail::bytes() const {
-  return static_cast<int64_t>(sizeof(*this) +
-                              entries_.capacity() * sizeof(Entry) +
-                              words_.capacity() * sizeof(uint32_t)) +
-         columns_.bytes();
+  return static_cast<int64_t>(
+      sizeof(*this) + entries_.capacity() * sizeof(Entry) +
+      chunks_.capacity() + run_ends_.capacity() * sizeof(uint64_t) +
+      runs_.capacity());
 }
 
 }  // namespace varve::storage

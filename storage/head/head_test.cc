@@ -167,6 +167,35 @@ TEST_CASE("a cut keeps the old samples readable until they are dropped",
   CHECK(head.Stats().samples == 1);
 }
 
+TEST_CASE("series of any length are prefetched, deleted and unknown ones too",
+          "[head]") {
+  Head head({.shards = 4}, 1);
+  constexpr uint64_t kSeries = 500;
+  // Series 1 has no blocks yet, the longest has many; one that is emptied
+  // leaves its blocks to the next.
+  for (uint64_t id = 1; id <= kSeries; ++id) {
+    for (uint64_t i = 0; i < id; ++i) {
+      Append(head, {{id, kNow + static_cast<int64_t>(i) * 15'000,
+                     static_cast<double>(i * i * id % 1013)}});
+    }
+    if (id % 50 == 0) head.Delete({&id, 1}, kAlways);
+  }
+  std::vector<uint64_t> ids;
+  for (uint64_t id = 0; id <= kSeries + 100; ++id) ids.push_back(id);
+  const auto frozen = head.Cut();
+  frozen->Prefetch(ids);
+  frozen->Prefetch({});
+  model::SampleColumns columns;
+  for (uint64_t id = 1; id <= kSeries; ++id) {
+    columns.clear();
+    frozen->Read(id, kAlways, columns);
+    REQUIRE(columns.size() == (id % 50 == 0 ? 0 : id));
+    for (uint64_t i = 0; i < columns.size(); ++i) {
+      REQUIRE(columns.values[i] == static_cast<double>(i * i * id % 1013));
+    }
+  }
+}
+
 TEST_CASE("a series of few samples costs at most 250 bytes", "[head]") {
   Head head({});
   const int64_t before = head.Stats().bytes;

@@ -252,10 +252,6 @@ void AppendChange(StreamState& state, BlockArena& arena,
   AppendElsewhere(state, arena, state.next, value);
 }
 
-void EndRun(StreamState& state, BlockArena& arena) {
-  if (state.run > 0) StreamWriter(state, arena).Run();
-}
-
 void FreeStream(StreamState& state, BlockArena& arena) {
   if (state.first_block != kNoBlock) {
     arena.Free(state.first_block, state.tail_block);
@@ -284,10 +280,6 @@ void CopyStream(const StreamState& state, const BlockArena& arena,
   copy.run = state.run;
   copy.words[n] = static_cast<uint32_t>(state.pending);
   copy.words[n + 1] = static_cast<uint32_t>(state.pending >> 32);
-}
-
-void PadStream(StreamCopy& copy) {
-  copy.words.resize(copy.words.size() + kPaddingWords, 0);
 }
 
 namespace {

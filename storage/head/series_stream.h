@@ -115,9 +115,6 @@ inline void AppendToStream(StreamState& state, BlockArena& arena,
   }
 }
 
-// Writes what the state holds back, so that a copy's `run` is 0.
-void EndRun(StreamState& state, BlockArena& arena);
-
 // Makes the state new; its blocks go back to the arena.
 void FreeStream(StreamState& state, BlockArena& arena);
 
@@ -128,9 +125,6 @@ struct StreamCopy {
   size_t bits = 0;
   uint32_t run = 0;
 };
-
-// Makes words that were put together elsewhere safe to decode.
-void PadStream(StreamCopy& copy);
 
 // Replaces what `copy` was.
 void CopyStream(const StreamState& state, const BlockArena& arena,

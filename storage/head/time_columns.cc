@@ -138,12 +138,6 @@ void TimeColumns::Push(uint32_t column, int64_t timestamp_ms) {
   heap_bytes_ += to.heap_bytes();
 }
 
-uint32_t TimeColumns::AddColumn(std::span<const int64_t> timestamps_ms) {
-  const uint32_t column = columns_.Add();
-  for (const int64_t timestamp_ms : timestamps_ms) Push(column, timestamp_ms);
-  return column;
-}
-
 void TimeColumns::Copy(std::span<const SlotRun> slots,
                        std::vector<int64_t>& timestamps_ms) const {
   timestamps_ms.clear();

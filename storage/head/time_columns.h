@@ -104,10 +104,6 @@ class TimeColumns {
     return slot == recent_.slot && timestamp_ms == recent_.timestamp_ms;
   }
 
-  // A new column of these; the columns that Place knows stay as they are.
-  // REQUIRES: strictly increasing, not empty.
-  uint32_t AddColumn(std::span<const int64_t> timestamps_ms);
-
   int64_t at(const TimeSlot& slot) const {
     return columns_.at(slot.column).at(slot.index);
   }
