@@ -8,10 +8,10 @@
 //     111 01 Number Number    column and index of the next sample
 //     111 10 shift:6          the changes' new shift
 //     111 11 scale:4 value    a new scale: Number of zigzag m, or 15 and bits:64
-//   Integer and scale are those of lib/encoding's ScaledValue. Samples
-//   take one slot of their time column after another. The shift after a new
-//   scale is how many zeros end the integer; w follows the changes' widths
-//   (AdaptWidth). The first sample has tokens 111 01 and 111 11.
+//   Integer and scale are a ScaledValue's. Samples take one slot of their time
+//   column after another. The shift after a new scale is how many zeros end the
+//   integer; w follows the changes' widths (AdaptWidth). The first sample has
+//   tokens 111 01 and 111 11.
 //
 // In:      any float64 as a ScaledValue, as data records have them, and slots
 //          (storage/head/time_columns.h).
