@@ -74,6 +74,10 @@ class Verifier {
       if (!status.ok()) Damaged(std::string(base::Message(status)));
     }
     if (error) Damaged(base::StrCat(database, ": ", error.message()));
+    for (const std::string& file :
+         storage::KvDamagedOwnFiles(JoinPath(path_, database))) {
+      Damaged(base::StrCat(file, " is not what its copy says"));
+    }
     Print(base::StrCat(database, ": ", tables, " tables, ", bytes, " bytes"));
   }
 

@@ -24,9 +24,16 @@ std::string JsonText(std::string_view text) {
   return out + '"';
 }
 
+// Backup tools look for 200 and show the text of anything else.
+int HttpStatusOf(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status)) return 507;  // the disk is full
+  if (absl::IsUnavailable(status)) return 503;
+  return 500;
+}
+
 void SendError(http::ResponseWriter& writer, const absl::Status& status) {
   base::LogWarn("snapshot: ", base::Message(status));
-  writer.Send(500, kJson,
+  writer.Send(HttpStatusOf(status), kJson,
               base::StrCat("{\"status\":\"error\",\"msg\":",
                            JsonText(base::Message(status)), "}"));
 }

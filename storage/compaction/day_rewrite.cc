@@ -115,9 +115,10 @@ absl::Status DayRewrite::RewriteRow(std::string_view key,
   const std::string to = ClosedKeyOf(series);
   if (in_place_) {
     if (outcome == Outcome::kSame) return absl::OkStatus();
+    // Empty for a series that is gone: a deletion would be lost with a damaged
+    // table (storage/kv), and what it hides would be back.
     RETURN_IF_ERROR(OpenTable());
-    return outcome == Outcome::kGone ? table_->Delete(to)
-                                     : table_->Put(to, value_);
+    return table_->Put(to, value_);
   }
   if (outcome == Outcome::kGone) return absl::OkStatus();
   RETURN_IF_ERROR(OpenTable());

@@ -75,6 +75,7 @@ void EngineImpl::StopCompaction() {
     compaction_.stopping = true;
     compaction_.wake.NotifyAll();
   }
+  if (data_ != nullptr) data_->StopCompactions();
   if (compaction_.thread.joinable()) compaction_.thread.join();
 }
 

@@ -12,6 +12,11 @@
 namespace varve::storage {
 namespace {
 
+// Of rows in index/ that no rebuild brings back: samples of unknown series on
+// the days up to `last`, a day as in `closed`.
+constexpr std::string_view kUnknownSeries = "unknown series";
+constexpr int64_t kRebuildRetryMs = 30'000;
+
 int32_t DayOfClosedKey(std::string_view key, int32_t if_none) {
   if (key.size() < sizeof(int32_t)) return if_none;
   return base::ByteReader(key).FixedBe<int32_t>();
@@ -28,15 +33,102 @@ void EngineImpl::HealDatabases() {
   }
   // What this node is complete for has changed.
   const int64_t damaged =
-      data_->damaged_tables() + index_db_->damaged_tables();
-  if (damaged_tables_.exchange(damaged) != damaged) ++coverage_version_;
+      data_->damaged_files() + index_db_->damaged_files();
+  if (damaged_files_.exchange(damaged) != damaged) ++coverage_version_;
+  RebuildIndex();
+}
+
+void EngineImpl::RebuildIndex() {
+  const std::vector<KvLoss> losses = index_db_->Losses();
+  const int64_t now_ms = options_.clock->SteadyMs();
+  if (now_ms < rebuild_at_ms_ ||
+      std::none_of(losses.begin(), losses.end(), IsIndexLoss)) {
+    return;
+  }
+  rebuild_at_ms_ = now_ms + kRebuildRetryMs;
+  base::LogWarn("index: making rows that were lost to damage again");
+  const auto rebuilt = index_->Rebuild(
+      [this](const DayRange& days, const auto& series) {
+        return VisitBlocks(days, series);
+      });
+  const absl::Status status =
+      rebuilt.ok() ? TakeRebuilt(*rebuilt) : rebuilt.status();
+  if (!status.ok()) {
+    base::LogError("index: ", base::Message(status), "; tried again in 30 s");
+    return;
+  }
+  rebuild_at_ms_ = INT64_MIN;
+  ++coverage_version_;
+  base::LogInfo("index: rebuilt in ", options_.clock->SteadyMs() - now_ms,
+                " ms");
+}
+
+// Series that are gone get new ids from their senders; what they have is
+// without labels, and answers about its days stay partial.
+absl::Status EngineImpl::TakeRebuilt(const IndexRebuilt& rebuilt) {
+  int64_t gone = 0;
+  for (const auto& [tenant, ids] : rebuilt.gone) {
+    const CutGate::Closed closed(gate_);
+    registry_.Remove(ids);
+    gone += static_cast<int64_t>(ids.size());
+  }
+  if (gone > 0) {
+    std::string last;
+    base::PutFixedBe<int32_t>(
+        last, model::DayOf(options_.clock->NowMs() +
+                           retention_rule().future_retention_ms));
+    RETURN_IF_ERROR(index_db_->AddLoss(
+        {.family = std::string(kUnknownSeries), .first = {}, .last = last,
+         .file = base::StrCat(gone, " series")}));
+    base::LogError("index: the labels of ", gone, " series are lost");
+  }
+  return index_db_->ForgetLosses(rebuilt.mended);
+}
+
+absl::Status EngineImpl::VisitBlocks(
+    const DayRange& days,
+    const std::function<void(const model::TenantId&, int32_t day,
+                             uint64_t id)>& series) const {
+  const auto visit = [&](const KvFamilyRef& family,
+                         std::optional<int32_t> open_day) {
+    const bool closed = !open_day;
+    KvScan scan{.fill_cache = false, .readahead_bytes = 2 << 20};
+    if (closed) {
+      base::PutFixedBe(scan.lower, days.first);
+      if (days.last < INT32_MAX) base::PutFixedBe(scan.upper, days.last + 1);
+    }
+    const auto it = data_->Scan(family, std::move(scan));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      const absl::StatusOr<SeriesKey> key = ParseSeriesKey(
+          closed ? it->key().substr(sizeof(int32_t)) : it->key());
+      if (!key.ok() || key->metric_id == kColumnsMetricId ||
+          it->value().empty()) {
+        continue;
+      }
+      series(key->tenant,
+             closed ? DayOfClosedKey(it->key(), INT32_MAX) : *open_day,
+             key->series_id);
+    }
+    return it->status();
+  };
+  const std::shared_ptr<const BlockFamilies> blocks = Blocks();
+  for (const DayFamily& open : blocks->open_days) {
+    if (open.day < days.first || open.day > days.last) continue;
+    RETURN_IF_ERROR(visit(open.family, open.day));
+  }
+  return visit(blocks->closed, std::nullopt);
 }
 
 bool EngineImpl::TablesMayLack(const model::TimeRange& range) const {
-  // Postings and labels are of all times.
-  if (!index_db_->Losses().empty()) return true;
   const int32_t first = model::DayOf(range.start_ms);
   const int32_t last = model::DayOf(range.end_ms);
+  for (const KvLoss& loss : index_db_->Losses()) {
+    if (IsIndexLoss(loss)) return true;  // postings and labels are of all times
+    if (loss.family == kUnknownSeries &&
+        DayOfClosedKey(loss.last, INT32_MAX) >= first) {
+      return true;
+    }
+  }
   const std::vector<KvLoss> losses = data_->Losses();
   return std::any_of(losses.begin(), losses.end(), [&](const KvLoss& loss) {
     if (loss.family == kMetaFamily) return false;  // LoadMeta made up for it
@@ -52,7 +144,10 @@ bool EngineImpl::TablesMayLack(const model::TimeRange& range) const {
 // what searches need, and that its next shared columns get new ids.
 absl::Status EngineImpl::RebuildDays(const KvFamilyRef& closed,
                                      std::map<int32_t, DayState>& days) {
-  constexpr uint64_t kFreshColumns = uint64_t{1} << 32;
+  // Above all ids given out so far, also after another loss: a node makes
+  // fewer than a million a second.
+  const uint64_t fresh_columns =
+      static_cast<uint64_t>(options_.clock->NowMs()) << 10;
   const auto it = data_->Scan(closed, KvScan{.fill_cache = false});
   it->SeekToFirst();
   while (it->Valid()) {
@@ -61,7 +156,7 @@ absl::Status EngineImpl::RebuildDays(const KvFamilyRef& closed,
     DayState& state = days[day];
     state.rows = std::max<int64_t>(state.rows, 1);
     state.in_closed = true;
-    state.next_column = std::max(state.next_column, kFreshColumns);
+    state.next_column = std::max(state.next_column, fresh_columns);
     std::string next;
     base::PutFixedBe<int32_t>(next, day + 1);
     it->Seek(next);
@@ -72,7 +167,7 @@ absl::Status EngineImpl::RebuildDays(const KvFamilyRef& closed,
     if (!day.ok()) continue;
     DayState& state = days[*day];
     state.rows = std::max<int64_t>(state.rows, 1);
-    state.next_column = std::max(state.next_column, kFreshColumns);
+    state.next_column = std::max(state.next_column, fresh_columns);
   }
   return absl::OkStatus();
 }

@@ -301,6 +301,12 @@ class EngineImpl final : public Engine {
 
   // damage.cc
   void HealDatabases();
+  void RebuildIndex();
+  absl::Status TakeRebuilt(const IndexRebuilt& rebuilt);
+  absl::Status VisitBlocks(
+      const DayRange& days,
+      const std::function<void(const model::TenantId&, int32_t day,
+                               uint64_t id)>& series) const;
   // Whether damage of tables may have taken samples of `range`.
   bool TablesMayLack(const model::TimeRange& range) const;
   absl::Status RebuildDays(const KvFamilyRef& closed,
@@ -402,7 +408,8 @@ class EngineImpl final : public Engine {
   std::atomic<int64_t> newest_row_ms_{INT64_MIN};
   std::atomic<int64_t> series_created_{0};
   std::atomic<int64_t> corrupt_blocks_{0};
-  std::atomic<int64_t> damaged_tables_{0};
+  std::atomic<int64_t> damaged_files_{0};
+  int64_t rebuild_at_ms_ = INT64_MIN;  // steady; of the maintenance thread
   std::atomic<int64_t> dedup_rows_{0};
   std::atomic<int64_t> flushes_{0};
   std::atomic<int64_t> searches_without_blocks_{0};

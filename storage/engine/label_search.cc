@@ -163,7 +163,7 @@ EngineStats EngineImpl::Stats() const {
   out.unclean_shutdown = unclean_shutdown_;
   out.snapshots = snapshots_->count();
   out.corrupt_blocks = corrupt_blocks_ + wal.corrupt_regions +
-                       data_->damaged_tables() + index_db_->damaged_tables();
+                       data_->damaged_files() + index_db_->damaged_files();
   out.dedup_rows = dedup_rows_;
   out.flushes = flushes_;
   out.flush_triggers = triggers_->counts();

@@ -349,6 +349,7 @@ absl::Status EngineImpl::ReplayLog(uint64_t replay_from, uint64_t clean_end) {
   if (clean_end > wal_->end()) {
     base::LogError("the log ends at ", wal_->end(), " and was closed at ",
                    clean_end);
+    ++corrupt_blocks_;
     replay.Lost(wal_->end(), clean_end);
   }
   RETURN_IF_ERROR(replay.Finish());

@@ -28,13 +28,6 @@ uint64_t RandomNonZero() {
   return (uint64_t{device()} << 32 | device()) | 1;
 }
 
-std::string_view MetricNameOf(std::span<const LabelView> labels) {
-  for (const LabelView& label : labels) {
-    if (label.name == model::kMetricName) return label.value;
-  }
-  return {};
-}
-
 std::optional<uint32_t> MetricInRam(const RamPart* live,
                                     const FrozenPart* frozen,
                                     const model::TenantId& tenant,
@@ -50,6 +43,13 @@ std::optional<uint32_t> MetricInRam(const RamPart* live,
 }
 
 }  // namespace
+
+std::string_view MetricNameOf(std::span<const LabelView> labels) {
+  for (const LabelView& label : labels) {
+    if (label.name == model::kMetricName) return label.value;
+  }
+  return {};
+}
 
 std::vector<std::string> Index::FamilyNames() {
   std::vector<std::string> names;
@@ -157,7 +157,7 @@ void IndexImpl::FindInRam(std::span<const IndexDefinition> definitions,
 
 absl::Status IndexImpl::FindInTables(
     std::span<const IndexDefinition> definitions,
-    std::vector<IndexDefined>& defined, Wanted& wanted) const {
+    std::vector<IndexDefined>& defined, Wanted& wanted, bool& lost) const {
   if (wanted.empty()) return absl::OkStatus();
   std::vector<std::pair<std::string, uint32_t>> sorted;
   for (const uint32_t i : wanted) {
@@ -178,6 +178,8 @@ absl::Status IndexImpl::FindInTables(
       const uint64_t id =
           values[k] ? base::ByteReader(*values[k]).Varint() : 0;
       if (!values[k] || dying_.contains(static_cast<uint32_t>(id))) {
+        lost = lost || (!values[k] && tables_.db().MayLack(*tables_.hash, keys[k],
+                                                         keys[k] + '\0'));
         missing.push_back(sorted[k].second);
       } else {
         found.emplace_back(id, sorted[k].second);
@@ -190,6 +192,12 @@ absl::Status IndexImpl::FindInTables(
     ASSIGN_OR_RETURN(const PageCache::PageRef page,
                      tables_.FindPage(definition.tenant, id));
     if (page == nullptr) {
+      const std::string key = PageKey(definition.tenant, id >> kPageShift);
+      if (tables_.db().MayLack(*tables_.series, key, key + '\0')) {
+        lost = true;
+        missing.push_back(i);
+        continue;
+      }
       return base::DataLoss("index has the hash but not the labels of series ",
                             id);
     }
@@ -380,7 +388,13 @@ absl::Status IndexImpl::FindOrCreate(
     Wanted wanted = all;
     uint64_t generation = 0;
     FindInRam(definitions, defined, wanted, generation);
-    RETURN_IF_ERROR(FindInTables(definitions, defined, wanted));
+    bool lost = false;
+    RETURN_IF_ERROR(FindInTables(definitions, defined, wanted, lost));
+    if (lost) {
+      return base::Unavailable(
+          "the index lost rows to damage, perhaps of these series, and makes "
+          "them again: try again");
+    }
     if (admit != nullptr) AdmitKnown(admit, verdicts, defined);
     Prepare(definitions, admit, verdicts, defined, wanted, series);
     if (wanted.empty()) return absl::OkStatus();
@@ -412,7 +426,10 @@ absl::StatusOr<uint64_t> IndexImpl::Restore(
       ReaderLock lock(mutex_);
       flushed_end = flushed_end_;
     }
-    if (id < flushed_end) RETURN_IF_ERROR(FindInTables(one, defined, wanted));
+    bool lost = false;  // and back with this definition
+    if (id < flushed_end) {
+      RETURN_IF_ERROR(FindInTables(one, defined, wanted, lost));
+    }
     if (wanted.empty()) {
       if (defined[0].refused != model::Refusal::kNone) {
         return base::DataLoss("definition of series ", id,

@@ -132,6 +132,15 @@ struct IndexStats {
   int64_t hash_collisions = 0;
 };
 
+// What a rebuild did.
+struct IndexRebuilt {
+  std::vector<KvLoss> mended;         // nothing is missing of these any more
+  std::vector<IndexTenantIds> gone;   // but series whose labels are unknown
+};
+
+// Whether the loss is one of rows that Rebuild makes again.
+bool IsIndexLoss(const KvLoss& loss);
+
 class Index {
  public:
   // Families the index needs in its database; family_options for it.
@@ -233,6 +242,17 @@ class Index {
   // ascend, are from BeginForget; at most some thousands, for memory.
   virtual absl::Status Forget(const model::TenantId& tenant,
                               std::span<const uint64_t> ids) = 0;
+
+  // Tells of each series that has blocks on one of the days.
+  using VisitBlocks = std::function<absl::Status(
+      const DayRange& days,
+      const std::function<void(const model::TenantId&, int32_t day,
+                               uint64_t id)>& series)>;
+  // Makes rows that the database lost to damage again, from those that are
+  // left. Reads go on and lack them meanwhile, definitions of series that may
+  // be lost are Unavailable. About 10 us a series of the whole index, and a
+  // scan of the blocks of days whose active series were lost.
+  virtual absl::StatusOr<IndexRebuilt> Rebuild(const VisitBlocks& blocks) = 0;
 
   virtual IndexStats stats() const = 0;
 };

@@ -84,18 +84,7 @@ absl::Status IndexImpl::WritePart(const FrozenPart& part) {
   for (const auto& [tenant, ram] : tenants) {
     RETURN_IF_ERROR(AddPages(tenant, *ram, flushed_end, *rows));
   }
-  for (const auto& [tenant, ram] : tenants) {
-    RETURN_IF_ERROR(AddHashes(tenant, *ram, *rows));
-  }
-  for (const auto& [tenant, ram] : tenants) {
-    RETURN_IF_ERROR(AddPostings(tenant, *ram, shard, *rows));
-  }
-  for (const auto& [tenant, ram] : tenants) {
-    RETURN_IF_ERROR(AddNames(tenant, *ram, *rows));
-  }
-  for (const auto& [tenant, ram] : tenants) {
-    RETURN_IF_ERROR(AddMetrics(tenant, *ram, *rows));
-  }
+  RETURN_IF_ERROR(AddSeriesRows(tenants, shard, *rows));
   RETURN_IF_ERROR(AddMarks(part.marks, *rows));
   const std::pair<std::string_view, uint64_t> meta[] = {
       {"flushed_end", std::max(flushed_end, part.series->id_max + 1)},
@@ -112,6 +101,23 @@ absl::Status IndexImpl::WritePart(const FrozenPart& part) {
   const absl::Status folded = FoldShards();
   // Nothing is lost by it: the next reader notes the pairs again.
   if (!folded.ok()) base::LogWarn("index: ", base::Message(folded));
+  return absl::OkStatus();
+}
+
+absl::Status IndexImpl::AddSeriesRows(const RamTenants& tenants,
+                                      uint32_t shard, RowSink& rows) const {
+  for (const auto& [tenant, ram] : tenants) {
+    RETURN_IF_ERROR(AddHashes(tenant, *ram, rows));
+  }
+  for (const auto& [tenant, ram] : tenants) {
+    RETURN_IF_ERROR(AddPostings(tenant, *ram, shard, rows));
+  }
+  for (const auto& [tenant, ram] : tenants) {
+    RETURN_IF_ERROR(AddNames(tenant, *ram, rows));
+  }
+  for (const auto& [tenant, ram] : tenants) {
+    RETURN_IF_ERROR(AddMetrics(tenant, *ram, rows));
+  }
   return absl::OkStatus();
 }
 

@@ -1,6 +1,6 @@
 // The index as a class: what is in memory, what is in RocksDB, and how one
 // becomes the other. Its members are defined in index.cc (definitions),
-// index_flush.cc, index_forget.cc and index_read.cc.
+// index_flush.cc, index_forget.cc, index_rebuild.cc and index_read.cc.
 //
 // New series are in `live_`; a flush moves them whole to `frozen_`, writes
 // them, and drops it. Readers pin live_ and frozen_ first and read RocksDB
@@ -64,6 +64,8 @@ struct FrozenPart {
   std::vector<std::pair<model::TenantId, const RamTenant*>> Tenants() const;
 };
 
+std::string_view MetricNameOf(std::span<const LabelView> labels);
+
 class IndexImpl final : public Index {
  public:
   IndexImpl(KvDb& db, const IndexOptions& options)
@@ -111,6 +113,7 @@ class IndexImpl final : public Index {
                                     std::span<const uint64_t> ids) override;
   absl::Status Forget(const model::TenantId& tenant,
                       std::span<const uint64_t> ids) override;
+  absl::StatusOr<IndexRebuilt> Rebuild(const VisitBlocks& blocks) override;
   IndexStats stats() const override;
 
  private:
@@ -132,9 +135,10 @@ class IndexImpl final : public Index {
   void FindInRam(std::span<const IndexDefinition> definitions,
                  std::vector<IndexDefined>& defined, Wanted& wanted,
                  uint64_t& generation) const;
+  // `lost`: a row that is not there may have been lost to damage.
   absl::Status FindInTables(std::span<const IndexDefinition> definitions,
                             std::vector<IndexDefined>& defined,
-                            Wanted& wanted) const;
+                            Wanted& wanted, bool& lost) const;
   // One hash, two label sets: counts it, says so, gives the verdict.
   IndexDefined Collision(const IndexDefinition& definition,
                          std::string_view known) const;
@@ -161,6 +165,10 @@ class IndexImpl final : public Index {
                        const MetricIds& known) REQUIRES_LOCK(mutex_);
 
   absl::Status WritePart(const FrozenPart& part);
+  using RamTenants = std::vector<std::pair<model::TenantId, const RamTenant*>>;
+  // All rows but pages.
+  absl::Status AddSeriesRows(const RamTenants& tenants, uint32_t shard,
+                             RowSink& rows) const;
   absl::Status AddPages(const model::TenantId& tenant, const RamTenant& ram,
                         uint64_t flushed_end, RowSink& rows) const;
   absl::Status AddHashes(const model::TenantId& tenant, const RamTenant& ram,
@@ -173,6 +181,16 @@ class IndexImpl final : public Index {
                           RowSink& rows) const;
   absl::Status AddMarks(const ActiveMarks& marks, RowSink& rows) const;
   absl::Status FoldShards() const;
+
+  // index_rebuild.cc
+  absl::StatusOr<std::map<model::TenantId, IdSet>> PagesIds() const;
+  absl::StatusOr<std::map<model::TenantId, IdSet>> NamedIds() const;
+  absl::StatusOr<std::vector<IndexTenantIds>> RebuildPages();
+  absl::StatusOr<IdSet> PagesFromPostings(const model::TenantId& tenant,
+                                          const IdSet& wanted);
+  absl::Status RebuildFromPages();
+  absl::Status RebuildActive(const DayRange& days, const VisitBlocks& blocks);
+  absl::Status RewriteMeta();
 
   // index_forget.cc
   struct Forgetting;

@@ -354,14 +354,19 @@ absl::Status KvDb::CompactRange(const KvFamily& family, std::string_view begin,
   const rocksdb::Slice to = ToSlice(end);
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
+  options.canceled = &impl_->compactions_stopped;
   rocksdb::Status status;
   do {
     status = impl_->db()->CompactRange(options, family.handle(),
                                        begin.empty() ? nullptr : &from,
                                        end.empty() ? nullptr : &to);
   } while (impl_->Heal(status));
+  // As a pause that nobody ends.
+  if (impl_->compactions_stopped) return base::Unavailable("compact: stopped");
   return FromRocks(status, "compact");
 }
+
+void KvDb::StopCompactions() { impl_->compactions_stopped = true; }
 
 absl::Status KvDb::Flush(const KvFamily& family) {
   const ReaderLock gate(impl_->gate);

@@ -13,7 +13,8 @@
 // Damage:   a table that cannot be read is taken out of its family, and what of
 //           it can be read is put back in its place (kv_heal.cc): reads, writes
 //           and compactions go on. What is gone is in Losses(), which is kept
-//           over restarts. The damaged file is kept in quarantine/.
+//           over restarts. The damaged file is kept in quarantine/. RocksDB's
+//           own files have copies (kv_copies.h) that opening makes use of.
 // Source:   RocksDB 7.8; the options and their reasons are in kv_options.cc.
 #ifndef VARVE_STORAGE_KV_KV_H_
 #define VARVE_STORAGE_KV_KV_H_
@@ -157,6 +158,7 @@ struct KvLoss {
   std::string first;   // included
   std::string last;    // included; "" for the end
   std::string file;    // what was damaged
+  friend bool operator==(const KvLoss&, const KvLoss&) = default;
 };
 
 struct KvIngest {
@@ -210,8 +212,11 @@ class KvDb {
                                   std::string_view begin,
                                   std::string_view end);
   // Blocks until [begin, end) is rewritten; "" and "" for everything.
+  // Unavailable after StopCompactions.
   absl::Status CompactRange(const KvFamily& family, std::string_view begin,
                             std::string_view end);
+  // Ends each CompactRange at the next few rows, now and from now on.
+  void StopCompactions();
   // Memtables to files.
   absl::Status Flush(const KvFamily& family);
   // A copy of hard links in `dir`, which must not exist.
@@ -222,14 +227,16 @@ class KvDb {
   // when nothing was lost.
   bool MayLack(const KvFamily& family, std::string_view lower,
                std::string_view upper) const;
-  // Damaged tables taken out since Open.
-  int64_t damaged_tables() const;
+  // Damaged tables taken out, and files written anew, by Open and since.
+  int64_t damaged_files() const;
   // Takes out the tables that background work could not read, and resumes
   // RocksDB after a disk that was full. Cheap when there is nothing to do; for
   // a thread that calls it each second.
   absl::Status HealDamaged();
   // Notes that more was lost than tables tell.
   absl::Status AddLoss(const KvLoss& loss);
+  // What was made up for.
+  absl::Status ForgetLosses(std::span<const KvLoss> losses);
   // Grows with every write and ingest.
   uint64_t sequence() const;
   // Reads every block of every table: minutes for large databases.

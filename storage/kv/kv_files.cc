@@ -5,6 +5,7 @@
 #include <rocksdb/unique_id.h>
 
 #include "absl/strings/escaping.h"
+#include "storage/kv/kv_copies.h"
 #include "storage/kv/kv_internal.h"
 
 namespace varve::storage {
@@ -34,6 +35,10 @@ absl::StatusOr<std::string> KvTableId(const std::string& path) {
       Damaged(path, rocksdb::GetUniqueIdFromTableProperties(
                         *reader.GetTableProperties(), &id)));
   return std::string(absl::BytesToHexString(id));
+}
+
+std::vector<std::string> KvDamagedOwnFiles(const std::string& dir) {
+  return FindDamagedOwnFiles(dir);
 }
 
 absl::Status KvCheckTable(const std::string& path) {

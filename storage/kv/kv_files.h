@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -14,6 +15,10 @@ namespace varve::storage {
 // its session and of the file's first number: a number alone comes back with
 // other content after a restore. DataLoss for a table that cannot be opened.
 absl::StatusOr<std::string> KvTableId(const std::string& path);
+
+// Paths of RocksDB's own files (MANIFEST, logs) in `dir` that are damaged or
+// lost by what their copies say.
+std::vector<std::string> KvDamagedOwnFiles(const std::string& dir);
 
 // Every block of the table against its checksum.
 absl::Status KvCheckTable(const std::string& path);

@@ -6,17 +6,12 @@
 // rows of the damaged one into a new table in the same place, import them as a
 // family with another real name, note which name is in use, drop the old one.
 // No write passes meanwhile; a crash in between leaves the old family in use.
-//
-// The readable rows are found with seeks: behind a block that fails its
-// checksum, keys further and further on are tried, then nearer ones. Deletions
-// in the damaged table are lost with it, and a merged row counts as an operand.
 #include <rocksdb/metadata.h>
-#include <rocksdb/sst_file_reader.h>
-#include <rocksdb/sst_file_writer.h>
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <set>
 
 #include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
@@ -24,6 +19,7 @@
 #include "lib/base/log.h"
 #include "storage/kv/kv_files.h"
 #include "storage/kv/kv_internal.h"
+#include "storage/kv/kv_salvage.h"
 
 namespace varve::storage {
 namespace {
@@ -33,10 +29,6 @@ using base::MutexLock;
 using base::WriterLock;
 
 constexpr std::string_view kTableSuffix = ".sst";
-constexpr const char* kSalvaged = "/salvaged.sst";
-// Keys longer than this are told apart by their beginning when a readable one
-// is looked for.
-constexpr size_t kProbeBytesMax = 64;
 // Every table is opened to find the one meant; not for each failing read.
 constexpr int64_t kFruitlessSearchMs = 10'000;
 // Background errors kept between two rounds; each names one table.
@@ -59,109 +51,6 @@ std::optional<uint64_t> TableIn(std::string_view text) {
   return number;
 }
 
-// `key` + 2^bit as a number of `width` bytes; nothing when that is too large.
-std::optional<std::string> Advanced(std::string key, size_t width,
-                                    size_t bit) {
-  key.resize(width, '\0');
-  size_t at = width - 1 - bit / 8;
-  unsigned carry = 1u << bit % 8;
-  while (true) {
-    carry += static_cast<uint8_t>(key[at]);
-    key[at] = static_cast<char>(carry & 0xff);
-    carry >>= 8;
-    if (carry == 0) return key;
-    if (at == 0) return std::nullopt;
-    --at;
-  }
-}
-
-// Copies the rows of one damaged table.
-class Salvage {
- public:
-  Salvage(const rocksdb::Options& options, std::string last, bool merges)
-      : reader_(options),
-        writer_(rocksdb::EnvOptions(), options),
-        last_(std::move(last)),
-        merges_(merges) {}
-
-  // Fills gaps with the ranges that cannot be read.
-  rocksdb::Status Run(const std::string& from, const std::string& to) {
-    rocksdb::Status status = reader_.Open(from);
-    if (!status.ok()) return status;
-    status = writer_.Open(to);
-    if (!status.ok()) return status;
-    it_.reset(reader_.NewIterator(rocksdb::ReadOptions()));
-    it_->SeekToFirst();
-    std::string at;  // the last row copied
-    while (true) {
-      for (; it_->Valid(); it_->Next()) {
-        at = it_->key().ToString();
-        status = merges_ ? writer_.Merge(it_->key(), it_->value())
-                         : writer_.Put(it_->key(), it_->value());
-        if (!status.ok()) return status;
-        ++rows_;
-      }
-      if (it_->status().ok()) break;
-      const std::optional<std::string> next = Readable(at);
-      gaps_.emplace_back(at, next.value_or(last_));
-      if (!next || !Reads(*next)) break;
-    }
-    return rows_ > 0 ? writer_.Finish() : rocksdb::Status::OK();
-  }
-  int64_t rows() const { return rows_; }
-  const std::vector<std::pair<std::string, std::string>>& gaps() const {
-    return gaps_;
-  }
-
- private:
-  // With an iterator of its own: RocksDB's (7.8) keeps failing after two seeks
-  // into a damaged block, wherever it is sent.
-  bool Reads(const std::string& key) {
-    it_.reset(reader_.NewIterator(rocksdb::ReadOptions()));
-    it_->Seek(key);
-    return it_->Valid();
-  }
-
-  // A key above `at` whose block can be read, near the first one.
-  std::optional<std::string> Readable(const std::string& at) {
-    const size_t width =
-        std::min(std::max(at.size(), last_.size()) + 1, kProbeBytesMax);
-    std::string low = at.substr(0, width);
-    std::optional<std::string> high;
-    for (size_t bit = 0; bit < width * 8 && !high; ++bit) {
-      const std::optional<std::string> probe =
-          Advanced(at.substr(0, width), width, bit);
-      if (!probe || *probe > last_) break;
-      if (Reads(*probe)) {
-        high = it_->key().ToString();
-      } else {
-        low = *probe;
-      }
-    }
-    if (!high && Reads(last_)) high = last_;
-    if (!high) return std::nullopt;
-    // Nearer: halve the way between what fails and what reads.
-    for (size_t bit = width * 8; bit-- > 0;) {
-      const std::optional<std::string> probe = Advanced(low, width, bit);
-      if (!probe || *probe >= *high) continue;
-      if (Reads(*probe)) {
-        high = it_->key().ToString();
-      } else {
-        low = *probe;
-      }
-    }
-    return high;
-  }
-
-  rocksdb::SstFileReader reader_;
-  rocksdb::SstFileWriter writer_;
-  const std::string last_;
-  const bool merges_;
-  std::unique_ptr<rocksdb::Iterator> it_;
-  int64_t rows_ = 0;
-  std::vector<std::pair<std::string, std::string>> gaps_;
-};
-
 absl::Status LinkFile(const std::string& from, const std::string& to) {
   std::error_code error;
   stdfs::create_hard_link(from, to, error);
@@ -171,6 +60,10 @@ absl::Status LinkFile(const std::string& from, const std::string& to) {
 
 std::string PathOf(const rocksdb::LiveFileMetaData& file) {
   return base::StrCat(file.db_path, file.name);
+}
+
+std::string SalvagedName(uint64_t table) {
+  return base::StrCat("/salvaged-", table, ".sst");
 }
 
 std::string NextRealName(const std::string& real) {
@@ -187,6 +80,10 @@ bool IsDamage(const rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound() ||
          (status.IsIOError() &&
           status.ToString().find("No such file") != std::string::npos);
+}
+
+std::string LossKey(uint64_t number) {
+  return absl::StrFormat("%s%08d", std::string(kLossRow), number);
 }
 
 std::string EncodeLoss(const KvLoss& loss) {
@@ -282,14 +179,23 @@ absl::Status KvDb::Impl::TakeOut(uint64_t table) {
       FromRocks(db()->Flush(rocksdb::FlushOptions(), family->handle()),
                 "flush before taking out a table"));
   RETURN_IF_ERROR(FromRocks(db()->DisableFileDeletions(), options.path));
-  const absl::Status status = ReplaceFamily(family, table, *found);
+  std::set<uint64_t> damaged = {table};
+  // RocksDB (7.8) aborts when an import cannot read the ends of a table.
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (file.column_family_name == found->column_family_name &&
+        file.file_number != table && stdfs::exists(PathOf(file)) &&
+        !TableEndsRead(db()->GetOptions(family->handle()), PathOf(file))) {
+      damaged.insert(file.file_number);
+    }
+  }
+  const absl::Status status = ReplaceFamily(family, damaged);
   // Fails only when it was not disabled.
   (void)db()->EnableFileDeletions(/*force=*/false);
   return status;
 }
 
 absl::StatusOr<rocksdb::ColumnFamilyHandle*> KvDb::Impl::ImportWithout(
-    const KvFamily& family, uint64_t table, bool salvaged,
+    const KvFamily& family, const std::set<uint64_t>& damaged,
     const std::string& dir, const std::string& real,
     std::vector<KvLoss>& lost) {
   rocksdb::ExportImportFilesMetaData import;
@@ -298,9 +204,9 @@ absl::StatusOr<rocksdb::ColumnFamilyHandle*> KvDb::Impl::ImportWithout(
   db()->GetLiveFilesMetaData(&files);
   for (rocksdb::LiveFileMetaData& file : files) {
     if (file.column_family_name != family.handle()->GetName()) continue;
-    if (file.file_number == table) {
-      if (!salvaged) continue;
-      file.name = kSalvaged;
+    if (damaged.contains(file.file_number)) {
+      file.name = SalvagedName(file.file_number);
+      if (!stdfs::exists(dir + file.name)) continue;
     } else if (!stdfs::exists(PathOf(file))) {
       lost.push_back(
           {family.name(), file.smallestkey, file.largestkey, PathOf(file)});
@@ -325,11 +231,56 @@ absl::StatusOr<rocksdb::ColumnFamilyHandle*> KvDb::Impl::ImportWithout(
   return handle;
 }
 
-absl::Status KvDb::Impl::ReplaceFamily(
-    const KvFamilyRef& family, uint64_t table,
-    const rocksdb::LiveFileMetaData& damaged) {
+std::vector<std::string> KvDb::Impl::TablesBeside(
+    const rocksdb::LiveFileMetaData& damaged) const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db()->GetLiveFilesMetaData(&files);
+  std::vector<std::string> paths;
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (file.column_family_name == damaged.column_family_name &&
+        file.file_number != damaged.file_number &&
+        file.smallestkey <= damaged.largestkey &&
+        file.largestkey >= damaged.smallestkey) {
+      paths.push_back(PathOf(file));
+    }
+  }
+  return paths;
+}
+
+absl::Status KvDb::Impl::SalvageInto(const KvFamily& family,
+                                     const rocksdb::LiveFileMetaData& damaged,
+                                     const std::string& dir,
+                                     std::vector<KvLoss>& lost) {
+  const std::string path = PathOf(damaged);
+  const std::string copy = dir + SalvagedName(damaged.file_number);
+  Salvaged salvaged;
+  const rocksdb::Status read = SalvageTable(
+      db()->GetOptions(family.handle()), {.from = path,
+                                          .to = copy,
+                                          .first = damaged.smallestkey,
+                                          .last = damaged.largestkey,
+                                          .others = TablesBeside(damaged)},
+      salvaged);
+  if (read.IsNoSpace()) return FromRocks(read, copy);
+  std::error_code error;
+  if (!read.ok() || !salvaged.has_table) stdfs::remove(copy, error);
+  if (!read.ok()) {
+    lost.push_back({family.name(), damaged.smallestkey, damaged.largestkey,
+                    path});
+  }
+  for (const auto& [first, last] : salvaged.gaps) {
+    lost.push_back({family.name(), first.empty() ? damaged.smallestkey : first,
+                    last, path});
+  }
+  base::LogError("the table ", path, " of ", family.name(), " is damaged: ",
+                 read.ok() ? salvaged.rows : 0, " rows can be read");
+  return absl::OkStatus();
+}
+
+absl::Status KvDb::Impl::ReplaceFamily(const KvFamilyRef& family,
+                                       const std::set<uint64_t>& damaged) {
   const std::string dir = absl::StrFormat("%s/ingest/heal-%d", options.path,
-                                          damaged_tables.load());
+                                          damaged_files.load());
   const std::string kept = base::StrCat(options.path, "/quarantine");
   std::error_code error;
   stdfs::remove_all(dir, error);
@@ -337,33 +288,22 @@ absl::Status KvDb::Impl::ReplaceFamily(
   stdfs::create_directories(kept, error);
   if (error) return base::Unavailable("mkdir ", kept, ": ", error.message());
 
-  const std::string path = PathOf(damaged);
-  const bool merges =
-      options.family_options && options.family_options(family->name()).merges;
-  Salvage salvage(db()->GetOptions(family->handle()), damaged.largestkey,
-                  merges);
-  const std::string copy = dir + kSalvaged;
-  const rocksdb::Status read = salvage.Run(path, copy);
-  const bool whole = read.ok() && salvage.gaps().empty();
   std::vector<KvLoss> lost;
-  if (!read.ok()) {
-    if (read.IsNoSpace()) return FromRocks(read, copy);
-    lost.push_back({family->name(), damaged.smallestkey, damaged.largestkey,
-                    path});
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db()->GetLiveFilesMetaData(&files);
+  std::erase_if(files, [&](const auto& file) {
+    return !damaged.contains(file.file_number);
+  });
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    RETURN_IF_ERROR(SalvageInto(*family, file, dir, lost));
   }
-  for (const auto& [first, last] : salvage.gaps()) {
-    lost.push_back({family->name(),
-                    first.empty() ? damaged.smallestkey : first, last, path});
-  }
-
   const std::string real = NextRealName(family->handle()->GetName());
-  ASSIGN_OR_RETURN(
-      rocksdb::ColumnFamilyHandle* const handle,
-      ImportWithout(*family, table, read.ok() && salvage.rows() > 0, dir,
-                    real, lost));
-  if (stdfs::exists(path)) {
+  ASSIGN_OR_RETURN(rocksdb::ColumnFamilyHandle* const handle,
+                   ImportWithout(*family, damaged, dir, real, lost));
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    if (!stdfs::exists(PathOf(file))) continue;
     // For whoever looks at the disk; not needed any more.
-    (void)LinkFile(path, base::StrCat(kept, damaged.name));
+    (void)LinkFile(PathOf(file), base::StrCat(kept, file.name));
   }
   rocksdb::WriteBatch batch;
   batch.Put(base::StrCat(kFamilyRow, family->name()), real);
@@ -373,11 +313,12 @@ absl::Status KvDb::Impl::ReplaceFamily(
   RETURN_IF_ERROR(FromRocks(db()->Write(sync, &batch), real));
   rocksdb::ColumnFamilyHandle* const old = family->handle();
   family->Replace(handle);
-  ++damaged_tables;
-  base::LogError("took the damaged table ", path, " out of ", family->name(),
-                 ": ", salvage.rows(), " rows kept, ", lost.size(),
-                 " ranges of keys lost", whole ? " (it reads now)" : "",
-                 "; it is kept in ", kept);
+  damaged_files += static_cast<int64_t>(files.size());
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    base::LogError("took the damaged table ", PathOf(file), " out of ",
+                   family->name(), "; it is kept in ", kept, "; ", lost.size(),
+                   " ranges of keys lost");
+  }
   stdfs::remove_all(dir, error);
   return FromRocks(db()->DropColumnFamily(old), "drop");
 }
@@ -386,9 +327,9 @@ absl::Status KvDb::Impl::NoteLosses(rocksdb::WriteBatch& batch,
                                     const std::vector<KvLoss>& lost) {
   MutexLock lock(loss_mutex);
   for (const KvLoss& loss : lost) {
-    batch.Put(absl::StrFormat("%s%08d", std::string(kLossRow), losses.size()),
-              EncodeLoss(loss));
-    losses.push_back(loss);
+    const uint64_t number = losses.empty() ? 0 : losses.rbegin()->first + 1;
+    batch.Put(LossKey(number), EncodeLoss(loss));
+    losses.emplace(number, loss);
   }
   any_loss = !losses.empty();
   return absl::OkStatus();
@@ -396,7 +337,9 @@ absl::Status KvDb::Impl::NoteLosses(rocksdb::WriteBatch& batch,
 
 std::vector<KvLoss> KvDb::Losses() const {
   MutexLock lock(impl_->loss_mutex);
-  return impl_->losses;
+  std::vector<KvLoss> losses;
+  for (const auto& [number, loss] : impl_->losses) losses.push_back(loss);
+  return losses;
 }
 
 bool KvDb::MayLack(const KvFamily& family, std::string_view lower,
@@ -404,14 +347,15 @@ bool KvDb::MayLack(const KvFamily& family, std::string_view lower,
   if (!impl_->any_loss.load(std::memory_order_relaxed)) return false;
   MutexLock lock(impl_->loss_mutex);
   return std::any_of(
-      impl_->losses.begin(), impl_->losses.end(), [&](const KvLoss& loss) {
+      impl_->losses.begin(), impl_->losses.end(), [&](const auto& one) {
+        const KvLoss& loss = one.second;
         if (!loss.family.empty() && loss.family != family.name()) return false;
         return (upper.empty() || loss.first < upper) &&
                (loss.last.empty() || loss.last >= lower);
       });
 }
 
-int64_t KvDb::damaged_tables() const { return impl_->damaged_tables; }
+int64_t KvDb::damaged_files() const { return impl_->damaged_files; }
 
 absl::Status KvDb::HealDamaged() {
   for (const rocksdb::Status& met : impl_->listener->Take()) {
@@ -430,6 +374,28 @@ absl::Status KvDb::AddLoss(const KvLoss& loss) {
   rocksdb::WriteOptions sync;
   sync.sync = true;
   return FromRocks(impl_->db()->Write(sync, &batch), "loss");
+}
+
+absl::Status KvDb::ForgetLosses(std::span<const KvLoss> losses) {
+  rocksdb::WriteBatch batch;
+  std::vector<uint64_t> numbers;
+  {
+    MutexLock lock(impl_->loss_mutex);
+    for (const auto& [number, loss] : impl_->losses) {
+      if (std::find(losses.begin(), losses.end(), loss) == losses.end()) {
+        continue;
+      }
+      numbers.push_back(number);
+      batch.Delete(LossKey(number));
+    }
+  }
+  rocksdb::WriteOptions sync;
+  sync.sync = true;
+  RETURN_IF_ERROR(FromRocks(impl_->db()->Write(sync, &batch), "losses"));
+  MutexLock lock(impl_->loss_mutex);
+  for (const uint64_t number : numbers) impl_->losses.erase(number);
+  impl_->any_loss = !impl_->losses.empty();
+  return absl::OkStatus();
 }
 
 uint64_t KvDb::sequence() const {

@@ -4,6 +4,7 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,11 +49,15 @@ struct KvOptionsBuilder {
 
 // Closes the database with its last user.
 struct KvHandle {
-  explicit KvHandle(rocksdb::DB* db) : db(db) {}
+  KvHandle(rocksdb::DB* db, std::shared_ptr<rocksdb::Env> env)
+      : db(db), env_(std::move(env)) {}
   ~KvHandle() { delete db; }
   KvHandle(const KvHandle&) = delete;
   KvHandle& operator=(const KvHandle&) = delete;
   rocksdb::DB* const db;
+
+ private:
+  const std::shared_ptr<rocksdb::Env> env_;  // null: the machine's
 };
 
 class KvFamily {
@@ -126,11 +132,12 @@ struct KvDb::Impl {
   // I/O of both, or a write between export and import would be lost.
   base::SharedMutex gate;
   base::Mutex heal_mutex;  // before gate
-  std::atomic<int64_t> damaged_tables{0};
+  std::atomic<int64_t> damaged_files{0};
   std::atomic<int64_t> search_tables_at_ms{0};  // steady; see FindUnopenable
+  std::atomic<bool> compactions_stopped{false};
   std::atomic<bool> any_loss{false};
   mutable base::Mutex loss_mutex;
-  std::vector<KvLoss> losses GUARDED_BY(loss_mutex);
+  std::map<uint64_t, KvLoss> losses GUARDED_BY(loss_mutex);  // by number
 
   rocksdb::DB* db() const { return database->db; }
   rocksdb::ColumnFamilyOptions FamilyOptionsOf(std::string_view name) const {
@@ -143,7 +150,8 @@ struct KvDb::Impl {
   // kv_open.cc
   absl::Status Open();
   absl::Status OpenReadOnly();
-  absl::Status OpenRocks(const rocksdb::DBOptions& db_options);
+  absl::Status OpenRocks(const rocksdb::DBOptions& db_options,
+                         std::shared_ptr<rocksdb::Env> env);
   absl::Status AdoptFamilies(
       const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
   absl::Status ForgetFamily(const std::string& name);
@@ -155,12 +163,19 @@ struct KvDb::Impl {
   // RocksDB does not name a table whose end it cannot make sense of.
   std::optional<uint64_t> FindUnopenable();
   absl::Status TakeOut(uint64_t table);
-  absl::Status ReplaceFamily(const KvFamilyRef& family, uint64_t table,
-                             const rocksdb::LiveFileMetaData& damaged);
-  // The family's tables but the damaged one, for which `dir` may have a new
-  // one, as a family called `real`.
+  // The other tables of its family that share keys with it.
+  std::vector<std::string> TablesBeside(
+      const rocksdb::LiveFileMetaData& damaged) const;
+  // What of the table can be read into a table of `dir`.
+  absl::Status SalvageInto(const KvFamily& family,
+                           const rocksdb::LiveFileMetaData& damaged,
+                           const std::string& dir, std::vector<KvLoss>& lost);
+  absl::Status ReplaceFamily(const KvFamilyRef& family,
+                             const std::set<uint64_t>& damaged);
+  // The family's tables as a family called `real`; instead of the damaged ones
+  // those of them that `dir` has.
   absl::StatusOr<rocksdb::ColumnFamilyHandle*> ImportWithout(
-      const KvFamily& family, uint64_t table, bool salvaged,
+      const KvFamily& family, const std::set<uint64_t>& damaged,
       const std::string& dir, const std::string& real,
       std::vector<KvLoss>& lost);
   absl::Status NoteLosses(rocksdb::WriteBatch& batch,
@@ -170,6 +185,7 @@ struct KvDb::Impl {
 // Rows of RocksDB's default family, which holds nothing else.
 inline constexpr std::string_view kFamilyRow = "family/";  // name to real name
 inline constexpr std::string_view kLossRow = "loss/";      // number to KvLoss
+std::string LossKey(uint64_t number);
 std::string EncodeLoss(const KvLoss& loss);
 bool DecodeLoss(std::string_view bytes, KvLoss& loss);
 

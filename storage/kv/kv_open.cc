@@ -1,9 +1,10 @@
 // Opening a database whose files may be damaged.
 //
-// CURRENT names the MANIFEST: lost or damaged, it is written anew. A damaged
-// MANIFEST ends it with a text: what tables belong to the database is not
-// known without it. A damaged record of RocksDB's own log is left out and
-// noted as a loss.
+// A damaged or lost MANIFEST or log of RocksDB is written anew from its copy
+// (kv_copies.h); CURRENT, which names the MANIFEST, from the names there are.
+// With the copy damaged as well, a MANIFEST ends it with a text: what tables
+// belong to the database is not known without it; a record of a log is left
+// out and noted as a loss.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -12,6 +13,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
+#include "storage/kv/kv_copies.h"
 #include "storage/kv/kv_internal.h"
 
 namespace varve::storage {
@@ -84,19 +86,29 @@ absl::Status CheckCurrent(const std::string& path) {
 }  // namespace
 
 absl::Status KvDb::Impl::Open() {
+  for (const std::string& damaged : FindDamagedOwnFiles(options.path)) {
+    RETURN_IF_ERROR(
+        RestoreFromCopy(damaged, base::StrCat(options.path, "/quarantine")));
+    ++damaged_files;
+    base::LogError(damaged, " was damaged or missing: written anew from its "
+                   "copy; nothing is lost");
+  }
   RETURN_IF_ERROR(CheckCurrent(options.path));
   listener = std::make_shared<DamageListener>();
+  const std::shared_ptr<rocksdb::Env> env = MakeCopyingEnv(options.path);
   rocksdb::DBOptions db_options = MakeDbOptions(options);
+  db_options.env = env.get();
   db_options.listeners.push_back(listener);
-  const absl::Status status = OpenRocks(db_options);
+  const absl::Status status = OpenRocks(db_options, env);
   if (!absl::IsDataLoss(status)) return status;
   // In the log, then: tables are not looked at when opening.
   db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  const absl::Status again = OpenRocks(db_options);
+  const absl::Status again = OpenRocks(db_options, env);
   if (!again.ok()) {
     return base::DataLoss(
         base::Message(again), ": ", options.path,
-        "/MANIFEST-* is damaged: restore the node from a backup, or move ",
+        "/MANIFEST-* and its copy are damaged: restore the node from a backup, "
+        "or move ",
         options.path, " and the directories beside it away to start empty");
   }
   base::LogError("damaged records of RocksDB's log are left out: ",
@@ -118,10 +130,11 @@ absl::Status KvDb::Impl::OpenReadOnly() {
   listener = std::make_shared<DamageListener>();
   rocksdb::DBOptions db_options = MakeDbOptions(options);
   db_options.create_if_missing = false;
-  return OpenRocks(db_options);
+  return OpenRocks(db_options, nullptr);
 }
 
-absl::Status KvDb::Impl::OpenRocks(const rocksdb::DBOptions& db_options) {
+absl::Status KvDb::Impl::OpenRocks(const rocksdb::DBOptions& db_options,
+                                   std::shared_ptr<rocksdb::Env> env) {
   std::vector<std::string> names;
   // Fails for a new directory, which has no families yet, and for a damaged
   // MANIFEST, which Open tells.
@@ -150,7 +163,7 @@ absl::Status KvDb::Impl::OpenRocks(const rocksdb::DBOptions& db_options) {
           : rocksdb::DB::Open(db_options, options.path, descriptors, &handles,
                               &opened),
       base::StrCat("open ", options.path)));
-  database = std::make_shared<KvHandle>(opened);
+  database = std::make_shared<KvHandle>(opened, std::move(env));
   return AdoptFamilies(handles);
 }
 
@@ -171,7 +184,10 @@ absl::Status KvDb::Impl::AdoptFamilies(
           rows->value().ToString();
     } else if (key.starts_with(kLossRow) &&
                DecodeLoss(FromSlice(rows->value()), loss)) {
-      losses.push_back(std::move(loss));
+      uint64_t number = 0;
+      const std::string_view digits = key.substr(kLossRow.size());
+      std::from_chars(digits.data(), digits.data() + digits.size(), number);
+      losses[number] = std::move(loss);
     }
   }
   RETURN_IF_ERROR(FromRocks(rows->status(), options.path));

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "storage/kv/kv_files.h"
 #include "tests/support/temp_dir.h"
 
 namespace varve::storage {
@@ -279,7 +280,7 @@ TEST_CASE("a damaged block costs its rows and no others, for good", "[kv]") {
         // A block is 16 KiB of some 20 bytes a row.
         CHECK(kept < 6000);
         CHECK(kept > 4500);
-        CHECK(db->damaged_tables() == 1);
+        CHECK(db->damaged_files() == 1);
         const std::vector<KvLoss> losses = db->Losses();
         REQUIRE(losses.size() == 1);
         CHECK(losses[0].family == family);
@@ -298,7 +299,7 @@ TEST_CASE("a damaged block costs its rows and no others, for good", "[kv]") {
       const std::string rows = AllOf(*db, family);
       CHECK(static_cast<size_t>(std::count(rows.begin(), rows.end(), '=')) ==
             kept + 1);
-      CHECK(db->damaged_tables() == 0);
+      CHECK(db->damaged_files() == 0);
       CHECK(db->Losses().size() == 1);
       CHECK(db->VerifyChecksums().ok());
     }
@@ -318,7 +319,7 @@ TEST_CASE("a compaction or a get that meets damage goes on without it",
   CHECK(Value(*db, "a", "k003003") == "<none>");  // in the one that is gone
   REQUIRE(db->CompactRange(*db->Find("a"), "", "").ok());
   // The one that is not there went with the first that was taken out.
-  CHECK(db->damaged_tables() >= 1);
+  CHECK(db->damaged_files() >= 1);
   CHECK(db->Losses().size() == 2);
   CHECK(Value(*db, "a", "k000001") != "<none>");
   CHECK(db->VerifyChecksums().ok());
@@ -340,6 +341,103 @@ TEST_CASE("a table without its last byte is taken out", "[kv]") {
   CHECK(db->VerifyChecksums().ok());
 }
 
+TEST_CASE("what values of a damaged table hid stays hidden", "[kv]") {
+  const std::string family = "m";
+  for (const double place : {0.001, 0.4, 0.95}) {
+    CAPTURE(place);
+    tests::TempDir dir;
+    std::vector<std::pair<std::string, std::string>> rows;
+    {
+      const auto db = OpenDb(dir.path());
+      // Values over operands, then an operand more for some.
+      for (const auto& [value, merge, step] :
+           {std::tuple{"old", true, 1}, std::tuple{"new", false, 1},
+            std::tuple{"+", true, 7}}) {
+        rows.clear();
+        for (int i = 0; i < 3000; i += step) {
+          char key[16];
+          std::snprintf(key, sizeof key, "k%06d", i);
+          // Random enough not to shrink to one block.
+          rows.emplace_back(key, merge ? value
+                                       : value + std::to_string(
+                                                     i * 2654435761u));
+        }
+        const std::string path =
+            db->ScratchDir() + "/" + value + ".sst";
+        KvIngest ingest{db->Find(family),
+                        {Sst(*db, family, path, rows, merge)}};
+        REQUIRE(db->Ingest(std::span(&ingest, 1)).ok());
+      }
+    }
+    Flip(Tables(dir.path())[1], place);
+    for (const bool compacted : {false, true}) {
+      const auto db = OpenDb(dir.path());
+      if (compacted) {
+        REQUIRE(db->CompactRange(*db->Find(family), "", "").ok());
+      }
+      const std::string all = AllOf(*db, family);
+      CHECK(all.find("old") == std::string::npos);
+      CHECK(all.find("+") != std::string::npos);
+      // What could be read is a value still, with what came after it.
+      const auto kept = std::count(all.begin(), all.end(), 'n');
+      CHECK(kept > 1000);
+      CHECK(kept < 3000);
+      CHECK(db->Losses().size() == 1);
+    }
+  }
+}
+
+TEST_CASE("a loss that was made up for is told no more", "[kv]") {
+  tests::TempDir dir;
+  const KvLoss first{.family = "a", .first = "b", .last = "c", .file = "1"};
+  const KvLoss second{.family = "a", .first = "d", .last = "e", .file = "2"};
+  {
+    const auto db = OpenDb(dir.path());
+    REQUIRE(db->AddLoss(first).ok());
+    REQUIRE(db->AddLoss(second).ok());
+    REQUIRE(db->ForgetLosses(std::span(&first, 1)).ok());
+    CHECK_FALSE(db->MayLack(*db->Find("a"), "b", "c"));
+    REQUIRE(db->AddLoss(first).ok());  // a number of its own
+    REQUIRE(db->ForgetLosses(std::span(&second, 1)).ok());
+  }
+  const auto db = OpenDb(dir.path());
+  CHECK(db->Losses() == std::vector<KvLoss>{first});
+}
+
+TEST_CASE("a range compaction ends when it is told to", "[kv]") {
+  tests::TempDir dir;
+  const auto db = OpenDb(dir.path());
+  Fill(*db, "a");
+  db->StopCompactions();
+  CHECK(absl::IsUnavailable(db->CompactRange(*db->Find("a"), "", "")));
+}
+
+TEST_CASE("several damaged tables of one family are taken out", "[kv]") {
+  for (const double place : {0.001, 0.5, 0.9}) {
+    for (const std::string family : {"a", "m"}) {
+      CAPTURE(place);
+      tests::TempDir dir;
+      std::string want;
+      {
+        const auto db = OpenDb(dir.path());
+        Fill(*db, family);
+        want = AllOf(*db, family);
+      }
+      for (const std::string& table : Tables(dir.path())) Flip(table, place);
+      for (int round = 0; round < 2; ++round) {
+        const auto db = OpenDb(dir.path());
+        const std::string got = AllOf(*db, family);
+        CHECK(got.size() < want.size());
+        if (place == 0.5) CHECK(got.size() > want.size() / 2);
+        CHECK(db->Losses().size() == 3);
+        CHECK(db->damaged_files() == (round == 0 ? 3 : 0));
+        REQUIRE(db->CompactRange(*db->Find(family), "", "").ok());
+        CHECK(AllOf(*db, family) == got);
+      }
+    }
+  }
+}
+
 TEST_CASE("a healed family can be dropped and made again", "[kv]") {
   tests::TempDir dir;
   {
@@ -351,7 +449,7 @@ TEST_CASE("a healed family can be dropped and made again", "[kv]") {
   {
     const auto db = OpenDb(dir.path());
     CHECK_FALSE(AllOf(*db, "m1").empty());
-    CHECK(db->damaged_tables() == 1);
+    CHECK(db->damaged_files() == 1);
     CHECK(db->Families() == std::vector<std::string>{"a", "m", "m1"});
     REQUIRE(db->Drop("m1").ok());
     REQUIRE(db->Create("m1").ok());
@@ -362,8 +460,22 @@ TEST_CASE("a healed family can be dropped and made again", "[kv]") {
   CHECK(AllOf(*db, "m1").size() > 6000 * 8);
 }
 
-TEST_CASE("a lost or damaged CURRENT is written anew, a lost MANIFEST is told",
-          "[kv]") {
+// Those that have something, the MANIFEST last.
+std::vector<std::string> OwnFiles(const std::string& dir) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    const std::string name = entry.path().filename();
+    if ((name.starts_with("MANIFEST") || name.ends_with(".log")) &&
+        std::filesystem::exists(entry.path().string() + ".copy") &&
+        entry.file_size() > 0) {
+      files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+TEST_CASE("a lost or damaged CURRENT is written anew", "[kv]") {
   tests::TempDir dir;
   std::string want;
   {
@@ -384,10 +496,75 @@ TEST_CASE("a lost or damaged CURRENT is written anew, a lost MANIFEST is told",
     const auto db = OpenDb(dir.path());
     CHECK(AllOf(*db, "a") == want);
   }
-  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
-    if (entry.path().filename().string().starts_with("MANIFEST")) {
-      Flip(entry.path(), 0.5);
+}
+
+TEST_CASE("a damaged, cut or lost MANIFEST or log costs nothing", "[kv]") {
+  tests::TempDir dir;
+  std::string want;
+  {
+    const auto db = OpenDb(dir.path());
+    Fill(*db, "a");
+    KvBatch batch;  // to the log
+    batch.Put(*db->Find("a"), "first", "x");
+    REQUIRE(db->Write(batch, true).ok());
+    want = AllOf(*db, "a");
+  }
+  const auto damage = GENERATE(0.0, 0.2, 0.5, 0.99, -1.0, -2.0, -3.0);
+  for (const bool manifest : {true, false}) {
+    const std::vector<std::string> files = OwnFiles(dir.path());
+    REQUIRE(files.size() >= 2);
+    const std::string& file = manifest ? files.back() : files[files.size() - 2];
+    REQUIRE(manifest == (file.find("MANIFEST") != std::string::npos));
+    INFO(file << " " << damage);
+    CHECK(KvDamagedOwnFiles(dir.path()).empty());
+    if (damage >= 0) {
+      Flip(file, damage);
+    } else if (damage == -1) {
+      std::filesystem::remove(file);
+    } else {
+      const auto bytes = std::filesystem::file_size(file);
+      std::filesystem::resize_file(file, damage == -2 ? bytes / 2 : 0);
     }
+    CHECK(KvDamagedOwnFiles(dir.path()) == std::vector<std::string>{file});
+    const auto db = OpenDb(dir.path());
+    CHECK(AllOf(*db, "a") == want);
+    CHECK(db->damaged_files() == 1);
+    CHECK(db->Losses().empty());
+    KvBatch batch;  // for the next log
+    batch.Put(*db->Find("a"), "last", std::to_string(damage));
+    REQUIRE(db->Write(batch, true).ok());
+    want = AllOf(*db, "a");
+  }
+}
+
+TEST_CASE("a damaged copy of a MANIFEST or log does no harm", "[kv]") {
+  tests::TempDir dir;
+  std::string want;
+  for (const double place : {0.0, 0.3, 0.9}) {
+    {
+      const auto db = OpenDb(dir.path());
+      Fill(*db, "a");
+      want = AllOf(*db, "a");
+    }
+    for (const std::string& file : OwnFiles(dir.path())) {
+      Flip(file + ".copy", place);
+    }
+    const auto db = OpenDb(dir.path());
+    CHECK(AllOf(*db, "a") == want);
+    CHECK(db->damaged_files() == 0);
+  }
+}
+
+TEST_CASE("a MANIFEST that is lost together with its copy is told", "[kv]") {
+  tests::TempDir dir;
+  {
+    const auto db = OpenDb(dir.path());
+    Fill(*db, "a");
+  }
+  for (const std::string& file : OwnFiles(dir.path())) {
+    if (file.find("MANIFEST") == std::string::npos) continue;
+    Flip(file, 0.5);
+    std::filesystem::remove(file + ".copy");
   }
   KvOptions options;
   options.path = dir.path();
@@ -398,6 +575,25 @@ TEST_CASE("a lost or damaged CURRENT is written anew, a lost MANIFEST is told",
   CHECK(db.status().ToString().find("restore the node from a backup") !=
         std::string::npos);
   CHECK(Tables(dir.path()).size() == 3);  // for whoever repairs it
+}
+
+TEST_CASE("copies of logs and manifests go with them", "[kv]") {
+  tests::TempDir dir;
+  for (int round = 0; round < 3; ++round) {
+    const auto db = OpenDb(dir.path());
+    Fill(*db, "a");
+    REQUIRE(db->Flush(*db->Find("a")).ok());
+  }
+  OpenDb(dir.path());
+  int64_t files = 0;
+  int64_t copies = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+    const std::string name = entry.path().filename();
+    files += name.starts_with("MANIFEST") && !name.ends_with(".copy");
+    files += name.ends_with(".log");
+    copies += name.ends_with(".copy");
+  }
+  CHECK(copies == files);
 }
 
 }  // namespace

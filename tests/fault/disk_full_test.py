@@ -135,6 +135,25 @@ class DiskFullTest(unittest.TestCase):
         self.write_again(72)
         self.check()
 
+    def test_a_snapshot_without_room_is_refused_and_leaves_nothing(self):
+        self.start("-storage.minFreeDiskSpaceBytes=1",
+                   "-storage.flushInterval=1h")
+        for step in range(5):
+            self.assertTrue(self.write(step))
+        self.fill(0)
+        answer = http_client.get(self.storage.http, "/snapshot/create")
+        self.assertEqual(answer.status, 507, answer.text)
+        self.assertEqual(answer.json()["status"], "error")
+        self.assertIn("No space left", answer.json()["msg"])
+        self.assertEqual(
+            os.listdir(os.path.join(self.storage.path, "snapshots")), [])
+        self.check()
+        self.free()
+        self.write_again(5)
+        answer = http_client.get(self.storage.http, "/snapshot/create")
+        self.assertEqual(answer.status, 200, answer.text)
+        self.check()
+
 
 if __name__ == "__main__":
     unittest.main()

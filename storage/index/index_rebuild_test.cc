@@ -1,0 +1,203 @@
+// Each family of the index lost, alone and together with others.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "storage/index/index.h"
+#include "tests/support/temp_dir.h"
+
+namespace varve::storage {
+namespace {
+
+using model::LabelSet;
+using model::TenantId;
+
+const TenantId kTenant = TenantId::Numeric(1, 0);
+const TenantId kOther = TenantId::Numeric(1, 1);
+constexpr int kSeries = 300;
+constexpr int32_t kDay = 20'777;
+
+struct Store {
+  explicit Store(const std::string& path) {
+    KvOptions options;
+    options.path = path;
+    options.cache = std::make_shared<KvCache>(1 << 20);
+    options.family_options = Index::FamilyOptions;
+    options.families = Index::FamilyNames();
+    auto opened = KvDb::Open(options);
+    REQUIRE(opened.ok());
+    db = *std::move(opened);
+    auto made = Index::Open(*db, {});
+    REQUIRE(made.ok());
+    index = *std::move(made);
+  }
+
+  // The id, or nothing while the index must not say.
+  std::optional<uint64_t> Define(const TenantId& tenant, int i) {
+    std::string canonical;
+    model::AppendCanonicalBytes(
+        canonical, LabelSet{{"__name__", "m" + std::to_string(i % 7)},
+                            {"job", "a"},
+                            {"series", std::to_string(i)}});
+    const IndexDefinition one = {
+        tenant, model::HashSeries(tenant, canonical), canonical};
+    std::vector<IndexDefined> defined;
+    const absl::Status status = index->FindOrCreate({&one, 1}, defined);
+    if (absl::IsUnavailable(status)) return std::nullopt;
+    INFO(status);
+    REQUIRE(status.ok());
+    return defined[0].id;
+  }
+
+  // In three flushes, so that pages and postings have several parts.
+  void Fill() {
+    for (int i = 0; i < kSeries; ++i) {
+      const uint64_t id = *Define(kTenant, i);
+      index->MarkActive(kTenant, kDay + i % 2, std::span(&id, 1));
+      const uint64_t other = *Define(kOther, i);
+      index->MarkActive(kOther, kDay, std::span(&other, 1));
+      if (i % 100 == 99) REQUIRE(index->Flush().ok());
+    }
+  }
+
+  void Lose(std::string_view family) {
+    KvBatch batch;
+    batch.DeleteRange(*db->Find(family), "", std::string(16, '\xff'));
+    REQUIRE(db->Write(batch, true).ok());
+    REQUIRE(db->AddLoss({.family = std::string(family), .first = {},
+                         .last = {}, .file = "000001.sst"})
+                .ok());
+  }
+
+  // What the blocks would tell.
+  absl::StatusOr<IndexRebuilt> Rebuild(const std::vector<uint64_t>& ids,
+                                       const std::vector<uint64_t>& others) {
+    return index->Rebuild([&](const DayRange&, const auto& visit) {
+      for (size_t i = 0; i < ids.size(); ++i) {
+        visit(kTenant, kDay + static_cast<int32_t>(i) % 2, ids[i]);
+        visit(kOther, kDay, others[i]);
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  std::vector<uint64_t> Select(const TenantId& tenant, const char* name,
+                               const char* value, DayRange days = {}) {
+    model::Matchers matchers;
+    if (*name != '\0') {
+      matchers.push_back({.type = model::MatchType::kEqual,
+                          .name = name,
+                          .value = value});
+    }
+    const std::vector<model::Matchers> groups = {matchers};
+    const auto ids = index->Select(tenant, groups, days);
+    REQUIRE(ids.ok());
+    return *ids;
+  }
+
+  // Everything that reads can ask for, as text.
+  std::string Everything() {
+    std::string text;
+    for (const TenantId& tenant : {kTenant, kOther}) {
+      for (const char* value : {"m0", "m6"}) {
+        for (const uint64_t id : Select(tenant, "__name__", value)) {
+          text += std::to_string(id) + ",";
+        }
+      }
+      for (const int32_t day : {kDay, kDay + 1}) {
+        text += " day " + std::to_string(
+            Select(tenant, "job", "a", {day, day}).size());
+      }
+      REQUIRE(index
+                  ->ForEachSeries(tenant, Select(tenant, "job", "a"),
+                                  [&](const IndexSeries& series) {
+                                    text += std::to_string(series.metric_id);
+                                    text.append(series.labels);
+                                  })
+                  .ok());
+      const auto names = index->LabelNames(tenant, {}, {}, 0);
+      REQUIRE(names.ok());
+      for (const std::string& name : *names) text += name;
+      const auto values = index->LabelValues(tenant, {}, {}, "series", 0);
+      REQUIRE(values.ok());
+      for (const std::string& value : *values) text += value + ",";
+      const auto counts = index->CardinalityOf({.tenant = tenant, .groups = {},
+                                                .days = {}, .focus_label = {}});
+      REQUIRE(counts.ok());
+      text += std::to_string(counts->total_series) + "/" +
+              std::to_string(counts->total_label_value_pairs);
+    }
+    return text + " " + std::to_string(index->stats().series);
+  }
+
+  std::unique_ptr<KvDb> db;
+  std::unique_ptr<Index> index;
+};
+
+TEST_CASE("a lost family of the index is made again of the others",
+          "[index]") {
+  for (const std::string lost : {"series", "hash", "post", "names", "metrics",
+                                 "active", "meta", "hash post names metrics",
+                                 "post active"}) {
+    CAPTURE(lost);
+    const tests::TempDir dir;
+    std::string want;
+    std::vector<uint64_t> ids;
+    std::vector<uint64_t> others;
+    uint64_t epoch = 0;
+    {
+      Store store(dir.File("index"));
+      store.Fill();
+      for (int i = 0; i < kSeries; ++i) {
+        ids.push_back(*store.Define(kTenant, i));
+        others.push_back(*store.Define(kOther, i));
+      }
+      want = store.Everything();
+      epoch = store.index->ref_epoch();
+      for (size_t begin = 0; begin < lost.size();) {
+        const size_t end = std::min(lost.find(' ', begin), lost.size());
+        store.Lose(lost.substr(begin, end - begin));
+        begin = end + 1;
+      }
+      const bool hashed = lost.find("hash") != std::string::npos;
+      if (hashed) CHECK_FALSE(store.Define(kTenant, 7));  // not a second id
+      const auto rebuilt = store.Rebuild(ids, others);
+      REQUIRE(rebuilt.ok());
+      CHECK(rebuilt->gone.empty());
+      REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+      CHECK(store.db->Losses().empty());
+      CHECK(store.Everything() == want);
+    }
+    Store store(dir.File("index"));
+    CHECK(store.Everything() == want);
+    CHECK(store.index->ref_epoch() == epoch);
+    for (int i = 0; i < kSeries; ++i) {
+      CHECK(*store.Define(kTenant, i) == ids[i]);
+    }
+    // New ones get new ids, and their postings write over no others.
+    const auto fresh = store.Define(kTenant, kSeries);
+    REQUIRE(fresh);
+    CHECK(*fresh > others.back());
+    REQUIRE(store.index->Flush().ok());
+    CHECK(store.Select(kTenant, "job", "a").size() == kSeries + 1);
+  }
+}
+
+TEST_CASE("series of which pages and hashes are lost are gone, and told",
+          "[index]") {
+  const tests::TempDir dir;
+  Store store(dir.File("index"));
+  store.Fill();
+  const std::vector<uint64_t> ids = store.Select(kTenant, "job", "a");
+  store.Lose("series");
+  store.Lose("hash");
+  const auto rebuilt = store.Rebuild({}, {});
+  REQUIRE(rebuilt.ok());
+  REQUIRE(rebuilt->gone.size() == 2);
+  CHECK(rebuilt->gone[0].ids == ids);
+  REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+  CHECK(store.Select(kTenant, "job", "a").empty());
+  CHECK(*store.Define(kTenant, 7) > ids.back());  // an id of its own
+}
+
+}  // namespace
+}  // namespace varve::storage
