@@ -67,6 +67,8 @@ class SearchCursor final : public SeriesCursor {
         exemplars_(request.exemplars),
         head_(engine.head_->View(range.start_ms)),
         kind_head_(engine.kind_head_->Generations()),
+        lacked_(engine.MayLack(range)),
+        index_damage_(engine.index_db_->damaged_files()),
         memory_(engine.search_memory_) {}
 
   ~SearchCursor() override {
@@ -142,7 +144,10 @@ class SearchCursor final : public SeriesCursor {
   }
 
   bool complete() const override {
-    return stats_.complete() && !engine_.MayLack(range_);
+    // What was lost when rows were read may have been made again since.
+    return stats_.complete() && !lacked_ &&
+           index_damage_ == engine_.index_db_->damaged_files() &&
+           !engine_.MayLack(range_);
   }
 
  private:
@@ -334,6 +339,8 @@ class SearchCursor final : public SeriesCursor {
   size_t loaded_begin_ = 0;  // entries whose values scan_ has loaded
   size_t loaded_end_ = 0;
   size_t accounted_samples_ = 0;
+  const bool lacked_;  // before anything was read
+  const int64_t index_damage_;
   SearchMemory::Share memory_;
   bool keep_labels_ = false;
   LabelArena labels_;
