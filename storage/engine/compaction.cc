@@ -199,7 +199,10 @@ absl::Status EngineImpl::IngestRewrite(int32_t day, const DayState& state,
   RETURN_IF_ERROR(writer->Finish());
   std::vector<KvIngest> ingests = {{meta_, {meta}}};
   if (!files.empty()) {
-    ingests.push_back({Blocks()->closed, std::move(files)});
+    // A search that began before may read a moved day twice: equal samples
+    // collapse.
+    ingests.push_back({Blocks()->closed, std::move(files),
+                       /*in_old_snapshots=*/true});
   }
   return data_->Ingest(ingests);
 }

@@ -327,6 +327,7 @@ absl::Status KvDb::Ingest(std::span<const KvIngest> ingests) {
     arg.column_family = ingest.family->handle();
     arg.external_files = ingest.files;
     arg.options.move_files = true;
+    arg.options.snapshot_consistency = !ingest.in_old_snapshots;
     arg.options.write_global_seqno = false;  // files stay as they were written
     args.push_back(std::move(arg));
   }

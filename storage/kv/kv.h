@@ -164,6 +164,10 @@ struct KvLoss {
 struct KvIngest {
   KvFamilyRef family;
   std::vector<std::string> files;  // moved into the database
+  // Snapshots taken before see rows under keys that are new. Without it,
+  // RocksDB writes each table of a leveled family once more when no snapshot
+  // needs the number any more that hid its rows.
+  bool in_old_snapshots = false;
 };
 
 class KvDb {

@@ -105,6 +105,24 @@ TEST_CASE("operands of batches and of ingested files are one value", "[kv]") {
   CHECK(AllOf(*db, "m") == "k=1234567 l=abbbbbb ");
 }
 
+TEST_CASE("an older snapshot sees an ingested table if that says so", "[kv]") {
+  const tests::TempDir dir;
+  auto db = OpenDb(dir.File("db"));
+  KvScan scan;
+  scan.snapshot = db->Snapshot();
+  const KvFamilyRef family = db->Find("a");
+  for (const bool seen : {false, true}) {
+    const std::vector<KvIngest> ingests = {
+        {family,
+         {Sst(*db, "a", dir.File("t"), {{seen ? "seen" : "hidden", "1"}},
+              false)},
+         seen}};
+    REQUIRE(db->Ingest(ingests).ok());
+  }
+  CHECK(AllOf(*db, "a", scan) == "seen=1 ");
+  CHECK(AllOf(*db, "a") == "hidden=1 seen=1 ");
+}
+
 TEST_CASE("a scan stays inside its bounds and its snapshot", "[kv]") {
   const tests::TempDir dir;
   auto db = OpenDb(dir.File("db"));
