@@ -240,16 +240,38 @@ absl::Status PreparedGroups::TakeAway(const Term& term,
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<const PreparedGroups::Term*>>
+PreparedGroups::InOrder(const Group& group, const PostingSource& source) {
+  std::vector<std::pair<size_t, const Term*>> kept;
+  for (const Term& term : group.terms) {
+    if (term.keep) kept.emplace_back(term.scan ? SIZE_MAX : 0, &term);
+  }
+  if (kept.size() > 1) {
+    for (auto& [bytes, term] : kept) {
+      if (term->scan) continue;
+      for (const std::string& value : term->values) {
+        ASSIGN_OR_RETURN(const size_t one,
+                         source.PairBytes(term->name, value));
+        bytes += one;
+      }
+    }
+    std::stable_sort(
+        kept.begin(), kept.end(),
+        [](const auto& a, const auto& b) { return a.first < b.first; });
+  }
+  std::vector<const Term*> terms;
+  for (const auto& one : kept) terms.push_back(one.second);
+  return terms;
+}
+
 absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,
                                                const PostingSource& source) {
   std::optional<IdSet> result;
-  // Scans last: they are dear, and spared when nothing is left.
-  for (const bool scan : {false, true}) {
-    for (const Term& term : group.terms) {
-      if (!term.keep || term.scan != scan) continue;
-      RETURN_IF_ERROR(Keep(term, source, result));
-      if (result->isEmpty()) return IdSet();
-    }
+  ASSIGN_OR_RETURN(const std::vector<const Term*> kept,
+                   InOrder(group, source));
+  for (const Term* term : kept) {
+    RETURN_IF_ERROR(Keep(*term, source, result));
+    if (result->isEmpty()) return IdSet();
   }
   if (!result) {
     result.emplace();

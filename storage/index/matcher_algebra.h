@@ -60,6 +60,10 @@ class PreparedGroups {
                            std::optional<IdSet>& result);
   static absl::Status TakeAway(const Term& term, const PostingSource& source,
                                IdSet& result);
+  // The terms to keep, the smallest postings first. Scans last: they are dear,
+  // and spared when nothing is left.
+  static absl::StatusOr<std::vector<const Term*>> InOrder(
+      const Group& group, const PostingSource& source);
   static absl::StatusOr<IdSet> Matching(const Group& group,
                                         const PostingSource& source);
 

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/status.h"
 #include "storage/index/posting.h"
 
 namespace varve::storage {
@@ -29,6 +30,10 @@ class PostingView {
     if (list_ == nullptr) return AddIdSet(encoded_, ids);
     list_->AddTo(ids);
     return absl::OkStatus();
+  }
+  // About what decoding takes.
+  size_t bytes() const {
+    return list_ == nullptr ? encoded_.size() : list_->count();
   }
 
  private:
@@ -55,6 +60,16 @@ class PostingSource {
     return VisitPair(name, value, [&ids](const PostingView& part) {
       return part.AddTo(ids);
     });
+  }
+  // About what AddPair would take.
+  absl::StatusOr<size_t> PairBytes(std::string_view name,
+                                   std::string_view value) const {
+    size_t bytes = 0;
+    RETURN_IF_ERROR(VisitPair(name, value, [&bytes](const PostingView& part) {
+      bytes += part.bytes();
+      return absl::OkStatus();
+    }));
+    return bytes;
   }
   // The values of `name` that begin with `prefix`, in any order; not "".
   virtual absl::Status VisitValues(std::string_view name,
