@@ -120,6 +120,15 @@ TEST_CASE("timestamps at the ends of int64 are kept", "[head]") {
   CHECK(got.values == std::vector<double>{2, 4, 3, 1});
 }
 
+TEST_CASE("the first row of all may be at timestamp 0", "[head]") {
+  Head head({});
+  Append(head, {{1, 0, 5}, {2, 0, 7}, {1, 15'000, 6}});
+  const model::SampleColumns got = ReadAll(head.View(), 1);
+  CHECK(got.timestamps_ms == std::vector<int64_t>{0, 15'000});
+  CHECK(got.values == std::vector<double>{5, 6});
+  CHECK(ReadAll(head.View(), 2).values == std::vector<double>{7});
+}
+
 TEST_CASE("each day of a series is told", "[head]") {
   Head head({});
   const int64_t day_start = kNow / model::kDayMs * model::kDayMs;

@@ -132,7 +132,8 @@ class TimeColumns {
 
   Slabs<TimeColumn, 16> columns_;
   int64_t heap_bytes_ = 0;
-  Row recent_;             // the row before
+  // The row before; at first a slot that no series goes to.
+  Row recent_ = {{kNoColumn, 1}, 0};
   std::vector<Row> rows_;  // by their timestamps' hashes
 };
 
