@@ -37,6 +37,8 @@ constexpr uint8_t kTimestampRuns = 4;
 constexpr uint8_t kFlagsKnown = 7;
 constexpr int kKibiBits = 10;
 constexpr uint64_t kRawToken = 1 | uint64_t{kRawScale} << 1;
+// Above that of the largest mantissa at a scale.
+constexpr uint64_t kTokenMax = uint64_t{kMantissaMax} << 7;
 
 // A raw value stands behind its token.
 constexpr size_t kValueBytesMax = kVarintBytesMax + 8;
@@ -185,11 +187,14 @@ ScaledValue ValueOf(uint64_t token) {
 }
 
 bool ReadValue(VarintReader& reader, ScaledValue& value) {
+  const size_t left = reader.left();
   const uint64_t token = reader.Varint();
+  if (!reader.ok() || token > kTokenMax) return false;
   value = ValueOf(token);
   if (value.scale != kRawScale) return IsMantissa(value.integer);
+  const bool short_form = left - reader.left() == 1;
   value.integer = reader.Fixed64();
-  return token == kRawToken;
+  return token == kRawToken && short_form && reader.ok();
 }
 
 // Neighbours differ in kind and length as dice do, so that a branch for either

@@ -214,6 +214,27 @@ TEST_CASE("a decimal beyond what writers make is data loss", "[encoding]") {
   CHECK(absl::IsDataLoss(Read(record, got)));
 }
 
+TEST_CASE("tokens that no writer makes are data loss", "[encoding]") {
+  for (const std::string_view token : {
+           // No end, as long as a raw value and its token and longer.
+           std::string_view("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                            "12345678"),
+           // 2^54 * 1024, which is 0 in 64 bits.
+           std::string_view("\x81\x80\x80\x80\x80\x80\x80\x80\x10"),
+           // A raw value by a token of two bytes.
+           std::string_view("\x9f\x00"
+                            "12345678",
+                            10)}) {
+    CAPTURE(token.size());
+    std::string record = Build({{0, 7, 3, {1}, {double{1 << 20}}}});
+    record.resize(record.size() - 3);
+    record.append(token);
+    record[16 + 10] = static_cast<char>(record[16 + 10] + token.size() - 3);
+    std::vector<Series> got;
+    CHECK(absl::IsDataLoss(Read(record, got)));
+  }
+}
+
 TEST_CASE("a record cut at any byte but a section's end is data loss",
           "[encoding]") {
   std::vector<Series> all = Scrape();
