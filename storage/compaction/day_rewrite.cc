@@ -12,6 +12,8 @@ namespace {
 
 constexpr int64_t kTableBytesMax = 64 << 20;
 constexpr int64_t kColumnBytes = 8 << 20;
+// What a shorter segment was encoded with says nothing of a day.
+constexpr uint32_t kHintSamplesMin = 64;
 constexpr model::TimeRange kAllTimes = {.start_ms = 0,
                                         .end_ms = model::kTimestampMaxMs};
 
@@ -139,7 +141,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
   size_t segments = 0;
   size_t decoded = 0;
   uint64_t generation = 0;
-  // Of the last segment that has some: the day goes on as it ended.
+  // Of the last long segment that has some: the day goes on as it ended.
   encoding::ValueHints hints;
   for (std::string_view rest = value; !rest.empty();) {
     const std::string_view before = rest;
@@ -167,7 +169,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     decoded += header.samples;
     generation = std::max(generation, header.generation);
     const encoding::ValueHints used = encoding::HintsOf(header.chunk);
-    if (used.age > 0) hints = used;
+    if (used.age > 0 && header.samples >= kHintSamplesMin) hints = used;
     if (ruled) HideDeleted(rules_, header.generation, from, samples_);
   }
   stats_.samples_in += static_cast<int64_t>(decoded);

@@ -21,7 +21,7 @@ constexpr absl::Duration kRoomWait = absl::Seconds(10);
 constexpr size_t kStateKeysMax = 100'000;
 constexpr size_t kStateBytesMax = 1 << 20;
 
-// Columns a thread keeps between records: above it, 3 MB, they are let go, or
+// Columns a thread keeps between records: above it, 5 MB, they are let go, or
 // each of many handler threads would hold its largest record for ever.
 constexpr int64_t kRowsKept = 128 << 10;
 

@@ -22,6 +22,7 @@ constexpr uint64_t kSegmentFileBytesMax = uint64_t{4} << 30;
 // What is unpacked at once in a replay, for each CPU: nine times as much in
 // columns, which are to be in a cache still when they go to the head.
 constexpr size_t kBatchBytesPerCpu = 512 << 10;
+constexpr size_t kBatchBytesMax = 8 << 20;
 
 // The buffer for one record is let go when a large one made it larger.
 constexpr size_t kScratchBytesKept = 1 << 20;
@@ -146,8 +147,9 @@ absl::StatusOr<std::vector<Wal::Gap>> Wal::ReplayRecords(
   std::vector<Gap> gaps;
   std::vector<WalRecord> batch;
   size_t batch_bytes = 0;
-  const size_t batch_bytes_max =
-      kBatchBytesPerCpu * static_cast<size_t>(std::max(1, base::CpuThreads()));
+  const size_t batch_bytes_max = std::min(
+      kBatchBytesMax,
+      kBatchBytesPerCpu * static_cast<size_t>(std::max(1, base::CpuThreads())));
   size_t at = 0;
   while (at < records.size()) {
     const uint64_t begin = segment.begin + at;
