@@ -1,8 +1,11 @@
 // Each family of the index lost, alone and together with others.
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "storage/index/index.h"
+#include "storage/index/index_repair.h"
 #include "tests/support/temp_dir.h"
 
 namespace varve::storage {
@@ -26,6 +29,7 @@ struct Store {
     auto opened = KvDb::Open(options);
     REQUIRE(opened.ok());
     db = *std::move(opened);
+    REQUIRE(RepairIndexMeta(*db).ok());
     auto made = Index::Open(*db, {});
     REQUIRE(made.ok());
     index = *std::move(made);
@@ -179,6 +183,75 @@ TEST_CASE("a lost family of the index is made again of the others",
     CHECK(*fresh > others.back());
     REQUIRE(store.index->Flush().ok());
     CHECK(store.Select(kTenant, "job", "a").size() == kSeries + 1);
+  }
+}
+
+std::set<std::string> TablesIn(const std::string& dir) {
+  std::set<std::string> tables;
+  for (const auto& entry : std::filesystem::directory_iterator(dir)) {
+    if (entry.path().extension() == ".sst") tables.insert(entry.path());
+  }
+  return tables;
+}
+
+// The rows of `meta` as they are now, in a table; its file's name.
+std::string MetaTable(Store& store, const std::string& dir) {
+  const std::set<std::string> before = TablesIn(dir);
+  REQUIRE(store.db->Flush(*store.db->Find("meta")).ok());
+  for (const std::string& table : TablesIn(dir)) {
+    if (!before.contains(table)) return table;
+  }
+  FAIL("no table");
+  return {};
+}
+
+void DamageFirstBlock(const std::string& path) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4);
+  file.write("\xff\xff\xff\xff", 4);
+  REQUIRE(file.good());
+}
+
+TEST_CASE("ids are not given twice when a start meets damaged counters",
+          "[index]") {
+  // An older table of the counters is left, or none.
+  for (const bool older : {false, true}) {
+    CAPTURE(older);
+    const tests::TempDir dir;
+    const std::string path = dir.File("index");
+    std::string table;
+    uint64_t last = 0;
+    {
+      Store store(path);
+      const uint64_t first = *store.Define(kTenant, kSeries);
+      store.index->MarkActive(kTenant, kDay, std::span(&first, 1));
+      REQUIRE(store.index->Flush().ok());
+      if (older) (void)MetaTable(store, path);
+      store.Fill();
+      last = *store.Define(kOther, kSeries - 1);
+      table = MetaTable(store, path);
+    }
+    DamageFirstBlock(table);
+    Store store(path);
+    REQUIRE_FALSE(store.db->Losses().empty());
+    const auto fresh = store.Define(kTenant, kSeries + 1);
+    REQUIRE(fresh);
+    CHECK(*fresh > last);
+    REQUIRE(store.index->Flush().ok());
+    // Nor are postings of old series written over, nor the pages.
+    CHECK(store.Select(kTenant, "job", "a").size() == kSeries + 2);
+    std::set<uint32_t> metrics;
+    REQUIRE(store.index
+                ->ForEachSeries(kTenant, store.Select(kTenant, "job", "a"),
+                                [&](const IndexSeries& series) {
+                                  metrics.insert(series.metric_id);
+                                })
+                .ok());
+    CHECK(metrics.size() == 7);
+    const auto rebuilt = store.Rebuild({}, {});
+    REQUIRE(rebuilt.ok());
+    REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+    CHECK(*store.Define(kTenant, kSeries + 2) > *fresh);
   }
 }
 

@@ -7,9 +7,10 @@
 
 namespace varve::storage {
 
-// Makes up for lost rows of `meta`, before Index::Open: ids are given out far
-// above every id that label pages know, so that no new series gets the samples
-// of a lost one. Nothing to do while the rows are there.
+// Makes up for lost rows of `meta`, before Index::Open: reads all of them, and
+// where one may be lost, or only an older one be left, ids are given out far
+// above every id that the other rows know, so that no new series gets the
+// samples of an old one. Nothing to do while the rows are sound.
 absl::Status RepairIndexMeta(KvDb& db);
 
 }  // namespace varve::storage
