@@ -106,10 +106,12 @@ class RocksIterator final : public KvIterator {
     options.fill_cache = scan_.fill_cache;
     options.readahead_size = static_cast<size_t>(scan_.readahead_bytes);
     if (scan_.snapshot) options.snapshot = scan_.snapshot->get();
-    it_.reset(impl_->db()->NewIterator(options, family_->handle()));
+    handle_ = family_->handle();
+    it_.reset(impl_->db()->NewIterator(options, handle_));
   }
   bool Healed() {
-    if (it_->Valid() || it_->status().ok() || !impl_->Heal(it_->status())) {
+    if (it_->Valid() || it_->status().ok() ||
+        !impl_->HealFor(it_->status(), *family_, handle_)) {
       return false;
     }
     Renew();
@@ -123,6 +125,7 @@ class RocksIterator final : public KvIterator {
   const rocksdb::Slice lower_;
   const rocksdb::Slice upper_;
   std::string last_;  // where a step began
+  rocksdb::ColumnFamilyHandle* handle_ = nullptr;  // that `it_` reads
   std::unique_ptr<rocksdb::Iterator> it_;
 #if defined(__SANITIZE_THREAD__)
   mutable std::vector<char> key_copy_;
@@ -243,9 +246,11 @@ absl::StatusOr<std::optional<std::string>> KvDb::Get(
   if (snapshot) options.snapshot = snapshot->get();
   std::string value;
   rocksdb::Status status;
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
   do {
-    status = impl_->db()->Get(options, family.handle(), ToSlice(key), &value);
-  } while (impl_->Heal(status));
+    handle = family.handle();
+    status = impl_->db()->Get(options, handle, ToSlice(key), &value);
+  } while (impl_->HealFor(status, family, handle));
   if (status.IsNotFound()) return std::optional<std::string>();
   RETURN_IF_ERROR(FromRocks(status, "get"));
   return std::optional<std::string>(std::move(value));
@@ -357,11 +362,13 @@ absl::Status KvDb::CompactRange(const KvFamily& family, std::string_view begin,
   options.exclusive_manual_compaction = false;
   options.canceled = &impl_->compactions_stopped;
   rocksdb::Status status;
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
   do {
-    status = impl_->db()->CompactRange(options, family.handle(),
+    handle = family.handle();
+    status = impl_->db()->CompactRange(options, handle,
                                        begin.empty() ? nullptr : &from,
                                        end.empty() ? nullptr : &to);
-  } while (impl_->Heal(status));
+  } while (impl_->HealFor(status, family, handle));
   // As a pause that nobody ends.
   if (impl_->compactions_stopped) return base::Unavailable("compact: stopped");
   return FromRocks(status, "compact");

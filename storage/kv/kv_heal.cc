@@ -126,11 +126,11 @@ std::vector<rocksdb::Status> DamageListener::Take() {
   return std::exchange(met_, {});
 }
 
-bool KvDb::Impl::Heal(const rocksdb::Status& status) {
-  if (options.read_only || !IsDamage(status)) return false;
+void KvDb::Impl::Heal(const rocksdb::Status& status, const KvFamily* family) {
+  if (options.read_only || !IsDamage(status)) return;
   std::optional<uint64_t> table = TableIn(status.ToString());
-  if (!table) table = FindUnopenable();
-  if (!table) return false;
+  if (!table) table = FindUnopenable(family);
+  if (!table) return;
   const absl::Status taken = TakeOut(*table);
   if (!taken.ok()) {
     static base::LogEvery every(10'000);
@@ -139,15 +139,24 @@ bool KvDb::Impl::Heal(const rocksdb::Status& status) {
                      base::Message(taken), "; ", status.ToString());
     }
   }
-  return taken.ok();
 }
 
-std::optional<uint64_t> KvDb::Impl::FindUnopenable() {
+bool KvDb::Impl::HealFor(const rocksdb::Status& status, const KvFamily& family,
+                         const rocksdb::ColumnFamilyHandle* tried) {
+  if (status.ok() || status.IsNotFound()) return false;
+  Heal(status, &family);
+  return IsDamage(status) && family.handle() != tried;
+}
+
+std::optional<uint64_t> KvDb::Impl::FindUnopenable(const KvFamily* family) {
   const int64_t now_ms = base::SystemClock().SteadyMs();
   if (now_ms < search_tables_at_ms) return std::nullopt;
   std::vector<rocksdb::LiveFileMetaData> files;
   db()->GetLiveFilesMetaData(&files);
   for (const rocksdb::LiveFileMetaData& file : files) {
+    if (family && file.column_family_name != family->handle()->GetName()) {
+      continue;
+    }
     if (absl::IsDataLoss(KvTableId(PathOf(file)).status())) {
       return file.file_number;
     }
@@ -158,12 +167,14 @@ std::optional<uint64_t> KvDb::Impl::FindUnopenable() {
 
 absl::Status KvDb::Impl::TakeOut(uint64_t table) {
   MutexLock lock(heal_mutex);
+  const WriterLock writers(gate);  // nor is a family dropped meanwhile
   std::vector<rocksdb::LiveFileMetaData> files;
   db()->GetLiveFilesMetaData(&files);
   const auto found = std::find_if(
       files.begin(), files.end(),
       [&](const auto& file) { return file.file_number == table; });
-  if (found == files.end()) return absl::OkStatus();  // by another thread
+  // By another thread, or the family is dropped and still read.
+  if (found == files.end()) return absl::OkStatus();
   KvFamilyRef family;
   {
     MutexLock families_lock(mutex);
@@ -174,7 +185,6 @@ absl::Status KvDb::Impl::TakeOut(uint64_t table) {
   if (family == nullptr) {
     return base::DataLoss(PathOf(*found), " belongs to no family in use");
   }
-  const WriterLock writers(gate);
   RETURN_IF_ERROR(
       FromRocks(db()->Flush(rocksdb::FlushOptions(), family->handle()),
                 "flush before taking out a table"));
@@ -310,7 +320,15 @@ absl::Status KvDb::Impl::ReplaceFamily(const KvFamilyRef& family,
   RETURN_IF_ERROR(NoteLosses(batch, lost));
   rocksdb::WriteOptions sync;
   sync.sync = true;
-  RETURN_IF_ERROR(FromRocks(db()->Write(sync, &batch), real));
+  const rocksdb::Status written = db()->Write(sync, &batch);
+  if (!written.ok()) {
+    // Or its name would not be free when this is tried again. What these fail
+    // to do, the next start does.
+    (void)db()->DropColumnFamily(handle);
+    (void)db()->DestroyColumnFamilyHandle(handle);
+    UnnoteLosses(lost);
+    return FromRocks(written, real);
+  }
   rocksdb::ColumnFamilyHandle* const old = family->handle();
   family->Replace(handle);
   damaged_files += static_cast<int64_t>(files.size());
@@ -333,6 +351,17 @@ absl::Status KvDb::Impl::NoteLosses(rocksdb::WriteBatch& batch,
   }
   any_loss = !losses.empty();
   return absl::OkStatus();
+}
+
+void KvDb::Impl::UnnoteLosses(const std::vector<KvLoss>& lost) {
+  MutexLock lock(loss_mutex);
+  for (const KvLoss& loss : lost) {
+    const auto last = std::find_if(
+        losses.rbegin(), losses.rend(),
+        [&](const auto& noted) { return noted.second == loss; });
+    if (last != losses.rend()) losses.erase(last->first);
+  }
+  any_loss = !losses.empty();
 }
 
 std::vector<KvLoss> KvDb::Losses() const {
@@ -359,7 +388,7 @@ int64_t KvDb::damaged_files() const { return impl_->damaged_files; }
 
 absl::Status KvDb::HealDamaged() {
   for (const rocksdb::Status& met : impl_->listener->Take()) {
-    (void)impl_->Heal(met);  // said in the log
+    impl_->Heal(met, nullptr);
   }
   if (!impl_->listener->stopped.exchange(false)) return absl::OkStatus();
   const absl::Status resumed = Resume();

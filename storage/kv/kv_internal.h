@@ -157,11 +157,16 @@ struct KvDb::Impl {
   absl::Status ForgetFamily(const std::string& name);
 
   // kv_heal.cc
-  // True when `status` told of a damaged table that is no longer in use: what
-  // failed may be tried again.
-  bool Heal(const rocksdb::Status& status);
+  // Takes out the table that `status` tells to be damaged, if any; of
+  // `family`, when its text does not name one and `family` is not null.
+  void Heal(const rocksdb::Status& status, const KvFamily* family);
+  // True when what failed with `status` on the family's `tried` handle may be
+  // tried again: the family has another handle since. A dropped family gets no
+  // other one, its readers get the error.
+  bool HealFor(const rocksdb::Status& status, const KvFamily& family,
+               const rocksdb::ColumnFamilyHandle* tried);
   // RocksDB does not name a table whose end it cannot make sense of.
-  std::optional<uint64_t> FindUnopenable();
+  std::optional<uint64_t> FindUnopenable(const KvFamily* family);
   absl::Status TakeOut(uint64_t table);
   // The other tables of its family that share keys with it.
   std::vector<std::string> TablesBeside(
@@ -180,6 +185,8 @@ struct KvDb::Impl {
       std::vector<KvLoss>& lost);
   absl::Status NoteLosses(rocksdb::WriteBatch& batch,
                           const std::vector<KvLoss>& lost);
+  // After a batch of theirs that was not written.
+  void UnnoteLosses(const std::vector<KvLoss>& lost);
 };
 
 // Rows of RocksDB's default family, which holds nothing else.
