@@ -67,14 +67,20 @@ std::string SalvagedName(uint64_t table) {
 }
 
 std::string NextRealName(const std::string& real) {
-  const size_t at = real.find('~');
-  const int number = at == std::string::npos
-                         ? 0
-                         : std::atoi(real.c_str() + at + 1);
-  return base::StrCat(real.substr(0, at), "~", number + 1);
+  return base::StrCat(real.substr(0, real.find('~')), "~",
+                      HealNumber(real) + 1);
 }
 
 }  // namespace
+
+int HealNumber(std::string_view real) {
+  const size_t at = real.find('~');
+  int number = 0;
+  if (at != std::string_view::npos) {
+    std::from_chars(real.data() + at + 1, real.data() + real.size(), number);
+  }
+  return number;
+}
 
 bool IsDamage(const rocksdb::Status& status) {
   return status.IsCorruption() || status.IsPathNotFound() ||
@@ -175,6 +181,9 @@ absl::Status KvDb::Impl::TakeOut(uint64_t table) {
       [&](const auto& file) { return file.file_number == table; });
   // By another thread, or the family is dropped and still read.
   if (found == files.end()) return absl::OkStatus();
+  if (found->column_family_name == rocksdb::kDefaultColumnFamilyName) {
+    return WriteNotesAnew();
+  }
   KvFamilyRef family;
   {
     MutexLock families_lock(mutex);
@@ -353,6 +362,14 @@ absl::Status KvDb::Impl::NoteLosses(rocksdb::WriteBatch& batch,
   return absl::OkStatus();
 }
 
+absl::Status KvDb::Impl::WriteLoss(const KvLoss& loss) {
+  rocksdb::WriteBatch batch;
+  RETURN_IF_ERROR(NoteLosses(batch, {loss}));
+  rocksdb::WriteOptions sync;
+  sync.sync = true;
+  return FromRocks(db()->Write(sync, &batch), "loss");
+}
+
 void KvDb::Impl::UnnoteLosses(const std::vector<KvLoss>& lost) {
   MutexLock lock(loss_mutex);
   for (const KvLoss& loss : lost) {
@@ -398,11 +415,7 @@ absl::Status KvDb::HealDamaged() {
 }
 
 absl::Status KvDb::AddLoss(const KvLoss& loss) {
-  rocksdb::WriteBatch batch;
-  RETURN_IF_ERROR(impl_->NoteLosses(batch, {loss}));
-  rocksdb::WriteOptions sync;
-  sync.sync = true;
-  return FromRocks(impl_->db()->Write(sync, &batch), "loss");
+  return impl_->WriteLoss(loss);
 }
 
 absl::Status KvDb::ForgetLosses(std::span<const KvLoss> losses) {

@@ -150,10 +150,23 @@ struct KvDb::Impl {
   // kv_open.cc
   absl::Status Open();
   absl::Status OpenReadOnly();
+  // Damage that OpenRocks meets is in the MANIFEST or the log, what
+  // AdoptFamilies meets in a table.
   absl::Status OpenRocks(const rocksdb::DBOptions& db_options,
-                         std::shared_ptr<rocksdb::Env> env);
+                         std::shared_ptr<rocksdb::Env> env,
+                         std::vector<KvFamilyRef>& opened);
   absl::Status AdoptFamilies(
-      const std::vector<rocksdb::ColumnFamilyHandle*>& handles);
+      const std::vector<KvFamilyRef>& opened);
+  absl::Status TakeFamilies(
+      const std::vector<KvFamilyRef>& opened,
+      const std::map<std::string, std::string>& real_names);
+  // The rows of the default family, up to a damaged one.
+  rocksdb::Status ReadNotes(std::map<std::string, std::string>& real_names);
+  // By what families there are, when their rows cannot be read.
+  std::map<std::string, std::string> GuessRealNames(
+      const std::vector<KvFamilyRef>& opened) const;
+  // The default family's rows, from memory; its tables go to quarantine/.
+  absl::Status WriteNotesAnew();
   absl::Status ForgetFamily(const std::string& name);
 
   // kv_heal.cc
@@ -185,6 +198,7 @@ struct KvDb::Impl {
       std::vector<KvLoss>& lost);
   absl::Status NoteLosses(rocksdb::WriteBatch& batch,
                           const std::vector<KvLoss>& lost);
+  absl::Status WriteLoss(const KvLoss& loss);
   // After a batch of theirs that was not written.
   void UnnoteLosses(const std::vector<KvLoss>& lost);
 };
@@ -192,6 +206,8 @@ struct KvDb::Impl {
 // Rows of RocksDB's default family, which holds nothing else.
 inline constexpr std::string_view kFamilyRow = "family/";  // name to real name
 inline constexpr std::string_view kLossRow = "loss/";      // number to KvLoss
+// Of a family's real name: 0 for "closed", 2 for "closed~2".
+int HealNumber(std::string_view real);
 std::string LossKey(uint64_t number);
 std::string EncodeLoss(const KvLoss& loss);
 bool DecodeLoss(std::string_view bytes, KvLoss& loss);

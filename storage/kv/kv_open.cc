@@ -4,7 +4,8 @@
 // (kv_copies.h); CURRENT, which names the MANIFEST, from the names there are.
 // With the copy damaged as well, a MANIFEST ends it with a text: what tables
 // belong to the database is not known without it; a record of a log is left
-// out and noted as a loss.
+// out and noted as a loss. Notes of which family is in use and of losses that
+// cannot be read are made anew, with a loss of everything.
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -99,11 +100,13 @@ absl::Status KvDb::Impl::Open() {
   rocksdb::DBOptions db_options = MakeDbOptions(options);
   db_options.env = env.get();
   db_options.listeners.push_back(listener);
-  const absl::Status status = OpenRocks(db_options, env);
+  std::vector<KvFamilyRef> opened;
+  const absl::Status status = OpenRocks(db_options, env, opened);
+  if (status.ok()) return AdoptFamilies(opened);
   if (!absl::IsDataLoss(status)) return status;
   // In the log, then: tables are not looked at when opening.
   db_options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
-  const absl::Status again = OpenRocks(db_options, env);
+  const absl::Status again = OpenRocks(db_options, env, opened);
   if (!again.ok()) {
     return base::DataLoss(
         base::Message(again), ": ", options.path,
@@ -113,28 +116,23 @@ absl::Status KvDb::Impl::Open() {
   }
   base::LogError("damaged records of RocksDB's log are left out: ",
                  base::Message(status));
-  return FromRocks(
-      [&] {
-        rocksdb::WriteBatch batch;
-        const KvLoss loss{.family = "", .first = "", .last = "",
-                          .file = "RocksDB's log"};
-        (void)NoteLosses(batch, {loss});
-        rocksdb::WriteOptions sync;
-        sync.sync = true;
-        return db()->Write(sync, &batch);
-      }(),
-      "loss");
+  RETURN_IF_ERROR(AdoptFamilies(opened));
+  return WriteLoss({.family = "", .first = "", .last = "",
+                    .file = "RocksDB's log"});
 }
 
 absl::Status KvDb::Impl::OpenReadOnly() {
   listener = std::make_shared<DamageListener>();
   rocksdb::DBOptions db_options = MakeDbOptions(options);
   db_options.create_if_missing = false;
-  return OpenRocks(db_options, nullptr);
+  std::vector<KvFamilyRef> opened;
+  RETURN_IF_ERROR(OpenRocks(db_options, nullptr, opened));
+  return AdoptFamilies(opened);
 }
 
-absl::Status KvDb::Impl::OpenRocks(const rocksdb::DBOptions& db_options,
-                                   std::shared_ptr<rocksdb::Env> env) {
+absl::Status KvDb::Impl::OpenRocks(
+    const rocksdb::DBOptions& db_options, std::shared_ptr<rocksdb::Env> env,
+    std::vector<KvFamilyRef>& opened) {
   std::vector<std::string> names;
   // Fails for a new directory, which has no families yet, and for a damaged
   // MANIFEST, which Open tells.
@@ -155,23 +153,25 @@ absl::Status KvDb::Impl::OpenRocks(const rocksdb::DBOptions& db_options,
                              FamilyOptionsOf(name.substr(0, name.find('~'))));
   }
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* opened = nullptr;
+  rocksdb::DB* db = nullptr;
   RETURN_IF_ERROR(FromRocks(
       options.read_only
           ? rocksdb::DB::OpenForReadOnly(db_options, options.path, descriptors,
-                                         &handles, &opened)
+                                         &handles, &db)
           : rocksdb::DB::Open(db_options, options.path, descriptors, &handles,
-                              &opened),
+                              &db),
       base::StrCat("open ", options.path)));
-  database = std::make_shared<KvHandle>(opened, std::move(env));
-  return AdoptFamilies(handles);
+  database = std::make_shared<KvHandle>(db, std::move(env));
+  for (rocksdb::ColumnFamilyHandle* const handle : handles) {
+    const std::string& real = handle->GetName();
+    opened.push_back(std::make_shared<KvFamily>(
+        database, real.substr(0, real.find('~')), handle));
+  }
+  return absl::OkStatus();
 }
 
-// A healed family has a real name of its own ("closed~1"); its row says which
-// is in use, and what a crash left of others goes.
-absl::Status KvDb::Impl::AdoptFamilies(
-    const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
-  std::map<std::string, std::string> real_names;
+rocksdb::Status KvDb::Impl::ReadNotes(
+    std::map<std::string, std::string>& real_names) {
   const std::unique_ptr<rocksdb::Iterator> rows(
       db()->NewIterator(rocksdb::ReadOptions()));
   MutexLock loss_lock(loss_mutex);
@@ -190,24 +190,71 @@ absl::Status KvDb::Impl::AdoptFamilies(
       losses[number] = std::move(loss);
     }
   }
-  RETURN_IF_ERROR(FromRocks(rows->status(), options.path));
   any_loss = !losses.empty();
+  return rows->status();
+}
+
+// Of two, a crash came while one was made of the other: the newer one, unless
+// its tables were not yet in it.
+std::map<std::string, std::string> KvDb::Impl::GuessRealNames(
+    const std::vector<KvFamilyRef>& opened) const {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db()->GetLiveFilesMetaData(&files);
+  std::set<std::string> filled;
+  for (const auto& file : files) filled.insert(file.column_family_name);
+  std::map<std::string, std::string> real_names;
+  std::map<std::string, std::pair<bool, int>> best;
+  for (const KvFamilyRef& family : opened) {
+    const std::string& real = family->handle()->GetName();
+    const std::pair<bool, int> rank(filled.contains(real), HealNumber(real));
+    const auto [it, first] = best.emplace(family->name(), rank);
+    if (!first && rank < it->second) continue;
+    it->second = rank;
+    real_names[family->name()] = real;
+  }
+  return real_names;
+}
+
+// A healed family has a real name of its own ("closed~1"); its row says which
+// is in use, and what a crash left of others goes.
+absl::Status KvDb::Impl::AdoptFamilies(
+    const std::vector<KvFamilyRef>& opened) {
+  std::map<std::string, std::string> real_names;
+  const rocksdb::Status read = ReadNotes(real_names);
+  if (!IsDamage(read)) {
+    RETURN_IF_ERROR(FromRocks(read, options.path));
+    return TakeFamilies(opened, real_names);
+  }
+  RETURN_IF_ERROR(TakeFamilies(opened, GuessRealNames(opened)));
+  base::LogError("the notes of ", options.path, " about damage are damaged: ",
+                 read.ToString(), "; anything may be missing");
+  rocksdb::WriteBatch batch;  // WriteNotesAnew writes it
+  RETURN_IF_ERROR(NoteLosses(batch, {{.family = "", .first = "", .last = "",
+                                      .file = "notes about damage"}}));
+  return options.read_only ? absl::OkStatus() : WriteNotesAnew();
+}
+
+absl::Status KvDb::Impl::TakeFamilies(
+    const std::vector<KvFamilyRef>& opened,
+    const std::map<std::string, std::string>& real_names) {
   std::set<std::string> present;
-  for (auto* const handle : handles) present.insert(handle->GetName());
+  for (const KvFamilyRef& family : opened) {
+    present.insert(family->handle()->GetName());
+  }
   MutexLock lock(mutex);
   families.clear();
-  for (rocksdb::ColumnFamilyHandle* const handle : handles) {
-    const std::string real = handle->GetName();
-    const std::string name = real.substr(0, real.find('~'));
+  for (const KvFamilyRef& family : opened) {
+    const std::string& real = family->handle()->GetName();
+    const std::string& name = family->name();
     const auto found = real_names.find(name);
     const bool mapped =
         found != real_names.end() && present.contains(found->second);
-    auto family = std::make_shared<KvFamily>(database, name, handle);
     if (name == rocksdb::kDefaultColumnFamilyName) continue;
     if (real == (mapped ? found->second : name)) {
-      families.emplace(name, std::move(family));
+      families.emplace(name, family);
     } else if (!options.read_only) {
-      RETURN_IF_ERROR(FromRocks(db()->DropColumnFamily(handle), real));
+      RETURN_IF_ERROR(
+          FromRocks(db()->DropColumnFamily(family->handle()), real));
     }
   }
   // A healed family whose replacement never got its row.
@@ -218,6 +265,53 @@ absl::Status KvDb::Impl::AdoptFamilies(
         db()->CreateColumnFamily(FamilyOptionsOf(name), name, &handle), name));
     families.emplace(name, std::make_shared<KvFamily>(database, name, handle));
   }
+  return absl::OkStatus();
+}
+
+absl::Status KvDb::Impl::WriteNotesAnew() {
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db()->GetLiveFilesMetaData(&files);
+  std::erase_if(files, [](const auto& file) {
+    return file.column_family_name != rocksdb::kDefaultColumnFamilyName;
+  });
+  rocksdb::WriteBatch batch;
+  {
+    MutexLock lock(mutex);
+    for (const auto& [name, family] : families) {
+      const std::string real = family->handle()->GetName();
+      if (real != name) batch.Put(base::StrCat(kFamilyRow, name), real);
+    }
+  }
+  {
+    MutexLock lock(loss_mutex);
+    for (const auto& [number, loss] : losses) {
+      batch.Put(LossKey(number), EncodeLoss(loss));
+    }
+  }
+  rocksdb::WriteOptions sync;
+  sync.sync = true;
+  RETURN_IF_ERROR(FromRocks(db()->Write(sync, &batch), "notes"));
+  const std::string kept = base::StrCat(options.path, "/quarantine");
+  std::error_code error;
+  stdfs::create_directories(kept, error);
+  // RocksDB lets go of the lowest level's tables only, and of the oldest.
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+    return a.level != b.level ? a.level > b.level
+                              : a.largest_seqno < b.largest_seqno;
+  });
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    // For whoever looks at the disk.
+    stdfs::create_hard_link(base::StrCat(file.db_path, file.name),
+                            base::StrCat(kept, file.name), error);
+    const rocksdb::Status gone = db()->DeleteFile(file.name);
+    if (gone.ok()) continue;
+    base::LogError("the damaged notes in ", file.name, " stay until the next "
+                   "start: ", gone.ToString());
+    break;
+  }
+  ++damaged_files;
+  base::LogError("the notes of ", options.path, " about damage are written "
+                 "anew; the damaged ones are kept in ", kept);
   return absl::OkStatus();
 }
 
