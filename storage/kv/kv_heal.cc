@@ -392,13 +392,12 @@ bool KvDb::MayLack(const KvFamily& family, std::string_view lower,
                    std::string_view upper) const {
   if (!impl_->any_loss.load(std::memory_order_relaxed)) return false;
   MutexLock lock(impl_->loss_mutex);
-  return std::any_of(
-      impl_->losses.begin(), impl_->losses.end(), [&](const auto& one) {
-        const KvLoss& loss = one.second;
-        if (!loss.family.empty() && loss.family != family.name()) return false;
-        return (upper.empty() || loss.first < upper) &&
-               (loss.last.empty() || loss.last >= lower);
-      });
+  for (const auto& [key, loss] : impl_->losses) {
+    if (!loss.family.empty() && loss.family != family.name()) continue;
+    if (!upper.empty() && loss.first >= upper) continue;
+    if (loss.last.empty() || loss.last >= lower) return true;
+  }
+  return false;
 }
 
 int64_t KvDb::damaged_files() const { return impl_->damaged_files; }
