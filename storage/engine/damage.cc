@@ -47,12 +47,16 @@ void EngineImpl::RebuildIndex() {
   }
   rebuild_at_ms_ = now_ms + kRebuildRetryMs;
   base::LogWarn("index: making rows that were lost to damage again");
-  const auto rebuilt = index_->Rebuild(
-      [this](const DayRange& days, const auto& series) {
-        return VisitBlocks(days, series);
-      });
+  const auto mended = index_->Rebuild(
+      {.visit_blocks =
+           [this](const DayRange& days, const auto& series) {
+             return VisitBlocks(days, series);
+           },
+       .take_gone = [this](const auto& gone) { return TakeGone(gone); },
+       .go_on = [this] { return CheckRunning(); }});
   const absl::Status status =
-      rebuilt.ok() ? TakeRebuilt(*rebuilt) : rebuilt.status();
+      mended.ok() ? index_db_->ForgetLosses(*mended) : mended.status();
+  if (!running()) return;  // the next start begins anew
   if (!status.ok()) {
     base::LogError("index: ", base::Message(status), "; tried again in 30 s");
     return;
@@ -65,24 +69,25 @@ void EngineImpl::RebuildIndex() {
 
 // Series that are gone get new ids from their senders; what they have is
 // without labels, and answers about its days stay partial.
-absl::Status EngineImpl::TakeRebuilt(const IndexRebuilt& rebuilt) {
-  int64_t gone = 0;
-  for (const auto& [tenant, ids] : rebuilt.gone) {
+absl::Status EngineImpl::TakeGone(std::span<const IndexTenantIds> gone) {
+  int64_t count = 0;
+  for (const auto& [tenant, ids] : gone) {
     const CutGate::Closed closed(gate_);
     registry_.Remove(ids);
-    gone += static_cast<int64_t>(ids.size());
+    count += static_cast<int64_t>(ids.size());
   }
-  if (gone > 0) {
-    std::string last;
-    base::PutFixedBe<int32_t>(
-        last, model::DayOf(options_.clock->NowMs() +
-                           retention_rule().future_retention_ms));
-    RETURN_IF_ERROR(index_db_->AddLoss(
-        {.family = std::string(kUnknownSeries), .first = {}, .last = last,
-         .file = base::StrCat(gone, " series")}));
-    base::LogError("index: the labels of ", gone, " series are lost");
+  std::string last;
+  base::PutFixedBe<int32_t>(
+      last, model::DayOf(options_.clock->NowMs() +
+                         retention_rule().future_retention_ms));
+  const KvLoss loss = {.family = std::string(kUnknownSeries), .first = {},
+                       .last = last, .file = base::StrCat(count, " series")};
+  base::LogError("index: the labels of ", count, " series are lost");
+  const std::vector<KvLoss> known = index_db_->Losses();
+  if (std::find(known.begin(), known.end(), loss) != known.end()) {
+    return absl::OkStatus();
   }
-  return index_db_->ForgetLosses(rebuilt.mended);
+  return index_db_->AddLoss(loss);
 }
 
 absl::Status EngineImpl::VisitBlocks(
@@ -99,6 +104,7 @@ absl::Status EngineImpl::VisitBlocks(
     }
     const auto it = data_->Scan(family, std::move(scan));
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      RETURN_IF_ERROR(CheckRunning());
       const absl::StatusOr<SeriesKey> key = ParseSeriesKey(
           closed ? it->key().substr(sizeof(int32_t)) : it->key());
       if (!key.ok() || key->metric_id == kColumnsMetricId ||

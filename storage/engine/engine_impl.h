@@ -27,6 +27,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -302,7 +303,7 @@ class EngineImpl final : public Engine {
   // damage.cc
   void HealDatabases();
   void RebuildIndex();
-  absl::Status TakeRebuilt(const IndexRebuilt& rebuilt);
+  absl::Status TakeGone(std::span<const IndexTenantIds> gone);
   absl::Status VisitBlocks(
       const DayRange& days,
       const std::function<void(const model::TenantId&, int32_t day,

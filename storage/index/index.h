@@ -132,12 +132,6 @@ struct IndexStats {
   int64_t hash_collisions = 0;
 };
 
-// What a rebuild did.
-struct IndexRebuilt {
-  std::vector<KvLoss> mended;         // nothing is missing of these any more
-  std::vector<IndexTenantIds> gone;   // but series whose labels are unknown
-};
-
 // Whether the loss is one of rows that Rebuild makes again.
 bool IsIndexLoss(const KvLoss& loss);
 
@@ -243,16 +237,29 @@ class Index {
   virtual absl::Status Forget(const model::TenantId& tenant,
                               std::span<const uint64_t> ids) = 0;
 
-  // Tells of each series that has blocks on one of the days.
-  using VisitBlocks = std::function<absl::Status(
-      const DayRange& days,
-      const std::function<void(const model::TenantId&, int32_t day,
-                               uint64_t id)>& series)>;
+  // What a rebuild needs of the engine.
+  struct RebuildCalls {
+    // Tells of each series that has blocks on one of the days.
+    std::function<absl::Status(
+        const DayRange& days,
+        const std::function<void(const model::TenantId&, int32_t day,
+                                 uint64_t id)>& series)>
+        visit_blocks;
+    // Takes the series whose labels are lost, before the last rows that name
+    // them are cleared: afterwards nothing knows of them. A rebuild that was
+    // cut short may tell of them again.
+    std::function<absl::Status(std::span<const IndexTenantIds>)> take_gone;
+    // Asked again and again; an error ends the rebuild, and the next one begins
+    // anew.
+    std::function<absl::Status()> go_on;
+  };
   // Makes rows that the database lost to damage again, from those that are
-  // left. Reads go on and lack them meanwhile, definitions of series that may
+  // left, and returns the losses that are made up for but for the series told
+  // to take_gone. Reads go on and lack them meanwhile, definitions of series that may
   // be lost are Unavailable. About 10 us a series of the whole index, and a
   // scan of the blocks of days whose active series were lost.
-  virtual absl::StatusOr<IndexRebuilt> Rebuild(const VisitBlocks& blocks) = 0;
+  virtual absl::StatusOr<std::vector<KvLoss>> Rebuild(
+      const RebuildCalls& calls) = 0;
 
   virtual IndexStats stats() const = 0;
 };

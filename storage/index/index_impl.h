@@ -113,7 +113,8 @@ class IndexImpl final : public Index {
                                     std::span<const uint64_t> ids) override;
   absl::Status Forget(const model::TenantId& tenant,
                       std::span<const uint64_t> ids) override;
-  absl::StatusOr<IndexRebuilt> Rebuild(const VisitBlocks& blocks) override;
+  absl::StatusOr<std::vector<KvLoss>> Rebuild(
+      const RebuildCalls& calls) override;
   IndexStats stats() const override;
 
  private:
@@ -183,13 +184,17 @@ class IndexImpl final : public Index {
   absl::Status FoldShards() const;
 
   // index_rebuild.cc
-  absl::StatusOr<std::map<model::TenantId, IdSet>> PagesIds() const;
-  absl::StatusOr<std::map<model::TenantId, IdSet>> NamedIds() const;
-  absl::StatusOr<std::vector<IndexTenantIds>> RebuildPages();
+  using GoOn = std::function<absl::Status()>;
+  absl::StatusOr<std::map<model::TenantId, IdSet>> PagesIds(
+      const GoOn& go_on) const;
+  absl::StatusOr<std::map<model::TenantId, IdSet>> NamedIds(
+      const GoOn& go_on) const;
+  absl::StatusOr<std::vector<IndexTenantIds>> RebuildPages(const GoOn& go_on);
   absl::StatusOr<IdSet> PagesFromPostings(const model::TenantId& tenant,
-                                          const IdSet& wanted);
-  absl::Status RebuildFromPages();
-  absl::Status RebuildActive(const DayRange& days, const VisitBlocks& blocks);
+                                          const IdSet& wanted,
+                                          const GoOn& go_on);
+  absl::Status RebuildFromPages(const GoOn& go_on);
+  absl::Status RebuildActive(const DayRange& days, const RebuildCalls& calls);
   absl::Status RewriteMeta();
 
   // index_forget.cc

@@ -5,7 +5,8 @@
 // on in the keys of the blocks. So
 //
 //   1  series without a page get one from the postings that name them, proven
-//      by their hash: a series that lost a pair as well is not made up;
+//      by their hash: a series that lost a pair as well is not made up, and
+//      told as gone (take_gone) while hash and post still name it;
 //   2  hash, post, names and metrics are cleared and written again from all
 //      pages, in parts, as a flush writes new series;
 //   3  active days come from the blocks;
@@ -68,7 +69,8 @@ DayRange LostDays(std::span<const KvLoss> losses) {
 
 }  // namespace
 
-absl::StatusOr<IndexRebuilt> IndexImpl::Rebuild(const VisitBlocks& blocks) {
+absl::StatusOr<std::vector<KvLoss>> IndexImpl::Rebuild(
+    const RebuildCalls& calls) {
   // All that has ids is in pages afterwards.
   RETURN_IF_ERROR(Flush());
   MutexLock flush(flush_mutex_);
@@ -78,7 +80,6 @@ absl::StatusOr<IndexRebuilt> IndexImpl::Rebuild(const VisitBlocks& blocks) {
   }
   KvDb& db = tables_.db();
   const std::vector<KvLoss> lost = db.Losses();
-  IndexRebuilt rebuilt;
   if (AnyOf(lost, {kSeriesFamily, kHashFamily, kPostFamily, kNamesFamily,
                    kMetricsFamily})) {
     // Until the hashes are all there again none can be called new.
@@ -87,21 +88,24 @@ absl::StatusOr<IndexRebuilt> IndexImpl::Rebuild(const VisitBlocks& blocks) {
     if (std::find(lost.begin(), lost.end(), all) == lost.end()) {
       RETURN_IF_ERROR(db.AddLoss(all));
     }
-    ASSIGN_OR_RETURN(rebuilt.gone, RebuildPages());
-    RETURN_IF_ERROR(RebuildFromPages());
+    ASSIGN_OR_RETURN(const std::vector<IndexTenantIds> gone,
+                     RebuildPages(calls.go_on));
+    if (!gone.empty()) RETURN_IF_ERROR(calls.take_gone(gone));
+    RETURN_IF_ERROR(RebuildFromPages(calls.go_on));
   }
   if (AnyOf(lost, {kActiveFamily})) {
-    RETURN_IF_ERROR(RebuildActive(LostDays(lost), blocks));
+    RETURN_IF_ERROR(RebuildActive(LostDays(lost), calls));
   }
   RETURN_IF_ERROR(RewriteMeta());
   // What was lost meanwhile is for the next time.
+  std::vector<KvLoss> mended;
   for (const KvLoss& loss : db.Losses()) {
     const bool ours = loss.file == kUnderWay;
     if (ours || std::find(lost.begin(), lost.end(), loss) != lost.end()) {
-      if (IsIndexLoss(loss)) rebuilt.mended.push_back(loss);
+      if (IsIndexLoss(loss)) mended.push_back(loss);
     }
   }
-  return rebuilt;
+  return mended;
 }
 
 bool IsIndexLoss(const KvLoss& loss) {
@@ -111,10 +115,12 @@ bool IsIndexLoss(const KvLoss& loss) {
          std::find(names.begin(), names.end(), loss.family) != names.end();
 }
 
-absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::PagesIds() const {
+absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::PagesIds(
+    const GoOn& go_on) const {
   std::map<model::TenantId, IdSet> ids;
   const auto it = tables_.db().Scan(tables_.series, {.fill_cache = false});
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    RETURN_IF_ERROR(go_on());
     ASSIGN_OR_RETURN(const PageCache::PageRef page,
                      LabelPage::Decode(it->value()));
     base::ByteReader number(it->key().substr(model::kTenantKeyBytes));
@@ -129,10 +135,12 @@ absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::PagesIds() const {
 }
 
 // Ids that postings or hashes name.
-absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::NamedIds() const {
+absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::NamedIds(
+    const GoOn& go_on) const {
   std::map<model::TenantId, IdSet> ids;
   const auto posts = tables_.db().Scan(tables_.post, {.fill_cache = false});
   for (posts->SeekToFirst(); posts->Valid();) {
+    RETURN_IF_ERROR(go_on());
     const model::TenantId tenant = model::TenantFromKey(posts->key());
     RETURN_IF_ERROR(
         TablePostings(tables_, tenant).AddPair("", "", ids[tenant]));
@@ -141,6 +149,7 @@ absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::NamedIds() const {
   RETURN_IF_ERROR(posts->status());
   const auto hashes = tables_.db().Scan(tables_.hash, {.fill_cache = false});
   for (hashes->SeekToFirst(); hashes->Valid(); hashes->Next()) {
+    RETURN_IF_ERROR(go_on());
     const uint64_t id = base::ByteReader(hashes->value()).Varint();
     ids[model::TenantFromKey(hashes->key())].add(static_cast<uint32_t>(id));
   }
@@ -148,9 +157,10 @@ absl::StatusOr<std::map<model::TenantId, IdSet>> IndexImpl::NamedIds() const {
   return ids;
 }
 
-absl::StatusOr<std::vector<IndexTenantIds>> IndexImpl::RebuildPages() {
-  ASSIGN_OR_RETURN(auto with_page, PagesIds());
-  ASSIGN_OR_RETURN(auto named, NamedIds());
+absl::StatusOr<std::vector<IndexTenantIds>> IndexImpl::RebuildPages(
+    const GoOn& go_on) {
+  ASSIGN_OR_RETURN(auto with_page, PagesIds(go_on));
+  ASSIGN_OR_RETURN(auto named, NamedIds(go_on));
   std::vector<IndexTenantIds> gone;
   for (auto& [tenant, ids] : named) {
     ids -= with_page[tenant];
@@ -161,7 +171,8 @@ absl::StatusOr<std::vector<IndexTenantIds>> IndexImpl::RebuildPages() {
       for (size_t i = begin; i < end; ++i) {
         pass.add(static_cast<uint32_t>(missing[i]));
       }
-      ASSIGN_OR_RETURN(const IdSet found, PagesFromPostings(tenant, pass));
+      ASSIGN_OR_RETURN(const IdSet found,
+                       PagesFromPostings(tenant, pass, go_on));
       ids -= found;
     }
     if (!missing.empty()) {
@@ -176,7 +187,7 @@ absl::StatusOr<std::vector<IndexTenantIds>> IndexImpl::RebuildPages() {
 
 // The ids of `wanted` that have a page now.
 absl::StatusOr<IdSet> IndexImpl::PagesFromPostings(
-    const model::TenantId& tenant, const IdSet& wanted) {
+    const model::TenantId& tenant, const IdSet& wanted, const GoOn& go_on) {
   // Canonical bytes by id: postings come in the order of names.
   std::map<uint32_t, std::string> labels;
   RETURN_IF_ERROR(TablePostings(tables_, tenant)
@@ -184,6 +195,7 @@ absl::StatusOr<IdSet> IndexImpl::PagesFromPostings(
                                     std::string_view value,
                                     const PostingView& posting)
                                     -> absl::StatusOr<bool> {
+                        RETURN_IF_ERROR(go_on());
                         if (value.empty()) return true;  // not a pair
                         IdSet ids;
                         RETURN_IF_ERROR(posting.AddTo(ids));
@@ -217,7 +229,7 @@ absl::StatusOr<IdSet> IndexImpl::PagesFromPostings(
   return found;
 }
 
-absl::Status IndexImpl::RebuildFromPages() {
+absl::Status IndexImpl::RebuildFromPages(const GoOn& go_on) {
   KvDb& db = tables_.db();
   KvBatch clear;
   const std::string after_all(model::kTenantKeyBytes, '\xff');
@@ -241,6 +253,7 @@ absl::Status IndexImpl::RebuildFromPages() {
   std::vector<LabelView> labels;
   const auto it = db.Scan(tables_.series, {.fill_cache = false});
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    RETURN_IF_ERROR(go_on());
     const model::TenantId tenant = model::TenantFromKey(it->key());
     base::ByteReader number(it->key().substr(model::kTenantKeyBytes));
     const uint64_t first = number.FixedBe<uint64_t>() << kPageShift;
@@ -277,9 +290,9 @@ absl::Status IndexImpl::RebuildFromPages() {
 }
 
 absl::Status IndexImpl::RebuildActive(const DayRange& days,
-                                      const VisitBlocks& blocks) {
+                                      const RebuildCalls& calls) {
   std::map<std::pair<model::TenantId, int32_t>, IdSet> found;
-  RETURN_IF_ERROR(blocks(
+  RETURN_IF_ERROR(calls.visit_blocks(
       Kept(days), [&](const model::TenantId& tenant, int32_t day, uint64_t id) {
         found[{tenant, day}].add(static_cast<uint32_t>(id));
       }));

@@ -72,16 +72,44 @@ struct Store {
                 .ok());
   }
 
-  // What the blocks would tell.
-  absl::StatusOr<IndexRebuilt> Rebuild(const std::vector<uint64_t>& ids,
-                                       const std::vector<uint64_t>& others) {
-    return index->Rebuild([&](const DayRange&, const auto& visit) {
+  // One tenant's rows of it.
+  void LoseOf(const TenantId& tenant, std::string_view family) {
+    const KvFamilyRef of = db->Find(family);
+    KvBatch batch;
+    const auto it = db->Scan(of, {});
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      if (model::TenantFromKey(it->key()) == tenant) {
+        batch.Delete(*of, it->key());
+      }
+    }
+    REQUIRE(db->Write(batch, true).ok());
+    REQUIRE(db->AddLoss({.family = std::string(family), .first = {},
+                         .last = {}, .file = "000001.sst"})
+                .ok());
+  }
+
+  // What the blocks would tell. `steps` is how often it goes on.
+  absl::StatusOr<std::vector<KvLoss>> Rebuild(
+      const std::vector<uint64_t>& ids, const std::vector<uint64_t>& others,
+      int steps = INT32_MAX) {
+    const auto visit_blocks = [&](const DayRange&, const auto& visit) {
       for (size_t i = 0; i < ids.size(); ++i) {
         visit(kTenant, kDay + static_cast<int32_t>(i) % 2, ids[i]);
         visit(kOther, kDay, others[i]);
       }
       return absl::OkStatus();
-    });
+    };
+    const auto take_gone = [&](std::span<const IndexTenantIds> told) {
+      for (const IndexTenantIds& one : told) gone.push_back(one);
+      return absl::OkStatus();
+    };
+    const auto go_on = [&] {
+      return --steps >= 0 ? absl::OkStatus()
+                          : absl::UnavailableError("stopping");
+    };
+    return index->Rebuild({.visit_blocks = visit_blocks,
+                           .take_gone = take_gone,
+                           .go_on = go_on});
   }
 
   std::vector<uint64_t> Select(const TenantId& tenant, const char* name,
@@ -135,6 +163,7 @@ struct Store {
 
   std::unique_ptr<KvDb> db;
   std::unique_ptr<Index> index;
+  std::vector<IndexTenantIds> gone;  // what rebuilds told
 };
 
 TEST_CASE("a lost family of the index is made again of the others",
@@ -166,8 +195,8 @@ TEST_CASE("a lost family of the index is made again of the others",
       if (hashed) CHECK_FALSE(store.Define(kTenant, 7));  // not a second id
       const auto rebuilt = store.Rebuild(ids, others);
       REQUIRE(rebuilt.ok());
-      CHECK(rebuilt->gone.empty());
-      REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+      CHECK(store.gone.empty());
+      REQUIRE(store.db->ForgetLosses(*rebuilt).ok());
       CHECK(store.db->Losses().empty());
       CHECK(store.Everything() == want);
     }
@@ -250,7 +279,7 @@ TEST_CASE("ids are not given twice when a start meets damaged counters",
     CHECK(metrics.size() == 7);
     const auto rebuilt = store.Rebuild({}, {});
     REQUIRE(rebuilt.ok());
-    REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+    REQUIRE(store.db->ForgetLosses(*rebuilt).ok());
     CHECK(*store.Define(kTenant, kSeries + 2) > *fresh);
   }
 }
@@ -265,11 +294,44 @@ TEST_CASE("series of which pages and hashes are lost are gone, and told",
   store.Lose("hash");
   const auto rebuilt = store.Rebuild({}, {});
   REQUIRE(rebuilt.ok());
-  REQUIRE(rebuilt->gone.size() == 2);
-  CHECK(rebuilt->gone[0].ids == ids);
-  REQUIRE(store.db->ForgetLosses(rebuilt->mended).ok());
+  REQUIRE(store.gone.size() == 2);
+  CHECK(store.gone[0].ids == ids);
+  REQUIRE(store.db->ForgetLosses(*rebuilt).ok());
   CHECK(store.Select(kTenant, "job", "a").empty());
   CHECK(*store.Define(kTenant, 7) > ids.back());  // an id of its own
+}
+
+TEST_CASE("a rebuild that ends early has told of the series that are gone",
+          "[index]") {
+  // At each step: what the second rebuild cannot know the first one has told.
+  for (int steps = 0;; ++steps) {
+    CAPTURE(steps);
+    const tests::TempDir dir;
+    std::vector<uint64_t> ids;
+    std::vector<IndexTenantIds> told;
+    {
+      Store store(dir.File("index"));
+      for (int i = 0; i < 3; ++i) ids.push_back(*store.Define(kTenant, i));
+      REQUIRE(store.Define(kOther, 0));  // its page is written again
+      REQUIRE(store.index->Flush().ok());
+      store.LoseOf(kTenant, "series");
+      store.LoseOf(kTenant, "hash");
+      const auto rebuilt = store.Rebuild({}, {}, steps);
+      told = store.gone;
+      if (rebuilt.ok()) {
+        CHECK(steps > 0);
+        REQUIRE(told.size() == 1);
+        return;
+      }
+      CHECK(absl::IsUnavailable(rebuilt.status()));
+    }
+    Store store(dir.File("index"));
+    REQUIRE(store.Rebuild({}, {}).ok());
+    for (const IndexTenantIds& one : store.gone) told.push_back(one);
+    REQUIRE_FALSE(told.empty());
+    CHECK(told[0].ids == ids);
+    CHECK(store.Select(kOther, "job", "a").size() == 1);
+  }
 }
 
 }  // namespace
