@@ -31,6 +31,13 @@ absl::StatusOr<std::optional<model::SlotSet>> SlotsOf(
   return slots;
 }
 
+// After a read, beside what Coverage() told before it: a read that meets damage
+// goes on without it, and what was lost before may be made again meanwhile.
+void AddLost(const storage::Engine& engine, const model::TimeRange& range,
+             proto::Coverage& coverage) {
+  if (engine.MayLack(range)) coverage.set_damaged(true);
+}
+
 }  // namespace
 
 SelectService::SelectService(storage::Engine* engine, KeptState* kept,
@@ -163,6 +170,7 @@ absl::Status SelectService::Labels(rpc::ServerCall& call) {
                    request.label().empty()
                        ? engine_->LabelNames(labels)
                        : engine_->LabelValues(labels, request.label()));
+  AddLost(*engine_, labels.range, *response.mutable_coverage());
   response.mutable_items()->Assign(items.begin(), items.end());
   return call.Send(response.SerializeAsString());
 }
@@ -186,6 +194,7 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   if (request.digests()) {
     ASSIGN_OR_RETURN(const std::vector<storage::SlotDigest> digests,
                      engine_->SlotDigests(wanted));
+    AddLost(*engine_, wanted.range, *response.mutable_coverage());
     for (const storage::SlotDigest& one : digests) {
       response.add_digest_slots(one.slot);
       response.add_digest_counts(one.count);
@@ -194,6 +203,7 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
     return call.Send(response.SerializeAsString());
   }
   ASSIGN_OR_RETURN(storage::Cardinality got, engine_->Status(wanted));
+  AddLost(*engine_, wanted.range, *response.mutable_coverage());
   for (const auto& [label, hashes] : got.value_hashes) {
     proto::CardinalityResponse::ValueHashes& to = *response.add_value_hashes();
     to.set_label(label);
@@ -223,6 +233,7 @@ absl::Status SelectService::Tenants(rpc::ServerCall& call) {
                    Coverage(engine_->coverage_version(), range));
   ASSIGN_OR_RETURN(const std::vector<model::TenantId> tenants,
                    engine_->Tenants(range));
+  AddLost(*engine_, range, *response.mutable_coverage());
   for (const model::TenantId& tenant : tenants) {
     wire::ToProto(tenant, *response.add_tenants());
   }

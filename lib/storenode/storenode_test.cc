@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "lib/base/clock.h"
 #include "lib/base/flags.h"
@@ -146,6 +147,85 @@ TEST_CASE("rows go in by DATA and come out by SEARCH", "[storenode]") {
   REQUIRE(hello.ok());
   CHECK(hello->node_id == coverage.node_id());
   CHECK(hello->ref_epoch == defined.ref_epoch());
+}
+
+// What an answer has of the one series' job; nothing when it says that some may
+// be missing.
+std::optional<int64_t> JobsOf(Node& node, wire::Method method, bool digests) {
+  if (method == wire::kLabels) {
+    proto::LabelsRequest request;
+    wire::ToProto(kTenant, *request.mutable_tenant());
+    request.set_end_ms(model::kTimestampMaxMs);
+    request.set_label("job");
+    const auto answer =
+        node.Call(*node.selects, method, request.SerializeAsString());
+    INFO(answer.status());
+    REQUIRE(answer.ok());
+    proto::LabelsResponse response;
+    REQUIRE(response.ParseFromString(*answer));
+    if (response.coverage().damaged()) return std::nullopt;
+    return response.items_size();
+  }
+  proto::CardinalityRequest request;
+  wire::ToProto(kTenant, *request.mutable_tenant());
+  request.set_end_ms(model::kTimestampMaxMs);
+  request.set_digests(digests);
+  const auto answer =
+      node.Call(*node.selects, method, request.SerializeAsString());
+  INFO(answer.status());
+  REQUIRE(answer.ok());
+  proto::CardinalityResponse response;
+  REQUIRE(response.ParseFromString(*answer));
+  if (response.coverage().damaged()) return std::nullopt;
+  return digests ? response.digest_slots_size() : response.total_series();
+}
+
+TEST_CASE("the read that meets a damaged table of the index says so",
+          "[storenode]") {
+  namespace fs = std::filesystem;
+  Node node;
+  const auto defined = node.Define({{"__name__", "up"}, {"job", "a"}});
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1.5);
+  REQUIRE(node.role->engine().Flush().ok());
+  // Memtables to tables: a checkpoint does that.
+  const auto snapshot = node.role->engine().CreateSnapshot();
+  REQUIRE(snapshot.ok());
+  REQUIRE(node.role->engine().DeleteSnapshot(*snapshot).ok());
+  node.Close();
+  const std::string image = node.path + "-image";
+  fs::copy(node.path, image, fs::copy_options::recursive);
+  std::vector<std::string> tables;
+  for (const auto& entry : fs::directory_iterator(image + "/index")) {
+    if (entry.path().extension() == ".sst") {
+      tables.push_back(entry.path().filename());
+    }
+  }
+  CHECK(tables.size() >= 5);
+  int told = 0;
+  for (const std::string& table : tables) {
+    for (const auto& [method, digests] :
+         {std::pair{wire::kLabels, false}, std::pair{wire::kCardinality, false},
+          std::pair{wire::kCardinality, true}}) {
+      CAPTURE(table, int{method}, digests);
+      fs::remove_all(node.path);
+      fs::copy(image, node.path, fs::copy_options::recursive);
+      {
+        std::fstream file(node.path + "/index/" + table,
+                          std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(4);
+        file.write("\xff\xff\xff\xff", 4);
+        REQUIRE(file.good());
+      }
+      node.Open();
+      const auto jobs = JobsOf(node, method, digests);
+      if (jobs) CHECK(*jobs == 1);
+      told += !jobs;
+      node.Close();
+    }
+  }
+  CHECK(told > 3);  // more than those that the start has met
+  fs::remove_all(image);
 }
 
 TEST_CASE("refs of another epoch or of nobody are to be redefined",
