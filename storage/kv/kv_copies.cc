@@ -27,7 +27,7 @@ std::string CopyOf(const std::string& path) {
   return base::StrCat(path, kCopySuffix);
 }
 
-// A file and its copy; RocksDB stops using a file once a call failed.
+// A file and its copy.
 class CopiedFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   CopiedFile(std::unique_ptr<FSWritableFile> file,
@@ -129,11 +129,15 @@ std::string ReadAll(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// What the copy can vouch for: the bytes of its frames up to the first that
-// is cut or damaged.
-std::string ReadCopy(const std::string& path) {
+struct Copy {
+  std::string bytes;   // what it can vouch for
+  bool whole = false;  // no frame is cut or damaged
+};
+
+Copy ReadCopy(const std::string& path) {
   const std::string copy = ReadAll(path);
   std::string_view rest = copy;
+  std::string_view sound = rest;  // what follows the sound frames
   std::string bytes;
   while (rest.size() >= kFrameHeaderBytes) {
     const auto length = base::LoadLe<uint32_t>(rest.data());
@@ -145,8 +149,9 @@ std::string ReadCopy(const std::string& path) {
     if (base::Hash64Of(frame) != checksum) break;
     bytes.append(frame);
     rest.remove_prefix(length);
+    sound = rest;
   }
-  return bytes;
+  return {.bytes = std::move(bytes), .whole = sound.empty()};
 }
 
 }  // namespace
@@ -161,9 +166,10 @@ std::vector<std::string> FindDamagedOwnFiles(const std::string& dir) {
   for (const auto& entry : stdfs::directory_iterator(dir, error)) {
     stdfs::path path = entry.path();
     if (path.extension() != kCopySuffix) continue;
-    const std::string bytes = ReadCopy(path);
+    const Copy copy = ReadCopy(path);
     path.replace_extension();
-    if (!bytes.empty() && !ReadAll(path).starts_with(bytes)) {
+    if (!ReadAll(path).starts_with(copy.bytes) ||
+        (!copy.whole && !stdfs::exists(path))) {
       damaged.push_back(path);
     }
   }
@@ -171,8 +177,13 @@ std::vector<std::string> FindDamagedOwnFiles(const std::string& dir) {
   return damaged;
 }
 
-absl::Status RestoreFromCopy(const std::string& path,
-                             const std::string& quarantine) {
+absl::StatusOr<bool> RestoreFromCopy(const std::string& path,
+                                     const std::string& quarantine) {
+  const Copy copy = ReadCopy(CopyOf(path));
+  std::string bytes = ReadAll(path);
+  // Behind the copy's end the file's own checksums tell.
+  const bool covered = copy.whole || bytes.size() > copy.bytes.size();
+  bytes.replace(0, copy.bytes.size(), copy.bytes);
   std::error_code error;
   if (stdfs::exists(path)) {
     stdfs::create_directories(quarantine, error);
@@ -180,7 +191,6 @@ absl::Status RestoreFromCopy(const std::string& path,
                   error);
     if (error) return base::Unavailable("move ", path, ": ", error.message());
   }
-  const std::string bytes = ReadCopy(CopyOf(path));
   // Not complete before it has its name.
   const std::string unfinished = path + ".tmp";
   const rocksdb::Status written =
@@ -190,7 +200,7 @@ absl::Status RestoreFromCopy(const std::string& path,
   stdfs::rename(unfinished, path, error);
   if (error) return base::Unavailable("rename ", unfinished, ": ",
                                       error.message());
-  return absl::OkStatus();
+  return covered;
 }
 
 }  // namespace varve::storage

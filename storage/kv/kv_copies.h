@@ -12,9 +12,10 @@
 //
 // Opening compares the two. The copy's frames tell up to where it can be
 // trusted; a file that does not begin with these bytes is damaged, cut or
-// gone: it is moved to quarantine/ and written anew from the copy. What is
-// longer is right: the file is written before its copy, and nothing relies on
-// an append before both are synced.
+// gone: it is moved to quarantine/ and written anew, these bytes first, then
+// what the file has behind them. What is longer is right: the file is written
+// before its copy, nothing relies on an append before both are synced, and
+// RocksDB's records have checksums of their own.
 //
 // Of this folder; nobody else includes it.
 #ifndef VARVE_STORAGE_KV_KV_COPIES_H_
@@ -26,7 +27,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace varve::storage {
 
@@ -37,9 +38,10 @@ std::unique_ptr<rocksdb::Env> MakeCopyingEnv(const std::string& dir);
 std::vector<std::string> FindDamagedOwnFiles(const std::string& dir);
 
 // Writes `path`, one of these, anew; what there was goes to `quarantine`.
+// False: the copy is damaged as well, and the file has nothing where it is.
 // REQUIRES: no database is open in the directory.
-absl::Status RestoreFromCopy(const std::string& path,
-                             const std::string& quarantine);
+absl::StatusOr<bool> RestoreFromCopy(const std::string& path,
+                                     const std::string& quarantine);
 
 }  // namespace varve::storage
 

@@ -549,6 +549,73 @@ TEST_CASE("a damaged copy of a MANIFEST or log does no harm", "[kv]") {
   }
 }
 
+// The log with the most in it.
+std::string LargestLog(const std::string& dir) {
+  std::string largest;
+  for (const std::string& file : OwnFiles(dir)) {
+    if (file.ends_with(".log") &&
+        (largest.empty() || std::filesystem::file_size(file) >
+                                std::filesystem::file_size(largest))) {
+      largest = file;
+    }
+  }
+  REQUIRE_FALSE(largest.empty());
+  return largest;
+}
+
+TEST_CASE("a log and its copy damaged in two places lose nothing", "[kv]") {
+  for (const bool manifest : {false, true}) {
+    tests::TempDir dir;
+    std::string want;
+    {
+      const auto db = OpenDb(dir.path());
+      Fill(*db, "a");
+      for (int i = 0; i < 100; ++i) {
+        KvBatch batch;
+        batch.Put(*db->Find("m"), std::to_string(i), std::string(1000, 'x'));
+        REQUIRE(db->Write(batch, true).ok());
+      }
+      want = AllOf(*db, "a") + AllOf(*db, "m");
+    }
+    const std::string file =
+        manifest ? OwnFiles(dir.path()).back() : LargestLog(dir.path());
+    Flip(file, 0.1);
+    Flip(file + ".copy", 0.7);
+    const auto db = OpenDb(dir.path());
+    CHECK(AllOf(*db, "a") + AllOf(*db, "m") == want);
+    CHECK(db->damaged_files() == 1);
+    CHECK(db->Losses().empty());
+  }
+}
+
+TEST_CASE("what neither a log nor its copy has is told as lost", "[kv]") {
+  for (const bool missing : {false, true}) {
+    tests::TempDir dir;
+    {
+      const auto db = OpenDb(dir.path());
+      for (int i = 0; i < 100; ++i) {
+        KvBatch batch;
+        batch.Put(*db->Find("m"), std::to_string(i), std::string(1000, 'x'));
+        REQUIRE(db->Write(batch, true).ok());
+      }
+    }
+    const std::string log = LargestLog(dir.path());
+    Flip(log + ".copy", missing ? 0.0 : 0.7);
+    if (missing) {
+      std::filesystem::remove(log);
+    } else {
+      std::filesystem::resize_file(log, std::filesystem::file_size(log) / 2);
+    }
+    for (int round = 0; round < 2; ++round) {
+      const auto db = OpenDb(dir.path());
+      CHECK(db->Losses().size() == 1);
+      CHECK(db->MayLack(*db->Find("a"), "", ""));
+      CHECK((Value(*db, "m", "20") == "<none>") == missing);
+      CHECK(Value(*db, "m", "99") == "<none>");
+    }
+  }
+}
+
 TEST_CASE("a MANIFEST that is lost together with its copy is told", "[kv]") {
   tests::TempDir dir;
   {

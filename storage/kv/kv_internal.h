@@ -149,6 +149,8 @@ struct KvDb::Impl {
 
   // kv_open.cc
   absl::Status Open();
+  // Leaves out what of the log cannot be read, and adds it to `lost`.
+  absl::Status OpenSkipping(std::vector<KvLoss>& lost);
   absl::Status OpenReadOnly();
   // Damage that OpenRocks meets is in the MANIFEST or the log, what
   // AdoptFamilies meets in a table.

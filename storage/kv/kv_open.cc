@@ -87,14 +87,29 @@ absl::Status CheckCurrent(const std::string& path) {
 }  // namespace
 
 absl::Status KvDb::Impl::Open() {
+  std::vector<KvLoss> lost;
   for (const std::string& damaged : FindDamagedOwnFiles(options.path)) {
-    RETURN_IF_ERROR(
+    ASSIGN_OR_RETURN(
+        const bool covered,
         RestoreFromCopy(damaged, base::StrCat(options.path, "/quarantine")));
     ++damaged_files;
     base::LogError(damaged, " was damaged or missing: written anew from its "
-                   "copy; nothing is lost");
+                   "copy; ",
+                   covered ? "nothing is lost"
+                           : "the copy is damaged as well: anything that was "
+                             "written last may be missing");
+    if (!covered) {
+      lost.push_back(
+          {.family = "", .first = "", .last = "", .file = damaged});
+    }
   }
   RETURN_IF_ERROR(CheckCurrent(options.path));
+  RETURN_IF_ERROR(OpenSkipping(lost));
+  for (const KvLoss& loss : lost) RETURN_IF_ERROR(WriteLoss(loss));
+  return absl::OkStatus();
+}
+
+absl::Status KvDb::Impl::OpenSkipping(std::vector<KvLoss>& lost) {
   listener = std::make_shared<DamageListener>();
   const std::shared_ptr<rocksdb::Env> env = MakeCopyingEnv(options.path);
   rocksdb::DBOptions db_options = MakeDbOptions(options);
@@ -116,9 +131,9 @@ absl::Status KvDb::Impl::Open() {
   }
   base::LogError("damaged records of RocksDB's log are left out: ",
                  base::Message(status));
-  RETURN_IF_ERROR(AdoptFamilies(opened));
-  return WriteLoss({.family = "", .first = "", .last = "",
-                    .file = "RocksDB's log"});
+  lost.push_back(
+      {.family = "", .first = "", .last = "", .file = "RocksDB's log"});
+  return AdoptFamilies(opened);
 }
 
 absl::Status KvDb::Impl::OpenReadOnly() {
