@@ -301,9 +301,36 @@ KvSnapshotRef KvDb::Snapshot() const {
 absl::Status KvDb::Write(KvBatch& batch, bool sync) {
   RETURN_IF_ERROR(FromRocks(batch.impl_->status, "batch"));
   const ReaderLock gate(impl_->gate);
+  if (impl_->log_torn) RETURN_IF_ERROR(impl_->LeaveTornLog());
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return FromRocks(impl_->db()->Write(options, &batch.impl_->batch), "write");
+  const rocksdb::Status status =
+      impl_->db()->Write(options, &batch.impl_->batch);
+  if (!status.ok()) impl_->log_torn = true;
+  return FromRocks(status, "write");
+}
+
+// A flush of all families begins a log and needs the old one no more. It does
+// nothing for a family without rows: one deletion that is in no log.
+absl::Status KvDb::Impl::LeaveTornLog() {
+  base::MutexLock lock(log_mutex);
+  if (!log_torn) return absl::OkStatus();
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  RETURN_IF_ERROR(FromRocks(db()->Delete(unlogged, "-"), "leave a torn log"));
+  std::vector<rocksdb::ColumnFamilyHandle*> handles = {
+      db()->DefaultColumnFamily()};
+  {
+    base::MutexLock families_lock(mutex);
+    for (const auto& [name, family] : families) {
+      handles.push_back(family->handle());
+    }
+  }
+  RETURN_IF_ERROR(
+      FromRocks(db()->Flush(rocksdb::FlushOptions(), handles),
+                "leave a torn log"));
+  log_torn = false;
+  return absl::OkStatus();
 }
 
 absl::Status KvDb::Resume() {

@@ -563,6 +563,37 @@ std::string LargestLog(const std::string& dir) {
   return largest;
 }
 
+TEST_CASE("rows behind an append that failed are there after a start",
+          "[kv]") {
+  const tests::TempDir dir;
+  int written = 0;
+  const auto put = [&](KvDb& db) {
+    KvBatch batch;
+    batch.Put(*db.Find("a"), std::to_string(written), std::string(1000, 'x'));
+    const bool stored = db.Write(batch, true).ok();
+    written += stored ? 1 : 0;
+    return stored;
+  };
+  {
+    const auto db = OpenDb(dir.path());
+    {
+      const FileLimit limit(100'000);
+      while (put(*db)) REQUIRE(written < 200);
+      REQUIRE(written > 50);
+    }
+    for (int i = 0; i < 50; ++i) REQUIRE(put(*db));
+  }
+  CHECK(KvDamagedOwnFiles(dir.path()).empty());
+  const auto db = OpenDb(dir.path());
+  CHECK(db->Losses().empty());
+  std::string lost;
+  for (int i = 0; i < written; ++i) {
+    const std::string key = std::to_string(i);
+    if (Value(*db, "a", key) == "<none>") lost += key + " ";
+  }
+  CHECK(lost.empty());
+}
+
 TEST_CASE("a log and its copy damaged in two places lose nothing", "[kv]") {
   for (const bool manifest : {false, true}) {
     tests::TempDir dir;

@@ -136,6 +136,9 @@ struct KvDb::Impl {
   std::atomic<int64_t> search_tables_at_ms{0};  // steady; see FindUnopenable
   std::atomic<bool> compactions_stopped{false};
   std::atomic<bool> any_loss{false};
+  // A write failed: its log may be torn, and what comes behind is not read.
+  std::atomic<bool> log_torn{false};
+  base::Mutex log_mutex;  // inside gate
   mutable base::Mutex loss_mutex;
   std::map<uint64_t, KvLoss> losses GUARDED_BY(loss_mutex);  // by number
 
@@ -170,6 +173,9 @@ struct KvDb::Impl {
   // The default family's rows, from memory; its tables go to quarantine/.
   absl::Status WriteNotesAnew();
   absl::Status ForgetFamily(const std::string& name);
+
+  // kv.cc
+  absl::Status LeaveTornLog();
 
   // kv_heal.cc
   // Takes out the table that `status` tells to be damaged, if any; of
