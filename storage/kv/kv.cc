@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 
+#include "lib/base/log.h"
 #include "lib/base/mutex.h"
 #include "storage/kv/kv_internal.h"
 
@@ -301,12 +302,14 @@ KvSnapshotRef KvDb::Snapshot() const {
 absl::Status KvDb::Write(KvBatch& batch, bool sync) {
   RETURN_IF_ERROR(FromRocks(batch.impl_->status, "batch"));
   const ReaderLock gate(impl_->gate);
-  if (impl_->log_torn) RETURN_IF_ERROR(impl_->LeaveTornLog());
+  if (impl_->failed_writes != impl_->failed_writes_left) {
+    RETURN_IF_ERROR(impl_->LeaveTornLog());
+  }
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status =
       impl_->db()->Write(options, &batch.impl_->batch);
-  if (!status.ok()) impl_->log_torn = true;
+  if (!status.ok()) ++impl_->failed_writes;
   return FromRocks(status, "write");
 }
 
@@ -314,7 +317,8 @@ absl::Status KvDb::Write(KvBatch& batch, bool sync) {
 // nothing for a family without rows: one deletion that is in no log.
 absl::Status KvDb::Impl::LeaveTornLog() {
   base::MutexLock lock(log_mutex);
-  if (!log_torn) return absl::OkStatus();
+  const int64_t failed = failed_writes;
+  if (failed == failed_writes_left) return absl::OkStatus();
   rocksdb::WriteOptions unlogged;
   unlogged.disableWAL = true;
   RETURN_IF_ERROR(FromRocks(db()->Delete(unlogged, "-"), "leave a torn log"));
@@ -329,7 +333,9 @@ absl::Status KvDb::Impl::LeaveTornLog() {
   RETURN_IF_ERROR(
       FromRocks(db()->Flush(rocksdb::FlushOptions(), handles),
                 "leave a torn log"));
-  log_torn = false;
+  failed_writes_left = failed;
+  base::LogWarn(options.path, ": a new log after ", failed,
+                " writes that failed since the start");
   return absl::OkStatus();
 }
 

@@ -136,8 +136,10 @@ struct KvDb::Impl {
   std::atomic<int64_t> search_tables_at_ms{0};  // steady; see FindUnopenable
   std::atomic<bool> compactions_stopped{false};
   std::atomic<bool> any_loss{false};
-  // A write failed: its log may be torn, and what comes behind is not read.
-  std::atomic<bool> log_torn{false};
+  // The log of a write that failed may be torn, and what comes behind is not
+  // read: failures, and how many of them a newer log has left behind.
+  std::atomic<int64_t> failed_writes{0};
+  std::atomic<int64_t> failed_writes_left{0};
   base::Mutex log_mutex;  // inside gate
   mutable base::Mutex loss_mutex;
   std::map<uint64_t, KvLoss> losses GUARDED_BY(loss_mutex);  // by number
