@@ -2,60 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "tests/support/temp_dir.h"
+#include "storage/kv/test_kv.h"
 
 namespace varve::storage {
 namespace {
-
-KvFamilyOptions OptionsOf(std::string_view name) {
-  KvFamilyOptions options;
-  options.merges = name.starts_with("m");
-  options.universal = options.merges;
-  options.bloom = name == "bloom";
-  return options;
-}
-
-std::unique_ptr<KvDb> OpenDb(const std::string& path) {
-  KvOptions options;
-  options.path = path;
-  options.cache = std::make_shared<KvCache>(1 << 20);
-  options.family_options = OptionsOf;
-  options.families = {"a", "m"};
-  auto db = KvDb::Open(options);
-  REQUIRE(db.ok());
-  return *std::move(db);
-}
-
-std::string Value(const KvDb& db, std::string_view family,
-                  std::string_view key,
-                  const KvSnapshotRef& snapshot = nullptr) {
-  const auto value = db.Get(*db.Find(family), key, snapshot);
-  REQUIRE(value.ok());
-  return value->value_or("<none>");
-}
-
-std::string AllOf(const KvDb& db, std::string_view family, KvScan scan = {}) {
-  std::string text;
-  const auto it = db.Scan(db.Find(family), std::move(scan));
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    text.append(it->key()).append("=").append(it->value()).append(" ");
-  }
-  REQUIRE(it->status().ok());
-  return text;
-}
-
-std::string Sst(KvDb& db, const std::string& family, const std::string& path,
-                const std::vector<std::pair<std::string, std::string>>& rows,
-                bool merge) {
-  auto writer = db.NewSst(*db.Find(family), path);
-  REQUIRE(writer.ok());
-  for (const auto& [key, value] : rows) {
-    REQUIRE((merge ? (*writer)->Merge(key, value) : (*writer)->Put(key, value))
-                .ok());
-  }
-  REQUIRE((*writer)->Finish().ok());
-  return path;
-}
 
 TEST_CASE("a batch over families is there after reopening", "[kv]") {
   const tests::TempDir dir;
