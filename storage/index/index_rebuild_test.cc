@@ -6,7 +6,7 @@
 
 #include "storage/index/index.h"
 #include "storage/index/index_repair.h"
-#include "tests/support/temp_dir.h"
+#include "storage/index/test_index.h"
 
 namespace varve::storage {
 namespace {
@@ -14,21 +14,12 @@ namespace {
 using model::LabelSet;
 using model::TenantId;
 
-const TenantId kTenant = TenantId::Numeric(1, 0);
-const TenantId kOther = TenantId::Numeric(1, 1);
 constexpr int kSeries = 300;
 constexpr int32_t kDay = 20'777;
 
 struct Store {
   explicit Store(const std::string& path) {
-    KvOptions options;
-    options.path = path;
-    options.cache = std::make_shared<KvCache>(1 << 20);
-    options.family_options = Index::FamilyOptions;
-    options.families = Index::FamilyNames();
-    auto opened = KvDb::Open(options);
-    REQUIRE(opened.ok());
-    db = *std::move(opened);
+    db = OpenIndexDb(path);
     REQUIRE(RepairIndexMeta(*db).ok());
     auto made = Index::Open(*db, {});
     REQUIRE(made.ok());
