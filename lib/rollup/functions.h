@@ -21,6 +21,18 @@ void ComputeTrend(Function function, const Series& series,
 void ComputeStatistics(Function function, const Series& series,
                        const Windows& windows, const Arguments& arguments,
                        std::span<double> out);
+// kIncreasePure to kZscore, kMetricsqlRate to kMetricsqlResets.
+void ComputeNeighbours(Function function, const Series& series,
+                       const Windows& windows, const Arguments& arguments,
+                       std::span<double> out);
+// kCountGt to kSumEq.
+void ComputeFilter(Function function, const Series& series,
+                   const Windows& windows, const Arguments& arguments,
+                   std::span<double> out);
+// kSum2 to kStaleSamples, kOpen to kHigh.
+void ComputeSpread(Function function, const Series& series,
+                   const Windows& windows, const Arguments& arguments,
+                   std::span<double> out);
 // All others: they pick or count samples.
 void ComputePick(Function function, const Series& series,
                  const Windows& windows, std::span<double> out);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <utility>
 
 #include "lib/rollup/functions.h"
@@ -10,7 +11,7 @@
 namespace varve::rollup {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Function>, 27> kNames = {{
+constexpr std::array<std::pair<std::string_view, Function>, 72> kNames = {{
     {"rate", Function::kRate},
     {"increase", Function::kIncrease},
     {"delta", Function::kDelta},
@@ -38,7 +39,101 @@ constexpr std::array<std::pair<std::string_view, Function>, 27> kNames = {{
     {"ts_of_last_over_time", Function::kTsOfLast},
     {"ts_of_first_over_time", Function::kTsOfFirst},
     {"default_rollup", Function::kDefault},
+    {"increase_pure", Function::kIncreasePure},
+    {"increase_prometheus", Function::kIncreasePrometheus},
+    {"rate_prometheus", Function::kRatePrometheus},
+    {"delta_prometheus", Function::kDeltaPrometheus},
+    {"changes_prometheus", Function::kChangesPrometheus},
+    {"ascent_over_time", Function::kAscent},
+    {"descent_over_time", Function::kDescent},
+    {"increases_over_time", Function::kIncreases},
+    {"decreases_over_time", Function::kDecreases},
+    {"ideriv", Function::kIderiv},
+    {"deriv_fast", Function::kDerivFast},
+    {"integrate", Function::kIntegrate},
+    {"lag", Function::kLag},
+    {"lifetime", Function::kLifetime},
+    {"scrape_interval", Function::kScrapeInterval},
+    {"tlast_change_over_time", Function::kTlastChange},
+    {"holt_winters", Function::kHoltWinters},
+    {"zscore_over_time", Function::kZscore},
+    {"count_gt_over_time", Function::kCountGt},
+    {"count_le_over_time", Function::kCountLe},
+    {"count_eq_over_time", Function::kCountEq},
+    {"count_ne_over_time", Function::kCountNe},
+    {"share_gt_over_time", Function::kShareGt},
+    {"share_le_over_time", Function::kShareLe},
+    {"share_eq_over_time", Function::kShareEq},
+    {"sum_gt_over_time", Function::kSumGt},
+    {"sum_le_over_time", Function::kSumLe},
+    {"sum_eq_over_time", Function::kSumEq},
+    {"sum2_over_time", Function::kSum2},
+    {"geomean_over_time", Function::kGeomean},
+    {"hoeffding_bound_lower", Function::kHoeffdingLower},
+    {"hoeffding_bound_upper", Function::kHoeffdingUpper},
+    {"mode_over_time", Function::kMode},
+    {"median_over_time", Function::kMedian},
+    {"range_over_time", Function::kRange},
+    {"outlier_iqr_over_time", Function::kOutlierIqr},
+    {"distinct_over_time", Function::kDistinct},
+    {"rate_over_sum", Function::kRateOverSum},
+    {"duration_over_time", Function::kDuration},
+    {"stale_samples_over_time", Function::kStaleSamples},
+    {"tmin_over_time", Function::kTmin},
+    {"tmax_over_time", Function::kTmax},
+    {"tfirst_over_time", Function::kTfirst},
+    {"tlast_over_time", Function::kTlast},
+    {"timestamp_with_name", Function::kTlastWithName},
 }};
+
+template <typename Drops>
+void DropIf(model::SampleColumns& columns, Drops drops) {
+  size_t kept = 0;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (drops(columns.values[i])) continue;
+    columns.timestamps_ms[kept] = columns.timestamps_ms[i];
+    columns.values[kept] = columns.values[i];
+    ++kept;
+  }
+  columns.timestamps_ms.resize(kept);
+  columns.values.resize(kept);
+}
+
+// Of the functions of PromQL that do the same on samples without NaNs.
+Function PickOf(Function function) {
+  switch (function) {
+    case Function::kTmin:
+      return Function::kTsOfMin;
+    case Function::kTmax:
+      return Function::kTsOfMax;
+    case Function::kTfirst:
+      return Function::kTsOfFirst;
+    case Function::kTlast:
+    case Function::kTlastWithName:
+      return Function::kTsOfLast;
+    default:
+      return function;
+  }
+}
+
+bool IsBetween(Function function, Function first, Function last) {
+  return function >= first && function <= last;
+}
+
+void ComputeMetricsql(Function function, const Series& series,
+                      const Windows& windows, const Arguments& arguments,
+                      std::span<double> out) {
+  if (IsBetween(function, Function::kCountGt, Function::kSumEq)) {
+    return ComputeFilter(function, series, windows, arguments, out);
+  }
+  if (IsBetween(function, Function::kTmin, Function::kTlastWithName)) {
+    return ComputePick(PickOf(function), series, windows, out);
+  }
+  if (IsBetween(function, Function::kSum2, Function::kHigh)) {
+    return ComputeSpread(function, series, windows, arguments, out);
+  }
+  return ComputeNeighbours(function, series, windows, arguments, out);
+}
 
 }  // namespace
 
@@ -50,12 +145,69 @@ std::optional<Function> FunctionByName(std::string_view name) {
 }
 
 bool KeepsName(Function function) {
-  return function == Function::kLast || function == Function::kFirst ||
-         function == Function::kDefault;
+  switch (function) {
+    case Function::kLast:
+    case Function::kFirst:
+    case Function::kDefault:
+    case Function::kGeomean:
+    case Function::kHoeffdingLower:
+    case Function::kHoeffdingUpper:
+    case Function::kHoltWinters:
+    case Function::kMedian:
+    case Function::kMode:
+    case Function::kTlastWithName:
+    case Function::kOpen:
+    case Function::kClose:
+    case Function::kLow:
+    case Function::kHigh:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool ReadsStale(Function function) {
-  return function == Function::kDefault || function == Function::kTsOfDefault;
+  return function == Function::kDefault || function == Function::kTsOfDefault ||
+         function == Function::kStaleSamples;
+}
+
+bool IsMetricsql(Function function) {
+  return function >= Function::kIncreasePure;
+}
+
+bool ReadsPrevious(Function function) {
+  switch (function) {
+    case Function::kIncreasePrometheus:
+    case Function::kRatePrometheus:
+    case Function::kDeltaPrometheus:
+    case Function::kChangesPrometheus:
+      return false;
+    default:
+      return (function >= Function::kIncreasePure &&
+              function <= Function::kZscore) ||
+             function >= Function::kMetricsqlRate;
+  }
+}
+
+Function InMetricsql(Function function) {
+  switch (function) {
+    case Function::kRate:
+      return Function::kMetricsqlRate;
+    case Function::kIncrease:
+      return Function::kMetricsqlIncrease;
+    case Function::kDelta:
+      return Function::kMetricsqlDelta;
+    case Function::kIdelta:
+      return Function::kMetricsqlIdelta;
+    case Function::kIrate:
+      return Function::kMetricsqlIrate;
+    case Function::kChanges:
+      return Function::kMetricsqlChanges;
+    case Function::kResets:
+      return Function::kMetricsqlResets;
+    default:
+      return function;
+  }
 }
 
 bool HasStale(std::span<const double> values) {
@@ -64,20 +216,24 @@ bool HasStale(std::span<const double> values) {
 }
 
 void DropStale(model::SampleColumns& columns) {
-  size_t kept = 0;
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (model::IsStaleNan(columns.values[i])) continue;
-    columns.timestamps_ms[kept] = columns.timestamps_ms[i];
-    columns.values[kept] = columns.values[i];
-    ++kept;
+  DropIf(columns, model::IsStaleNan);
+}
+
+void DropGaps(Function function, model::SampleColumns& columns) {
+  if (ReadsStale(function)) return;
+  if (IsMetricsql(function)) {
+    DropIf(columns, [](double value) { return std::isnan(value); });
+  } else if (HasStale(columns.values)) {
+    DropStale(columns);
   }
-  columns.timestamps_ms.resize(kept);
-  columns.values.resize(kept);
 }
 
 void Compute(Function function, const Series& series, const Windows& windows,
              const Arguments& arguments, std::span<double> out) {
   assert(out.size() == windows.count);
+  if (IsMetricsql(function)) {
+    return ComputeMetricsql(function, series, windows, arguments, out);
+  }
   switch (function) {
     case Function::kRate:
     case Function::kIncrease:

@@ -1,16 +1,18 @@
 // Window functions: one series' samples to one value per step.
 //
 // In:      columns of one series, timestamps ascending, and the windows, one
-//          per step; a window is left-open: (end - range, end]. Staleness
-//          markers must be gone (DropStale) unless ReadsStale(function).
+//          per step; a window is left-open: (end - range, end]. What is no
+//          sample to the function must be gone (DropGaps).
 // Out:     one value per step; the staleness marker's bits where the window
 //          has too few samples to give one.
 // Errors:  none; arguments out of a function's domain give what Prometheus
 //          gives.
 // Threads: free functions without state.
-// Source:  prometheus/prometheus promql/functions.go (3.5). kDefault is
-//          MetricsQL's default_rollup with staleness honoured, and with the
-//          lookback as range it is what an instant selector reads.
+// Source:  prometheus/prometheus promql/functions.go (3.5); for MetricsQL's
+//          functions VictoriaMetrics docs/MetricsQL.md, and for the sample
+//          before a window previous.h. kDefault is MetricsQL's default_rollup
+//          with staleness honoured, and with the lookback as range it is what
+//          an instant selector reads.
 //
 // Two indexes move over the samples once for all steps. Counter resets and
 // changes are found once per series, so a window costs O(1) for rate,
@@ -58,6 +60,68 @@ enum class Function : uint8_t {
   kTsOfFirst,
   kDefault,
   kTsOfDefault,  // the timestamp of what kDefault reads; has no name
+
+  // MetricsQL's own from here on.
+  kIncreasePure,
+  kIncreasePrometheus,
+  kRatePrometheus,
+  kDeltaPrometheus,
+  kChangesPrometheus,
+  kAscent,
+  kDescent,
+  kIncreases,
+  kDecreases,
+  kIderiv,
+  kDerivFast,
+  kIntegrate,
+  kLag,
+  kLifetime,
+  kScrapeInterval,
+  kTlastChange,
+  kHoltWinters,
+  kZscore,
+  kCountGt,
+  kCountLe,
+  kCountEq,
+  kCountNe,
+  kShareGt,
+  kShareLe,
+  kShareEq,
+  kSumGt,
+  kSumLe,
+  kSumEq,
+  kSum2,
+  kGeomean,
+  kHoeffdingLower,
+  kHoeffdingUpper,
+  kMode,
+  kMedian,
+  kRange,
+  kOutlierIqr,
+  kDistinct,
+  kRateOverSum,
+  kDuration,
+  kStaleSamples,
+  kTmin,
+  kTmax,
+  kTfirst,
+  kTlast,
+  kTlastWithName,  // timestamp_with_name
+  // Without names: the parts of rollup_candlestick. Their windows hold the
+  // begin and not the end.
+  kOpen,
+  kClose,
+  kLow,
+  kHigh,
+  // What MetricsQL means by names that PromQL has too: they use the sample
+  // before the window and do not extrapolate.
+  kMetricsqlRate,
+  kMetricsqlIncrease,
+  kMetricsqlDelta,
+  kMetricsqlIdelta,
+  kMetricsqlIrate,
+  kMetricsqlChanges,
+  kMetricsqlResets,
 };
 
 // By the name users type ("rate", "sum_over_time"); absent_over_time is not
@@ -68,8 +132,21 @@ std::optional<Function> FunctionByName(std::string_view name);
 // keeps its name.
 bool KeepsName(Function function);
 
-// True for kDefault and kTsOfDefault: a staleness marker ends the series.
+// True for kDefault and kTsOfDefault, where a staleness marker ends the
+// series, and for kStaleSamples, which counts them.
 bool ReadsStale(Function function);
+
+// True for MetricsQL's own functions, to which a NaN is no sample.
+bool IsMetricsql(Function function);
+
+// True when the sample before a window matters: `series` should then reach
+// back before the first window, by kPreviousReadMs or more.
+bool ReadsPrevious(Function function);
+inline constexpr int64_t kPreviousReadMs = 300'000;
+
+// What a function that PromQL and MetricsQL give the same name computes in
+// MetricsQL; any other function is itself.
+Function InMetricsql(Function function);
 
 struct Windows {
   int64_t first_end_ms = 0;  // right end of the first step's window
@@ -79,6 +156,9 @@ struct Windows {
   // When the steps are evaluated: predict_linear counts from there.
   int64_t first_eval_ms = 0;
   int64_t eval_step_ms = 0;
+  // How far before a window's begin the sample before it still counts, for
+  // ReadsPrevious(function); 0: as the series' own scrape interval says.
+  int64_t previous_ms = 0;
 
   int64_t End(size_t step) const {
     return first_end_ms + static_cast<int64_t>(step) * end_step_ms;
@@ -86,7 +166,8 @@ struct Windows {
 };
 
 // Scalar arguments, one value per step: quantile_over_time's phi,
-// predict_linear's seconds, double_exponential_smoothing's two factors.
+// predict_linear's seconds, double_exponential_smoothing's two factors, the
+// bound of count_gt_over_time and its kin.
 struct Arguments {
   std::span<const double> first;
   std::span<const double> second;
@@ -100,6 +181,9 @@ struct Series {
 // Removes the staleness markers of `columns`.
 void DropStale(model::SampleColumns& columns);
 bool HasStale(std::span<const double> values);
+// Removes what is no sample to `function`: staleness markers unless it reads
+// them, NaNs if it is MetricsQL's.
+void DropGaps(Function function, model::SampleColumns& columns);
 
 // REQUIRES: out.size() == windows.count; the arguments the function needs
 // have as many values.

@@ -1,0 +1,36 @@
+#include "lib/rollup/previous.h"
+
+#include <array>
+
+#include "lib/rollup/quantile.h"
+
+namespace varve::rollup {
+
+int64_t ScrapeIntervalMs(std::span<const int64_t> timestamps_ms,
+                         int64_t fallback_ms) {
+  std::array<double, 20> intervals;
+  size_t count = 0;
+  for (size_t i = 1; i < timestamps_ms.size() && count < 20; ++i) {
+    intervals[count++] =
+        static_cast<double>(timestamps_ms[i] - timestamps_ms[i - 1]);
+  }
+  if (count == 0) return fallback_ms;
+  const auto interval =
+      static_cast<int64_t>(Quantile(0.6, std::span(intervals).first(count)));
+  return interval > 0 ? interval : fallback_ms;
+}
+
+int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
+                        const Windows& windows) {
+  if (windows.previous_ms > 0) return windows.previous_ms;
+  const int64_t interval =
+      ScrapeIntervalMs(timestamps_ms, windows.eval_step_ms);
+  if (interval <= 2'000) return interval * 5;
+  if (interval <= 4'000) return interval * 3;
+  if (interval <= 8'000) return interval * 2;
+  if (interval <= 16'000) return interval + interval / 2;
+  if (interval <= 32'000) return interval + interval / 4;
+  return interval + interval / 8;
+}
+
+}  // namespace varve::rollup
