@@ -10,15 +10,10 @@
 // at the start of the program, so that all of them are in the past.
 //
 // Prints one line per measure, `name value unit`, for scripts.
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -28,6 +23,7 @@
 
 #include "bench/load/node_series.h"
 #include "bench/load/process_stats.h"
+#include "bench/load/write_connection.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/clock.h"
 #include "lib/base/flags.h"
@@ -38,101 +34,18 @@ namespace varve::bench {
 namespace {
 
 struct Settings {
-  std::string host, port, path, codec;
+  WriteTarget target;
   int64_t series = 0, rounds = 0, warmup_rounds = 0;
   int64_t connections = 0, batch = 0, interval_ms = 0, pace_ms = 0;
   int64_t jitter_ms = 0;
   int64_t first_ms = 0;
 };
 
-[[noreturn]] void Die(const std::string& why) {
-  std::fprintf(stderr, "varve_load: %s\n", why.c_str());
-  std::exit(1);
-}
-
 double NowSeconds() {
   return std::chrono::duration<double>(
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
-
-// One keep-alive connection.
-class Connection {
- public:
-  explicit Connection(const Settings& settings) : settings_(settings) {}
-  ~Connection() { Close(); }
-
-  // The status code of the answer; dials when needed, once more when the
-  // server closed a connection that was idle or too old.
-  int Post(const std::string& body) {
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      if (fd_ < 0) Dial();
-      const int code = TryPost(body);
-      if (code > 0) return code;
-      Close();
-    }
-    return 0;
-  }
-  const std::string& answer() const { return answer_; }
-
- private:
-  void Dial() {
-    addrinfo hints{}, *list = nullptr;
-    hints.ai_socktype = SOCK_STREAM;
-    if (getaddrinfo(settings_.host.c_str(), settings_.port.c_str(), &hints,
-                    &list) != 0) {
-      Die("cannot resolve " + settings_.host);
-    }
-    fd_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd_, list->ai_addr, list->ai_addrlen) != 0) {
-      Die("cannot connect to " + settings_.host + ":" + settings_.port);
-    }
-    freeaddrinfo(list);
-    const int one = 1;
-    setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-  }
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  bool SendAll(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return false;
-      bytes.remove_prefix(static_cast<size_t>(n));
-    }
-    return true;
-  }
-  int TryPost(const std::string& body) {
-    std::string request = base::StrCat(
-        "POST ", settings_.path, " HTTP/1.1\r\nHost: ", settings_.host, ":",
-        settings_.port, "\r\nContent-Type: application/x-protobuf\r\n",
-        "Content-Encoding: ", settings_.codec,
-        "\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nUser-Agent: "
-        "varve_load\r\nContent-Length: ",
-        body.size(), "\r\n\r\n");
-    request += body;
-    if (!SendAll(request)) return 0;
-    answer_.clear();
-    char buffer[4096];
-    size_t head = std::string::npos;
-    while ((head = answer_.find("\r\n\r\n")) == std::string::npos) {
-      const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
-      if (n <= 0) return 0;
-      answer_.append(buffer, static_cast<size_t>(n));
-    }
-    const int code = std::atoi(answer_.c_str() + 9);
-    // Answers with a body are errors here: not worth parsing further.
-    if (code != 204 || answer_.find("Connection: close") != std::string::npos) {
-      Close();
-    }
-    return code;
-  }
-
-  const Settings& settings_;
-  int fd_ = -1;
-  std::string answer_;
-};
 
 struct Results {
   std::atomic<int64_t> samples{0};
@@ -158,7 +71,7 @@ std::string MakeBody(const Settings& settings,
     body.push_back('\x12');
     base::PutLengthPrefixed(body, sample);
   }
-  if (settings.codec == "zstd") {
+  if (settings.target.codec == "zstd") {
     compress::ZstdCompress(body, 1, out);
   } else {
     compress::SnappyCompress(body, out);
@@ -170,7 +83,7 @@ std::string MakeBody(const Settings& settings,
 void RunConnection(const Settings& settings,
                    const std::vector<std::string>& labels, int64_t index,
                    int64_t from, int64_t to, double begin_s, Results& results) {
-  Connection connection(settings);
+  WriteConnection connection(settings.target);
   const int64_t first = settings.series * index / settings.connections;
   const int64_t last = settings.series * (index + 1) / settings.connections;
   for (int64_t round = from; round < to; ++round) {
@@ -280,12 +193,7 @@ int Run(int argc, char** argv) {
   flags.ParseOrExit(argc, argv);
 
   Settings settings;
-  const size_t colon = target.value().rfind(':');
-  if (colon == std::string::npos) Die("-target wants host:port");
-  settings.host = target.value().substr(0, colon);
-  settings.port = target.value().substr(colon + 1);
-  settings.path = path.value();
-  settings.codec = codec.value();
+  settings.target = ParseWriteTarget(target.value(), path.value(), codec.value());
   settings.series = series.value();
   settings.rounds = rounds.value();
   settings.warmup_rounds = std::min(warmup.value(), rounds.value());
