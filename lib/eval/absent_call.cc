@@ -32,9 +32,11 @@ model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
   return labels;
 }
 
-void MarkPresent(std::span<const double> column, std::vector<bool>& present) {
-  for (size_t i = 0; i < column.size(); ++i) {
-    if (!IsAbsent(column[i])) present[i] = true;
+// `Columns` is EvalSeries or ColumnView.
+template <typename Columns>
+void MarkPresent(const Columns& columns, std::vector<bool>& present) {
+  for (size_t i = 0; i < columns.values.size(); ++i) {
+    if (columns.HasSample(i)) present[i] = true;
   }
 }
 
@@ -43,7 +45,7 @@ class PresenceSink final : public ColumnSink {
   PresenceSink(size_t lanes, size_t steps)
       : lanes_(lanes, std::vector<bool>(steps)) {}
   absl::Status Add(size_t lane, model::LabelSet& labels,
-                   std::span<const double> column) override {
+                   const ColumnView& column) override {
     MarkPresent(column, lanes_[lane]);
     return absl::OkStatus();
   }
@@ -90,7 +92,7 @@ absl::StatusOr<Value> AbsentCall(Evaluation& ev, const promql::Call& call,
   } else {
     ASSIGN_OR_RETURN(const Value value, ev.Eval(arg, steps));
     for (const EvalSeries& series : value.series) {
-      MarkPresent(series.values, present);
+      MarkPresent(series, present);
     }
   }
   return Complement(arg, present);
@@ -105,13 +107,10 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
     ASSIGN_OR_RETURN(
         const SubqueryResult inner,
         EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg), steps));
-    model::SampleColumns samples;
-    std::vector<double> column(steps.count);
+    SeriesData scratch;
     for (const EvalSeries& series : inner.value.series) {
-      SamplesOf(inner, series, samples);
-      rollup::Compute(rollup::Function::kPresent,
-                      {samples.timestamps_ms, samples.values}, inner.windows,
-                      {}, column);
+      const EvalSeries column = RollupSamples(ev, rollup::Function::kPresent,
+                                              inner, series, {}, {}, scratch);
       MarkPresent(column, present);
     }
     return Complement(arg, present);

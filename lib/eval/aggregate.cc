@@ -98,13 +98,13 @@ class AggregateSink final : public ColumnSink {
   }
 
   absl::Status Add(size_t lane, model::LabelSet& labels,
-                   std::span<const double> column) override {
+                   const ColumnView& column) override {
     const bool removed = plan_.drop_name && !delayed_;
     if (removed && plan_.may_collide) {
       hashes_[lane].push_back(HashWithoutMetadata(labels));
     }
     return tables_[lane].Add(labels, removed, plan_.drop_name && delayed_,
-                             column);
+                             column.values);
   }
 
   absl::StatusOr<Value> Finish() {

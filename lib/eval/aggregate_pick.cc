@@ -40,7 +40,8 @@ absl::Status CheckCounts(const std::vector<double>& counts) {
   return absl::OkStatus();
 }
 
-absl::Status CheckRatios(Evaluation& ev, std::vector<double>& ratios) {
+absl::Status CheckRatios(Evaluation& ev, std::vector<double>& ratios,
+                         promql::Position position) {
   for (double& ratio : ratios) {
     if (std::isnan(ratio))
       return base::InvalidArgument("Ratio value NaN is NaN");
@@ -48,7 +49,8 @@ absl::Status CheckRatios(Evaluation& ev, std::vector<double>& ratios) {
     if (capped == ratio) continue;
     ev.Warn(base::StrCat("ratio value should be between -1 and 1, got ",
                          GeneralNumber(ratio), ", capping to ",
-                         GeneralNumber(capped)));
+                         GeneralNumber(capped)),
+            position);
     ratio = capped;
   }
   return absl::OkStatus();
@@ -141,7 +143,7 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
   ASSIGN_OR_RETURN(std::vector<double> parameter,
                    ev.EvalScalar(*expr.param, steps));
   RETURN_IF_ERROR(expr.op == AggregateOp::kLimitRatio
-                      ? CheckRatios(ev, parameter)
+                      ? CheckRatios(ev, parameter, expr.param->position)
                       : CheckCounts(parameter));
   ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
   const std::vector<std::vector<size_t>> groups =

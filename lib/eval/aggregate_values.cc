@@ -9,6 +9,7 @@
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/text.h"
 #include "lib/rollup/quantile.h"
 
@@ -102,10 +103,7 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
   ASSIGN_OR_RETURN(const std::vector<double> phi,
                    ev.EvalScalar(*expr.param, steps));
   for (double p : phi) {
-    if (p >= 0 && p <= 1) continue;
-    ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
-                         GeneralNumber(p)));
-    break;
+    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, expr.param->position);
   }
   ASSIGN_OR_RETURN(const Value input, ev.Eval(*expr.expr, steps));
   const Grouping grouping(expr);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/text.h"
 
 namespace varve::eval {
@@ -17,7 +18,8 @@ constexpr size_t kSeriesPerLaneMin = 16;
 // What one lane needs again for every series.
 struct Lane {
   std::vector<double> column;
-  std::string checked_name;  // of the last series asked whether it counts
+  HistogramColumn histograms;  // of the series that have any
+  std::string checked_name;    // of the last series asked whether it counts
   absl::Status status;
 };
 
@@ -66,12 +68,32 @@ class SeriesWorker {
         rollup::HasStale(series.samples.values)) {
       rollup::DropStale(series.samples);
     }
+    if (!series.histograms.empty()) return RunMixed(lane_index, series);
     rollup::Compute(plan_.function,
                     {series.samples.timestamps_ms, series.samples.values},
                     plan_.windows, plan_.arguments, lane.column);
     if (AllAbsent(lane.column)) return absl::OkStatus();
     if (counts_) CheckCounterName(lane, series.labels);
-    return sink_.Add(lane_index, series.labels, lane.column);
+    return sink_.Add(lane_index, series.labels, {lane.column, {}});
+  }
+
+  absl::Status RunMixed(size_t lane_index, SeriesData& series) {
+    Lane& lane = lanes_[lane_index];
+    lane.histograms.assign(plan_.windows.count, nullptr);
+    rollup::Notes notes;
+    rollup::ComputeMixed(
+        plan_.function,
+        {{series.samples.timestamps_ms, series.samples.values},
+         {series.histograms.timestamps_ms, series.histograms.histograms}},
+        plan_.windows, plan_.arguments, {lane.column, lane.histograms}, notes);
+    TellRollupNotes(ev_, notes, series.labels, plan_.position);
+    const bool has_floats = !AllAbsent(lane.column);
+    const bool has_histograms = !AllNull(lane.histograms);
+    if (!has_floats && !has_histograms) return absl::OkStatus();
+    if (counts_ && has_floats) CheckCounterName(lane, series.labels);
+    ColumnView column{lane.column, {}};
+    if (has_histograms) column.histograms = lane.histograms;
+    return sink_.Add(lane_index, series.labels, column);
   }
 
   void CheckCounterName(Lane& lane, const model::LabelSet& labels) {
@@ -79,10 +101,10 @@ class SeriesWorker {
     if (name == lane.checked_name) return;
     lane.checked_name = std::string(name);
     if (name.empty() || LooksLikeCounter(name)) return;
-    ev_.Info(
-        base::StrCat("metric might not be a counter, name does not end in "
-                     "_total/_sum/_count/_bucket: ",
-                     Quoted(name)));
+    ev_.Info(base::StrCat("metric might not be a counter, name does not end in "
+                          "_total/_sum/_count/_bucket: ",
+                          Quoted(name)),
+             plan_.position);
   }
 
   Evaluation& ev_;
@@ -104,7 +126,8 @@ SelectRequest RequestOf(const RollupPlan& plan) {
 int64_t SamplesOf(const std::vector<SeriesData>& batch) {
   int64_t samples = 0;
   for (const SeriesData& series : batch) {
-    samples += static_cast<int64_t>(series.samples.size());
+    samples +=
+        static_cast<int64_t>(series.samples.size() + series.histograms.size());
   }
   return samples;
 }
@@ -130,20 +153,26 @@ class CollectSink final : public ColumnSink {
   explicit CollectSink(Evaluation& ev) : ev_(ev), lanes_(ev.lanes()) {}
 
   absl::Status Add(size_t lane, model::LabelSet& labels,
-                   std::span<const double> column) override {
+                   const ColumnView& column) override {
+    MemoryCharge& charge = lanes_[lane].charge;
+    if (!column.histograms.empty()) {
+      RETURN_IF_ERROR(
+          charge.Add(ev_.memory(), HistogramBytes(column.histograms)));
+    }
     lanes_[lane].series.push_back(
         {std::move(labels), false,
-         std::vector<double>(column.begin(), column.end())});
-    return ev_.Charge(lanes_[lane].charge, 1, column.size());
+         std::vector<double>(column.values.begin(), column.values.end()),
+         TakeHistograms(column.histograms)});
+    return ev_.Charge(charge, 1, column.values.size());
   }
 
-  absl::StatusOr<Value> Finish(size_t steps) {
+  absl::StatusOr<Value> Finish() {
     Value value;
     for (Value& lane : lanes_) {
       std::move(lane.series.begin(), lane.series.end(),
                 std::back_inserter(value.series));
     }
-    RETURN_IF_ERROR(ev_.Charge(value.charge, value.series.size(), steps));
+    RETURN_IF_ERROR(ev_.Charge(value.charge, value.series));
     SortByLabels(value.series);
     return value;
   }
@@ -152,6 +181,24 @@ class CollectSink final : public ColumnSink {
   Evaluation& ev_;
   std::vector<Value> lanes_;
 };
+
+// What lies in (begin_ms, end_ms], without staleness markers.
+SeriesData CutSamples(SeriesData& series, int64_t begin_ms, int64_t end_ms) {
+  SeriesData kept;
+  for (size_t i = 0; i < series.samples.size(); ++i) {
+    const int64_t ts = series.samples.timestamps_ms[i];
+    if (ts <= begin_ms || ts > end_ms) continue;
+    kept.samples.push_back(ts, series.samples.values[i]);
+  }
+  rollup::DropStale(kept.samples);
+  HistogramSamples& histograms = series.histograms;
+  for (size_t i = 0; i < histograms.size(); ++i) {
+    const int64_t ts = histograms.timestamps_ms[i];
+    if (ts <= begin_ms || ts > end_ms) continue;
+    kept.histograms.push_back(ts, std::move(histograms.histograms[i]));
+  }
+  return kept;
+}
 
 }  // namespace
 
@@ -166,7 +213,7 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan) {
   CollectSink sink(ev);
   RETURN_IF_ERROR(StreamColumns(ev, plan, sink));
-  return sink.Finish(plan.windows.count);
+  return sink.Finish();
 }
 
 absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
@@ -176,14 +223,8 @@ absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
   std::vector<SeriesData> all;
   RETURN_IF_ERROR(ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
     for (SeriesData& series : batch) {
-      SeriesData kept;
-      for (size_t i = 0; i < series.samples.size(); ++i) {
-        const int64_t ts = series.samples.timestamps_ms[i];
-        if (ts <= begin_ms || ts > end_ms) continue;
-        kept.samples.push_back(ts, series.samples.values[i]);
-      }
-      rollup::DropStale(kept.samples);
-      if (kept.samples.empty()) continue;
+      SeriesData kept = CutSamples(series, begin_ms, end_ms);
+      if (kept.samples.empty() && kept.histograms.empty()) continue;
       kept.labels = std::move(series.labels);
       all.push_back(std::move(kept));
     }

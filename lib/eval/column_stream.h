@@ -26,9 +26,10 @@ class ColumnSink {
  public:
   virtual ~ColumnSink() = default;
   // Called for each series with a value at some step; `labels` may be moved
-  // from. Calls of different lanes come at the same time.
+  // from, the histograms of `column` too. Calls of different lanes come at the
+  // same time.
   virtual absl::Status Add(size_t lane, model::LabelSet& labels,
-                           std::span<const double> column) = 0;
+                           const ColumnView& column) = 0;
 };
 
 struct RollupPlan {
@@ -36,6 +37,7 @@ struct RollupPlan {
   rollup::Function function = rollup::Function::kDefault;
   rollup::Windows windows;
   rollup::Arguments arguments;
+  promql::Position position;  // of the argument that notes speak of
 };
 
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,

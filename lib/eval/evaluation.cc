@@ -19,21 +19,34 @@ size_t LanesOf(const EvalRequest& request) {
       std::clamp(request.limits.threads_max, 1, kLanesMax));
 }
 
-void AddOnce(std::vector<std::string>& notes, std::string text) {
-  if (std::find(notes.begin(), notes.end(), text) == notes.end()) {
-    notes.push_back(std::move(text));
-  }
-}
-
-// Notes are for people: this many are read, more would only fill the answer.
+// Distinct notes that are kept, and how many of them Prometheus shows.
 constexpr size_t kNotesMax = 100;
+constexpr size_t kNotesShownMax = 10;
+
+// " (2:5)": line and column, from 1.
+std::string PlaceText(std::string_view query, promql::Position position) {
+  if (query.empty() || position.begin > query.size()) return "";
+  const std::string_view before = query.substr(0, position.begin);
+  const auto lines = std::count(before.begin(), before.end(), '\n');
+  const size_t line_break = before.rfind('\n');
+  const size_t column = line_break == std::string_view::npos
+                            ? before.size() + 1
+                            : before.size() - line_break;
+  return base::StrCat(" (", lines + 1, ":", column, ")");
+}
 
 void Broadcast(Value& value, size_t count) {
   if (value.type == promql::ValueType::kScalar) {
-    value.scalar.assign(count, value.scalar[0]);
+    const double first = value.scalar[0];
+    value.scalar.assign(count, first);
   }
   for (EvalSeries& series : value.series) {
-    series.values.assign(count, series.values[0]);
+    const double first = series.values[0];
+    series.values.assign(count, first);
+    if (!series.histograms.empty()) {
+      const HistogramPtr shared = series.histograms[0];
+      series.histograms.assign(count, shared);
+    }
   }
 }
 
@@ -64,7 +77,7 @@ absl::StatusOr<Value> Evaluation::Eval(const promql::Expr& wrapped,
   first.count = 1;
   ASSIGN_OR_RETURN(Value value, EvalNode(expr, first));
   Broadcast(value, steps.count);
-  RETURN_IF_ERROR(Charge(value.charge, value.series.size(), steps.count));
+  RETURN_IF_ERROR(Charge(value.charge, value.series));
   return value;
 }
 
@@ -171,26 +184,59 @@ absl::Status Evaluation::AfterDrop(std::vector<EvalSeries>& series) const {
   return MergeSameLabels(series);
 }
 
-void Evaluation::Warn(std::string_view text) {
-  base::MutexLock lock(mutex_);
-  if (warnings_.size() >= kNotesMax) return;
-  AddOnce(warnings_, base::StrCat("PromQL warning: ", text));
+absl::Status Evaluation::Charge(MemoryCharge& charge,
+                                const std::vector<EvalSeries>& series) {
+  if (series.empty()) return absl::OkStatus();
+  int64_t bytes = 0;
+  for (const EvalSeries& s : series) bytes += HistogramBytes(s.histograms);
+  RETURN_IF_ERROR(charge.Add(memory_, bytes));
+  return Charge(charge, series.size(), series[0].values.size());
 }
 
-void Evaluation::Info(std::string_view text) {
+void NoteList::Add(std::string text, promql::Position position) {
+  for (Entry& entry : entries) {
+    if (entry.text != text) continue;
+    entry.position = position;
+    return;
+  }
+  if (entries.size() < kNotesMax) {
+    entries.push_back({std::move(text), position});
+  } else {
+    ++omitted;
+  }
+}
+
+std::vector<std::string> NoteList::Shown(std::string_view kind,
+                                         std::string_view query) const {
+  std::vector<std::string> shown;
+  const size_t count = std::min(entries.size(), kNotesShownMax);
+  for (size_t i = 0; i < count; ++i) {
+    shown.push_back(entries[i].text + PlaceText(query, entries[i].position));
+  }
+  if (const size_t rest = entries.size() - count + omitted; rest > 0) {
+    shown.push_back(base::StrCat(rest, " more ", kind, " annotations omitted"));
+  }
+  return shown;
+}
+
+void Evaluation::Warn(std::string_view text, promql::Position position) {
   base::MutexLock lock(mutex_);
-  if (infos_.size() >= kNotesMax) return;
-  AddOnce(infos_, base::StrCat("PromQL info: ", text));
+  warnings_.Add(base::StrCat("PromQL warning: ", text), position);
+}
+
+void Evaluation::Info(std::string_view text, promql::Position position) {
+  base::MutexLock lock(mutex_);
+  infos_.Add(base::StrCat("PromQL info: ", text), position);
 }
 
 std::vector<std::string> Evaluation::warnings() const {
   base::MutexLock lock(mutex_);
-  return warnings_;
+  return warnings_.Shown("warning", request_.text);
 }
 
 std::vector<std::string> Evaluation::infos() const {
   base::MutexLock lock(mutex_);
-  return infos_;
+  return infos_.Shown("info", request_.text);
 }
 
 EvalStats Evaluation::stats() const {

@@ -24,6 +24,20 @@
 
 namespace varve::eval {
 
+// Distinct texts, each with its last position.
+struct NoteList {
+  struct Entry {
+    std::string text;
+    promql::Position position;
+  };
+  std::vector<Entry> entries;
+  size_t omitted = 0;  // of a query that has far too many
+
+  void Add(std::string text, promql::Position position);
+  std::vector<std::string> Shown(std::string_view kind,
+                                 std::string_view query) const;
+};
+
 class Evaluation {
  public:
   explicit Evaluation(const EvalRequest& request);
@@ -49,6 +63,9 @@ class Evaluation {
   absl::Status CountFetched(int64_t series, int64_t samples);
   // Bytes of `columns` columns over `steps`, charged to `charge`.
   absl::Status Charge(MemoryCharge& charge, size_t columns, size_t steps);
+  // The same of these series, with their histograms.
+  absl::Status Charge(MemoryCharge& charge,
+                      const std::vector<EvalSeries>& series);
 
   // Removes the metadata labels, at once or (delayed) at the end.
   void DropName(EvalSeries& series) const;
@@ -56,9 +73,11 @@ class Evaluation {
   // error or, where they never meet, one series.
   absl::Status AfterDrop(std::vector<EvalSeries>& series) const;
 
-  // Notes for the user; repeated ones count once. `text` without prefix.
-  void Warn(std::string_view text);
-  void Info(std::string_view text);
+  // Notes for the user; repeated ones count once and are shown at their last
+  // position in the query. `text` without prefix.
+  void Warn(std::string_view text, promql::Position position);
+  void Info(std::string_view text, promql::Position position);
+  // As they are shown: some, then how many more there are.
   std::vector<std::string> warnings() const;
   std::vector<std::string> infos() const;
   EvalStats stats() const;
@@ -75,8 +94,8 @@ class Evaluation {
   InvarianceCache invariant_;
 
   mutable base::Mutex mutex_;
-  std::vector<std::string> warnings_ GUARDED_BY(mutex_);
-  std::vector<std::string> infos_ GUARDED_BY(mutex_);
+  NoteList warnings_ GUARDED_BY(mutex_);
+  NoteList infos_ GUARDED_BY(mutex_);
 };
 
 // The expression inside any parentheses.

@@ -65,8 +65,8 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
   std::vector<SeriesData> raw;
   for (EvalSeries& series : inner.value.series) {
     SeriesData data;
-    SamplesOf(inner, series, data.samples);
-    if (data.samples.empty()) continue;
+    SamplesOf(inner, series, data);
+    if (data.samples.empty() && data.histograms.empty()) continue;
     data.labels = std::move(series.labels);
     raw.push_back(std::move(data));
   }
@@ -83,8 +83,9 @@ absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
   RemoveEmpty(value.series);
   if (!value.ordered || ev.request().step_ms != 0) SortByLabels(value.series);
   for (EvalSeries& series : value.series) {
-    result.series.push_back(
-        {std::move(series.labels), std::move(series.values)});
+    if (AllNull(series.histograms)) series.DropHistograms();
+    result.series.push_back({std::move(series.labels), std::move(series.values),
+                             std::move(series.histograms)});
   }
   return absl::OkStatus();
 }

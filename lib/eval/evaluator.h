@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,6 +36,8 @@ struct Limits {
 
 struct EvalRequest {
   const promql::Expr* expr = nullptr;
+  // What `expr` was parsed from: notes tell where in it; "": they do not.
+  std::string_view text;
   int64_t start_ms = 0;
   int64_t end_ms = 0;
   int64_t step_ms = 0;  // 0: an instant query at start_ms
@@ -49,11 +52,12 @@ struct EvalRequest {
   int64_t deadline_steady_ms = INT64_MAX;        // of base::SystemClock()
 };
 
-// One series of a result. Where a step has no sample, values[i] has the
-// staleness marker's bits.
+// One series of a result. Where a step has no float, values[i] has the
+// staleness marker's bits; it may have a histogram then.
 struct ResultSeries {
   model::LabelSet labels;
-  std::vector<double> values;  // one per step
+  std::vector<double> values;                         // one per step
+  std::vector<histogram::HistogramPtr> histograms{};  // the same, or empty
 };
 
 struct EvalStats {

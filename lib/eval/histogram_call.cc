@@ -13,6 +13,7 @@
 #include "lib/base/status.h"
 #include "lib/eval/classic_histogram.h"
 #include "lib/eval/families.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/text.h"
 
 namespace varve::eval {
@@ -33,27 +34,26 @@ std::optional<double> BoundOf(std::string_view text) {
   return bound;
 }
 
-void WarnOfBadBound(Evaluation& ev, const model::LabelSet& labels) {
-  const std::string_view name = labels.Get(model::kMetricName);
-  std::string text = base::StrCat(
-      "bucket label \"le\" is missing or has a malformed value of ",
-      Quoted(labels.Get(kBucketLabel)));
-  if (!name.empty()) {
-    base::StrAppend(&text, " for metric name ", Quoted(name));
-  }
-  ev.Warn(text);
+void WarnOfBadBound(Evaluation& ev, const model::LabelSet& labels,
+                    promql::Position position) {
+  ev.Warn(base::StrCat(
+              "bucket label \"le\" is missing or has a malformed value of ",
+              Quoted(labels.Get(kBucketLabel)),
+              ForMetric(labels.Get(model::kMetricName))),
+          position);
 }
 
 // Two metrics stay apart here, even if their names are dropped later.
 std::vector<Histogram> Collect(Evaluation& ev,
-                               const std::vector<EvalSeries>& input) {
+                               const std::vector<EvalSeries>& input,
+                               promql::Position position) {
   std::vector<Histogram> histograms;
   absl::flat_hash_map<model::LabelSet, size_t> index;
   for (const EvalSeries& series : input) {
     const std::optional<double> bound =
         BoundOf(series.labels.Get(kBucketLabel));
     if (!bound) {
-      WarnOfBadBound(ev, series.labels);
+      WarnOfBadBound(ev, series.labels, position);
       continue;
     }
     model::LabelSet labels = series.labels;
@@ -73,7 +73,7 @@ absl::StatusOr<Value> MapHistograms(Evaluation& ev, const promql::Expr& arg,
   ASSIGN_OR_RETURN(const Value input, ev.Eval(arg, steps));
   Value value;
   std::vector<Bucket> buckets;
-  for (Histogram& histogram : Collect(ev, input.series)) {
+  for (Histogram& histogram : Collect(ev, input.series, arg.position)) {
     EvalSeries out{std::move(histogram.labels), histogram.drop_name,
                    std::vector<double>(steps.count, Absent())};
     for (size_t step = 0; step < steps.count; ++step) {
@@ -99,10 +99,7 @@ absl::StatusOr<Value> QuantileCall(Evaluation& ev, const promql::Call& call,
   ASSIGN_OR_RETURN(const std::vector<double> phi,
                    ev.EvalScalar(*call.args[0], steps));
   for (double p : phi) {
-    if (p >= 0 && p <= 1) continue;
-    ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
-                         GeneralNumber(p)));
-    break;
+    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, call.args[0]->position);
   }
   bool forced = false;
   ASSIGN_OR_RETURN(
@@ -118,7 +115,8 @@ absl::StatusOr<Value> QuantileCall(Evaluation& ev, const promql::Call& call,
     ev.Info(
         "input to histogram_quantile needed to be fixed for monotonicity (see "
         "https://prometheus.io/docs/prometheus/latest/querying/functions/"
-        "#histogram_quantile)");
+        "#histogram_quantile)",
+        call.args[1]->position);
   }
   return value;
 }

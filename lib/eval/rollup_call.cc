@@ -35,17 +35,17 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
           ev, static_cast<const promql::SubqueryExpr&>(*arguments.range_vector),
           steps));
   Value value;
-  model::SampleColumns samples;
+  SeriesData scratch;
   for (EvalSeries& series : inner.value.series) {
-    SamplesOf(inner, series, samples);
-    std::vector<double> column(steps.count);
-    rollup::Compute(function, {samples.timestamps_ms, samples.values},
-                    inner.windows, plan.rollup.arguments, column);
-    if (AllAbsent(column)) continue;
-    value.series.push_back(
-        {std::move(series.labels), series.drop_name, std::move(column)});
+    EvalSeries out =
+        RollupSamples(ev, function, inner, series, plan.rollup.arguments,
+                      plan.rollup.position, scratch);
+    if (out.IsEmpty()) continue;
+    out.labels = std::move(series.labels);
+    out.drop_name = series.drop_name;
+    value.series.push_back(std::move(out));
   }
-  RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series));
   if (!rollup::KeepsName(function)) {
     RETURN_IF_ERROR(DropNames(ev, true, value.series));
   }

@@ -7,10 +7,13 @@
 #ifndef VARVE_LIB_EVAL_SERIES_SOURCE_H_
 #define VARVE_LIB_EVAL_SERIES_SOURCE_H_
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/histogram/float_histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
 #include "lib/model/sample.h"
@@ -23,10 +26,30 @@ struct SelectRequest {
   model::TimeRange range;                       // samples outside may come
 };
 
-// Samples are sorted, one per timestamp, staleness markers included.
+// Native histograms of one series; timestamps ascending, none is null. They
+// are shared: who reads one for several steps copies the pointer only.
+struct HistogramSamples {
+  std::vector<int64_t> timestamps_ms;
+  std::vector<histogram::HistogramPtr> histograms;
+
+  size_t size() const { return timestamps_ms.size(); }
+  bool empty() const { return timestamps_ms.empty(); }
+  void clear() {
+    timestamps_ms.clear();
+    histograms.clear();
+  }
+  void push_back(int64_t timestamp_ms, histogram::HistogramPtr histogram) {
+    timestamps_ms.push_back(timestamp_ms);
+    histograms.push_back(std::move(histogram));
+  }
+};
+
+// Samples are sorted, one per timestamp: it is in either column. Staleness
+// markers, of histograms too, are among the floats.
 struct SeriesData {
   model::LabelSet labels;
   model::SampleColumns samples;
+  HistogramSamples histograms;
 };
 
 class SeriesStream {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
-#include "lib/eval/text.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/timing.h"
 
 namespace varve::eval {
@@ -33,12 +33,11 @@ absl::Status CheckFactors(const std::vector<double>& values,
   return absl::OkStatus();
 }
 
-void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values) {
+void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values,
+                     promql::Position position) {
   for (double value : values) {
     if (value >= 0 && value <= 1) continue;
-    ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
-                         GeneralNumber(value)));
-    return;
+    WarnOfQuantile(ev, value, position);
   }
 }
 
@@ -65,6 +64,7 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
 RollupArguments SplitArguments(const promql::Call& call) {
   RollupArguments arguments;
   for (const promql::ExprPtr& arg : call.args) {
+    if (arguments.first == nullptr) arguments.first = arg.get();
     const promql::Expr& expr = Unwrap(*arg);
     if (expr.type == promql::ValueType::kScalar) {
       arguments.scalars.push_back(&expr);
@@ -87,9 +87,10 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
                      ev.EvalScalar(*arguments.scalars[1], steps));
   }
   plan.rollup.function = function;
+  plan.rollup.position = arguments.first->position;
   plan.rollup.arguments = {plan.first_argument, plan.second_argument};
   if (function == rollup::Function::kQuantile) {
-    WarnOfQuantiles(ev, plan.first_argument);
+    WarnOfQuantiles(ev, plan.first_argument, arguments.scalars[0]->position);
   }
   if (function == rollup::Function::kDoubleExponentialSmoothing) {
     RETURN_IF_ERROR(CheckFactors(plan.first_argument, "smoothing", "sf"));

@@ -30,6 +30,7 @@ struct StreamPlan {
 
 // A window function's call: its range vector and its scalars.
 struct RollupArguments {
+  const promql::Expr* first = nullptr;  // as written: what notes point at
   const promql::Expr* range_vector = nullptr;  // unwrapped
   std::vector<const promql::Expr*> scalars;
 };

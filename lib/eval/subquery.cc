@@ -1,6 +1,7 @@
 #include "lib/eval/subquery.h"
 
 #include "lib/base/status.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/timing.h"
 
 namespace varve::eval {
@@ -49,12 +50,39 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
 }
 
 void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
-               model::SampleColumns& columns) {
-  columns.clear();
+               SeriesData& data) {
+  data.samples.clear();
+  data.histograms.clear();
   for (size_t i = 0; i < series.values.size(); ++i) {
     if (IsAbsent(series.values[i])) continue;
-    columns.push_back(result.steps.At(i), series.values[i]);
+    data.samples.push_back(result.steps.At(i), series.values[i]);
   }
+  for (size_t i = 0; i < series.histograms.size(); ++i) {
+    if (series.histograms[i] == nullptr) continue;
+    data.histograms.push_back(result.steps.At(i), series.histograms[i]);
+  }
+}
+
+EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
+                         const SubqueryResult& result, const EvalSeries& series,
+                         const rollup::Arguments& arguments,
+                         promql::Position position, SeriesData& data) {
+  SamplesOf(result, series, data);
+  const rollup::Series floats{data.samples.timestamps_ms, data.samples.values};
+  EvalSeries out;
+  out.values.resize(result.windows.count);
+  if (data.histograms.empty()) {
+    rollup::Compute(function, floats, result.windows, arguments, out.values);
+    return out;
+  }
+  out.histograms.resize(result.windows.count);
+  rollup::Notes notes;
+  rollup::ComputeMixed(
+      function,
+      {floats, {data.histograms.timestamps_ms, data.histograms.histograms}},
+      result.windows, arguments, {out.values, out.histograms}, notes);
+  TellRollupNotes(ev, notes, series.labels, position);
+  return out;
 }
 
 }  // namespace varve::eval

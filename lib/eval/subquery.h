@@ -27,9 +27,16 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
                                             const promql::SubqueryExpr& expr,
                                             const StepRange& steps);
 
-// The samples of one of its series; `columns` is reused.
+// The samples of one of its series, without labels; `data` is reused.
 void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
-               model::SampleColumns& columns);
+               SeriesData& data);
+
+// A window function over one of its series: columns only, no labels. Notes
+// belong to `position`; `scratch` is reused.
+EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
+                         const SubqueryResult& result, const EvalSeries& series,
+                         const rollup::Arguments& arguments,
+                         promql::Position position, SeriesData& scratch);
 
 }  // namespace varve::eval
 

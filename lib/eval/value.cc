@@ -1,6 +1,7 @@
 #include "lib/eval/value.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/container/flat_hash_map.h"
 #include "lib/base/status.h"
@@ -11,9 +12,38 @@ bool AllAbsent(std::span<const double> column) {
   return std::all_of(column.begin(), column.end(), IsAbsent);
 }
 
+bool AllNull(std::span<const HistogramPtr> column) {
+  return std::all_of(column.begin(), column.end(),
+                     [](const HistogramPtr& h) { return h == nullptr; });
+}
+
+bool EvalSeries::IsEmpty() const {
+  return AllAbsent(values) && AllNull(histograms);
+}
+
+HistogramColumn TakeHistograms(std::span<HistogramPtr> column) {
+  if (AllNull(column)) return {};
+  return HistogramColumn(std::make_move_iterator(column.begin()),
+                         std::make_move_iterator(column.end()));
+}
+
+int64_t HistogramBytes(std::span<const HistogramPtr> column) {
+  size_t bytes = column.size() * sizeof(HistogramPtr);
+  const histogram::FloatHistogram* last = nullptr;
+  for (const HistogramPtr& h : column) {
+    if (h == nullptr || h.get() == last) continue;
+    last = h.get();
+    bytes += sizeof(*h) +
+             sizeof(double) * (h->positive.size() + h->negative.size() +
+                               h->custom_bounds.size()) +
+             sizeof(model::HistogramSpan) *
+                 (h->positive_spans.size() + h->negative_spans.size());
+  }
+  return static_cast<int64_t>(bytes);
+}
+
 void RemoveEmpty(std::vector<EvalSeries>& series) {
-  std::erase_if(series,
-                [](const EvalSeries& s) { return AllAbsent(s.values); });
+  std::erase_if(series, [](const EvalSeries& s) { return s.IsEmpty(); });
 }
 
 void SortByLabels(std::vector<EvalSeries>& series) {
@@ -47,13 +77,16 @@ absl::Status MergeSameLabels(std::vector<EvalSeries>& series) {
       ++kept;
       continue;
     }
-    std::vector<double>& into = series[it->second].values;
-    for (size_t step = 0; step < into.size(); ++step) {
-      if (IsAbsent(series[i].values[step])) continue;
-      if (!IsAbsent(into[step])) {
+    EvalSeries& into = series[it->second];
+    for (size_t step = 0; step < into.values.size(); ++step) {
+      if (!series[i].HasSample(step)) continue;
+      if (into.HasSample(step)) {
         return base::InvalidArgument(kSameLabelSetText);
       }
-      into[step] = series[i].values[step];
+      into.values[step] = series[i].values[step];
+      if (series[i].HasHistogram(step)) {
+        into.SetHistogram(step, std::move(series[i].histograms[step]));
+      }
     }
   }
   series.resize(kept);

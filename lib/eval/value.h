@@ -1,7 +1,8 @@
 // What an expression evaluates to: columns with one value per step.
 //
-// A column has the staleness marker's bits where a step has no sample.
-// Histograms will be a second column beside `values`.
+// A column has the staleness marker's bits where a step has no float. Native
+// histograms are a second column beside it, which most series do not have:
+// then it is empty. A step has a float or a histogram or neither.
 //
 // Threads: values; one owner at a time.
 #ifndef VARVE_LIB_EVAL_VALUE_H_
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "lib/eval/memory_charge.h"
+#include "lib/histogram/float_histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
 #include "lib/promql/ast.h"
@@ -37,11 +39,49 @@ struct StepRange {
   int64_t end_ms() const { return At(count - 1); }
 };
 
+using histogram::HistogramPtr;
+// One per step, null where there is none; or empty.
+using HistogramColumn = std::vector<HistogramPtr>;
+
 struct EvalSeries {
   model::LabelSet labels;
   // The metadata labels are to be removed at the end (delayed name removal).
   bool drop_name = false;
   std::vector<double> values;
+  HistogramColumn histograms;
+
+  bool HasHistogram(size_t step) const {
+    return !histograms.empty() && histograms[step] != nullptr;
+  }
+  bool HasSample(size_t step) const {
+    return !IsAbsent(values[step]) || HasHistogram(step);
+  }
+  bool IsEmpty() const;  // no sample at any step
+  void ClearSample(size_t step) {
+    values[step] = Absent();
+    if (!histograms.empty()) histograms[step] = nullptr;
+  }
+  // REQUIRES: `values` has its final size.
+  void SetHistogram(size_t step, HistogramPtr histogram) {
+    if (histograms.empty()) histograms.resize(values.size());
+    values[step] = Absent();
+    histograms[step] = std::move(histogram);
+  }
+  // Forgets the histograms: functions of floats ignore them.
+  void DropHistograms() { histograms = {}; }
+};
+
+// A series' columns on their way; the histograms may be moved from.
+struct ColumnView {
+  std::span<const double> values;
+  std::span<HistogramPtr> histograms;  // empty, or one per step
+
+  bool HasHistogram(size_t step) const {
+    return !histograms.empty() && histograms[step] != nullptr;
+  }
+  bool HasSample(size_t step) const {
+    return !IsAbsent(values[step]) || HasHistogram(step);
+  }
 };
 
 struct Value {
@@ -61,6 +101,12 @@ struct Value {
 };
 
 bool AllAbsent(std::span<const double> column);
+bool AllNull(std::span<const HistogramPtr> column);
+// An empty column if none is set.
+HistogramColumn TakeHistograms(std::span<HistogramPtr> column);
+// What the histograms of a column take in memory; neighbours that share one
+// count it once.
+int64_t HistogramBytes(std::span<const HistogramPtr> column);
 
 // Removes series without any sample.
 void RemoveEmpty(std::vector<EvalSeries>& series);

@@ -130,6 +130,7 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   OutcomeCollector outcomes;
   ClusterSource source(reader_, std::move(source_options), &outcomes);
   request.expr = expr.get();
+  request.text = context.query;
   request.source = &source;
   const auto result = eval::Evaluate(request);
   if (!result.ok()) return AsExecutionError(result.status());

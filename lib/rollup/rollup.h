@@ -27,6 +27,7 @@
 #include <span>
 #include <string_view>
 
+#include "lib/histogram/float_histogram.h"
 #include "lib/model/sample.h"
 
 namespace varve::rollup {
@@ -178,6 +179,44 @@ struct Series {
   std::span<const double> values;
 };
 
+// The native histograms of one series; none is null.
+struct HistogramSeries {
+  std::span<const int64_t> timestamps_ms;
+  std::span<const histogram::HistogramPtr> histograms;
+};
+
+// What a window function met among histograms: bits of Notes.
+enum class Note : uint32_t {
+  kMixedFloatsHistograms = 1 << 0,   // no result where a window has both
+  kMixedExponentialCustom = 1 << 1,  // no result
+  kIncompatibleBounds = 1 << 2,      // custom bounds differ: no result
+  kNotCounter = 1 << 3,              // gauge histograms where counters belong
+  kNotGauge = 1 << 4,                // the reverse
+  kHistogramsIgnored = 1 << 5,       // beside the floats of a window
+};
+class Notes {
+ public:
+  void Add(Note note) { bits_ |= static_cast<uint32_t>(note); }
+  bool Has(Note note) const {
+    return (bits_ & static_cast<uint32_t>(note)) != 0;
+  }
+  bool empty() const { return bits_ == 0; }
+
+ private:
+  uint32_t bits_ = 0;
+};
+
+// Both columns of a series that has histograms in, both columns out. A step
+// has a float or a histogram or neither.
+struct MixedSeries {
+  Series floats;
+  HistogramSeries histograms;
+};
+struct MixedOutput {
+  std::span<double> values;
+  std::span<histogram::HistogramPtr> histograms;
+};
+
 // Removes the staleness markers of `columns`.
 void DropStale(model::SampleColumns& columns);
 bool HasStale(std::span<const double> values);
@@ -189,6 +228,13 @@ void DropGaps(Function function, model::SampleColumns& columns);
 // have as many values.
 void Compute(Function function, const Series& series, const Windows& windows,
              const Arguments& arguments, std::span<double> out);
+
+// The same of a series that has histograms. The functions that know floats
+// only ignore the histograms and give nothing where there are no floats.
+// REQUIRES: both outputs have windows.count entries.
+void ComputeMixed(Function function, const MixedSeries& series,
+                  const Windows& windows, const Arguments& arguments,
+                  const MixedOutput& out, Notes& notes);
 
 }  // namespace varve::rollup
 

@@ -1,0 +1,82 @@
+#include "lib/eval/notes.h"
+
+#include "lib/base/strings.h"
+#include "lib/eval/text.h"
+
+namespace varve::eval {
+
+using rollup::Note;
+
+void TellRollupNotes(Evaluation& ev, const rollup::Notes& notes,
+                     const model::LabelSet& labels, promql::Position position) {
+  if (notes.empty()) return;
+  const std::string_view name = labels.Get(model::kMetricName);
+  if (notes.Has(Note::kMixedFloatsHistograms)) {
+    ev.Warn(base::StrCat("encountered a mix of histograms and floats for "
+                         "metric name ",
+                         Quoted(name)),
+            position);
+  }
+  if (notes.Has(Note::kMixedExponentialCustom)) {
+    WarnOfMixedBuckets(ev, name, position);
+  }
+  if (notes.Has(Note::kIncompatibleBounds)) {
+    WarnOfIncompatibleBounds(ev, name, position);
+  }
+  if (notes.Has(Note::kNotCounter)) {
+    ev.Warn(base::StrCat("this native histogram metric is not a counter: ",
+                         Quoted(name)),
+            position);
+  }
+  if (notes.Has(Note::kNotGauge)) {
+    ev.Warn(base::StrCat("this native histogram metric is not a gauge: ",
+                         Quoted(name)),
+            position);
+  }
+  if (notes.Has(Note::kHistogramsIgnored)) {
+    ev.Info(base::StrCat("ignored histograms in a range containing both "
+                         "floats and histograms for metric name ",
+                         Quoted(name)),
+            position);
+  }
+}
+
+void WarnOfQuantile(Evaluation& ev, double phi, promql::Position position) {
+  ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
+                       GeneralNumber(phi)),
+          position);
+}
+
+void WarnOfMixedAggregation(Evaluation& ev, promql::Position position) {
+  ev.Warn("encountered a mix of histograms and floats for aggregation",
+          position);
+}
+
+void WarnOfMixedBuckets(Evaluation& ev, std::string_view metric_name,
+                        promql::Position position) {
+  ev.Warn(base::StrCat("vector contains a mix of histograms with exponential "
+                       "and custom buckets schemas for metric name ",
+                       Quoted(metric_name)),
+          position);
+}
+
+void WarnOfIncompatibleBounds(Evaluation& ev, std::string_view metric_name,
+                              promql::Position position) {
+  ev.Warn(base::StrCat("vector contains histograms with incompatible custom "
+                       "buckets for metric name ",
+                       Quoted(metric_name)),
+          position);
+}
+
+void TellHistogramIgnored(Evaluation& ev, std::string_view aggregation,
+                          promql::Position position) {
+  ev.Info(base::StrCat("ignored histogram in ", aggregation, " aggregation"),
+          position);
+}
+
+std::string ForMetric(std::string_view metric_name) {
+  if (metric_name.empty()) return "";
+  return base::StrCat(" for metric name ", Quoted(metric_name));
+}
+
+}  // namespace varve::eval

@@ -1,0 +1,40 @@
+// What queries tell their users beside the result, in Prometheus' words.
+//
+// In:      `position` is where in the query the note belongs to.
+// Threads: as Evaluation's notes: any.
+// Source:  prometheus/prometheus util/annotations/annotations.go (3.5).
+#ifndef VARVE_LIB_EVAL_NOTES_H_
+#define VARVE_LIB_EVAL_NOTES_H_
+
+#include <string>
+#include <string_view>
+
+#include "lib/eval/evaluation.h"
+#include "lib/model/label.h"
+#include "lib/promql/ast.h"
+#include "lib/rollup/rollup.h"
+
+namespace varve::eval {
+
+// Of window functions, for one series.
+void TellRollupNotes(Evaluation& ev, const rollup::Notes& notes,
+                     const model::LabelSet& labels, promql::Position position);
+
+void WarnOfQuantile(Evaluation& ev, double phi, promql::Position position);
+
+// An aggregation met both floats and histograms in one group.
+void WarnOfMixedAggregation(Evaluation& ev, promql::Position position);
+void WarnOfMixedBuckets(Evaluation& ev, std::string_view metric_name,
+                        promql::Position position);
+void WarnOfIncompatibleBounds(Evaluation& ev, std::string_view metric_name,
+                              promql::Position position);
+// `aggregation` cannot use histograms.
+void TellHistogramIgnored(Evaluation& ev, std::string_view aggregation,
+                          promql::Position position);
+
+// " for metric name "x"", or nothing without a name.
+std::string ForMetric(std::string_view metric_name);
+
+}  // namespace varve::eval
+
+#endif  // VARVE_LIB_EVAL_NOTES_H_
