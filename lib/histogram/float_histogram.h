@@ -9,6 +9,7 @@
 #ifndef VARVE_LIB_HISTOGRAM_FLOAT_HISTOGRAM_H_
 #define VARVE_LIB_HISTOGRAM_FLOAT_HISTOGRAM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -34,6 +35,15 @@ struct FloatHistogram {
     return schema == model::kSchemaCustom;
   }
 };
+
+// What a value occupies, for the account of a query's memory.
+inline size_t MemoryBytes(const FloatHistogram& h) {
+  return sizeof(h) +
+         (h.positive_spans.size() + h.negative_spans.size()) *
+             sizeof(model::HistogramSpan) +
+         (h.positive.size() + h.negative.size() + h.custom_bounds.size()) *
+             sizeof(double);
+}
 
 // Null where a step has no histogram.
 using HistogramPtr = std::shared_ptr<const FloatHistogram>;
