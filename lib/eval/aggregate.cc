@@ -9,7 +9,6 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
-#include "lib/eval/group_columns.h"
 #include "lib/eval/grouping.h"
 #include "lib/eval/stream_plan.h"
 
@@ -26,7 +25,7 @@ struct Group {
 class GroupTable {
  public:
   GroupTable(Evaluation& ev, const promql::AggregateExpr& expr, size_t steps)
-      : ev_(ev), op_(expr.op), grouping_(expr), steps_(steps) {}
+      : ev_(ev), op_(ColumnAggregate(expr.op)), grouping_(expr), steps_(steps) {}
 
   absl::Status Add(const model::LabelSet& labels, bool without_metadata,
                    bool drop_name, std::span<const double> column) {
@@ -68,7 +67,7 @@ class GroupTable {
 
  private:
   Evaluation& ev_;
-  const promql::AggregateOp op_;
+  const rollup::Aggregate op_;
   const Grouping grouping_;
   const size_t steps_;
   std::string key_;

@@ -1,38 +1,62 @@
-// Which group of an aggregation a series belongs to.
+// Aggregations of the language as lib/rollup knows them.
 //
-// Threads: immutable after construction.
-// Source:  prometheus/prometheus promql/engine.go, generateGroupingKey (3.5).
+// Threads: free functions without state; a Grouping is immutable.
 #ifndef VARVE_LIB_EVAL_GROUPING_H_
 #define VARVE_LIB_EVAL_GROUPING_H_
 
 #include <string>
 #include <vector>
 
-#include "lib/model/label.h"
 #include "lib/promql/ast.h"
+#include "lib/rollup/group_columns.h"
+#include "lib/rollup/grouping.h"
 
 namespace varve::eval {
 
-class Grouping {
+using rollup::GroupColumns;
+
+class Grouping : public rollup::Grouping {
  public:
   // `extra` is one more label to keep (count_values); "" for none.
   explicit Grouping(const promql::AggregateExpr& expr,
-                    const std::string& extra = "");
-
-  // Replaces `key` by bytes that are equal for the series of one group.
-  // `without_metadata`: the series has lost its metadata labels, although
-  // `labels` still has them.
-  void Key(const model::LabelSet& labels, bool without_metadata,
-           std::string& key) const;
-  model::LabelSet Labels(const model::LabelSet& labels,
-                         bool without_metadata) const;
+                    const std::string& extra = "")
+      : rollup::Grouping(expr.without, Names(expr, extra)) {}
 
  private:
-  bool Keeps(const std::string& name, bool without_metadata) const;
-
-  const bool without_;
-  std::vector<std::string> names_;  // sorted
+  static std::vector<std::string> Names(const promql::AggregateExpr& expr,
+                                        const std::string& extra) {
+    std::vector<std::string> names = expr.grouping;
+    if (!expr.without && !extra.empty()) names.push_back(extra);
+    return names;
+  }
 };
+
+// sum, avg, min, max, count, group, stddev, stdvar.
+inline bool IsColumnAggregate(promql::AggregateOp op) {
+  return op <= promql::AggregateOp::kStdvar;
+}
+
+// REQUIRES: IsColumnAggregate(op).
+inline rollup::Aggregate ColumnAggregate(promql::AggregateOp op) {
+  switch (op) {
+    case promql::AggregateOp::kSum:
+      return rollup::Aggregate::kSum;
+    case promql::AggregateOp::kAvg:
+      return rollup::Aggregate::kAvg;
+    case promql::AggregateOp::kMin:
+      return rollup::Aggregate::kMin;
+    case promql::AggregateOp::kMax:
+      return rollup::Aggregate::kMax;
+    case promql::AggregateOp::kCount:
+      return rollup::Aggregate::kCount;
+    case promql::AggregateOp::kGroup:
+      return rollup::Aggregate::kGroup;
+    case promql::AggregateOp::kStddev:
+      return rollup::Aggregate::kStddev;
+    default:
+      return rollup::Aggregate::kStdvar;
+  }
+}
 
 }  // namespace varve::eval
 

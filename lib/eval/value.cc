@@ -53,10 +53,6 @@ void SortByLabels(std::vector<EvalSeries>& series) {
             });
 }
 
-bool IsMetadataLabel(std::string_view name) {
-  return name == model::kMetricName || name == "__type__" || name == "__unit__";
-}
-
 void RemoveMetadata(model::LabelSet& labels) {
   for (std::string_view name :
        {model::kMetricName, std::string_view("__type__"),

@@ -21,6 +21,7 @@
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
 #include "lib/promql/ast.h"
+#include "lib/rollup/grouping.h"
 
 namespace varve::eval {
 
@@ -113,9 +114,7 @@ void RemoveEmpty(std::vector<EvalSeries>& series);
 
 void SortByLabels(std::vector<EvalSeries>& series);
 
-// __name__, __type__ and __unit__: what describes the metric and not its
-// instance; results of arithmetic lose them.
-bool IsMetadataLabel(std::string_view name);
+using rollup::IsMetadataLabel;
 void RemoveMetadata(model::LabelSet& labels);
 
 inline constexpr char kSameLabelSetText[] =

@@ -7,29 +7,44 @@
 // Source:  prometheus/prometheus promql/engine.go, aggregation() (3.5), whose
 //          results one lane reproduces bit by bit for the same order of
 //          series. Merging variances: Chan, Golub, LeVeque (1979).
-#ifndef VARVE_LIB_EVAL_GROUP_COLUMNS_H_
-#define VARVE_LIB_EVAL_GROUP_COLUMNS_H_
+#ifndef VARVE_LIB_ROLLUP_GROUP_COLUMNS_H_
+#define VARVE_LIB_ROLLUP_GROUP_COLUMNS_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
-#include "lib/promql/ast.h"
+#include "lib/base/byte_coding.h"
 
-namespace varve::eval {
+namespace varve::rollup {
 
-// sum, avg, min, max, count, group, stddev, stdvar.
-bool IsColumnAggregate(promql::AggregateOp op);
+// Numbers that storage nodes are sent: never changed.
+enum class Aggregate : uint8_t {
+  kSum = 0,
+  kAvg = 1,
+  kMin = 2,
+  kMax = 3,
+  kCount = 4,
+  kGroup = 5,
+  kStddev = 6,
+  kStdvar = 7,
+};
+inline constexpr uint32_t kAggregates = 8;
 
 class GroupColumns {
  public:
-  // REQUIRES: IsColumnAggregate(op).
-  GroupColumns(promql::AggregateOp op, size_t steps);
+  GroupColumns(Aggregate op, size_t steps);
 
   void Add(std::span<const double> column);
   void Merge(const GroupColumns& other);
   std::vector<double> Finish();
+
+  // The state, to be read where another part of the group is. False for
+  // bytes that are no state of this aggregation and number of steps.
+  void AppendBytes(std::string& out) const;
+  bool ReadBytes(base::ByteReader& reader);
 
   // For the memory account.
   size_t bytes() const;
@@ -41,7 +56,7 @@ class GroupColumns {
   void MergeVariance(size_t step, const GroupColumns& other);
   double MeanAt(size_t step) const;
 
-  promql::AggregateOp op_;
+  Aggregate op_;
   // sum, min, max, count, mean, or the squares' sum; absent: nothing yet.
   std::vector<double> main_;
   std::vector<double> compensation_;  // of Kahan's sum; the mean for variances
@@ -49,6 +64,6 @@ class GroupColumns {
   std::vector<uint8_t> carries_mean_;  // avg whose sum would overflow
 };
 
-}  // namespace varve::eval
+}  // namespace varve::rollup
 
-#endif  // VARVE_LIB_EVAL_GROUP_COLUMNS_H_
+#endif  // VARVE_LIB_ROLLUP_GROUP_COLUMNS_H_

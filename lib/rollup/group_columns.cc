@@ -1,18 +1,20 @@
-#include "lib/eval/group_columns.h"
+#include "lib/rollup/group_columns.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
-#include "lib/eval/value.h"
+#include "lib/model/sample.h"
 #include "lib/rollup/kahan.h"
 
-namespace varve::eval {
+namespace varve::rollup {
 namespace {
 
-using promql::AggregateOp;
+double Absent() { return model::StaleNan(); }
+bool IsAbsent(double value) { return model::IsStaleNan(value); }
 
-bool IsVariance(AggregateOp op) {
-  return op == AggregateOp::kStddev || op == AggregateOp::kStdvar;
+bool IsVariance(Aggregate op) {
+  return op == Aggregate::kStddev || op == Aggregate::kStdvar;
 }
 
 void AddSums(std::span<const double> column, std::vector<double>& sums,
@@ -25,7 +27,7 @@ void AddSums(std::span<const double> column, std::vector<double>& sums,
     if (IsAbsent(sum[i])) {
       sum[i] = value;
     } else {
-      rollup::KahanAdd(value, sum[i], compensation[i]);
+      KahanAdd(value, sum[i], compensation[i]);
     }
   }
 }
@@ -47,16 +49,41 @@ void AddCounts(std::span<const double> column, std::vector<double>& counts) {
   }
 }
 
+// A column whose elements are all the same is sent as one.
+template <typename T>
+void AppendColumn(const std::vector<T>& column, std::string& out) {
+  const bool same =
+      !column.empty() &&
+      std::all_of(column.begin(), column.end(), [&column](const T& one) {
+        return std::memcmp(&one, &column[0], sizeof(T)) == 0;
+      });
+  out.push_back(static_cast<char>(same ? 1 : 0));
+  out.append(reinterpret_cast<const char*>(column.data()),
+             (same ? 1 : column.size()) * sizeof(T));
+}
+
+template <typename T>
+bool ReadColumn(base::ByteReader& reader, std::vector<T>& column) {
+  const auto same = reader.FixedLe<uint8_t>();
+  if (!reader.ok() || same > 1) return false;
+  if (same == 1) {
+    std::fill(column.begin(), column.end(), reader.FixedLe<T>());
+    return reader.ok() && !column.empty();
+  }
+  const std::string_view bytes = reader.Bytes(column.size() * sizeof(T));
+  if (!reader.ok()) return false;
+  if (!bytes.empty()) std::memcpy(column.data(), bytes.data(), bytes.size());
+  return true;
+}
+
 }  // namespace
 
-bool IsColumnAggregate(AggregateOp op) { return op <= AggregateOp::kStdvar; }
-
-GroupColumns::GroupColumns(AggregateOp op, size_t steps)
+GroupColumns::GroupColumns(Aggregate op, size_t steps)
     : op_(op), main_(steps, Absent()) {
-  const bool mean = op == AggregateOp::kAvg || IsVariance(op);
-  if (mean || op == AggregateOp::kSum) compensation_.assign(steps, 0);
+  const bool mean = op == Aggregate::kAvg || IsVariance(op);
+  if (mean || op == Aggregate::kSum) compensation_.assign(steps, 0);
   if (mean) count_.assign(steps, 0);
-  if (op == AggregateOp::kAvg) carries_mean_.assign(steps, 0);
+  if (op == Aggregate::kAvg) carries_mean_.assign(steps, 0);
 }
 
 size_t GroupColumns::bytes() const {
@@ -66,22 +93,22 @@ size_t GroupColumns::bytes() const {
 
 void GroupColumns::Add(std::span<const double> column) {
   switch (op_) {
-    case AggregateOp::kSum:
+    case Aggregate::kSum:
       return AddSums(column, main_, compensation_);
-    case AggregateOp::kMin:
+    case Aggregate::kMin:
       return AddExtremes(column, main_,
                          [](double a, double b) { return a < b; });
-    case AggregateOp::kMax:
+    case Aggregate::kMax:
       return AddExtremes(column, main_,
                          [](double a, double b) { return a > b; });
-    case AggregateOp::kCount:
+    case Aggregate::kCount:
       return AddCounts(column, main_);
-    case AggregateOp::kGroup:
+    case Aggregate::kGroup:
       for (size_t i = 0; i < column.size(); ++i) {
         if (!IsAbsent(column[i])) main_[i] = 1;
       }
       return;
-    case AggregateOp::kAvg:
+    case Aggregate::kAvg:
       for (size_t i = 0; i < column.size(); ++i) {
         if (!IsAbsent(column[i])) AddMean(i, column[i]);
       }
@@ -104,7 +131,7 @@ void GroupColumns::AddMean(size_t step, double value) {
   if (!carries_mean_[step]) {
     double sum = main;
     double sum_compensation = compensation;
-    rollup::KahanAdd(value, sum, sum_compensation);
+    KahanAdd(value, sum, sum_compensation);
     if (!std::isinf(sum)) {
       main = sum;
       compensation = sum_compensation;
@@ -119,7 +146,7 @@ void GroupColumns::AddMean(size_t step, double value) {
     if (std::isfinite(value)) return;
   }
   const double mean = main + compensation;
-  rollup::KahanAdd(value / count - mean / count, main, compensation);
+  KahanAdd(value / count - mean / count, main, compensation);
 }
 
 double GroupColumns::MeanAt(size_t step) const {
@@ -142,18 +169,18 @@ void GroupColumns::AddVariance(size_t step, double value) {
 
 void GroupColumns::Merge(const GroupColumns& other) {
   switch (op_) {
-    case AggregateOp::kMin:
-    case AggregateOp::kMax:
-    case AggregateOp::kGroup:
+    case Aggregate::kMin:
+    case Aggregate::kMax:
+    case Aggregate::kGroup:
       return Add(other.main_);
-    case AggregateOp::kCount:
+    case Aggregate::kCount:
       for (size_t i = 0; i < main_.size(); ++i) {
         if (IsAbsent(other.main_[i])) continue;
         main_[i] =
             IsAbsent(main_[i]) ? other.main_[i] : main_[i] + other.main_[i];
       }
       return;
-    case AggregateOp::kSum:
+    case Aggregate::kSum:
       AddSums(other.main_, main_, compensation_);
       for (size_t i = 0; i < main_.size(); ++i) {
         compensation_[i] += other.compensation_[i];
@@ -162,7 +189,7 @@ void GroupColumns::Merge(const GroupColumns& other) {
     default:
       for (size_t i = 0; i < main_.size(); ++i) {
         if (IsAbsent(other.main_[i])) continue;
-        if (op_ == AggregateOp::kAvg) {
+        if (op_ == Aggregate::kAvg) {
           MergeMean(i, other);
         } else {
           MergeVariance(i, other);
@@ -183,7 +210,7 @@ void GroupColumns::MergeMean(size_t step, const GroupColumns& other) {
   if (!carries_mean_[step] && !other.carries_mean_[step]) {
     double sum = main_[step];
     double compensation = compensation_[step];
-    rollup::KahanAdd(other.main_[step], sum, compensation);
+    KahanAdd(other.main_[step], sum, compensation);
     if (!std::isinf(sum)) {
       main_[step] = sum;
       compensation_[step] = compensation + other.compensation_[step];
@@ -215,20 +242,32 @@ void GroupColumns::MergeVariance(size_t step, const GroupColumns& other) {
   count_[step] = count;
 }
 
+void GroupColumns::AppendBytes(std::string& out) const {
+  AppendColumn(main_, out);
+  AppendColumn(compensation_, out);
+  AppendColumn(count_, out);
+  AppendColumn(carries_mean_, out);
+}
+
+bool GroupColumns::ReadBytes(base::ByteReader& reader) {
+  return ReadColumn(reader, main_) && ReadColumn(reader, compensation_) &&
+         ReadColumn(reader, count_) && ReadColumn(reader, carries_mean_);
+}
+
 std::vector<double> GroupColumns::Finish() {
   for (size_t i = 0; i < main_.size(); ++i) {
     if (IsAbsent(main_[i])) continue;
     switch (op_) {
-      case AggregateOp::kSum:
+      case Aggregate::kSum:
         main_[i] += compensation_[i];
         break;
-      case AggregateOp::kAvg:
+      case Aggregate::kAvg:
         main_[i] = MeanAt(i);
         break;
-      case AggregateOp::kStddev:
+      case Aggregate::kStddev:
         main_[i] = std::sqrt(main_[i] / count_[i]);
         break;
-      case AggregateOp::kStdvar:
+      case Aggregate::kStdvar:
         main_[i] /= count_[i];
         break;
       default:
@@ -238,4 +277,4 @@ std::vector<double> GroupColumns::Finish() {
   return std::move(main_);
 }
 
-}  // namespace varve::eval
+}  // namespace varve::rollup
