@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <utility>
+#include <vector>
 
 #include "lib/histogram/buckets.h"
 #include "lib/histogram/resolution.h"
@@ -12,8 +12,6 @@ namespace varve::histogram {
 namespace {
 
 using model::CounterReset;
-
-constexpr Side kSides[] = {Side::kPositive, Side::kNegative};
 
 // What is known of resets in a combination. True on a collision.
 bool CombineResets(FloatHistogram& h, CounterReset other) {
@@ -28,22 +26,10 @@ bool CombineResets(FloatHistogram& h, CounterReset other) {
   return collision;
 }
 
-// Whether the buckets of both sit at the same places and none of the side is
-// inside the zero bucket.
-bool SameLayout(const FloatHistogram& a, const FloatHistogram& b, Side side) {
-  if (a.schema != b.schema || SpansOf(a, side) != SpansOf(b, side)) {
-    return false;
-  }
-  IndexWalk walk(a, side);
-  return a.has_custom_bounds() || !walk.Next() ||
-         ExponentialBound(walk.index(), a.schema) > a.zero_threshold;
-}
-
 template <typename Op>
 void CombineSide(FloatHistogram& h, const FloatHistogram& other, Side side,
                  Op op) {
-  std::vector<double>& counts =
-      side == Side::kPositive ? h.positive : h.negative;
+  std::vector<double>& counts = CountsOf(h, side);
   const std::vector<double>& others = CountsOf(other, side);
   if (SameLayout(h, other, side)) {
     std::transform(counts.begin(), counts.end(), others.begin(),

@@ -167,6 +167,15 @@ std::vector<Bucket> ListedBuckets(const FloatHistogram& h) {
   return listed;
 }
 
+double ShareBelow(const Bucket& bucket, double value, bool linear) {
+  if (linear) return (value - bucket.lower) / (bucket.upper - bucket.lower);
+  const double lower = std::log2(std::abs(bucket.lower));
+  const double upper = std::log2(std::abs(bucket.upper));
+  const double at = std::log2(std::abs(value));
+  return value > 0 ? (at - lower) / (upper - lower)
+                   : 1 - (at - upper) / (lower - upper);
+}
+
 int BoundaryRule(const Bucket& bucket) {
   if (bucket.lower_inclusive) return bucket.upper_inclusive ? 3 : 1;
   return bucket.upper_inclusive ? 0 : 2;

@@ -35,6 +35,7 @@ struct Bucket {
 double ExponentialBound(int64_t index, int32_t schema);
 
 enum class Side : uint8_t { kPositive, kNegative };
+inline constexpr Side kSides[] = {Side::kPositive, Side::kNegative};
 
 inline Side Opposite(Side side) {
   return side == Side::kPositive ? Side::kNegative : Side::kPositive;
@@ -43,8 +44,15 @@ inline const std::vector<model::HistogramSpan>& SpansOf(
     const FloatHistogram& h, Side side) {
   return side == Side::kPositive ? h.positive_spans : h.negative_spans;
 }
+inline std::vector<model::HistogramSpan>& SpansOf(FloatHistogram& h,
+                                                  Side side) {
+  return side == Side::kPositive ? h.positive_spans : h.negative_spans;
+}
 inline const std::vector<double>& CountsOf(const FloatHistogram& h,
                                            Side side) {
+  return side == Side::kPositive ? h.positive : h.negative;
+}
+inline std::vector<double>& CountsOf(FloatHistogram& h, Side side) {
   return side == Side::kPositive ? h.positive : h.negative;
 }
 
@@ -130,6 +138,10 @@ class BucketWalk {
 
 // The non-empty buckets as the query API lists them, ascending.
 std::vector<Bucket> ListedBuckets(const FloatHistogram& h);
+
+// The part of a bucket's observations that lies below a value inside it: they
+// are spread evenly, or, not linear, evenly in their logarithm.
+double ShareBelow(const Bucket& bucket, double value, bool linear);
 
 // The API's number of which bounds belong to a bucket: 0 the upper one, 1 the
 // lower one, 2 none, 3 both.

@@ -100,18 +100,11 @@ QuantileEstimate Quantile(const FloatHistogram& h, double q) {
 
 namespace {
 
-// The part of a bucket's observations up to `value`, which is inside it.
-double ShareUpTo(const FloatHistogram& h, const Bucket& bucket, double value) {
-  if (IsLinear(h, bucket)) {
-    // All of an unbounded bucket is taken to lie at its finite bound.
-    if (bucket.lower == -kInfinity) return 1;
-    return (value - bucket.lower) / (bucket.upper - bucket.lower);
-  }
-  const double lower = std::log2(std::abs(bucket.lower));
-  const double upper = std::log2(std::abs(bucket.upper));
-  const double at = std::log2(std::abs(value));
-  return value > 0 ? (at - lower) / (upper - lower)
-                   : 1 - (at - upper) / (lower - upper);
+// All of an unbounded bucket is taken to lie at its finite bound.
+double CountBelow(const FloatHistogram& h, const Bucket& bucket,
+                  double value) {
+  if (bucket.lower == -kInfinity) return bucket.count;
+  return bucket.count * ShareBelow(bucket, value, IsLinear(h, bucket));
 }
 
 // How many observations lie below a value, as a walk in ascending order
@@ -127,7 +120,7 @@ struct Rank {
       rank = below;
       known = true;
     } else if (bucket.upper > value) {
-      rank = below + bucket.count * ShareUpTo(h, bucket, value);
+      rank = below + CountBelow(h, bucket, value);
       known = true;
     }
   }

@@ -1,6 +1,7 @@
 #include "lib/histogram/reset.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "lib/histogram/buckets.h"
 #include "lib/histogram/zero_bucket.h"
@@ -25,18 +26,11 @@ bool LostCounts(const FloatHistogram& h, const FloatHistogram& previous,
   return false;
 }
 
-// As LostCounts for equal layouts, which successive samples mostly have. The
-// buckets inside the zero bucket, not to be compared, are the first ones.
+// As LostCounts for the same layout, which successive samples mostly have.
 bool LostCountsInPlace(const std::vector<double>& now,
                        const std::vector<double>& before) {
   return !std::equal(now.begin(), now.end(), before.begin(),
                      [](double n, double b) { return !(n < b); });
-}
-
-bool SideIsOutsideZero(const FloatHistogram& h, Side side) {
-  IndexWalk walk(h, side);
-  return h.has_custom_bounds() || !walk.Next() ||
-         ExponentialBound(walk.index(), h.schema) > h.zero_threshold;
 }
 
 }  // namespace
@@ -57,13 +51,10 @@ bool DetectReset(const FloatHistogram& h, const FloatHistogram& previous) {
     if (before.threshold != h.zero_threshold) return true;
     if (h.zero_count < before.count) return true;
   }
-  for (const Side side : {Side::kPositive, Side::kNegative}) {
-    const bool in_place = h.schema == previous.schema &&
-                          SpansOf(h, side) == SpansOf(previous, side) &&
-                          SideIsOutsideZero(h, side);
-    if (in_place ? LostCountsInPlace(CountsOf(h, side),
-                                     CountsOf(previous, side))
-                 : LostCounts(h, previous, side)) {
+  for (const Side side : kSides) {
+    if (SameLayout(h, previous, side)
+            ? LostCountsInPlace(CountsOf(h, side), CountsOf(previous, side))
+            : LostCounts(h, previous, side)) {
       return true;
     }
   }

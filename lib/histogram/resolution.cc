@@ -9,8 +9,6 @@
 namespace varve::histogram {
 namespace {
 
-constexpr Side kSides[] = {Side::kPositive, Side::kNegative};
-
 bool SameBits(double a, double b) {
   return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
 }
@@ -90,9 +88,8 @@ void SideBuilder::Append(int64_t index, double count) {
 }
 
 void SideBuilder::MoveTo(FloatHistogram& h, Side side) {
-  (side == Side::kPositive ? h.positive_spans : h.negative_spans) =
-      std::move(spans_);
-  (side == Side::kPositive ? h.positive : h.negative) = std::move(counts_);
+  SpansOf(h, side) = std::move(spans_);
+  CountsOf(h, side) = std::move(counts_);
 }
 
 void ReduceResolution(FloatHistogram& h, int32_t schema) {

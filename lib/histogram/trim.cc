@@ -31,16 +31,6 @@ double Middle(double lower, double upper, Side side, bool linear) {
   return side == Side::kPositive ? middle : -middle;
 }
 
-// The part of an exponential or bounded custom bucket below the limit.
-double ShareBelow(const Bucket& bucket, double limit, Side side, bool linear) {
-  if (linear) return (limit - bucket.lower) / (bucket.upper - bucket.lower);
-  const double lower = std::log2(std::abs(bucket.lower));
-  const double upper = std::log2(std::abs(bucket.upper));
-  const double at = std::log2(std::abs(limit));
-  return side == Side::kPositive ? (at - lower) / (upper - lower)
-                                 : 1 - (at - upper) / (lower - upper);
-}
-
 // Nothing is known of where in an unbounded bucket its observations are; they
 // go if some of them might have to. The exceptions: the lowest bucket begins
 // at 0 where that makes sense, and lies at its bound where that is not above
@@ -77,8 +67,7 @@ Rest Cut(const Bucket& bucket, double limit, Keep keep, Side side,
   if (std::isinf(bucket.lower) || std::isinf(bucket.upper)) {
     return CutUnbounded(bucket, limit, keep);
   }
-  const double below =
-      bucket.count * ShareBelow(bucket, limit, side, linear);
+  const double below = bucket.count * ShareBelow(bucket, limit, linear);
   if (keep == Keep::kBelow) {
     return {below, Middle(bucket.lower, limit, side, linear)};
   }
@@ -92,8 +81,10 @@ Rest CutZero(const FloatHistogram& h, double limit, Keep keep,
   if (has_negative && !has_positive) zero.upper = 0;
   if (has_positive && !has_negative) zero.lower = 0;
   const bool below = keep == Keep::kBelow;
-  if (below ? limit <= zero.lower : limit >= zero.upper) return {};
-  if (below ? limit >= zero.upper : limit <= zero.lower) {
+  // A limit of 0 on a zero bucket of no width is below it.
+  if (limit <= zero.lower || limit >= zero.upper) {
+    const bool limit_is_below = limit <= zero.lower;
+    if (limit_is_below == below) return {};
     return {zero.count, (zero.lower + zero.upper) / 2};
   }
   const double kept = below ? limit - zero.lower : zero.upper - limit;

@@ -23,8 +23,7 @@ bool Absorb(const FloatHistogram& h, Side side, ZeroBucket& zero) {
 
 // Empties what belongs to the zero bucket.
 void ClearInside(FloatHistogram& h, Side side) {
-  std::vector<double>& counts =
-      side == Side::kPositive ? h.positive : h.negative;
+  std::vector<double>& counts = CountsOf(h, side);
   size_t inside = 0;
   for (IndexWalk walk(h, side); walk.Next(); ++inside) {
     if (ExponentialBound(walk.index() - 1, h.schema) >= h.zero_threshold) break;
@@ -33,6 +32,15 @@ void ClearInside(FloatHistogram& h, Side side) {
 }
 
 }  // namespace
+
+bool SameLayout(const FloatHistogram& a, const FloatHistogram& b, Side side) {
+  if (a.schema != b.schema || SpansOf(a, side) != SpansOf(b, side)) {
+    return false;
+  }
+  IndexWalk walk(a, side);
+  return a.has_custom_bounds() || !walk.Next() ||
+         ExponentialBound(walk.index(), a.schema) > a.zero_threshold;
+}
 
 ZeroBucket WiderZeroBucket(const FloatHistogram& h, double threshold) {
   ZeroBucket zero{.threshold = threshold, .count = h.zero_count};

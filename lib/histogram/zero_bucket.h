@@ -25,6 +25,10 @@ ZeroBucket WiderZeroBucket(const FloatHistogram& h, double threshold);
 // count that `other` would have then.
 double ReconcileZeroBuckets(FloatHistogram& h, const FloatHistogram& other);
 
+// Whether the buckets of a side sit at the same places in both, none of them
+// inside the zero bucket of `a`: then counts can be taken pair by pair.
+bool SameLayout(const FloatHistogram& a, const FloatHistogram& b, Side side);
+
 // The buckets of a side in a lower schema, without those inside a zero bucket
 // of the given width.
 class OutsideZeroWalk {
@@ -38,8 +42,8 @@ class OutsideZeroWalk {
 
   bool Next() {
     while (walk_.Next()) {
-      outside_ =
-          outside_ || ExponentialBound(walk_.index(), schema_) > zero_threshold_;
+      outside_ = outside_ || ExponentialBound(walk_.index(), schema_) >
+                                 zero_threshold_;
       if (outside_) return true;
     }
     return false;
