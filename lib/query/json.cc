@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "lib/histogram/buckets.h"
 #include "lib/promql/number_text.h"
 
 namespace varve::query {
@@ -113,6 +114,35 @@ void AppendJsonSample(std::string& out, int64_t timestamp_ms, double value) {
   out += ",\"";
   promql::AppendApiNumber(out, value);
   out += "\"]";
+}
+
+void AppendJsonHistogram(std::string& out, int64_t timestamp_ms,
+                         const histogram::FloatHistogram& histogram) {
+  const auto append_number = [&out](double value) {
+    out.push_back('"');
+    promql::AppendApiNumber(out, value);
+    out.push_back('"');
+  };
+  out.push_back('[');
+  AppendJsonTime(out, timestamp_ms);
+  out += ",{\"count\":";
+  append_number(histogram.count);
+  out += ",\"sum\":";
+  append_number(histogram.sum);
+  bool first = true;
+  for (auto walk = histogram::BucketWalk::Ascending(histogram); walk.Next();) {
+    const histogram::Bucket& bucket = walk.bucket();
+    if (bucket.count == 0) continue;
+    out += first ? ",\"buckets\":[[" : ",[";
+    first = false;
+    out.push_back(static_cast<char>('0' + histogram::BoundaryRule(bucket)));
+    for (const double value : {bucket.lower, bucket.upper, bucket.count}) {
+      out.push_back(',');
+      append_number(value);
+    }
+    out.push_back(']');
+  }
+  out += first ? "}]" : "]}]";
 }
 
 absl::Status Answer::Flush() {

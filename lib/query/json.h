@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "lib/histogram/float_histogram.h"
 #include "lib/model/label.h"
 #include "net/http/server.h"
 
@@ -22,6 +23,10 @@ void AppendJsonLabels(std::string& out, const model::LabelSet& labels);
 void AppendJsonTime(std::string& out, int64_t timestamp_ms);
 // [1700000000,"1.5"]
 void AppendJsonSample(std::string& out, int64_t timestamp_ms, double value);
+// [1700000000,{"count":"3","sum":"5","buckets":[[0,"1","2","3"]]}]: the
+// non-empty buckets with the number of their bounds' kind (BoundaryRule).
+void AppendJsonHistogram(std::string& out, int64_t timestamp_ms,
+                         const histogram::FloatHistogram& histogram);
 
 // Collects an answer with status 200; above kAnswerPieceBytes it is sent in
 // chunks, so that its size does not matter for memory.

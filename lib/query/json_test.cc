@@ -48,6 +48,26 @@ TEST_CASE("labels are an object", "[query]") {
   CHECK(out == "{}");
 }
 
+TEST_CASE("a histogram is shown by its non-empty buckets", "[query]") {
+  std::string out;
+  AppendJsonHistogram(out, 1500,
+                      {.zero_threshold = 0.5,
+                       .zero_count = 1,
+                       .count = 10,
+                       .sum = -2.5,
+                       .positive_spans = {{1, 2}},
+                       .negative_spans = {{1, 1}},
+                       .positive = {0, 4},
+                       .negative = {5}});
+  CHECK(out ==
+        "[1.500,{\"count\":\"10\",\"sum\":\"-2.5\",\"buckets\":["
+        "[1,\"-2\",\"-1\",\"5\"],[3,\"-0.5\",\"0.5\",\"1\"],"
+        "[0,\"2\",\"4\",\"4\"]]}]");
+  out.clear();
+  AppendJsonHistogram(out, 0, {.sum = std::nan("")});
+  CHECK(out == "[0,{\"count\":\"0\",\"sum\":\"NaN\"}]");
+}
+
 cluster::MergedSeries Series(std::initializer_list<double> values) {
   cluster::MergedSeries series;
   series.labels = model::LabelSet{{"__name__", "m"}, {"a", "b\"\n"}};
