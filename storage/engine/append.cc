@@ -142,12 +142,13 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
                               : wal_->AppendStored(RecordType::kData,
                                                    {packed, raw_size}));
     for (size_t i = 0; i < decoded.used; ++i) {
-      DropOutside(accepted, decoded.sections[i], result);
-      DropLateCopies(decoded.accept_ms, decoded.sections[i], result);
-      AppendToHead(decoded.sections[i], 0, 1);
-      const encoding::FloatSection& section = decoded.sections[i];
-      active_series_.MarkWritten({section.tenant_kind, section.tenant_id},
-                                 now_ms, section.refs);
+      encoding::FloatSection& section = decoded.sections[i];
+      const model::TimeRange span = DropOutside(accepted, section, result);
+      DropLateCopies(decoded.accept_ms, section, result);
+      AppendToHead(section, 0, 1);
+      const model::TenantId tenant{section.tenant_kind, section.tenant_id};
+      NoteLateRows(tenant, span, now_ms);
+      active_series_.MarkWritten(tenant, now_ms, section.refs);
     }
     if (!decoded.kinds.empty()) {
       storage::DropOutside(accepted, decoded.kinds, result.too_old,
@@ -155,6 +156,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
       DropLateCopies(decoded.accept_ms, decoded.kinds, result);
       AppendKinds(decoded.kinds, decoded.accept_ms);
       for (const KindSection& section : decoded.kinds.sections) {
+        NoteLateRows(section, now_ms);
         active_series_.MarkWritten(section.tenant, now_ms, RefsOf(section));
       }
     }
@@ -258,14 +260,17 @@ int64_t EngineImpl::CountUnknownHere(const DecodedRecord& decoded) const {
   return unknown;
 }
 
-void EngineImpl::DropOutside(const model::TimeRange& range,
-                             encoding::FloatSection& section,
-                             AppendResult& result) {
-  bool all_inside = true;
+model::TimeRange EngineImpl::DropOutside(const model::TimeRange& range,
+                                         encoding::FloatSection& section,
+                                         AppendResult& result) {
+  model::TimeRange span = {INT64_MAX, INT64_MIN};
   for (const int64_t at_ms : section.timestamps_ms) {
-    all_inside &= range.Contains(at_ms);
+    span.start_ms = std::min(span.start_ms, at_ms);
+    span.end_ms = std::max(span.end_ms, at_ms);
   }
-  if (all_inside) return;
+  if (range.start_ms <= span.start_ms && span.end_ms <= range.end_ms) {
+    return span;
+  }
   size_t from = 0;
   size_t to = 0;
   for (uint32_t& count : section.counts) {
@@ -284,6 +289,8 @@ void EngineImpl::DropOutside(const model::TimeRange& range,
   }
   section.timestamps_ms.resize(to);
   section.values.resize(to);
+  return {std::max(span.start_ms, range.start_ms),
+          std::min(span.end_ms, range.end_ms)};
 }
 
 void EngineImpl::AppendToHead(const encoding::FloatSection& section,

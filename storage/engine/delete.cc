@@ -161,6 +161,7 @@ absl::Status EngineImpl::ApplyDelete(Tombstone tombstone, uint64_t position,
       tenant, {model::DayOf(range.start_ms), model::DayOf(range.end_ms)}, ids);
   if (active.ok()) days.insert(active->begin(), active->end());
   tombstones_.Add(std::move(tombstone), std::move(days), /*saved=*/false);
+  history_.Add(tenant, range);
   RETURN_IF_ERROR(active.status());
   const DayRange whole = WholeDays(range);
   if (whole.first > whole.last) return absl::OkStatus();

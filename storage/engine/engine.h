@@ -177,6 +177,12 @@ class SeriesCursor {
   virtual bool complete() const = 0;
 };
 
+// What may be kept of an answer about `range`; see HistoryOf.
+struct History {
+  uint64_t changes = 0;
+  model::TimeRange settled;
+};
+
 struct LabelRequest {
   model::TenantId tenant;
   std::vector<model::Matchers> matcher_groups;  // none: everything
@@ -306,6 +312,13 @@ class Engine {
       std::span<const SeriesDefinition> definitions,
       std::vector<uint64_t>& ids,
       std::vector<model::Refusal>* refused = nullptr) = 0;
+
+  // Of a tenant's rows in a range. As long as coverage_version() and `changes`
+  // stay equal, what is both in the range and in `settled` reads the same:
+  // `settled` ends where ordinary rows may still arrive and begins where
+  // retention or downsampling have something to say.
+  virtual History HistoryOf(const model::TenantId& tenant,
+                            const model::TimeRange& range) const = 0;
 
   // `record` is a lib/encoding/data_record.h record; it is logged verbatim, or
   // as `packed`, if that is not empty: the LZ4 block the record came in.

@@ -41,6 +41,7 @@
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
 #include "storage/engine/flush_triggers.h"
+#include "storage/engine/history_changes.h"
 #include "storage/engine/kind_rows.h"
 #include "storage/engine/metadata_store.h"
 #include "storage/engine/rule_book.h"
@@ -96,6 +97,10 @@ class EngineImpl final : public Engine {
   absl::Status PutState(std::string_view key, std::string_view value) override;
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListState(
       std::string_view key_prefix) const override;
+
+  // history.cc
+  History HistoryOf(const model::TenantId& tenant,
+                    const model::TimeRange& range) const override;
 
   // kinds.cc
   absl::StatusOr<std::vector<model::StoredMetadata>> Metadata(
@@ -188,9 +193,10 @@ class EngineImpl final : public Engine {
                                        const std::vector<uint64_t>& refs);
   // Of tenants that are loaded.
   int64_t CountUnknownHere(const DecodedRecord& decoded) const;
-  static void DropOutside(const model::TimeRange& range,
-                          encoding::FloatSection& section,
-                          AppendResult& result);
+  // The span of what is left, or more.
+  static model::TimeRange DropOutside(const model::TimeRange& range,
+                                      encoding::FloatSection& section,
+                                      AppendResult& result);
   // The rows of every `parts`-th head shard, from `part` on.
   // The share of one of `parts` threads; see Head::AppendPart.
   void AppendToHead(const encoding::FloatSection& section, size_t part,
@@ -204,6 +210,10 @@ class EngineImpl final : public Engine {
   // delete.cc. A search pins the rules before anything else; a rewrite holds
   // flush_mutex_ from pinning them to telling that they were applied.
   std::shared_ptr<const EngineRuleBook> Rules() const;
+  // Once they are in the head.
+  void NoteLateRows(const model::TenantId& tenant, const model::TimeRange& span,
+                    int64_t now_ms);
+  void NoteLateRows(const KindSection& section, int64_t now_ms);
   // `days` may hold what it hides, and those where its series are active.
   absl::Status ApplyDelete(Tombstone tombstone, uint64_t position,
                            std::set<int32_t> days);
@@ -325,6 +335,7 @@ class EngineImpl final : public Engine {
   bool first_start_ = false;
   bool unclean_shutdown_ = false;
   std::atomic<uint64_t> coverage_version_{0};
+  HistoryChanges history_;
 
   std::shared_ptr<KvCache> cache_;
   std::unique_ptr<KvDb> data_;

@@ -35,6 +35,19 @@ void SeriesRetention::RulesOf(const model::TenantId& tenant,
   }
 }
 
+int64_t SeriesRetention::UntouchedMs(int64_t now_ms) const {
+  int64_t untouched_ms = 0;
+  for (const model::RetentionFilter& one : filters_) {
+    untouched_ms = std::max(untouched_ms, now_ms - one.retention_ms);
+  }
+  for (const model::DownsampleRule& rule : downsampling_) {
+    for (const model::DownsampleStep& step : rule.steps) {
+      untouched_ms = std::max(untouched_ms, now_ms - step.offset_ms);
+    }
+  }
+  return untouched_ms;
+}
+
 uint64_t SeriesRetention::Stage(int32_t day, int64_t now_ms) const {
   const int64_t end_ms = (int64_t{day} + 1) * model::kDayMs;
   uint64_t stage = 0;

@@ -33,6 +33,9 @@ class SeriesRetention {
   // The longest downsampling interval; 0 without.
   int64_t interval_ms_max() const { return interval_ms_max_; }
 
+  // Samples from here on are as they were written.
+  int64_t UntouchedMs(int64_t now_ms) const;
+
   // How much of the rules holds for all of a day by now: 0 for nothing yet.
   // A day is rewritten when its stage has grown.
   uint64_t Stage(int32_t day, int64_t now_ms) const;
