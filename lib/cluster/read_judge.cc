@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
 
@@ -27,6 +28,7 @@ ReadJudge::ReadJudge(const NodeSet* nodes, const ReaderOptions* options)
       answered_(nodes->size(), false),
       failures_(nodes->size()),
       node_ids_(nodes->size(), 0),
+      histories_(nodes->size()),
       dedup_(options->dedup) {}
 
 void ReadJudge::Failed(size_t node, const absl::Status& status) {
@@ -36,6 +38,10 @@ void ReadJudge::Failed(size_t node, const absl::Status& status) {
 void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   answered_[node] = true;
   node_ids_[node] = coverage.node_id();
+  // A node that is asked twice: what it said before the first read counts.
+  if (coverage.has_history() && histories_[node].node_id == 0) {
+    histories_[node] = HistoryOf(coverage, coverage.history());
+  }
   for (const auto& missed : coverage.missed()) lacking_.insert(missed.owner());
   if (coverage.replaying()) {
     failures_[node] = base::Unavailable("is still replaying its log");
@@ -45,6 +51,23 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   dedup_.interval_ms =
       std::max<int64_t>(dedup_.interval_ms, coverage.dedup_interval_ms());
   dedup_.keep_all = dedup_.keep_all || coverage.dedup_keep_all();
+}
+
+NodeHistory ReadJudge::HistoryOf(const proto::Coverage& coverage,
+                                 const proto::History& history) const {
+  NodeHistory out{.node_id = coverage.node_id(),
+                  .coverage_version = coverage.coverage_version(),
+                  .changes = history.changes(),
+                  .settled = {history.settled_start_ms(),
+                              history.settled_end_ms()}};
+  const int64_t now_ms = base::SystemClock().NowMs();
+  for (const model::DownsampleRule& rule : options_->downsampling) {
+    for (const model::DownsampleStep& step : rule.steps) {
+      out.settled.start_ms =
+          std::max(out.settled.start_ms, now_ms - step.offset_ms);
+    }
+  }
+  return out;
 }
 
 int ReadJudge::ReplicationFactor(const std::string& group) const {
@@ -98,6 +121,12 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   outcome.is_partial =
       failed_groups > 0 && failed_groups >= options_->global_replication_factor;
   if (!outcome.is_partial) outcome.warnings.clear();
+  if (!any_failed && std::all_of(histories_.begin(), histories_.end(),
+                                 [](const NodeHistory& history) {
+                                   return history.node_id != 0;
+                                 })) {
+    outcome.histories = histories_;
+  }
   if (outcome.is_partial && deny_partial) {
     return base::Unavailable("the answer is partial and may not be: ",
                              outcome.warnings.front());

@@ -33,6 +33,10 @@ class ReadJudge {
 
   bool answered(size_t node) const { return answered_[node]; }
 
+  // `history` as a node told it, with what this role does to the samples.
+  NodeHistory HistoryOf(const proto::Coverage& coverage,
+                        const proto::History& history) const;
+
  private:
   int ReplicationFactor(const std::string& group) const;
   // Answered, but another node that answered knows of rows it lacks.
@@ -43,6 +47,7 @@ class ReadJudge {
   std::vector<bool> answered_;
   std::vector<absl::Status> failures_;  // by node; OK: complete
   std::vector<uint64_t> node_ids_;      // of the nodes that answered; else 0
+  std::vector<NodeHistory> histories_;  // by node, where it told one
   std::set<uint64_t> lacking_;          // node ids of MISSED records
   model::DedupRule dedup_;
 };

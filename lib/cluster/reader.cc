@@ -394,4 +394,32 @@ absl::StatusOr<std::vector<model::TenantId>> Reader::Tenants(
   return all;
 }
 
+absl::StatusOr<std::vector<std::vector<NodeHistory>>> Reader::Histories(
+    const ReadRequest& request, std::span<const model::TimeRange> ranges) {
+  proto::HistoryRequest message;
+  wire::ToProto(request.tenant, *message.mutable_tenant());
+  for (const model::TimeRange& range : ranges) {
+    proto::HistoryRequest::Range& one = *message.add_ranges();
+    one.set_start_ms(range.start_ms);
+    one.set_end_ms(range.end_ms);
+  }
+  ReadJudge judge(nodes_, &options_);
+  std::vector<std::vector<NodeHistory>> all(ranges.size());
+  RETURN_IF_ERROR(AskAll<proto::HistoryResponse>(
+      *nodes_, wire::kHistory, message.SerializeAsString(), request, judge,
+      [&](size_t, const proto::HistoryResponse& response) {
+        const auto told = static_cast<size_t>(response.histories_size());
+        for (size_t i = 0; i < std::min(told, all.size()); ++i) {
+          all[i].push_back(judge.HistoryOf(
+              response.coverage(), response.histories(static_cast<int>(i))));
+        }
+      }));
+  for (const std::vector<NodeHistory>& of_range : all) {
+    if (of_range.size() != nodes_->size()) {
+      return base::Unavailable("not every storage node told its history");
+    }
+  }
+  return all;
+}
+
 }  // namespace varve::cluster

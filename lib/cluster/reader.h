@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,10 +54,27 @@ struct ReadRequest {
   int64_t deadline_steady_ms = INT64_MAX;
 };
 
+// What one node says of the past of a range of time, before it was read. While
+// a node's is the same, what is settled reads the same there.
+struct NodeHistory {
+  uint64_t node_id = 0;
+  uint64_t coverage_version = 0;
+  uint64_t changes = 0;
+  model::TimeRange settled;
+
+  bool SameAs(const NodeHistory& other) const {
+    return node_id == other.node_id &&
+           coverage_version == other.coverage_version &&
+           changes == other.changes;
+  }
+};
+
 // Told once the whole answer has been read.
 struct ReadOutcome {
   bool is_partial = false;
   std::vector<std::string> warnings;  // why: addresses and errors
+  // Of a search, by node. Empty unless every node answered.
+  std::vector<NodeHistory> histories;
 };
 
 struct MergedSeries {
@@ -124,6 +142,10 @@ class Reader {
   absl::Status ResetNameUsage(const ReadRequest& request);
   absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const ReadRequest& request, ReadOutcome& outcome);
+  // Of each range the histories by node, told in the order of the ranges.
+  // Unavailable unless every node answers.
+  absl::StatusOr<std::vector<std::vector<NodeHistory>>> Histories(
+      const ReadRequest& request, std::span<const model::TimeRange> ranges);
 
  private:
   absl::StatusOr<proto::CardinalityResponse> CountAlone(

@@ -22,7 +22,7 @@ class Stream final : public eval::SeriesStream {
       return base::Cancelled("the client closed the connection");
     }
     RETURN_IF_ERROR(merge_->Next(merged_));
-    if (merged_.empty()) outcomes_->Add(merge_->outcome());
+    if (merged_.empty()) outcomes_->Add(range_, merge_->outcome());
     batch.reserve(merged_.size());
     for (cluster::MergedSeries& series : merged_) {
       RETURN_IF_ERROR(TakeStaleMarkers(series));
@@ -85,6 +85,7 @@ absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
   cluster::ReadRequest read = options_.base;
   read.matcher_groups = WithFilters(request.matcher_groups, options_.filters);
   read.range = request.range;
+  outcomes_->Started();
   ASSIGN_OR_RETURN(auto merge, reader_->Search(read));
   return std::make_unique<Stream>(std::move(merge), read.range, outcomes_,
                                   options_.client);

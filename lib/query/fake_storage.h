@@ -33,6 +33,7 @@ class FakeStorage final : public StorageReader {
   absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
       const cluster::ReadRequest& request) override {
     last_request = request;
+    ++searches;
     RETURN_IF_ERROR(status);
     if (outcome.is_partial && request.deny_partial) {
       return base::Unavailable("partial answers are denied");
@@ -117,6 +118,14 @@ class FakeStorage final : public StorageReader {
     return tenants;
   }
 
+  absl::StatusOr<std::vector<std::vector<cluster::NodeHistory>>> Histories(
+      const cluster::ReadRequest&,
+      std::span<const model::TimeRange> ranges) override {
+    RETURN_IF_ERROR(status);
+    return std::vector<std::vector<cluster::NodeHistory>>(ranges.size(),
+                                                          outcome.histories);
+  }
+
   absl::StatusOr<int64_t> Delete(
       const cluster::DeleteCommand& command) override {
     last_delete = command;
@@ -144,6 +153,7 @@ class FakeStorage final : public StorageReader {
   proto::NameUsageResponse name_usage;
   int fail_after = -1;           // batches before DataLoss; -1: never
   cluster::ReadRequest last_request;
+  int searches = 0;
   cluster::DeleteCommand last_delete;
 
  private:

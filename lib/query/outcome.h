@@ -1,4 +1,5 @@
-// Whether the answers of one query were complete, over all of its reads.
+// Whether the answers of one query were complete, over all of its reads, and
+// what the nodes said of the past of each.
 //
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_QUERY_OUTCOME_H_
@@ -15,8 +16,20 @@ namespace varve::query {
 
 class OutcomeCollector {
  public:
-  void Add(const cluster::ReadOutcome& outcome) {
+  // One read of `range`.
+  struct Read {
+    model::TimeRange range;
+    std::vector<cluster::NodeHistory> histories;  // by node; may be empty
+  };
+
+  void Started() {
     base::MutexLock lock(mutex_);
+    ++started_;
+  }
+  void Add(const model::TimeRange& range,
+           const cluster::ReadOutcome& outcome) {
+    base::MutexLock lock(mutex_);
+    reads_.push_back({range, outcome.histories});
     is_partial_ = is_partial_ || outcome.is_partial;
     warnings_.insert(outcome.warnings.begin(), outcome.warnings.end());
   }
@@ -29,10 +42,21 @@ class OutcomeCollector {
     base::MutexLock lock(mutex_);
     return {warnings_.begin(), warnings_.end()};
   }
+  std::vector<Read> reads() const {
+    base::MutexLock lock(mutex_);
+    return reads_;
+  }
+  // No read was given up before its end.
+  bool all_ended() const {
+    base::MutexLock lock(mutex_);
+    return reads_.size() == started_;
+  }
 
  private:
   mutable base::Mutex mutex_;
   bool is_partial_ GUARDED_BY(mutex_) = false;
+  size_t started_ GUARDED_BY(mutex_) = 0;
+  std::vector<Read> reads_ GUARDED_BY(mutex_);
   std::set<std::string> warnings_ GUARDED_BY(mutex_);
 };
 

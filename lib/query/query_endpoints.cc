@@ -7,6 +7,8 @@
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
 #include "lib/query/arguments.h"
+#include "lib/query/cacheable.h"
+#include "lib/query/cached_evaluation.h"
 #include "lib/query/json.h"
 #include "lib/query/result_json.h"
 #include "lib/query/select_api.h"
@@ -128,11 +130,12 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   context.step_ms = request.step_ms;
 
   OutcomeCollector outcomes;
-  ClusterSource source(reader_, std::move(source_options), &outcomes);
+  ClusterSource source(reader_, source_options, &outcomes);
   request.expr = expr.get();
   request.text = context.query;
   request.source = &source;
-  const auto result = eval::Evaluate(request);
+  const auto result =
+      EvaluateExpr(context, source_options, request, outcomes);
   if (!result.ok()) return AsExecutionError(result.status());
   CountEvaluation(*result);
   const auto series =
@@ -152,6 +155,37 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
       static_cast<int>(std::clamp<int64_t>(round_digits, -100, 100));
   format.series_max = limit;
   return AnswerResult(context, *result, format, outcomes);
+}
+
+absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
+    const Context& context, const ClusterSource::Options& read,
+    const eval::EvalRequest& request, const OutcomeCollector& outcomes) {
+  if (cache_.bytes_max() == 0 || request.step_ms == 0 ||
+      BoolArgument(context.request, "nocache") || !IsCacheable(*request.expr)) {
+    return eval::Evaluate(request);
+  }
+  CachedEvaluation cached;
+  cached.cache = &cache_;
+  cached.reader = reader_;
+  cached.base = read.base;
+  cached.settled_before_ms =
+      context.now_ms -
+      absl::ToInt64Milliseconds(options_.cache_timestamp_offset);
+  for (const model::Matchers& filter : read.filters) {
+    cached.key += '{';
+    for (const model::Matcher& matcher : filter) {
+      base::StrAppend(&cached.key, matcher.Text(), ",");
+    }
+    cached.key += '}';
+  }
+  CacheUse use = CacheUse::kMiss;
+  auto result = EvaluateCached(cached, request, outcomes, use);
+  statistics_->cache_requests.Increment();
+  (use == CacheUse::kFull   ? statistics_->cache_full_hits
+   : use == CacheUse::kPart ? statistics_->cache_partial_hits
+                            : statistics_->cache_misses)
+      .Increment();
+  return result;
 }
 
 void SelectApi::CountEvaluation(const eval::EvalResult& result) {

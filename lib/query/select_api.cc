@@ -70,9 +70,24 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
       clock_(clock),
       gate_(options_.max_concurrent_requests, options_.max_queue_duration,
             *metrics),
-      statistics_(std::make_unique<Statistics>(*metrics)) {}
+      cache_(options_.cache_bytes),
+      statistics_(std::make_unique<Statistics>(*metrics)) {
+  const telemetry::MetricLabels labels = {{"type", "promql/rollupResult"}};
+  metrics->AddCallback(this, "vm_cache_entries", labels,
+                       [this] { return cache_.entries(); });
+  metrics->AddCallback(this, "vm_cache_size_bytes", labels,
+                       [this] { return cache_.bytes(); });
+  metrics->AddCallback(this, "vm_cache_size_max_bytes", labels,
+                       [this] { return cache_.bytes_max(); });
+  metrics->AddCallback(this, "vm_cache_requests_total", labels, [this] {
+    return statistics_->cache_requests.value();
+  });
+  metrics->AddCallback(this, "vm_cache_misses_total", labels, [this] {
+    return statistics_->cache_misses.value();
+  });
+}
 
-SelectApi::~SelectApi() = default;
+SelectApi::~SelectApi() { metrics_->RemoveCallbacks(this); }
 
 const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
   using A = SelectApi;

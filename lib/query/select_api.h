@@ -29,6 +29,7 @@
 #include "lib/eval/evaluator.h"
 #include "lib/query/cluster_source.h"
 #include "lib/query/concurrency_gate.h"
+#include "lib/query/result_cache.h"
 #include "lib/query/result_json.h"
 #include "lib/query/storage_reader.h"
 #include "lib/telemetry/metrics.h"
@@ -55,6 +56,8 @@ struct SelectOptions {
   int64_t max_status_top = 1'000;
   int64_t max_response_series = 0;  // 0: no limit
   int64_t lookback_ms = 300'000;
+  int64_t cache_bytes = 0;  // of kept answers; 0: none are kept
+  absl::Duration cache_timestamp_offset = absl::Minutes(5);
   bool deny_partial = false;
   bool delayed_name_removal = true;
   // Asked of /internal/resetRollupResultCache; null or "" for none.
@@ -114,6 +117,10 @@ class SelectApi {
   absl::Status AnswerResult(Context& context, const eval::EvalResult& result,
                             const ResultFormat& format,
                             const OutcomeCollector& outcomes);
+  // By a kept answer where that is possible.
+  absl::StatusOr<eval::EvalResult> EvaluateExpr(
+      const Context& context, const ClusterSource::Options& read,
+      const eval::EvalRequest& request, const OutcomeCollector& outcomes);
   void CountEvaluation(const eval::EvalResult& result);
   absl::Status ReadEvalArguments(Context& context, eval::EvalRequest& request);
   // series_endpoints.cc
@@ -171,6 +178,7 @@ class SelectApi {
   base::ThreadPool* const pool_;
   const base::Clock* const clock_;
   ConcurrencyGate gate_;
+  ResultCache cache_;
   const std::unique_ptr<Statistics> statistics_;
 
   base::Mutex tenants_mutex_;

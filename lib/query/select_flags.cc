@@ -54,8 +54,6 @@ constexpr std::string_view kIgnored[] = {
     "pushmetrics.interval",
     "rpc.handshakeTimeout",
     "rpc.disableCompression",
-    "search.cacheTimestampOffset",
-    "search.disableCache",
     "search.disableImplicitConversion",
     "search.graphiteMaxPointsPerSeries",
     "search.graphiteStorageStep",
@@ -92,6 +90,8 @@ constexpr std::string_view kIgnored[] = {
 };
 
 constexpr int64_t kWorkersMax = 32;
+// Of the memory allowed, one part for kept answers.
+constexpr int64_t kCacheShare = 8;
 
 int64_t DefaultConcurrency() {
   return std::max<int64_t>(2, 2 * base::CpuThreads());
@@ -167,6 +167,14 @@ SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
           flags.Duration("search.logSlowQueryDuration", "5s",
                          "Queries that take longer are logged. 0: none")) {}
 
+SelectFlags::CacheFlags::CacheFlags(base::FlagSet& flags)
+    : disable(flags.Bool("search.disableCache", false,
+                         "Keep no answers of range queries")),
+      timestamp_offset(flags.Duration(
+          "search.cacheTimestampOffset", "5m",
+          "Steps of range queries younger than this are not kept; those of "
+          "the last five minutes never are")) {}
+
 SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
     : max_series(flags.Int("search.maxSeries", 30'000,
                            "Series that /api/v1/series may return")),
@@ -221,6 +229,7 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
           "[{filter}:]offset:interval, as on the storage nodes: merged samples "
           "older than offset are thinned to the last of each interval")),
       query_(flags),
+      cache_(flags),
       endpoint_(flags) {
   if (deployment == SelectDeployment::kCluster) {
     storage_nodes_ = &flags.List(
@@ -309,6 +318,10 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   options.max_response_series = query_.max_response_series.value();
   options.lookback_ms = absl::ToInt64Milliseconds(query_.lookback.value());
   if (options.lookback_ms <= 0) options.lookback_ms = 300'000;
+  if (!cache_.disable.value()) {
+    options.cache_bytes = memory_bytes_allowed() / kCacheShare;
+  }
+  options.cache_timestamp_offset = cache_.timestamp_offset.value();
   options.deny_partial = query_.deny_partial.value();
   options.delayed_name_removal = query_.delayed_name_removal.value();
   options.reset_cache_auth_key = &endpoint_.reset_cache_auth_key.value();

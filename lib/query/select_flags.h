@@ -55,6 +55,11 @@ class SelectFlags {
     const base::BoolFlag& delayed_name_removal;
     const base::DurationFlag& log_slow_query_duration;
   };
+  struct CacheFlags {
+    explicit CacheFlags(base::FlagSet& flags);
+    const base::BoolFlag& disable;
+    const base::DurationFlag& timestamp_offset;
+  };
   // What holds for the other endpoints.
   struct EndpointFlags {
     explicit EndpointFlags(base::FlagSet& flags);
@@ -86,6 +91,7 @@ class SelectFlags {
   const base::DurationFlag& dedup_interval_;
   const base::ListFlag& downsampling_;
   const QueryFlags query_;
+  const CacheFlags cache_;
   const EndpointFlags endpoint_;
 };
 

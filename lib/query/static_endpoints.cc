@@ -47,6 +47,7 @@ absl::Status SelectApi::Ready(Context& context) {
 
 // There is no result cache yet: nothing to reset is a success.
 absl::Status SelectApi::ResetCache(Context& context) {
+  cache_.Clear();
   context.writer.Send(200, "text/plain; charset=utf-8", "OK");
   return absl::OkStatus();
 }

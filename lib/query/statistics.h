@@ -19,6 +19,10 @@ struct SelectApi::Statistics {
   telemetry::RangeHistogram& rows_read_per_query;
   telemetry::RangeHistogram& rows_scanned_per_query;
   telemetry::RangeHistogram& series_read_per_query;
+  telemetry::Counter& cache_requests;
+  telemetry::Counter& cache_full_hits;
+  telemetry::Counter& cache_partial_hits;
+  telemetry::Counter& cache_misses;
   std::map<std::string, telemetry::Counter*, std::less<>> partial;  // by action
 };
 

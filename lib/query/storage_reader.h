@@ -5,6 +5,7 @@
 #define VARVE_LIB_QUERY_STORAGE_READER_H_
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class StorageReader {
   virtual absl::Status ResetNameUsage(const cluster::ReadRequest& request) = 0;
   virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
+  virtual absl::StatusOr<std::vector<std::vector<cluster::NodeHistory>>>
+  Histories(const cluster::ReadRequest& request,
+            std::span<const model::TimeRange> ranges) = 0;
   // Copies of series, over all nodes.
   virtual absl::StatusOr<int64_t> Delete(
       const cluster::DeleteCommand& command) = 0;
@@ -75,6 +79,11 @@ class ClusterStorageReader final : public StorageReader {
       const cluster::ReadRequest& request,
       cluster::ReadOutcome& outcome) override {
     return reader_->Tenants(request, outcome);
+  }
+  absl::StatusOr<std::vector<std::vector<cluster::NodeHistory>>> Histories(
+      const cluster::ReadRequest& request,
+      std::span<const model::TimeRange> ranges) override {
+    return reader_->Histories(request, ranges);
   }
   absl::StatusOr<int64_t> Delete(
       const cluster::DeleteCommand& command) override {

@@ -31,6 +31,12 @@ absl::StatusOr<std::optional<model::SlotSet>> SlotsOf(
   return slots;
 }
 
+void ToProto(const storage::History& from, proto::History& to) {
+  to.set_changes(from.changes);
+  to.set_settled_start_ms(from.settled.start_ms);
+  to.set_settled_end_ms(from.settled.end_ms);
+}
+
 // After a read, beside what Coverage() told before it: a read that meets damage
 // goes on without it, and what was lost before may be made again meanwhile.
 void AddLost(const storage::Engine& engine, const model::TimeRange& range,
@@ -77,6 +83,8 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
       return Delete(call);
     case wire::kNameUsage:
       return NameUsage(call);
+    case wire::kHistory:
+      return History(call);
     case wire::kGetRings:
       return GetRings(call);
     default:
@@ -119,8 +127,11 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
                    SlotsOf(request.slots()));
   if (slots) search.slots = &*slots;
 
-  // Before the search: what is missed from now on is told by a newer one.
+  // Before the search: what is missed or changes from now on is told by newer
+  // ones.
   const uint64_t version = engine_->coverage_version();
+  const storage::History history =
+      engine_->HistoryOf(search.tenant, search.range);
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
                    engine_->Search(search));
   wire::SeriesBatchWriter writer(request.all_kinds());
@@ -152,6 +163,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
   ASSIGN_OR_RETURN(proto::Coverage coverage, Coverage(version, search.range));
   if (!cursor->complete()) coverage.set_damaged(true);
+  ToProto(history, *coverage.mutable_history());
   return call.Send(wire::EncodeSearchEnd(coverage));
 }
 
@@ -285,6 +297,21 @@ absl::Status SelectService::NameUsage(rpc::ServerCall& call) {
     entry.set_queries(one.queries);
     entry.set_last_s(one.last_s);
   }
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::History(rpc::ServerCall& call) {
+  proto::HistoryRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  ASSIGN_OR_RETURN(const model::TenantId tenant,
+                   wire::FromProto(request.tenant()));
+  proto::HistoryResponse response;
+  for (const proto::HistoryRequest::Range& range : request.ranges()) {
+    ToProto(engine_->HistoryOf(tenant, {range.start_ms(), range.end_ms()}),
+            *response.add_histories());
+  }
+  ASSIGN_OR_RETURN(*response.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), {1, 0}));
   return call.Send(response.SerializeAsString());
 }
 

@@ -1,5 +1,5 @@
 // What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, METADATA,
-// GETRINGS, DELETE, PING.
+// NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING.
 //
 // Every answer to a read ends with the node's Coverage. A search is streamed in
 // batches of about 128 KiB and held back by net/rpc's credits.
@@ -41,6 +41,7 @@ class SelectService final : public rpc::Service {
   absl::Status Metadata(rpc::ServerCall& call);
   absl::Status Delete(rpc::ServerCall& call);
   absl::Status NameUsage(rpc::ServerCall& call);
+  absl::Status History(rpc::ServerCall& call);
   absl::Status GetRings(rpc::ServerCall& call);
 
   storage::Engine* const engine_;

@@ -24,6 +24,7 @@ enum Method : uint8_t {
   kCardinality = 34,  // proto CardinalityRequest -> CardinalityResponse
   kTenants = 35,      // proto TenantsRequest -> TenantsResponse
   kMetadata = 36,     // proto MetadataRequest -> MetadataResponse
+  kHistory = 37,      // proto HistoryRequest -> HistoryResponse
   kNameUsage = 40,    // proto NameUsageRequest -> NameUsageResponse
 };
 
