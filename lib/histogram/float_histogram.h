@@ -48,7 +48,7 @@ inline size_t MemoryBytes(const FloatHistogram& h) {
 // Null where a step has no histogram.
 using HistogramPtr = std::shared_ptr<const FloatHistogram>;
 
-// REQUIRES: !histogram.stale().
+// Of a stale one, a value with a sum of NaN.
 FloatHistogram FromModel(const model::Histogram& histogram);
 
 }  // namespace varve::histogram

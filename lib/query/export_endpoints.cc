@@ -1,8 +1,10 @@
-// Raw samples: /api/v1/export and /federate.
+// Raw samples: /api/v1/export.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "lib/base/status.h"
+#include "lib/histogram/float_histogram.h"
 #include "lib/model/sample.h"
 #include "lib/query/arguments.h"
 #include "lib/query/json.h"
@@ -40,13 +42,20 @@ void AppendPromApi(std::string& out, const cluster::MergedSeries& series,
   if (!first) out.push_back(',');
   out += "{\"metric\":";
   AppendJsonLabels(out, series.labels);
-  out += ",\"values\":[";
-  for (size_t i = 0; i < series.samples.size(); ++i) {
-    if (i > 0) out.push_back(',');
-    AppendJsonSample(out, series.samples.timestamps_ms[i],
-                     series.samples.values[i]);
+  const auto& samples = series.samples;
+  const auto& histograms = series.histograms;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    out += i == 0 ? ",\"values\":[" : ",";
+    AppendJsonSample(out, samples.timestamps_ms[i], samples.values[i]);
   }
-  out += "]}";
+  if (!samples.empty()) out.push_back(']');
+  for (size_t i = 0; i < histograms.size(); ++i) {
+    out += i == 0 ? ",\"histograms\":[" : ",";
+    AppendJsonHistogram(out, histograms.timestamps_ms[i],
+                        histogram::FromModel(histograms.histograms[i]));
+  }
+  if (!histograms.empty()) out.push_back(']');
+  out.push_back('}');
 }
 
 // Writes all series of `merge`; samples outside `range` are left out.
@@ -70,12 +79,10 @@ absl::Status WriteSeries(cluster::SeriesMerge& merge, model::TimeRange range,
       values.erase(values.begin(), values.begin() + (begin - times.begin()));
       times.erase(times.begin(), begin);
       model::KeepRange(range.start_ms, range.end_ms, 0, series.histograms);
-      if (format == ExportFormat::kJsonLines) {
-        AppendHistogramLines(answer.text(), series, rows_max);
-      }
-      if (times.empty()) continue;
+      if (times.empty() && series.histograms.empty()) continue;
       switch (format) {
         case ExportFormat::kJsonLines:
+          AppendHistogramLines(answer.text(), series, rows_max);
           AppendJsonLines(answer.text(), series, rows_max);
           break;
         case ExportFormat::kExposition:
@@ -132,60 +139,6 @@ absl::Status SelectApi::Export(Context& context) {
   if (status.ok() || !answer.begun()) return AsExecutionError(status);
   // The client must see a cut body, not a complete one.
   context.writer.Abort();
-  return absl::OkStatus();
-}
-
-absl::Status SelectApi::Federate(Context& context) {
-  ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
-  ASSIGN_OR_RETURN(
-      const int64_t lookback_ms,
-      DurationArgument(context.request, "max_lookback", options_.lookback_ms));
-  ASSIGN_OR_RETURN(
-      const int64_t end_ms,
-      TimeArgument(context.request, "end", context.now_ms, context.now_ms));
-  // Left-open, as an instant query's lookback.
-  read.range = {end_ms - lookback_ms + 1, end_ms};
-  read.series_max = options_.max_federate_series;
-  const auto merge = reader_->Search(read);
-  if (!merge.ok()) return AsExecutionError(merge.status());
-  const bool allow_utf8 = context.request.Header("accept").find(
-                              "allow-utf-8") != std::string_view::npos;
-  struct Line {
-    model::LabelSet labels;
-    int64_t timestamp_ms;
-    double value;
-  };
-  std::vector<Line> lines;
-  std::vector<cluster::MergedSeries> batch;
-  for (;;) {
-    const absl::Status status = (*merge)->Next(batch);
-    if (!status.ok()) return AsExecutionError(status);
-    if (batch.empty()) break;
-    for (cluster::MergedSeries& series : batch) {
-      const auto& times = series.samples.timestamps_ms;
-      const auto after = std::upper_bound(times.begin(), times.end(), end_ms);
-      if (after == times.begin()) continue;
-      const size_t last = after - times.begin() - 1;
-      const double value = series.samples.values[last];
-      if (times[last] < read.range.start_ms || model::IsStaleNan(value)) {
-        continue;
-      }
-      lines.push_back({std::move(series.labels), times[last], value});
-    }
-  }
-  // Lines of one metric must stand together.
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) {
-    const auto a_name = a.labels.Get(model::kMetricName);
-    const auto b_name = b.labels.Get(model::kMetricName);
-    return a_name != b_name ? a_name < b_name : a.labels < b.labels;
-  });
-  Answer answer(context.writer, "text/plain; version=0.0.4; charset=utf-8");
-  for (const Line& line : lines) {
-    AppendFederated(answer.text(), line.labels, line.timestamp_ms, line.value,
-                    allow_utf8);
-    if (!answer.Flush().ok()) return absl::OkStatus();  // the client has gone
-  }
-  (void)answer.Finish();  // fails only when the client has gone
   return absl::OkStatus();
 }
 

@@ -58,6 +58,54 @@ TEST_CASE("federation gives the last fresh sample of each series", "[query]") {
         "up{job=\"c\"} 0.5 1795167809750\n");
 }
 
+// (1,2]:3 of a counter.
+model::Histogram ThreeObservations() {
+  model::Histogram histogram;
+  histogram.count = 3;
+  histogram.sum = 5;
+  histogram.layout.positive = {{1, 1}};
+  histogram.buckets = {3};
+  return histogram;
+}
+
+TEST_CASE("a promapi export has histograms beside floats", "[query]") {
+  Api api;
+  api.storage.AddHistogram({{"__name__", "h"}}, 1000, ThreeObservations());
+  api.storage.Add({{"__name__", "f"}}, {{1000, 1}});
+  const KeptAnswer answer =
+      api.Get("api/v1/export",
+              {{"match[]", "{__name__=~\"f|h\"}"}, {"format", "promapi"}});
+  const std::string floats =
+      "{\"metric\":{\"__name__\":\"f\"},\"values\":[[1,\"1\"]]}";
+  const std::string histograms =
+      "{\"metric\":{\"__name__\":\"h\"},\"histograms\":[[1,{"
+      "\"count\":\"3\",\"sum\":\"5\",\"buckets\":[[0,\"1\",\"2\",\"3\"]]}]]}";
+  CHECK(answer.body.find(floats) != std::string::npos);
+  CHECK(answer.body.find(histograms) != std::string::npos);
+  CHECK(answer.body.size() ==
+        std::string("{\"status\":\"success\",\"data\":{\"resultType\":"
+                    "\"matrix\",\"result\":[,]}}")
+                .size() +
+            floats.size() + histograms.size());
+  CHECK(api.Get("api/v1/export", {{"match[]", "h"}, {"format", "prometheus"}})
+            .body.empty());
+}
+
+TEST_CASE("federation leaves out series that became histograms", "[query]") {
+  Api api;
+  const auto series = [](const char* name) {
+    return model::LabelSet{{"__name__", name}, {"job", "x"}};
+  };
+  api.storage.Add(series("before"), {{kT - 2000, 1}});
+  api.storage.AddHistogram(series("before"), kT - 1000, ThreeObservations());
+  api.storage.Add(series("after"), {{kT - 1000, 2}});
+  api.storage.AddHistogram(series("after"), kT - 2000, ThreeObservations());
+  const KeptAnswer answer =
+      api.Get("federate", {{"match[]", "{job=\"x\"}"}});
+  CHECK(answer.body == "after{job=\"x\"} 2 " + std::to_string(kT - 1000) +
+                           "\n");
+}
+
 TEST_CASE("a query that meets a native histogram says so, export has it",
           "[query]") {
   Api api;

@@ -133,8 +133,14 @@ class FakeStorage final : public StorageReader {
     return 1;
   }
 
+  // To the series of these labels, if there is one.
   void AddHistogram(model::LabelSet labels, int64_t at_ms,
                     model::Histogram histogram) {
+    for (cluster::MergedSeries& known : series_[{}]) {
+      if (known.labels != labels) continue;
+      known.histograms.push_back(at_ms, std::move(histogram));
+      return;
+    }
     cluster::MergedSeries series;
     series.labels = std::move(labels);
     series.histograms.push_back(at_ms, std::move(histogram));

@@ -144,7 +144,7 @@ class SelectApi {
       Context& context, absl::Duration duration_max, int64_t series_max);
   // delete_endpoint.cc
   absl::Status DeleteSeries(Context& context);
-  // export_endpoints.cc
+  // export_endpoints.cc, federate_endpoint.cc
   absl::Status Export(Context& context);
   absl::Status Federate(Context& context);
   absl::StatusOr<cluster::ReadRequest> ExportRequest(Context& context);
