@@ -18,7 +18,7 @@ model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
     selector = static_cast<const promql::MatrixSelector&>(expr).selector.get();
   }
   model::LabelSet labels;
-  if (selector == nullptr) return labels;
+  if (selector == nullptr || !selector->or_matchers.empty()) return labels;
   absl::flat_hash_set<std::string> seen;
   for (const model::Matcher& matcher : selector->matchers) {
     if (matcher.name == model::kMetricName) continue;
@@ -119,8 +119,7 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
   RollupPlan plan;
   plan.selector = matrix.selector.get();
   plan.function = rollup::Function::kPresent;
-  ASSIGN_OR_RETURN(const int64_t range_ms,
-                   PositiveDurationMs(ev.request(), matrix.range));
+  ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
   ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
                                            range_ms, steps));
   ASSIGN_OR_RETURN(present, StreamPresence(ev, plan));

@@ -25,7 +25,10 @@ struct Group {
 class GroupTable {
  public:
   GroupTable(Evaluation& ev, const promql::AggregateExpr& expr, size_t steps)
-      : ev_(ev), op_(ColumnAggregate(expr.op)), grouping_(expr), steps_(steps) {}
+      : ev_(ev),
+        op_(ColumnAggregate(expr.op)),
+        grouping_(expr),
+        steps_(steps) {}
 
   absl::Status Add(const model::LabelSet& labels, bool without_metadata,
                    bool drop_name, std::span<const double> column) {
@@ -139,14 +142,14 @@ absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
   }
   if (!IsColumnAggregate(expr.op)) return EvalAggregatePick(ev, expr, steps);
   const promql::Expr& inner = Unwrap(*expr.expr);
-  if (CanStream(inner)) {
+  if (CanStream(inner) && expr.more_exprs.empty()) {
     StreamPlan plan;
     RETURN_IF_ERROR(MakeStreamPlan(ev, inner, steps, plan));
     AggregateSink sink(ev, expr, plan, steps.count);
     RETURN_IF_ERROR(StreamColumns(ev, plan.rollup, sink));
     return sink.Finish();
   }
-  ASSIGN_OR_RETURN(const Value value, ev.Eval(inner, steps));
+  ASSIGN_OR_RETURN(const Value value, EvalAggregateInput(ev, expr, steps));
   GroupTable table(ev, expr, steps.count);
   for (const EvalSeries& series : value.series) {
     RETURN_IF_ERROR(

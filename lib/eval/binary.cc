@@ -1,5 +1,6 @@
 // Binary operators: scalars with scalars, scalars with vectors.
 #include <utility>
+#include <vector>
 
 #include "lib/base/status.h"
 #include "lib/eval/binary_op.h"
@@ -41,16 +42,15 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
   return vector;
 }
 
-}  // namespace
-
-absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
-                                 const StepRange& steps) {
+absl::StatusOr<Value> Apply(Evaluation& ev, const promql::BinaryExpr& expr,
+                            Value lhs, Value rhs, const StepRange& steps) {
   if (expr.op == BinaryOp::kTrimUpper || expr.op == BinaryOp::kTrimLower) {
     return base::Unimplemented(
         "the histogram operators </ and >/ are not implemented");
   }
-  ASSIGN_OR_RETURN(Value lhs, ev.Eval(*expr.lhs, steps));
-  ASSIGN_OR_RETURN(Value rhs, ev.Eval(*expr.rhs, steps));
+  if (promql::IsFillOperator(expr.op)) {
+    return FillVectors(ev, expr, std::move(lhs), std::move(rhs));
+  }
   const bool left_scalar = lhs.type == ValueType::kScalar;
   const bool right_scalar = rhs.type == ValueType::kScalar;
   if (left_scalar && right_scalar) {
@@ -66,6 +66,30 @@ absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
     return CombineSets(ev, expr, std::move(lhs), std::move(rhs), steps);
   }
   return MatchVectors(ev, expr, std::move(lhs), std::move(rhs), steps);
+}
+
+}  // namespace
+
+// A chain a + b + c … from its innermost operator outwards, so that its length
+// costs no stack. What is the same at every step is left to Eval.
+absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
+                                 const StepRange& steps) {
+  std::vector<const promql::BinaryExpr*> chain = {&expr};
+  auto continues = [&](const promql::Expr& lhs) {
+    return lhs.kind == promql::ExprKind::kBinary && !expr.keep_metric_names &&
+           (steps.count == 1 || !ev.IsStepInvariant(lhs));
+  };
+  while (continues(*chain.back()->lhs)) {
+    chain.push_back(
+        static_cast<const promql::BinaryExpr*>(chain.back()->lhs.get()));
+  }
+  ASSIGN_OR_RETURN(Value value, ev.Eval(*chain.back()->lhs, steps));
+  for (; !chain.empty(); chain.pop_back()) {
+    ASSIGN_OR_RETURN(Value rhs, ev.Eval(*chain.back()->rhs, steps));
+    ASSIGN_OR_RETURN(value, Apply(ev, *chain.back(), std::move(value),
+                                  std::move(rhs), steps));
+  }
+  return value;
 }
 
 }  // namespace varve::eval

@@ -6,9 +6,9 @@ namespace varve::eval {
 
 absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
                                const StepRange& steps) {
-  for (const auto find :
-       {FindRollupCall, FindMathCall, FindConversionCall, FindLabelCall,
-        FindHistogramCall, FindTimeCall, FindSortCall, FindAbsentCall}) {
+  for (const auto find : {FindRollupCall, FindMathCall, FindConversionCall,
+                          FindLabelCall, FindHistogramCall, FindTimeCall,
+                          FindSortCall, FindAbsentCall, FindUnionCall}) {
     if (const CallFamily family = find(call.function); family != nullptr) {
       return family(ev, call, steps);
     }

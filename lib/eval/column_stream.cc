@@ -117,7 +117,7 @@ class SeriesWorker {
 SelectRequest RequestOf(const RollupPlan& plan) {
   const rollup::Windows& windows = plan.windows;
   SelectRequest request;
-  request.matcher_groups = {plan.selector->matchers};
+  request.matcher_groups = plan.selector->MatcherGroups();
   request.range.start_ms = windows.first_end_ms - windows.range_ms + 1;
   request.range.end_ms = windows.End(windows.count - 1);
   return request;

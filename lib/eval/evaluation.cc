@@ -1,11 +1,14 @@
 #include "lib/eval/evaluation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/invariance.h"
+#include "lib/eval/timing.h"
+#include "lib/promql/functions.h"
 
 namespace varve::eval {
 namespace {
@@ -92,6 +95,42 @@ absl::StatusOr<std::vector<double>> Evaluation::EvalScalar(
 
 absl::StatusOr<Value> Evaluation::EvalNode(const promql::Expr& expr,
                                            const StepRange& steps) {
+  const bool outer = std::exchange(keep_names_, KeepsNames(expr));
+  auto value = EvalKind(expr, steps);
+  keep_names_ = outer;
+  return value;
+}
+
+// At other moments; of a pinned one the value is the same at all steps.
+absl::StatusOr<Value> Evaluation::EvalShift(const promql::ShiftExpr& shift,
+                                            const StepRange& steps) {
+  ASSIGN_OR_RETURN(const rollup::Windows windows,
+                   WindowsOf(request_, shift.time, 0, steps));
+  StepRange moved = steps;
+  moved.start_ms = windows.first_end_ms;
+  const bool pinned = windows.end_step_ms == 0 && steps.count > 1;
+  if (pinned) moved.count = 1;
+  ASSIGN_OR_RETURN(Value value, Eval(*shift.expr, moved));
+  if (!pinned) return value;
+  Broadcast(value, steps.count);
+  RETURN_IF_ERROR(Charge(value.charge, value.series));
+  return value;
+}
+
+bool Evaluation::KeepsNames(const promql::Expr& expr) const {
+  if (expr.kind == promql::ExprKind::kBinary) {
+    return static_cast<const promql::BinaryExpr&>(expr).keep_metric_names;
+  }
+  if (expr.kind != promql::ExprKind::kCall) return false;
+  const auto& call = static_cast<const promql::Call&>(expr);
+  if (call.keep_metric_names) return true;
+  const promql::FunctionInfo* info = promql::FindFunction(call.function);
+  return info != nullptr && info->keeps_name &&
+         (info->metricsql || request_.dialect == promql::Dialect::kMetricsql);
+}
+
+absl::StatusOr<Value> Evaluation::EvalKind(const promql::Expr& expr,
+                                           const StepRange& steps) {
   switch (expr.kind) {
     case promql::ExprKind::kNumber:
       return Value::Scalar(std::vector<double>(
@@ -120,11 +159,16 @@ absl::StatusOr<Value> Evaluation::EvalNode(const promql::Expr& expr,
     case promql::ExprKind::kBinary:
       return EvalBinary(*this, static_cast<const promql::BinaryExpr&>(expr),
                         steps);
-    case promql::ExprKind::kAggregate:
-      return EvalAggregate(
-          *this, static_cast<const promql::AggregateExpr&>(expr), steps);
+    case promql::ExprKind::kAggregate: {
+      const auto& aggregate = static_cast<const promql::AggregateExpr&>(expr);
+      ASSIGN_OR_RETURN(Value value, EvalAggregate(*this, aggregate, steps));
+      LimitGroups(aggregate, value);
+      return value;
+    }
     case promql::ExprKind::kCall:
       return EvalCall(*this, static_cast<const promql::Call&>(expr), steps);
+    case promql::ExprKind::kShift:
+      return EvalShift(static_cast<const promql::ShiftExpr&>(expr), steps);
     default:
       return base::Internal("an expression of unexpected kind");
   }
@@ -172,6 +216,7 @@ absl::Status Evaluation::Charge(MemoryCharge& charge, size_t columns,
 }
 
 void Evaluation::DropName(EvalSeries& series) const {
+  if (keep_names_) return;
   if (request_.delayed_name_removal) {
     series.drop_name = true;
   } else {

@@ -67,7 +67,10 @@ class Evaluation {
   absl::Status Charge(MemoryCharge& charge,
                       const std::vector<EvalSeries>& series);
 
-  // Removes the metadata labels, at once or (delayed) at the end.
+  // MetricsQL's keep_metric_names, or a function that keeps them anyway.
+  bool KeepsNames(const promql::Expr& expr) const;
+  // Removes the metadata labels, at once or (delayed) at the end, unless the
+  // expression under way keeps them.
   void DropName(EvalSeries& series) const;
   // At the end of a function that dropped names: equal label sets are an
   // error or, where they never meet, one series.
@@ -85,7 +88,12 @@ class Evaluation {
  private:
   absl::StatusOr<Value> EvalNode(const promql::Expr& expr,
                                  const StepRange& steps);
+  absl::StatusOr<Value> EvalKind(const promql::Expr& expr,
+                                 const StepRange& steps);
+  absl::StatusOr<Value> EvalShift(const promql::ShiftExpr& shift,
+                                  const StepRange& steps);
 
+  bool keep_names_ = false;  // of the node under way
   const EvalRequest& request_;
   const size_t lanes_;
   MemoryAccount memory_;

@@ -53,8 +53,7 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
     const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
     RollupPlan plan;
     plan.selector = matrix.selector.get();
-    ASSIGN_OR_RETURN(const int64_t range_ms,
-                     PositiveDurationMs(ev.request(), matrix.range));
+    ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
     ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
                                              range_ms, steps));
     return CollectSamples(ev, plan);

@@ -21,6 +21,7 @@
 #include "lib/base/thread_pool.h"
 #include "lib/eval/series_source.h"
 #include "lib/promql/ast.h"
+#include "lib/promql/dialect.h"
 
 namespace varve::eval {
 
@@ -41,6 +42,10 @@ struct EvalRequest {
   int64_t start_ms = 0;
   int64_t end_ms = 0;
   int64_t step_ms = 0;  // 0: an instant query at start_ms
+  // By which `expr` was parsed too.
+  promql::Dialect dialect = promql::Dialect::kPromql;
+  // What MetricsQL takes for the step of an instant query: rate(m), m[5i].
+  int64_t default_step_ms = 300'000;
   int64_t lookback_ms = 300'000;
   int64_t subquery_step_ms = 60'000;  // for [1h:]
   // Prometheus' promql-delayed-name-removal: names go at the end only.

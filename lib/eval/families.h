@@ -22,6 +22,12 @@ absl::StatusOr<Value> EvalSelector(Evaluation& ev,
 absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
                                     const promql::AggregateExpr& expr,
                                     const StepRange& steps);
+// What an aggregation is over: of sum(a, b) the series of both.
+absl::StatusOr<Value> EvalAggregateInput(Evaluation& ev,
+                                         const promql::AggregateExpr& expr,
+                                         const StepRange& steps);
+// `limit N`: the first groups in the order of the result.
+void LimitGroups(const promql::AggregateExpr& expr, Value& value);
 // topk, bottomk, limitk, limit_ratio: the input's own series.
 absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
                                         const promql::AggregateExpr& expr,
@@ -44,6 +50,11 @@ absl::StatusOr<Value> CombineSets(Evaluation& ev,
                                   const promql::BinaryExpr& expr, Value lhs,
                                   Value rhs, const StepRange& steps);
 
+// MetricsQL's default, if, ifnot, of vectors and scalars.
+absl::StatusOr<Value> FillVectors(Evaluation& ev,
+                                  const promql::BinaryExpr& expr, Value lhs,
+                                  Value rhs);
+
 // A function call. Each family answers Unimplemented for names that are not
 // its own; EvalCall asks them in turn.
 absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
@@ -61,6 +72,7 @@ CallFamily FindLabelCall(std::string_view name);
 CallFamily FindSortCall(std::string_view name);
 CallFamily FindHistogramCall(std::string_view name);
 CallFamily FindConversionCall(std::string_view name);
+CallFamily FindUnionCall(std::string_view name);
 
 }  // namespace varve::eval
 

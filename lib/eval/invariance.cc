@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 namespace varve::eval {
 namespace {
@@ -17,6 +18,30 @@ constexpr std::array<std::string_view, 11> kDependOnTime = {
 
 bool Pinned(const promql::TimeModifiers& time) {
   return time.at != promql::AtKind::kNone;
+}
+
+bool FindInAll(const std::vector<promql::ExprPtr>& exprs,
+               InvarianceCache& cache) {
+  return std::all_of(exprs.begin(), exprs.end(),
+                     [&cache](const promql::ExprPtr& expr) {
+                       return FindStepInvariance(*expr, cache);
+                     });
+}
+
+// A chain a + b + c … from its innermost operator outwards.
+bool FindInChain(const promql::BinaryExpr& binary, InvarianceCache& cache) {
+  std::vector<const promql::BinaryExpr*> chain = {&binary};
+  while (chain.back()->lhs->kind == ExprKind::kBinary &&
+         !cache.contains(chain.back()->lhs.get())) {
+    chain.push_back(
+        static_cast<const promql::BinaryExpr*>(chain.back()->lhs.get()));
+  }
+  bool all = FindStepInvariance(*chain.back()->lhs, cache);
+  for (; !chain.empty(); chain.pop_back()) {
+    all = FindStepInvariance(*chain.back()->rhs, cache) && all;
+    cache[chain.back()] = all;
+  }
+  return all;
 }
 
 bool Find(const promql::Expr& expr, InvarianceCache& cache) {
@@ -37,16 +62,19 @@ bool Find(const promql::Expr& expr, InvarianceCache& cache) {
     case ExprKind::kParen:
       return FindStepInvariance(
           *static_cast<const promql::ParenExpr&>(expr).expr, cache);
-    case ExprKind::kBinary: {
-      const auto& binary = static_cast<const promql::BinaryExpr&>(expr);
-      return FindStepInvariance(*binary.lhs, cache) &&
-             FindStepInvariance(*binary.rhs, cache);
+    case ExprKind::kBinary:
+      return FindInChain(static_cast<const promql::BinaryExpr&>(expr), cache);
+    case ExprKind::kShift: {
+      const auto& shift = static_cast<const promql::ShiftExpr&>(expr);
+      return Pinned(shift.time) || FindStepInvariance(*shift.expr, cache);
     }
     case ExprKind::kAggregate: {
       const auto& aggregate = static_cast<const promql::AggregateExpr&>(expr);
       return FindStepInvariance(*aggregate.expr, cache) &&
              (aggregate.param == nullptr ||
-              FindStepInvariance(*aggregate.param, cache));
+              FindStepInvariance(*aggregate.param, cache)) &&
+             FindInAll(aggregate.more_params, cache) &&
+             FindInAll(aggregate.more_exprs, cache);
     }
     case ExprKind::kCall: {
       const auto& call = static_cast<const promql::Call&>(expr);
@@ -54,10 +82,7 @@ bool Find(const promql::Expr& expr, InvarianceCache& cache) {
                     call.function) != kDependOnTime.end()) {
         return false;
       }
-      return std::all_of(call.args.begin(), call.args.end(),
-                         [&cache](const promql::ExprPtr& arg) {
-                           return FindStepInvariance(*arg, cache);
-                         });
+      return FindInAll(call.args, cache);
     }
   }
   return false;

@@ -62,7 +62,7 @@ class Matcher {
         expr_(expr),
         matching_(*expr.matching),
         swapped_(expr.matching->cardinality == MatchCardinality::kOneToMany),
-        drops_(DropsName(expr.op, expr.return_bool)),
+        drops_(DropsName(expr.op, expr.return_bool) && !expr.keep_metric_names),
         steps_(steps) {}
 
   // `many` is the left side unless group_right swaps them.
@@ -127,7 +127,7 @@ class Matcher {
     const bool drop_now =
         drops_ && (!delayed || !promql::IsComparison(expr_.op));
     result.labels = matching_.ResultLabels(many.labels, one.labels, drop_now);
-    result.drop_name = delayed && expr_.return_bool;
+    result.drop_name = delayed && drops_ && expr_.return_bool;
     results.push_back(out_.series.size());
     out_.series.push_back(std::move(result));
   }

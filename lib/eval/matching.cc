@@ -38,6 +38,23 @@ std::string Matching::Signature(const model::LabelSet& labels) const {
   return bytes;
 }
 
+// group_left(…): `*` are all labels but those matched on.
+void Matching::Include(const model::LabelSet& one,
+                       model::LabelSet& labels) const {
+  const std::string& prefix = matching_.include_prefix;
+  for (const std::string& name : matching_.include) {
+    if (name != "*") {
+      labels.Set(prefix + name, one.Get(name));
+      continue;
+    }
+    for (const model::Label& label : one) {
+      if (label.name == model::kMetricName) continue;
+      if (matching_.on && Keeps(label.name)) continue;
+      labels.Set(prefix + label.name, label.value);
+    }
+  }
+}
+
 model::LabelSet Matching::ResultLabels(const model::LabelSet& many,
                                        const model::LabelSet& one,
                                        bool drop_metadata) const {
@@ -55,9 +72,7 @@ model::LabelSet Matching::ResultLabels(const model::LabelSet& many,
     kept.push_back(label);
   }
   model::LabelSet labels(std::move(kept));
-  for (const std::string& name : matching_.include) {
-    labels.Set(name, one.Get(name));
-  }
+  Include(one, labels);
   return labels;
 }
 

@@ -31,6 +31,7 @@ class Matching {
 
  private:
   bool Keeps(const std::string& name) const;
+  void Include(const model::LabelSet& one, model::LabelSet& labels) const;
 
   const promql::VectorMatching& matching_;
   std::vector<std::string> names_;  // sorted; kept or left out

@@ -15,6 +15,8 @@ using promql::ExprKind;
 
 // All series of the selector have the same name.
 bool TakesOneName(const promql::VectorSelector& selector) {
+  if (!selector.name.empty()) return true;
+  if (!selector.or_matchers.empty()) return false;
   return std::any_of(selector.matchers.begin(), selector.matchers.end(),
                      [](const model::Matcher& matcher) {
                        return matcher.type == model::MatchType::kEqual &&
@@ -48,10 +50,14 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
     const auto& matrix =
         static_cast<const promql::MatrixSelector&>(range_vector);
     plan.rollup.selector = matrix.selector.get();
-    ASSIGN_OR_RETURN(range_ms, PositiveDurationMs(ev.request(), matrix.range));
+    ASSIGN_OR_RETURN(range_ms, RangeMs(ev.request(), matrix));
   } else {
     plan.rollup.selector =
         static_cast<const promql::VectorSelector*>(&range_vector);
+  }
+  if (plan.rollup.selector->edges != promql::RangeEdges::kPlain) {
+    return base::Unimplemented(
+        "the anchored and smoothed modifiers are not implemented");
   }
   ASSIGN_OR_RETURN(
       plan.rollup.windows,
@@ -120,7 +126,7 @@ absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,
   const RollupArguments arguments = SplitArguments(call);
   RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
   RETURN_IF_ERROR(FillWindows(ev, *arguments.range_vector, steps, plan));
-  plan.drop_name = !rollup::KeepsName(function);
+  plan.drop_name = !rollup::KeepsName(function) && !ev.KeepsNames(call);
   plan.may_collide = plan.drop_name && !TakesOneName(*plan.rollup.selector);
   return absl::OkStatus();
 }

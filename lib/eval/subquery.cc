@@ -13,21 +13,32 @@ int64_t AlignDown(int64_t value, int64_t step) {
   return value - (rest < 0 ? rest + step : rest);
 }
 
+// As written; without one MetricsQL takes the query's step.
+absl::StatusOr<int64_t> StepMs(const EvalRequest& request,
+                               const promql::SubqueryExpr& expr) {
+  if (expr.step.ms != 0 || expr.step.expr != nullptr) {
+    return PositiveDurationMs(request, expr.step);
+  }
+  return request.dialect == promql::Dialect::kMetricsql
+             ? QueryStepMs(request)
+             : request.subquery_step_ms;
+}
+
 }  // namespace
 
 absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
                                             const promql::SubqueryExpr& expr,
                                             const StepRange& steps) {
   const EvalRequest& request = ev.request();
-  ASSIGN_OR_RETURN(const int64_t range_ms,
-                   PositiveDurationMs(request, expr.range));
+  int64_t range_ms = QueryStepMs(request);
+  int64_t step_ms = range_ms;
+  if (!expr.implicit) {
+    ASSIGN_OR_RETURN(range_ms, PositiveDurationMs(request, expr.range));
+    ASSIGN_OR_RETURN(step_ms, StepMs(request, expr));
+  }
   SubqueryResult result;
   ASSIGN_OR_RETURN(result.windows,
                    WindowsOf(request, expr.time, range_ms, steps));
-  int64_t step_ms = request.subquery_step_ms;
-  if (expr.step.ms != 0 || expr.step.expr != nullptr) {
-    ASSIGN_OR_RETURN(step_ms, PositiveDurationMs(request, expr.step));
-  }
   const int64_t begin_ms = result.windows.first_end_ms - range_ms;
   const int64_t end_ms = result.windows.End(result.windows.count - 1);
   result.steps.start_ms = AlignDown(begin_ms, step_ms) + step_ms;

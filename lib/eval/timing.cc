@@ -13,12 +13,25 @@ constexpr int64_t kDurationMaxMs = 10'000'000'000'000;
 
 // As step() and range() stand in durations; an instant query has neither.
 promql::DurationContext ContextOf(const EvalRequest& request) {
-  if (request.step_ms == 0) return {};
-  return {.step_ms = request.step_ms,
-          .range_ms = request.end_ms - request.start_ms};
+  promql::DurationContext context;
+  context.unit_step_ms = QueryStepMs(request);
+  if (request.step_ms == 0) return context;
+  context.step_ms = request.step_ms;
+  context.range_ms = request.end_ms - request.start_ms;
+  return context;
 }
 
 }  // namespace
+
+int64_t QueryStepMs(const EvalRequest& request) {
+  return request.step_ms > 0 ? request.step_ms : request.default_step_ms;
+}
+
+absl::StatusOr<int64_t> RangeMs(const EvalRequest& request,
+                                const promql::MatrixSelector& matrix) {
+  if (matrix.implicit) return QueryStepMs(request);
+  return PositiveDurationMs(request, matrix.range);
+}
 
 absl::StatusOr<int64_t> DurationMs(const EvalRequest& request,
                                    const promql::DurationValue& duration) {

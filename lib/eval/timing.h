@@ -22,6 +22,11 @@ inline constexpr int64_t kTimeMaxMs = 10'000'000'000'000'000;
 // May be negative (an offset).
 absl::StatusOr<int64_t> DurationMs(const EvalRequest& request,
                                    const promql::DurationValue& duration);
+// The query's step; of an instant query the default one.
+int64_t QueryStepMs(const EvalRequest& request);
+// The range as written, or the query's step where none is (rate(m)).
+absl::StatusOr<int64_t> RangeMs(const EvalRequest& request,
+                                const promql::MatrixSelector& matrix);
 // Must be above zero (a range or a resolution).
 absl::StatusOr<int64_t> PositiveDurationMs(
     const EvalRequest& request, const promql::DurationValue& duration);

@@ -1,4 +1,4 @@
-// The syntax tree of a PromQL query.
+// The syntax tree of a PromQL or MetricsQL query.
 //
 // Built by the parser, read by eval and the printer. A tree owns its nodes;
 // positions are byte offsets into the query's text.
@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/model/matcher.h"
@@ -31,6 +32,7 @@ enum class ExprKind : uint8_t {
   kAggregate,
   kCall,
   kParen,
+  kShift,
 };
 
 struct Position {
@@ -44,7 +46,8 @@ struct Expr {
   ExprKind kind;
   ValueType type;
   // Levels of the tree below and with this node; the parser bounds it, so that
-  // recursion over a tree is safe.
+  // recursion over a tree is safe. The left sides of a chain of operators
+  // (a + b + c …) are on one level: walk them in a loop.
   uint16_t height = 1;
   Position position;
 };
@@ -54,6 +57,7 @@ struct NumberLiteral : Expr {
   NumberLiteral() : Expr(ExprKind::kNumber, ValueType::kScalar) {}
   double value = 0;
   bool is_duration = false;  // written as 5m: printed so
+  bool is_steps = false;     // 5i in a duration: that many steps
 };
 
 struct StringLiteral : Expr {
@@ -75,17 +79,33 @@ struct TimeModifiers {
   int64_t at_ms = 0;  // for kTimestamp
 };
 
+// What a window takes from beyond its samples (`anchored`, `smoothed`).
+enum class RangeEdges : uint8_t { kPlain, kAnchored, kSmoothed };
+
 struct VectorSelector : Expr {
   VectorSelector() : Expr(ExprKind::kVectorSelector, ValueType::kVector) {}
   std::string name;          // as written before the braces; "" if none
   model::Matchers matchers;  // __name__ included
+  // MetricsQL's {a="1" or b="2"}: the groups after the first, each with
+  // __name__ as well. A series matches when it matches one of the groups.
+  std::vector<model::Matchers> or_matchers;
   TimeModifiers time;
+  RangeEdges edges = RangeEdges::kPlain;
+
+  std::vector<model::Matchers> MatcherGroups() const {
+    std::vector<model::Matchers> groups = {matchers};
+    groups.insert(groups.end(), or_matchers.begin(), or_matchers.end());
+    return groups;
+  }
 };
 
 struct MatrixSelector : Expr {
   MatrixSelector() : Expr(ExprKind::kMatrixSelector, ValueType::kMatrix) {}
   std::unique_ptr<VectorSelector> selector;  // carries the modifiers
   DurationValue range;
+  // MetricsQL's rate(m): no range was written, and the call is MetricsQL's.
+  // The range is the query's step, of an instant query the default step.
+  bool implicit = false;
 };
 
 struct SubqueryExpr : Expr {
@@ -94,6 +114,16 @@ struct SubqueryExpr : Expr {
   DurationValue range;
   // ms == 0 without expr: the default evaluation interval.
   DurationValue step;
+  TimeModifiers time;
+  // MetricsQL's max_over_time(rate(m)): neither range nor step were written;
+  // both are the query's step.
+  bool implicit = false;
+};
+
+// MetricsQL's `sum(m) offset 5m`: the whole expression at another time.
+struct ShiftExpr : Expr {
+  ShiftExpr() : Expr(ExprKind::kShift, ValueType::kVector) {}
+  ExprPtr expr;
   TimeModifiers time;
 };
 
@@ -122,6 +152,11 @@ enum class BinaryOp : uint8_t {
   kUnless,
   kTrimUpper,
   kTrimLower,  // histograms: `</` and `>/`
+  // MetricsQL: the right side's value where the left has none; the left side
+  // where the right has a value, or has none.
+  kDefault,
+  kIf,
+  kIfNot,
 };
 inline bool IsComparison(BinaryOp op) {
   return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual;
@@ -129,6 +164,7 @@ inline bool IsComparison(BinaryOp op) {
 inline bool IsSetOperator(BinaryOp op) {
   return op >= BinaryOp::kAnd && op <= BinaryOp::kUnless;
 }
+inline bool IsFillOperator(BinaryOp op) { return op >= BinaryOp::kDefault; }
 
 enum class MatchCardinality : uint8_t {
   kOneToOne,
@@ -140,7 +176,9 @@ struct VectorMatching {
   MatchCardinality cardinality = MatchCardinality::kOneToOne;
   bool on = false;  // `labels` are on(...) rather than ignoring(...)
   std::vector<std::string> labels;
-  std::vector<std::string> include;  // group_left(include)
+  // group_left(include); "*" stands for all labels of the one side.
+  std::vector<std::string> include;
+  std::string include_prefix;  // MetricsQL's group_left(*) prefix "p_"
   // fill(v), fill_left(v), fill_right(v): the missing side's value.
   std::optional<double> fill_left;
   std::optional<double> fill_right;
@@ -148,10 +186,19 @@ struct VectorMatching {
 
 struct BinaryExpr : Expr {
   BinaryExpr() : Expr(ExprKind::kBinary, ValueType::kVector) {}
+  // Ends a chain a + b + c … one operator after the other.
+  ~BinaryExpr() override {
+    ExprPtr at = std::move(lhs);
+    while (at != nullptr && at->kind == ExprKind::kBinary) {
+      ExprPtr next = std::move(static_cast<BinaryExpr&>(*at).lhs);
+      at = std::move(next);
+    }
+  }
   BinaryOp op = BinaryOp::kAdd;
   ExprPtr lhs;
   ExprPtr rhs;
   bool return_bool = false;
+  bool keep_metric_names = false;  // then in parentheses
   // Set when both sides are vectors.
   std::optional<VectorMatching> matching;
 };
@@ -178,14 +225,23 @@ struct AggregateExpr : Expr {
   AggregateOp op = AggregateOp::kSum;
   ExprPtr expr;
   ExprPtr param;  // topk's k, quantile's phi, count_values' label; else null
+  // MetricsQL's further parameters: quantiles' phis, topk_max's other label.
+  std::vector<ExprPtr> more_params;
+  // MetricsQL's sum(a, b): what is aggregated beside `expr`.
+  std::vector<ExprPtr> more_exprs;
   bool without = false;
   std::vector<std::string> grouping;
+  int64_t limit = 0;  // MetricsQL's `limit N`: groups at most; 0: no limit
 };
 
 struct Call : Expr {
   Call() : Expr(ExprKind::kCall, ValueType::kVector) {}
   std::string function;  // known to lib/promql/functions.h
   std::vector<ExprPtr> args;
+  bool keep_metric_names = false;
+  // Put in by the type check of the metricsql dialect around an argument of
+  // another type; not printed.
+  bool implicit = false;
 };
 
 struct ParenExpr : Expr {

@@ -1,6 +1,7 @@
 #include "lib/promql/duration.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -10,7 +11,7 @@ namespace varve::promql {
 namespace {
 
 struct Unit {
-  const char* name;
+  std::string_view name;
   int64_t ms;
   // Written only when the rest is a whole number of them: 1y and 2w, but
   // 366d.
@@ -67,7 +68,90 @@ absl::StatusOr<double> EvaluateCall(const Call& call,
   return call.function.starts_with("min") ? std::min(a, b) : std::max(a, b);
 }
 
+// The number at the front of `text` and its unit; takes both away.
+absl::Status TakePart(std::string_view& text, double& number,
+                      std::string_view& unit) {
+  const size_t digits =
+      std::min(text.find_first_not_of("0123456789."), text.size());
+  const auto [stop, error] =
+      std::from_chars(text.data(), text.data() + digits, number);
+  if (error != std::errc() || stop != text.data() + digits) {
+    return base::InvalidArgument("not a valid duration string: \"", text, "\"");
+  }
+  text.remove_prefix(digits);
+  const size_t letters =
+      std::min(text.find_first_of("0123456789."), text.size());
+  unit = text.substr(0, letters);
+  text.remove_prefix(letters);
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<int64_t> ParseDurationMs(std::string_view text) {
+  // Prometheus keeps durations as int64 nanoseconds.
+  constexpr int64_t kMsMax = std::numeric_limits<int64_t>::max() / 1'000'000;
+  if (text == "0") return 0;
+  if (text.empty()) return base::InvalidArgument("empty duration string");
+  auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  int64_t total = 0;
+  const Unit* unit = std::begin(kUnits);
+  for (size_t i = 0; i < text.size();) {
+    int64_t count = 0;
+    const size_t digits = i;
+    for (; i < text.size() && is_digit(text[i]); ++i) {
+      count = std::min(kMsMax, count) * 10 + (text[i] - '0');
+    }
+    const size_t unit_begin = i;
+    while (i < text.size() && !is_digit(text[i])) ++i;
+    const auto name = text.substr(unit_begin, i - unit_begin);
+    while (unit != std::end(kUnits) && unit->name != name) ++unit;
+    if (digits == unit_begin || unit == std::end(kUnits)) {
+      return base::InvalidArgument("not a valid duration string: \"", text,
+                                   "\"");
+    }
+    if (count > kMsMax / unit->ms || total > kMsMax - count * unit->ms) {
+      return base::InvalidArgument("duration out of range: \"", text, "\"");
+    }
+    total += count * unit->ms;
+    ++unit;
+  }
+  return total;
+}
+
+absl::StatusOr<double> ParseDurationSeconds(std::string_view text) {
+  if (text.find('.') == text.npos) {
+    ASSIGN_OR_RETURN(const int64_t ms, ParseDurationMs(text));
+    return static_cast<double>(ms) / 1000;
+  }
+  constexpr double kMsMax = std::numeric_limits<int64_t>::max() / 1e6;
+  double total_ms = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    double number = 0;
+    std::string_view name;
+    RETURN_IF_ERROR(TakePart(rest, number, name));
+    const Unit* unit = std::ranges::find(kUnits, name, &Unit::name);
+    if (unit == std::end(kUnits)) {
+      return base::InvalidArgument("not a valid duration string: \"", text,
+                                   "\"");
+    }
+    total_ms += number * static_cast<double>(unit->ms);
+  }
+  if (!(total_ms <= kMsMax)) {
+    return base::InvalidArgument("duration out of range: \"", text, "\"");
+  }
+  return std::round(total_ms) / 1000;
+}
+
+absl::StatusOr<double> ParseStepCount(std::string_view text) {
+  double number = 0;
+  std::string_view unit;
+  RETURN_IF_ERROR(TakePart(text, number, unit));
+  if (unit != "i" || !text.empty()) {
+    return base::InvalidArgument("not a valid number of steps");
+  }
+  return number;
+}
 
 std::string DurationText(int64_t ms) {
   if (ms == 0) return "0s";
@@ -91,8 +175,11 @@ std::string DurationText(int64_t ms) {
 absl::StatusOr<double> EvaluateDurationSeconds(const Expr& expr,
                                                const DurationContext& context) {
   switch (expr.kind) {
-    case ExprKind::kNumber:
-      return static_cast<const NumberLiteral&>(expr).value;
+    case ExprKind::kNumber: {
+      const auto& number = static_cast<const NumberLiteral&>(expr);
+      if (!number.is_steps) return number.value;
+      return number.value * static_cast<double>(context.unit_step_ms) / 1000;
+    }
     case ExprKind::kParen:
       return EvaluateDurationSeconds(*static_cast<const ParenExpr&>(expr).expr,
                                      context);
@@ -127,6 +214,8 @@ absl::StatusOr<int64_t> DurationMs(const DurationValue& duration,
 
 bool DependsOnQuery(const Expr& expr) {
   switch (expr.kind) {
+    case ExprKind::kNumber:
+      return static_cast<const NumberLiteral&>(expr).is_steps;
     case ExprKind::kParen:
       return DependsOnQuery(*static_cast<const ParenExpr&>(expr).expr);
     case ExprKind::kUnary:

@@ -8,8 +8,6 @@
 namespace varve::promql {
 namespace {
 
-constexpr int kPowPrecedence = 6;
-constexpr int kAddPrecedence = 4;
 constexpr std::string_view kExpected = "number, duration, step(), or range()";
 
 bool IsDurationCall(const Token& token) {
@@ -37,7 +35,7 @@ absl::StatusOr<DurationValue> Grammar::Fold(ExprPtr expr) {
 
 absl::StatusOr<DurationValue> Grammar::ParsePositiveDuration() {
   const uint32_t begin = Peek().begin;
-  ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationBinary(0));
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationBinary(kAddPrecedence));
   ASSIGN_OR_RETURN(DurationValue value, Fold(std::move(expr)));
   if (value.expr == nullptr && value.ms <= 0) {
     return ErrorAt(begin, "duration must be greater than 0");
@@ -108,12 +106,20 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
     const uint32_t begin = Take().begin;
     auto paren = std::make_unique<ParenExpr>();
     paren->type = ValueType::kScalar;
-    ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(0));
+    ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(kAddPrecedence));
     RETURN_IF_ERROR(Expect(TokenKind::kRightParen, context, "\")\""));
     RETURN_IF_ERROR(Adopt(*paren, begin, {paren->expr.get()}));
     return ExprPtr(std::move(paren));
   }
-  if (IsDurationCall(Peek())) return ParseDurationCall();
+  if (IsDurationCall(Peek()) && Peek(1).kind == TokenKind::kLeftParen) {
+    return ParseDurationCall();
+  }
+  if (const Binding* found = FindTemplate(Peek(), false); found != nullptr) {
+    const uint32_t begin = Peek().begin;
+    ASSIGN_OR_RETURN(ExprPtr expr, Expand(*found));
+    if (expr->kind == ExprKind::kNumber) return expr;
+    return ErrorAt(begin, "the template is no duration");
+  }
   return Unexpected(context, kExpected);
 }
 
@@ -130,7 +136,7 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationCall() {
   RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "duration", "\"(\""));
   for (size_t i = 0; takes_two && i < 2; ++i) {
     if (i > 0) RETURN_IF_ERROR(Expect(TokenKind::kComma, "duration", "\",\""));
-    ASSIGN_OR_RETURN(ExprPtr argument, ParseDurationBinary(0));
+    ASSIGN_OR_RETURN(ExprPtr argument, ParseDurationBinary(kAddPrecedence));
     call->args.push_back(std::move(argument));
   }
   RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "duration", "\")\""));

@@ -6,6 +6,7 @@
 #include "lib/base/flags.h"
 #include "lib/base/status.h"
 #include "lib/model/time_range.h"
+#include "lib/promql/duration.h"
 #include "lib/promql/parser.h"
 
 namespace varve::promql {

@@ -31,6 +31,24 @@ constexpr ValueType kVTTTList[] = {kV, kT, kT, kT};
 constexpr ValueType kVTTTTList[] = {kV, kT, kT, kT, kT};
 constexpr ValueType kVVList[] = {kV, kV};
 
+constexpr FunctionInfo MetricsQl(std::string_view name,
+                                 std::span<const ValueType> arguments,
+                                 int variadic = 0,
+                                 ValueType result = ValueType::kVector) {
+  FunctionInfo info{name, arguments, variadic, result};
+  info.metricsql = true;
+  return info;
+}
+constexpr FunctionInfo KeepsName(FunctionInfo info) {
+  info.keeps_name = true;
+  return info;
+}
+constexpr FunctionInfo WithTail(FunctionInfo info,
+                                std::span<const ValueType> tail) {
+  info.tail = tail;
+  return info;
+}
+
 // Sorted by name. The columns are those of FunctionInfo.
 constexpr FunctionInfo kFunctions[] = {
     {"abs", kVList, 0, kV},
@@ -42,12 +60,12 @@ constexpr FunctionInfo kFunctions[] = {
     {"asinh", kVList, 0, kV},
     {"atan", kVList, 0, kV},
     {"atanh", kVList, 0, kV},
-    {"avg_over_time", kMList, 0, kV},
-    {"ceil", kVList, 0, kV},
+    KeepsName(FunctionInfo{"avg_over_time", kMList, 0, kV}),
+    KeepsName(FunctionInfo{"ceil", kVList, 0, kV}),
     {"changes", kMList, 0, kV},
-    {"clamp", kVSSList, 0, kV},
-    {"clamp_max", kVSList, 0, kV},
-    {"clamp_min", kVSList, 0, kV},
+    KeepsName(FunctionInfo{"clamp", kVSSList, 0, kV}),
+    KeepsName(FunctionInfo{"clamp_max", kVSList, 0, kV}),
+    KeepsName(FunctionInfo{"clamp_min", kVSList, 0, kV}),
     {"cos", kVList, 0, kV},
     {"cosh", kVList, 0, kV},
     {"count_over_time", kMList, 0, kV},
@@ -55,15 +73,16 @@ constexpr FunctionInfo kFunctions[] = {
     {"day_of_week", kVList, 1, kV},
     {"day_of_year", kVList, 1, kV},
     {"days_in_month", kVList, 1, kV},
-    {"default_rollup", kMList, 0, kV, false, true},
+    KeepsName(FunctionInfo{"default_rollup", kMList, 0, kV, false, true}),
     {"deg", kVList, 0, kV},
     {"delta", kMList, 0, kV},
     {"deriv", kMList, 0, kV},
-    {"double_exponential_smoothing", kMSSList, 0, kV, true},
+    KeepsName(
+        FunctionInfo{"double_exponential_smoothing", kMSSList, 0, kV, true}),
     {"end", kNone, 0, kS, true},
     {"exp", kVList, 0, kV},
-    {"first_over_time", kMList, 0, kV, true},
-    {"floor", kVList, 0, kV},
+    KeepsName(FunctionInfo{"first_over_time", kMList, 0, kV, true}),
+    KeepsName(FunctionInfo{"floor", kVList, 0, kV}),
     {"histogram_avg", kVList, 0, kV},
     {"histogram_count", kVList, 0, kV},
     {"histogram_fraction", kSSVList, 0, kV},
@@ -79,26 +98,26 @@ constexpr FunctionInfo kFunctions[] = {
     {"irate", kMList, 0, kV},
     {"label_join", kVTTTList, -1, kV},
     {"label_replace", kVTTTTList, 0, kV},
-    {"last_over_time", kMList, 0, kV},
+    KeepsName(FunctionInfo{"last_over_time", kMList, 0, kV}),
     {"ln", kVList, 0, kV},
     {"log10", kVList, 0, kV},
     {"log2", kVList, 0, kV},
     {"mad_over_time", kMList, 0, kV, true},
     {"max_of", kSSList, 0, kS, true},
-    {"max_over_time", kMList, 0, kV},
+    KeepsName(FunctionInfo{"max_over_time", kMList, 0, kV}),
     {"min_of", kSSList, 0, kS, true},
-    {"min_over_time", kMList, 0, kV},
+    KeepsName(FunctionInfo{"min_over_time", kMList, 0, kV}),
     {"minute", kVList, 1, kV},
     {"month", kVList, 1, kV},
     {"pi", kNone, 0, kS},
-    {"predict_linear", kMSList, 0, kV},
+    KeepsName(FunctionInfo{"predict_linear", kMSList, 0, kV}),
     {"present_over_time", kMList, 0, kV},
-    {"quantile_over_time", kSMList, 0, kV},
+    KeepsName(FunctionInfo{"quantile_over_time", kSMList, 0, kV}),
     {"rad", kVList, 0, kV},
     {"range", kNone, 0, kS, true},
     {"rate", kMList, 0, kV},
     {"resets", kMList, 0, kV},
-    {"round", kVSList, 1, kV},
+    KeepsName(FunctionInfo{"round", kVSList, 1, kV}),
     {"scalar", kVList, 0, kS},
     {"sgn", kVList, 0, kV},
     {"sin", kVList, 0, kV},
@@ -122,6 +141,7 @@ constexpr FunctionInfo kFunctions[] = {
     {"ts_of_last_over_time", kMList, 0, kV, true},
     {"ts_of_max_over_time", kMList, 0, kV, true},
     {"ts_of_min_over_time", kMList, 0, kV, true},
+    MetricsQl("union", kVList, -1),
     {"vector", kSList, 0, kV},
     {"year", kVList, 1, kV},
 };
@@ -137,6 +157,13 @@ const FunctionInfo* FindFunction(std::string_view name) {
 }
 
 std::span<const FunctionInfo> AllFunctions() { return kFunctions; }
+
+ValueType FunctionInfo::ArgumentType(size_t i, size_t count) const {
+  if (i + tail.size() >= count && !tail.empty()) {
+    return tail[std::min(i + tail.size() - count, tail.size() - 1)];
+  }
+  return arguments[std::min(i, arguments.size() - 1)];
+}
 
 std::string_view TypeText(ValueType type) {
   switch (type) {

@@ -1,7 +1,7 @@
 // The functions of the language: names, argument types, results.
 //
-// All of Prometheus' functions, the experimental ones included, and of
-// MetricsQL `default_rollup`, which alerting needs to restore its state.
+// All of Prometheus' functions, the experimental ones included, and
+// MetricsQL's own.
 //
 // Threads: a constant table; read it from anywhere.
 // Source:  prometheus/prometheus docs/querying/functions.md.
@@ -26,6 +26,17 @@ struct FunctionInfo {
   // The range vector argument may be an instant selector as well; its range
   // is then the lookback.
   bool takes_instant_selector = false;
+  // MetricsQL's own: scalars and vectors stand for one another in its
+  // arguments.
+  bool metricsql = false;
+  // MetricsQL keeps the metric's name in its results: of its own functions
+  // always, of Prometheus' under the metricsql dialect.
+  bool keeps_name = false;
+  // Arguments after the variadic ones: quantiles_over_time's range vector.
+  std::span<const ValueType> tail = {};
+
+  // The type of argument `i` of `count`.
+  ValueType ArgumentType(size_t i, size_t count) const;
 };
 
 // Null when there is no such function. Names are case-sensitive.

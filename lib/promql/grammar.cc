@@ -13,38 +13,6 @@
 namespace varve::promql {
 namespace {
 
-constexpr int kPowPrecedence = 6;
-
-struct AggregateInfo {
-  std::string_view name;
-  AggregateOp op;
-};
-constexpr AggregateInfo kAggregates[] = {
-    {"sum", AggregateOp::kSum},
-    {"avg", AggregateOp::kAvg},
-    {"min", AggregateOp::kMin},
-    {"max", AggregateOp::kMax},
-    {"count", AggregateOp::kCount},
-    {"group", AggregateOp::kGroup},
-    {"stddev", AggregateOp::kStddev},
-    {"stdvar", AggregateOp::kStdvar},
-    {"topk", AggregateOp::kTopk},
-    {"bottomk", AggregateOp::kBottomk},
-    {"quantile", AggregateOp::kQuantile},
-    {"count_values", AggregateOp::kCountValues},
-    {"limitk", AggregateOp::kLimitk},
-    {"limit_ratio", AggregateOp::kLimitRatio},
-};
-
-const AggregateInfo* FindAggregate(const Token& token) {
-  for (const AggregateInfo& info : kAggregates) {
-    if (IsWord(token, info.name)) return &info;
-  }
-  return nullptr;
-}
-
-bool TakesParameter(AggregateOp op) { return op >= AggregateOp::kTopk; }
-
 // Words that are never a metric's name.
 bool IsReserved(const Token& token) {
   for (std::string_view word :
@@ -59,19 +27,20 @@ struct SymbolOperator {
   BinaryOperatorInfo info;
 };
 constexpr SymbolOperator kSymbols[] = {
-    {TokenKind::kEqual, {BinaryOp::kEqual, 3}},
-    {TokenKind::kNotEqual, {BinaryOp::kNotEqual, 3}},
-    {TokenKind::kLess, {BinaryOp::kLess, 3}},
-    {TokenKind::kLessEqual, {BinaryOp::kLessEqual, 3}},
-    {TokenKind::kGreater, {BinaryOp::kGreater, 3}},
-    {TokenKind::kGreaterEqual, {BinaryOp::kGreaterEqual, 3}},
-    {TokenKind::kTrimUpper, {BinaryOp::kTrimUpper, 3}},
-    {TokenKind::kTrimLower, {BinaryOp::kTrimLower, 3}},
-    {TokenKind::kAdd, {BinaryOp::kAdd, 4}},
-    {TokenKind::kSub, {BinaryOp::kSub, 4}},
-    {TokenKind::kMul, {BinaryOp::kMul, 5}},
-    {TokenKind::kDiv, {BinaryOp::kDiv, 5}},
-    {TokenKind::kMod, {BinaryOp::kMod, 5}},
+    {TokenKind::kEqual, {BinaryOp::kEqual, kComparisonPrecedence}},
+    {TokenKind::kNotEqual, {BinaryOp::kNotEqual, kComparisonPrecedence}},
+    {TokenKind::kLess, {BinaryOp::kLess, kComparisonPrecedence}},
+    {TokenKind::kLessEqual, {BinaryOp::kLessEqual, kComparisonPrecedence}},
+    {TokenKind::kGreater, {BinaryOp::kGreater, kComparisonPrecedence}},
+    {TokenKind::kGreaterEqual,
+     {BinaryOp::kGreaterEqual, kComparisonPrecedence}},
+    {TokenKind::kTrimUpper, {BinaryOp::kTrimUpper, kComparisonPrecedence}},
+    {TokenKind::kTrimLower, {BinaryOp::kTrimLower, kComparisonPrecedence}},
+    {TokenKind::kAdd, {BinaryOp::kAdd, kAddPrecedence}},
+    {TokenKind::kSub, {BinaryOp::kSub, kAddPrecedence}},
+    {TokenKind::kMul, {BinaryOp::kMul, kMulPrecedence}},
+    {TokenKind::kDiv, {BinaryOp::kDiv, kMulPrecedence}},
+    {TokenKind::kMod, {BinaryOp::kMod, kMulPrecedence}},
     {TokenKind::kPow, {BinaryOp::kPow, kPowPrecedence}},
 };
 struct WordOperator {
@@ -79,11 +48,24 @@ struct WordOperator {
   BinaryOperatorInfo info;
 };
 constexpr WordOperator kWords[] = {
-    {"or", {BinaryOp::kOr, 1}},
-    {"and", {BinaryOp::kAnd, 2}},
-    {"unless", {BinaryOp::kUnless, 2}},
-    {"atan2", {BinaryOp::kAtan2, 5}},
+    {"default", {BinaryOp::kDefault, kDefaultPrecedence}},
+    {"if", {BinaryOp::kIf, kIfPrecedence}},
+    {"ifnot", {BinaryOp::kIfNot, kIfPrecedence}},
+    {"or", {BinaryOp::kOr, kOrPrecedence}},
+    {"and", {BinaryOp::kAnd, kAndPrecedence}},
+    {"unless", {BinaryOp::kUnless, kAndPrecedence}},
+    {"atan2", {BinaryOp::kAtan2, kMulPrecedence}},
 };
+
+const Expr* Tallest(const std::vector<ExprPtr>& exprs) {
+  const Expr* tallest = nullptr;
+  for (const ExprPtr& expr : exprs) {
+    if (tallest == nullptr || expr->height > tallest->height) {
+      tallest = expr.get();
+    }
+  }
+  return tallest;
+}
 
 }  // namespace
 
@@ -106,8 +88,8 @@ absl::Status ParseErrorAt(std::string_view query, uint32_t position,
                                ": parse error: ", what);
 }
 
-Grammar::Grammar(std::string_view query)
-    : query_(query), list_(Tokenize(query)) {}
+Grammar::Grammar(std::string_view query, Dialect dialect)
+    : query_(query), dialect_(dialect), list_(Tokenize(query)) {}
 
 const Token& Grammar::Peek(size_t ahead) const {
   return list_.tokens[std::min(next_ + ahead, list_.tokens.size() - 1)];
@@ -116,8 +98,15 @@ const Token& Grammar::Peek(size_t ahead) const {
 const Token& Grammar::Take() {
   const Token& token = Peek();
   last_end_ = token.end();
+  ++taken_;
   if (next_ + 1 < list_.tokens.size()) ++next_;
   return token;
+}
+
+bool Grammar::TakeWord(std::string_view lower) {
+  if (!AtWord(lower)) return false;
+  Take();
+  return true;
 }
 
 absl::Status Grammar::Expect(TokenKind kind, std::string_view context,
@@ -134,6 +123,10 @@ absl::Status Grammar::ErrorAt(uint32_t position, std::string_view what) const {
 absl::Status Grammar::Unexpected(std::string_view context,
                                  std::string_view expected) const {
   const Token& token = Peek();
+  // A plus is for the strings of MetricsQL; Prometheus does not know it here.
+  if (token.kind == TokenKind::kAdd && context == "label matching") {
+    return ErrorAt(token.begin, "unexpected character inside braces: '+'");
+  }
   if (token.kind == TokenKind::kError) return ErrorAt(token.begin, list_.error);
   std::string what = base::StrCat("unexpected ", TokenText(token));
   if (!context.empty()) base::StrAppend(&what, " in ", context);
@@ -158,7 +151,7 @@ absl::Status Grammar::Adopt(Expr& parent, uint32_t begin,
 
 absl::StatusOr<ExprPtr> Grammar::ParseQuery() {
   if (At(TokenKind::kEnd)) return ErrorAt(0, "no expression found in input");
-  ASSIGN_OR_RETURN(ExprPtr expr, ParseBinary(0));
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseBinary(kDefaultPrecedence));
   if (!At(TokenKind::kEnd)) return Unexpected("", "");
   return expr;
 }
@@ -166,6 +159,11 @@ absl::StatusOr<ExprPtr> Grammar::ParseQuery() {
 absl::StatusOr<ExprPtr> Grammar::ParseBinary(int precedence_min) {
   const NestingGuard guard(*this);
   RETURN_IF_ERROR(guard.status());
+  if (taken_ > kTokensMax) {
+    return ErrorAt(Peek().begin,
+                   base::StrCat("WITH templates expand to more than ",
+                                kTokensMax, " tokens"));
+  }
   ASSIGN_OR_RETURN(ExprPtr lhs, ParseUnary());
   for (;;) {
     const BinaryOperatorInfo* info = FindBinaryOperator(Peek());
@@ -178,15 +176,43 @@ absl::StatusOr<ExprPtr> Grammar::ParseBinary(int precedence_min) {
     ASSIGN_OR_RETURN(binary->rhs, ParseBinary(info->precedence +
                                               (right_associative ? 0 : 1)));
     binary->lhs = std::move(lhs);
-    if (binary->lhs->type == ValueType::kScalar &&
-        binary->rhs->type == ValueType::kScalar) {
-      binary->type = ValueType::kScalar;
+    ASSIGN_OR_RETURN(lhs, FinishBinary(std::move(binary)));
+    if (lhs->kind == ExprKind::kBinary && TakeWord("keep_metric_names")) {
+      static_cast<BinaryExpr&>(*lhs).keep_metric_names = true;
+      ASSIGN_OR_RETURN(lhs, InParens(std::move(lhs)));
     }
-    const uint32_t begin = binary->lhs->position.begin;
-    RETURN_IF_ERROR(
-        Adopt(*binary, begin, {binary->lhs.get(), binary->rhs.get()}));
-    lhs = std::move(binary);
   }
+}
+
+absl::StatusOr<ExprPtr> Grammar::InParens(ExprPtr expr) const {
+  auto paren = std::make_unique<ParenExpr>();
+  paren->type = expr->type;
+  paren->expr = std::move(expr);
+  RETURN_IF_ERROR(
+      Adopt(*paren, paren->expr->position.begin, {paren->expr.get()}));
+  paren->position = paren->expr->position;
+  return ExprPtr(std::move(paren));
+}
+
+// Strings are joined at once; a chain of operators is one level high.
+absl::StatusOr<ExprPtr> Grammar::FinishBinary(
+    std::unique_ptr<BinaryExpr> binary) {
+  Expr& lhs = *binary->lhs;
+  Expr& rhs = *binary->rhs;
+  if (binary->op == BinaryOp::kAdd && lhs.kind == ExprKind::kString &&
+      rhs.kind == ExprKind::kString) {
+    static_cast<StringLiteral&>(lhs).value +=
+        static_cast<const StringLiteral&>(rhs).value;
+    lhs.position.end = last_end();
+    return std::move(binary->lhs);
+  }
+  if (lhs.type == ValueType::kScalar && rhs.type == ValueType::kScalar) {
+    binary->type = ValueType::kScalar;
+  }
+  RETURN_IF_ERROR(Adopt(*binary, lhs.position.begin, {&rhs}));
+  const int left = lhs.height + (lhs.kind == ExprKind::kBinary ? 0 : 1);
+  binary->height = static_cast<uint16_t>(std::max<int>(binary->height, left));
+  return ExprPtr(std::move(binary));
 }
 
 absl::StatusOr<ExprPtr> Grammar::ParseUnary() {
@@ -214,10 +240,13 @@ absl::StatusOr<ExprPtr> Grammar::ParsePostfix() {
     if (At(TokenKind::kLeftBracket)) {
       ASSIGN_OR_RETURN(expr, ParseRange(std::move(expr)));
     } else if (AtWord("offset")) {
-      RETURN_IF_ERROR(ParseOffset(*expr));
+      RETURN_IF_ERROR(ParseOffset(expr));
       expr->position.end = last_end();
     } else if (At(TokenKind::kAt)) {
-      RETURN_IF_ERROR(ParseAt(*expr));
+      RETURN_IF_ERROR(ParseAt(expr));
+      expr->position.end = last_end();
+    } else if (AtWord("anchored") || AtWord("smoothed")) {
+      RETURN_IF_ERROR(ParseEdges(*expr));
       expr->position.end = last_end();
     } else {
       return expr;
@@ -247,10 +276,15 @@ absl::StatusOr<ExprPtr> Grammar::ParseWord() {
   const Token& word = Peek();
   const Token& following = Peek(1);
   const bool called = following.kind == TokenKind::kLeftParen;
-  if (const AggregateInfo* info = FindAggregate(word);
+  if (called && IsWord(word, "with")) return ParseWith();
+  if (const Binding* found = FindTemplate(word, called); found != nullptr) {
+    if (following.kind != TokenKind::kLeftBrace) return Expand(*found);
+    return ParseSelector(/*named=*/true);
+  }
+  if (const AggregateInfo* info = FindAggregate(word.text);
       info != nullptr &&
       (called || IsWord(following, "by") || IsWord(following, "without"))) {
-    return ParseAggregate(info->op);
+    return ParseAggregate(*info);
   }
   if (IsReserved(word)) return Unexpected("", "");
   if (called && word.text.find(':') == word.text.npos) return ParseCall();
@@ -261,10 +295,14 @@ absl::StatusOr<ExprPtr> Grammar::ParseNumberLiteral() {
   const Token& token = Take();
   auto number = std::make_unique<NumberLiteral>();
   if (token.kind == TokenKind::kDuration) {
-    const auto ms = ParseDurationMs(token.text);
-    if (!ms.ok()) return ErrorAt(token.begin, base::Message(ms.status()));
-    number->value = static_cast<double>(*ms) / 1000;
-    number->is_duration = true;
+    number->is_steps = token.text.ends_with('i');
+    const auto seconds = number->is_steps ? ParseStepCount(token.text)
+                                          : ParseDurationSeconds(token.text);
+    if (!seconds.ok()) {
+      return ErrorAt(token.begin, base::Message(seconds.status()));
+    }
+    number->value = *seconds;
+    number->is_duration = !number->is_steps;
   } else {
     const auto value = ParseNumber(token.text);
     if (!value) {
@@ -287,35 +325,55 @@ absl::StatusOr<ExprPtr> Grammar::ParseStringLiteral() {
 
 absl::StatusOr<ExprPtr> Grammar::ParseParen() {
   const uint32_t begin = Take().begin;
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseBinary(kDefaultPrecedence));
+  if (At(TokenKind::kComma)) return ParseUnion(begin, std::move(expr));
   auto paren = std::make_unique<ParenExpr>();
-  ASSIGN_OR_RETURN(paren->expr, ParseBinary(0));
+  paren->expr = std::move(expr);
   RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "", ""));
+  if (paren->expr->kind == ExprKind::kBinary && TakeWord("keep_metric_names")) {
+    static_cast<BinaryExpr&>(*paren->expr).keep_metric_names = true;
+  }
   paren->type = paren->expr->type;
   RETURN_IF_ERROR(Adopt(*paren, begin, {paren->expr.get()}));
   return ExprPtr(std::move(paren));
 }
 
+// (a, b) is union(a, b). A list of strings stays one: functions that take one
+// look at its arguments.
+absl::StatusOr<ExprPtr> Grammar::ParseUnion(uint32_t begin, ExprPtr first) {
+  auto call = std::make_unique<Call>();
+  call->function = "union";
+  call->args.push_back(std::move(first));
+  while (At(TokenKind::kComma)) {
+    Take();
+    if (At(TokenKind::kRightParen)) break;
+    ASSIGN_OR_RETURN(ExprPtr next, ParseBinary(kDefaultPrecedence));
+    call->args.push_back(std::move(next));
+  }
+  RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "", ""));
+  if (std::ranges::all_of(call->args, [](const ExprPtr& arg) {
+        return arg->type == ValueType::kString;
+      })) {
+    call->type = ValueType::kString;
+  }
+  RETURN_IF_ERROR(Adopt(*call, begin, {Tallest(call->args)}));
+  return ExprPtr(std::move(call));
+}
+
 absl::StatusOr<std::vector<ExprPtr>> Grammar::ParseArguments() {
   RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "", "\"(\""));
   std::vector<ExprPtr> arguments;
-  if (At(TokenKind::kRightParen)) {
-    Take();
-    return arguments;
-  }
-  for (;;) {
-    ASSIGN_OR_RETURN(ExprPtr argument, ParseBinary(0));
+  while (!At(TokenKind::kRightParen)) {
+    ASSIGN_OR_RETURN(ExprPtr argument, ParseBinary(kDefaultPrecedence));
     arguments.push_back(std::move(argument));
-    if (At(TokenKind::kRightParen)) {
+    if (At(TokenKind::kComma)) {
       Take();
-      return arguments;
-    }
-    if (!At(TokenKind::kComma)) return Unexpected("", "");
-    const uint32_t comma = Take().begin;
-    if (At(TokenKind::kRightParen)) {
-      return ErrorAt(comma,
-                     "trailing commas not allowed in function call args");
+    } else if (!At(TokenKind::kRightParen)) {
+      return Unexpected("", "");
     }
   }
+  Take();
+  return arguments;
 }
 
 absl::StatusOr<ExprPtr> Grammar::ParseCall() {
@@ -329,41 +387,60 @@ absl::StatusOr<ExprPtr> Grammar::ParseCall() {
   call->function = name.text;
   call->type = function->result;
   ASSIGN_OR_RETURN(call->args, ParseArguments());
-  const Expr* tallest = nullptr;
-  for (const ExprPtr& arg : call->args) {
-    if (tallest == nullptr || arg->height > tallest->height) {
-      tallest = arg.get();
-    }
-  }
-  RETURN_IF_ERROR(Adopt(*call, name.begin, {tallest}));
+  call->keep_metric_names = TakeWord("keep_metric_names");
+  RETURN_IF_ERROR(Adopt(*call, name.begin, {Tallest(call->args)}));
   return ExprPtr(std::move(call));
 }
 
-absl::StatusOr<ExprPtr> Grammar::ParseAggregate(AggregateOp op) {
+absl::StatusOr<ExprPtr> Grammar::ParseAggregate(const AggregateInfo& info) {
   const uint32_t begin = Take().begin;
   auto aggregate = std::make_unique<AggregateExpr>();
-  aggregate->op = op;
+  aggregate->op = info.op;
   ASSIGN_OR_RETURN(const bool modified, ParseAggregateModifier(*aggregate));
   if (!At(TokenKind::kLeftParen)) return Unexpected("aggregation", "");
   ASSIGN_OR_RETURN(std::vector<ExprPtr> arguments, ParseArguments());
   if (!modified) {
     RETURN_IF_ERROR(ParseAggregateModifier(*aggregate).status());
   }
+  RETURN_IF_ERROR(ParseLimit(*aggregate));
+  const Expr* tallest = Tallest(arguments);
+  RETURN_IF_ERROR(
+      SplitArguments(info, std::move(arguments), begin, *aggregate));
+  RETURN_IF_ERROR(Adopt(*aggregate, begin, {tallest}));
+  return ExprPtr(std::move(aggregate));
+}
+
+// Parameters, vectors, tail: only sum(a, b) and its kin without parameters
+// take several vectors.
+absl::Status Grammar::SplitArguments(const AggregateInfo& info,
+                                     std::vector<ExprPtr> arguments,
+                                     uint32_t begin, AggregateExpr& aggregate) {
   if (arguments.empty()) {
     return ErrorAt(begin, "no arguments for aggregate expression provided");
   }
-  const size_t wanted = TakesParameter(op) ? 2 : 1;
-  if (arguments.size() != wanted) {
+  const size_t given = arguments.size();
+  size_t parameters = info.parameters.size();
+  if (info.repeats && given > parameters + 1) parameters = given - 1;
+  const bool has_tail = info.has_tail && given == parameters + 2;
+  const size_t vectors = given - std::min(given, parameters) - has_tail;
+  if (vectors < 1 || (vectors > 1 && parameters > 0)) {
     return ErrorAt(begin,
                    base::StrCat("wrong number of arguments for aggregate "
                                 "expression provided, expected ",
-                                wanted, ", got ", arguments.size()));
+                                parameters + 1, ", got ", given));
   }
-  aggregate->expr = std::move(arguments.back());
-  if (wanted == 2) aggregate->param = std::move(arguments.front());
-  RETURN_IF_ERROR(Adopt(*aggregate, begin,
-                        {aggregate->expr.get(), aggregate->param.get()}));
-  return ExprPtr(std::move(aggregate));
+  for (size_t i = 0; i < given; ++i) {
+    if (i == 0 && parameters > 0) {
+      aggregate.param = std::move(arguments[i]);
+    } else if (i < parameters || i >= parameters + vectors) {
+      aggregate.more_params.push_back(std::move(arguments[i]));
+    } else if (i == parameters) {
+      aggregate.expr = std::move(arguments[i]);
+    } else {
+      aggregate.more_exprs.push_back(std::move(arguments[i]));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace varve::promql

@@ -87,6 +87,7 @@ class Lexer {
   void LexNumberOrDuration();
   size_t NumberSize() const;
   size_t DurationSize() const;
+  size_t SuffixedNumberSize() const;
   void LexWord(bool colons);
 
   const std::string_view query_;
@@ -136,6 +137,8 @@ void Lexer::LexInBraces() {
       if (at_ >= query_.size()) return LexEnd();
       return Fail(at_, "unexpected character after '!' inside braces: '",
                   Rune(), "'");
+    case '+':  // "a" + "b"; refused by the parser elsewhere
+      return Emit(TokenKind::kAdd, 1);
     case '{':
       return Fail(at_, "unexpected left brace '{'");
     case '}':
@@ -287,18 +290,21 @@ size_t Lexer::NumberSize() const {
   return i - at_;
 }
 
-// Bytes of the duration at `at_` (1h30m), units in falling order; 0 when
-// there is none.
+// Bytes of the duration at `at_` (1h30m, 1.5h), units in falling order, or of
+// a number of steps (5i); 0 when there is none.
 size_t Lexer::DurationSize() const {
   static constexpr std::string_view kUnits[] = {"y", "w", "d", "h",
                                                 "m", "s", "ms"};
+  auto number_end = [this](size_t i) {
+    while (i < query_.size() && IsDigit(query_[i])) ++i;
+    return i;
+  };
   size_t i = at_;
   size_t unit_min = 0;
-  bool any = false;
   while (i < query_.size() && IsDigit(query_[i])) {
-    size_t digits_end = i;
-    while (digits_end < query_.size() && IsDigit(query_[digits_end])) {
-      ++digits_end;
+    size_t digits_end = number_end(i);
+    if (digits_end + 1 < query_.size() && query_[digits_end] == '.') {
+      digits_end = number_end(digits_end + 1);
     }
     size_t unit_end = digits_end;
     while (unit_end < query_.size() && query_[unit_end] >= 'a' &&
@@ -306,14 +312,29 @@ size_t Lexer::DurationSize() const {
       ++unit_end;
     }
     const auto unit = query_.substr(digits_end, unit_end - digits_end);
+    if (unit == "i" && i == at_) return unit_end - at_;
     const auto* found =
         std::find(std::begin(kUnits) + unit_min, std::end(kUnits), unit);
     if (found == std::end(kUnits)) return 0;
     unit_min = found - std::begin(kUnits) + 1;
     i = unit_end;
-    any = true;
   }
-  return any ? i - at_ : 0;
+  return i - at_;
+}
+
+// Bytes of a number with one of MetricsQL's suffixes: K, Ki, KB, KiB and the
+// same with M, G and T. (5m is a duration.)
+size_t Lexer::SuffixedNumberSize() const {
+  size_t i = at_ + NumberSize();
+  auto at = [&](size_t k) {
+    return k < query_.size() ? Lower(query_[k]) : '\0';
+  };
+  const std::string_view multipliers = "kmgt";
+  if (multipliers.find(at(i)) == multipliers.npos) return 0;
+  ++i;
+  if (at(i) == 'i') ++i;
+  if (at(i) == 'b') ++i;
+  return i - at_;
 }
 
 void Lexer::LexNumberOrDuration() {
@@ -327,6 +348,10 @@ void Lexer::LexNumberOrDuration() {
   const size_t duration = DurationSize();
   if (duration > 0 && ends_well(duration)) {
     return Emit(TokenKind::kDuration, duration);
+  }
+  const size_t suffixed = SuffixedNumberSize();
+  if (suffixed > 0 && ends_well(suffixed)) {
+    return Emit(TokenKind::kNumber, suffixed);
   }
   size_t bad = 1;
   while (at_ + bad < query_.size() &&

@@ -23,8 +23,8 @@ enum class TokenKind : uint8_t {
   kError,
   // A name or a keyword: which one, the parser decides by what follows.
   kWord,
-  kNumber,    // also Inf and NaN
-  kDuration,  // 5m
+  kNumber,    // also Inf, NaN and 8Ki
+  kDuration,  // 5m, 1.5h, 5i
   kString,    // quotes included
   kLeftParen,
   kRightParen,

@@ -41,7 +41,8 @@ TEST_CASE("what is no token is said so", "[promql]") {
   CHECK(Texts("\"a") == "!unterminated quoted string");
   CHECK(Texts("`a") == "!unterminated raw string");
   CHECK(Texts("\"\\q\"") == "!unknown escape sequence \\q");
-  CHECK(Texts("1.5h") == "!bad number or duration syntax: \"1.5h\"");
+  CHECK(Texts("1.5h 5i 8Ki") == "1.5h|5i|8Ki|");
+  CHECK(Texts("1.5hx") == "!bad number or duration syntax: \"1.5hx\"");
   CHECK(Texts("5m3") == "!bad number or duration syntax: \"5m3\"");
   CHECK(Texts("1m1h") == "!bad number or duration syntax: \"1m1h\"");
   CHECK(Texts("!") == "!unexpected character after '!': ''");

@@ -1,5 +1,9 @@
-// Clauses: bool, on, ignoring, group_left, group_right, fill, by, without.
+// Clauses: bool, on, ignoring, group_left, group_right, fill, by, without,
+// limit.
+#include <cmath>
+
 #include "lib/promql/grammar.h"
+#include "lib/promql/number_text.h"
 #include "lib/promql/printer.h"
 #include "lib/promql/quoting.h"
 
@@ -28,8 +32,19 @@ absl::Status Grammar::ParseGroupModifier(VectorMatching& matching) {
   Take();
   matching.cardinality =
       left ? MatchCardinality::kManyToOne : MatchCardinality::kOneToMany;
-  if (!At(TokenKind::kLeftParen)) return absl::OkStatus();
-  ASSIGN_OR_RETURN(matching.include, ParseGroupingLabels());
+  if (At(TokenKind::kLeftParen) && Peek(1).kind == TokenKind::kMul) {
+    Take();
+    Take();
+    RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "grouping opts", "\")\""));
+    matching.include = {"*"};
+  } else if (At(TokenKind::kLeftParen)) {
+    ASSIGN_OR_RETURN(matching.include, ParseGroupingLabels());
+  }
+  // `prefix` without a string is a metric's name.
+  if (AtWord("prefix") && Peek(1).kind == TokenKind::kString) {
+    Take();
+    ASSIGN_OR_RETURN(matching.include_prefix, UnquoteToken(Take()));
+  }
   return absl::OkStatus();
 }
 
@@ -72,24 +87,42 @@ absl::StatusOr<bool> Grammar::ParseAggregateModifier(AggregateExpr& aggregate) {
   return true;
 }
 
+absl::Status Grammar::ParseLimit(AggregateExpr& aggregate) {
+  if (!AtWord("limit") || Peek(1).kind != TokenKind::kNumber) {
+    return absl::OkStatus();
+  }
+  Take();
+  const uint32_t begin = Peek().begin;
+  ASSIGN_OR_RETURN(const ExprPtr number, ParseNumberLiteral());
+  const double value = static_cast<const NumberLiteral&>(*number).value;
+  if (!(value >= 1 && value <= 1e9) || value != std::floor(value)) {
+    return ErrorAt(begin, base::StrCat("limit ", PlainNumber(value),
+                                       " is not a whole number of groups"));
+  }
+  aggregate.limit = static_cast<int64_t>(value);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> Grammar::ParseGroupingLabels() {
   RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "grouping opts", "\"(\""));
   std::vector<std::string> labels;
   while (!At(TokenKind::kRightParen)) {
     const Token& token = Peek();
-    if (token.kind == TokenKind::kString) {
+    if (const Binding* found = FindTemplate(token, false); found != nullptr) {
+      RETURN_IF_ERROR(ExpandLabels(*found, labels));
+    } else if (token.kind == TokenKind::kString) {
       ASSIGN_OR_RETURN(std::string label, UnquoteToken(token));
       if (!IsUtf8(label) || label.empty()) {
         return ErrorAt(token.begin,
                        base::StrCat("invalid label name ", QuotedText(label)));
       }
       labels.push_back(std::move(label));
+      Take();
     } else if (token.kind == TokenKind::kWord && IsPlainLabelName(token.text)) {
-      labels.emplace_back(token.text);
+      labels.emplace_back(Take().text);
     } else {
       return Unexpected("grouping opts", "label");
     }
-    Take();
     if (At(TokenKind::kComma)) {
       Take();
     } else if (!At(TokenKind::kRightParen)) {

@@ -163,13 +163,41 @@ void AppendFinite(std::string& out, double value, bool exponent_form) {
 
 }  // namespace
 
+namespace {
+
+// What MetricsQL's suffix at the end of `text` multiplies by; takes it away.
+// 1 where there is none. 0x1b ends with a digit.
+double TakeMultiplier(std::string_view& text) {
+  if (text.size() > 1 && text[0] == '0' && Lower(text[1]) == 'x') return 1;
+  std::string_view rest = text;
+  auto take = [&rest](char c) {
+    if (rest.empty() || Lower(rest.back()) != c) return false;
+    rest.remove_suffix(1);
+    return true;
+  };
+  take('b');
+  const double base = take('i') ? 1024 : 1000;
+  double multiplier = base;
+  for (const char letter : {'k', 'm', 'g', 't'}) {
+    if (take(letter)) {
+      text = rest;
+      return multiplier;
+    }
+    multiplier *= base;
+  }
+  return 1;
+}
+
+}  // namespace
+
 std::optional<double> ParseNumber(std::string_view text) {
   if (text.empty()) return std::nullopt;
   const bool negative = text[0] == '-';
   if (negative || text[0] == '+') text.remove_prefix(1);
+  const double multiplier = TakeMultiplier(text);
   const auto value = ParseUnsigned(text);
   if (!value) return std::nullopt;
-  return negative ? -*value : *value;
+  return (negative ? -*value : *value) * multiplier;
 }
 
 void AppendPlainNumber(std::string& out, double value) {

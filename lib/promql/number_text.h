@@ -13,7 +13,8 @@
 namespace varve::promql {
 
 // 1, -2.5, .5, 1e-3, 0x1F, 017 (octal), 1_000, Inf, NaN in any case, with a
-// sign. nullopt when it is none of these. 1e999 is an infinity: nullopt.
+// sign; also MetricsQL's 8K, 1.5Mi, 2GB (K, M, G, T; with i by 1024).
+// nullopt when it is none of these. 1e999 is an infinity: nullopt.
 std::optional<double> ParseNumber(std::string_view text);
 
 // Digits without an exponent, however many: 1e+22 as 10000000000000000000000.

@@ -1,8 +1,10 @@
-// Text of a PromQL query to a checked syntax tree.
+// Text of a PromQL or MetricsQL query to a checked syntax tree.
 //
 // In:      UTF-8 text of any size; callers cap it (-search.maxQueryLen).
 // Out:     a tree whose types are checked: the arguments of functions,
-//          operators and aggregations have the types Prometheus demands.
+//          operators and aggregations have the types Prometheus demands, or
+//          under the metricsql dialect are made to have them. WITH templates
+//          are expanded.
 // Errors:  InvalidArgument "<line>:<column>: parse error: <what>", with
 //          Prometheus' words where its test suite checks them. Nesting over
 //          1,000 levels is refused, so that no query overflows the stack.
@@ -16,18 +18,20 @@
 
 #include "absl/status/statusor.h"
 #include "lib/promql/ast.h"
+#include "lib/promql/dialect.h"
 
 namespace varve::promql {
 
-absl::StatusOr<ExprPtr> ParseExpr(std::string_view text);
+absl::StatusOr<ExprPtr> ParseExpr(std::string_view text,
+                                  Dialect dialect = Dialect::kPromql);
 
 // A bare selector such as `up{job="x"}` for match[] arguments; at least one
 // matcher must not match the empty string unless `allow_match_all`.
 absl::StatusOr<model::Matchers> ParseSelector(std::string_view text,
                                               bool allow_match_all = false);
-
-// "1h30m", "5m", "1w2d" to milliseconds.
-absl::StatusOr<int64_t> ParseDurationMs(std::string_view text);
+// The same with MetricsQL's `or`: series match when they match one group.
+absl::StatusOr<std::vector<model::Matchers>> ParseSelectorGroups(
+    std::string_view text, bool allow_match_all = false);
 
 }  // namespace varve::promql
 

@@ -22,18 +22,16 @@ constexpr Case kCases[] = {
     {"on", "unexpected <on>"},
     {"rate(", "unclosed left parenthesis"},
     {"nosuch(a)", "unknown function with name \"nosuch\""},
-    {"rate(a)",
-     "expected type range vector in call to function \"rate\", got instant "
-     "vector"},
+    {"rate(1)",
+     "expected type range vector in call to function \"rate\", got scalar"},
     {"rate(a[5m], 1)", "expected 1 argument(s) in call to \"rate\", got 2"},
     {"hour(a, b)", "expected at most 1 argument(s) in call to \"hour\", got 2"},
     {"label_join(a, \"x\")",
      "expected at least 3 argument(s) in call to \"label_join\", got 2"},
-    {"time(a,)", "trailing commas not allowed in function call args"},
     {"sum()", "no arguments for aggregate expression provided"},
-    {"sum(a, b)",
+    {"topk(1, a, b)",
      "wrong number of arguments for aggregate expression provided, expected "
-     "1, got 2"},
+     "2, got 3"},
     {"topk(a)",
      "wrong number of arguments for aggregate expression provided, expected "
      "2, got 1"},
@@ -71,6 +69,7 @@ constexpr Case kCases[] = {
     {"a{x}",
      "unexpected \"}\" in label matching, expected label matching operator"},
     {"a{x=1}", "unexpected character inside braces: '1'"},
+    {"a{+}", "unexpected character inside braces: '+'"},
     {"a{x=y}",
      "unexpected identifier \"y\" in label matching, expected string"},
     {"a{x=\"y\" z}",
@@ -99,9 +98,32 @@ constexpr Case kCases[] = {
     {"a @ x", "unexpected identifier \"x\" in @, expected timestamp"},
     {"a @ Inf", "timestamp out of bounds for @ modifier: +Inf"},
     {"a @ 1 @ 2", "@ <timestamp> may not be set multiple times"},
-    {"sum(a) @ 1",
+    {"time() @ 1",
      "@ modifier must be preceded by an instant vector selector or range "
      "vector selector or a subquery"},
+    {"sum(a) @ 1 @ 2", "@ <timestamp> may not be set multiple times"},
+    {"(a, b", "unclosed left parenthesis"},
+    {"a[5i5m]", "bad number or duration syntax: \"5i5m\""},
+    {"5Kib + 5Kx", "bad number or duration syntax: \"5Kx\""},
+    {"sum(a) limit 0.5", "limit 0.5 is not a whole number of groups"},
+    {"a smoothed smoothed",
+     "anchored and smoothed modifiers may not be set twice"},
+    {"a[5m:1m] anchored",
+     "anchored modifier must be preceded by an instant vector selector or "
+     "range vector selector"},
+    {"with (x = 1", "unclosed left parenthesis"},
+    {"with (x) x", "unexpected \")\" in WITH, expected \"=\""},
+    {"with (x = ) x", "unexpected \")\" in WITH, expected an expression"},
+    {"with (x = 1, x = 2) x", "the WITH template \"x\" is defined twice"},
+    {"with (f(a, a) = a) f(1, 2)", "the parameter \"a\" is named twice"},
+    {"with (f(a) = a) f(1, 2)",
+     "the WITH template \"f\" takes 1 argument(s), got 2"},
+    {"with (x = a + b) m{x}", "the WITH template \"x\" is no {…} without `or`"},
+    {"with (x = a) m{l=x}", "the WITH template \"x\" is no string"},
+    {"with (x = a + b) x{l=\"v\"}", "the WITH template \"x\" is no selector"},
+    {"with (x = a + b) sum by (x) (m)",
+     "the WITH template \"x\" is no list of labels"},
+    {"with (x = a) m[x]", "the template is no duration"},
     {"info(a, b)",
      "expected label selectors only, got vector selector instead"},
     {"info(a, sum(b))", "expected label selectors only"},
@@ -138,9 +160,6 @@ TEST_CASE("nesting is bounded", "[promql]") {
       std::string(10'000, '(') + "1" + std::string(10'000, ')');
   CHECK_FALSE(ParseExpr(deep).ok());
   CHECK_FALSE(ParseExpr(std::string(10'000, '-') + "a").ok());
-  std::string chain = "a";
-  for (int i = 0; i < 10'000; ++i) chain += "+a";
-  CHECK_FALSE(ParseExpr(chain).ok());
   std::string power = "a";
   for (int i = 0; i < 10'000; ++i) power += "^a";
   CHECK_FALSE(ParseExpr(power).ok());
@@ -155,10 +174,40 @@ TEST_CASE("nesting is bounded", "[promql]") {
   CHECK(ParseExpr(fine).ok());
 }
 
+TEST_CASE("a chain of operators may be as long as a query", "[promql]") {
+  std::string chain = "a";
+  for (int i = 0; i < 10'000; ++i) chain += i % 2 == 0 ? " + a" : " or a";
+  const auto expr = ParseExpr(chain);
+  REQUIRE(expr.ok());
+  CHECK((*expr)->height < 10);
+  CHECK(ExprText(**expr) == chain);
+}
+
+TEST_CASE("WITH templates are bounded", "[promql]") {
+  // Doubles at each of 40 steps.
+  std::string doubling = "with (x0 = a";
+  for (int i = 0; i < 40; ++i) {
+    const std::string x = "x" + std::to_string(i);
+    doubling += ", x" + std::to_string(i + 1) + " = " + x + " + " + x;
+  }
+  const auto refused = ParseExpr(doubling + ") x40");
+  REQUIRE_FALSE(refused.ok());
+  CHECK(base::Message(refused.status())
+            .ends_with("WITH templates expand to more than 500000 tokens"));
+  // A template never knows itself: here x is a metric.
+  CHECK(ExprText(*ParseExpr("with (x = x + 1) x").value()) == "(x + 1)");
+
+  std::string deep = "a";
+  for (int i = 0; i < 2'000; ++i) deep = "with (x = 1) " + deep;
+  CHECK_FALSE(ParseExpr(deep).ok());
+}
+
 TEST_CASE("a query cut at any byte never crashes", "[promql]") {
   const std::string query =
       "sum by (x) (rate(a{b=~\"c.*\",d!='e'}[5m:1m] @ start() offset -1h)) > "
-      "bool on(x) group_left(y) fill(0) topk(5, {\"f.g\"}) # end";
+      "bool on(x) group_left(y) fill(0) topk(5, {\"f.g\"}) + with (w = "
+      "{x=\"y\"}, "
+      "f(p) = p{w or z=\"1\"+\"2\"}) f(m) keep_metric_names default 8Ki # end";
   for (size_t keep = 0; keep <= query.size(); ++keep) {
     const auto expr = ParseExpr(std::string_view(query).substr(0, keep));
     if (expr.ok()) CHECK_FALSE(ExprText(**expr).empty());

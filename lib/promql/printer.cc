@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lib/base/strings.h"
+#include "lib/promql/aggregates.h"
 #include "lib/promql/duration.h"
 #include "lib/promql/number_text.h"
 #include "lib/promql/quoting.h"
@@ -25,7 +26,8 @@ void AppendLabels(std::string& out, const std::vector<std::string>& labels) {
   out += "(";
   for (size_t i = 0; i < labels.size(); ++i) {
     if (i > 0) out += ", ";
-    out += IsPlainLabelName(labels[i]) ? labels[i] : QuotedText(labels[i]);
+    const bool plain = IsPlainLabelName(labels[i]) || labels[i] == "*";
+    out += plain ? labels[i] : QuotedText(labels[i]);
   }
   out += ")";
 }
@@ -44,6 +46,7 @@ class Printer {
       case ExprKind::kVectorSelector: {
         const auto& selector = static_cast<const VectorSelector&>(expr);
         PrintSelector(selector);
+        PrintEdges(selector);
         return PrintTime(selector.time);
       }
       case ExprKind::kMatrixSelector:
@@ -56,28 +59,35 @@ class Printer {
         return Print(*unary.expr);
       }
       case ExprKind::kBinary:
-        return PrintBinary(static_cast<const BinaryExpr&>(expr));
+        return PrintChain(static_cast<const BinaryExpr&>(expr));
       case ExprKind::kAggregate:
         return PrintAggregate(static_cast<const AggregateExpr&>(expr));
       case ExprKind::kCall:
         return PrintCall(static_cast<const Call&>(expr));
       case ExprKind::kParen:
-        out_ += "(";
-        Print(*static_cast<const ParenExpr&>(expr).expr);
-        out_ += ")";
-        return;
+        return PrintParen(static_cast<const ParenExpr&>(expr));
+      case ExprKind::kShift: {
+        const auto& shift = static_cast<const ShiftExpr&>(expr);
+        Print(*shift.expr);
+        return PrintTime(shift.time);
+      }
     }
   }
 
  private:
   void PrintNumber(const NumberLiteral& number);
   void PrintSelector(const VectorSelector& selector);
+  void PrintMatchers(const model::Matchers& matchers, bool named);
+  void PrintEdges(const VectorSelector& selector);
   void PrintMatrix(const MatrixSelector& matrix);
   void PrintSubquery(const SubqueryExpr& subquery);
-  void PrintBinary(const BinaryExpr& binary);
+  void PrintChain(const BinaryExpr& binary);
+  void PrintOperator(const BinaryExpr& binary);
+  void PrintParen(const ParenExpr& paren);
   void PrintMatching(const VectorMatching& matching);
   void PrintFill(std::string_view name, double value);
   void PrintAggregate(const AggregateExpr& aggregate);
+  void PrintArguments(const std::vector<const Expr*>& args);
   void PrintCall(const Call& call);
   void PrintDuration(const DurationValue& duration);
   void PrintTime(const TimeModifiers& time);
@@ -86,20 +96,38 @@ class Printer {
 };
 
 void Printer::PrintNumber(const NumberLiteral& number) {
-  if (!number.is_duration) return AppendPlainNumber(out_, number.value);
+  if (!number.is_duration) {
+    AppendPlainNumber(out_, number.value);
+    if (number.is_steps) out_ += "i";
+    return;
+  }
   out_ += DurationText(static_cast<int64_t>(std::round(number.value * 1000)));
 }
 
 // The quoted form `{"a.b"}` where a name needs it; equal names of a plain
 // form stand before the braces only if they were written there.
 void Printer::PrintSelector(const VectorSelector& selector) {
+  const bool named = !selector.name.empty();
   out_ += selector.name;
+  if (named && selector.matchers.size() == 1 && selector.or_matchers.empty()) {
+    return;
+  }
+  out_ += "{";
+  PrintMatchers(selector.matchers, named);
+  for (const model::Matchers& matchers : selector.or_matchers) {
+    out_ += " or ";
+    PrintMatchers(matchers, named);
+  }
+  out_ += "}";
+}
+
+void Printer::PrintMatchers(const model::Matchers& matchers, bool named) {
   std::vector<std::string> parts;
   std::string name_first;
-  for (const model::Matcher& matcher : selector.matchers) {
+  for (const model::Matcher& matcher : matchers) {
     const bool is_equal_name = matcher.name == model::kMetricName &&
                                matcher.type == model::MatchType::kEqual;
-    if (is_equal_name && !selector.name.empty()) continue;
+    if (is_equal_name && named) continue;
     if (is_equal_name && !matcher.value.empty() && name_first.empty() &&
         !IsPlainMetricName(matcher.value)) {
       name_first = QuotedText(matcher.value);
@@ -114,13 +142,15 @@ void Printer::PrintSelector(const VectorSelector& selector) {
   }
   std::sort(parts.begin(), parts.end());
   if (!name_first.empty()) parts.insert(parts.begin(), name_first);
-  if (parts.empty() && !selector.name.empty()) return;
-  out_ += "{";
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0) out_ += ",";
     out_ += parts[i];
   }
-  out_ += "}";
+}
+
+void Printer::PrintEdges(const VectorSelector& selector) {
+  if (selector.edges == RangeEdges::kAnchored) out_ += " anchored";
+  if (selector.edges == RangeEdges::kSmoothed) out_ += " smoothed";
 }
 
 void Printer::PrintDuration(const DurationValue& duration) {
@@ -153,14 +183,18 @@ void Printer::PrintTime(const TimeModifiers& time) {
 
 void Printer::PrintMatrix(const MatrixSelector& matrix) {
   PrintSelector(*matrix.selector);
-  out_ += "[";
-  PrintDuration(matrix.range);
-  out_ += "]";
+  if (!matrix.implicit) {
+    out_ += "[";
+    PrintDuration(matrix.range);
+    out_ += "]";
+  }
+  PrintEdges(*matrix.selector);
   PrintTime(matrix.selector->time);
 }
 
 void Printer::PrintSubquery(const SubqueryExpr& subquery) {
   Print(*subquery.expr);
+  if (subquery.implicit) return;
   out_ += "[";
   PrintDuration(subquery.range);
   out_ += ":";
@@ -171,13 +205,32 @@ void Printer::PrintSubquery(const SubqueryExpr& subquery) {
   PrintTime(subquery.time);
 }
 
-void Printer::PrintBinary(const BinaryExpr& binary) {
-  Print(*binary.lhs);
+// A chain a + b + c … from its innermost operator outwards.
+void Printer::PrintChain(const BinaryExpr& binary) {
+  std::vector<const BinaryExpr*> chain = {&binary};
+  while (chain.back()->lhs->kind == ExprKind::kBinary) {
+    chain.push_back(static_cast<const BinaryExpr*>(chain.back()->lhs.get()));
+  }
+  Print(*chain.back()->lhs);
+  for (; !chain.empty(); chain.pop_back()) PrintOperator(*chain.back());
+}
+
+void Printer::PrintOperator(const BinaryExpr& binary) {
   StrAppend(&out_, " ", OperatorText(binary.op));
   if (binary.return_bool) out_ += " bool";
   if (binary.matching) PrintMatching(*binary.matching);
   out_ += " ";
   Print(*binary.rhs);
+}
+
+void Printer::PrintParen(const ParenExpr& paren) {
+  out_ += "(";
+  Print(*paren.expr);
+  out_ += ")";
+  if (paren.expr->kind == ExprKind::kBinary &&
+      static_cast<const BinaryExpr&>(*paren.expr).keep_metric_names) {
+    out_ += " keep_metric_names";
+  }
 }
 
 void Printer::PrintFill(std::string_view name, double value) {
@@ -194,6 +247,9 @@ void Printer::PrintMatching(const VectorMatching& matching) {
   if (left || right) {
     out_ += left ? " group_left " : " group_right ";
     AppendLabels(out_, matching.include);
+    if (!matching.include_prefix.empty()) {
+      StrAppend(&out_, " prefix ", QuotedText(matching.include_prefix));
+    }
   }
   const auto& fill_left = matching.fill_left;
   const auto& fill_right = matching.fill_right;
@@ -212,22 +268,36 @@ void Printer::PrintAggregate(const AggregateExpr& aggregate) {
     AppendLabels(out_, aggregate.grouping);
     out_ += " ";
   }
-  out_ += "(";
-  if (aggregate.param != nullptr) {
-    Print(*aggregate.param);
-    out_ += ", ";
+  const AggregateInfo& info = InfoOf(aggregate.op);
+  std::vector<const Expr*> args;
+  if (aggregate.param != nullptr) args.push_back(aggregate.param.get());
+  for (const ExprPtr& param : aggregate.more_params) {
+    args.push_back(param.get());
   }
-  Print(*aggregate.expr);
+  // The tail stands after the vector.
+  const bool has_tail = info.has_tail && !aggregate.more_params.empty();
+  args.insert(args.end() - (has_tail ? 1 : 0), aggregate.expr.get());
+  for (const ExprPtr& expr : aggregate.more_exprs) args.push_back(expr.get());
+  PrintArguments(args);
+  if (aggregate.limit > 0) StrAppend(&out_, " limit ", aggregate.limit);
+}
+
+void Printer::PrintArguments(const std::vector<const Expr*>& args) {
+  out_ += "(";
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (i > 0) out_ += ", ";
+    Print(*args[i]);
+  }
   out_ += ")";
 }
 
 void Printer::PrintCall(const Call& call) {
-  StrAppend(&out_, call.function, "(");
-  for (size_t i = 0; i < call.args.size(); ++i) {
-    if (i > 0) out_ += ", ";
-    Print(*call.args[i]);
-  }
-  out_ += ")";
+  if (call.implicit) return Print(*call.args[0]);
+  out_ += call.function;
+  std::vector<const Expr*> args;
+  for (const ExprPtr& arg : call.args) args.push_back(arg.get());
+  PrintArguments(args);
+  if (call.keep_metric_names) out_ += " keep_metric_names";
 }
 
 }  // namespace
@@ -240,18 +310,13 @@ std::string ExprText(const Expr& expr) {
 
 std::string_view OperatorText(BinaryOp op) {
   static constexpr std::string_view kTexts[] = {
-      "+", "-",  "*", "/",  "%",   "^",  "atan2",  "==", "!=",
-      "<", "<=", ">", ">=", "and", "or", "unless", "</", ">/"};
+      "+",  "-",      "*",  "/",  "%",       "^",  "atan2",
+      "==", "!=",     "<",  "<=", ">",       ">=", "and",
+      "or", "unless", "</", ">/", "default", "if", "ifnot"};
   return kTexts[static_cast<size_t>(op)];
 }
 
-std::string_view AggregateText(AggregateOp op) {
-  static constexpr std::string_view kTexts[] = {
-      "sum",      "avg",          "min",    "max",        "count",
-      "group",    "stddev",       "stdvar", "topk",       "bottomk",
-      "quantile", "count_values", "limitk", "limit_ratio"};
-  return kTexts[static_cast<size_t>(op)];
-}
+std::string_view AggregateText(AggregateOp op) { return InfoOf(op).name; }
 
 std::string QuotedText(std::string_view text) {
   const bool is_utf8 = IsUtf8(text);

@@ -1,5 +1,6 @@
 // Selectors: names, matchers, ranges, subqueries, offset and @.
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -21,10 +22,15 @@ TimeModifiers* ModifiersOf(Expr& expr) {
       return &static_cast<MatrixSelector&>(expr).selector->time;
     case ExprKind::kSubquery:
       return &static_cast<SubqueryExpr&>(expr).time;
+    case ExprKind::kShift:
+      return &static_cast<ShiftExpr&>(expr).time;
     default:
       return nullptr;
   }
 }
+
+// As many groups come from one selector at most; each costs an index lookup.
+constexpr size_t kMatcherGroupsMax = 1000;
 
 bool HasOffset(const TimeModifiers& time) {
   return time.offset.ms != 0 || time.offset.expr != nullptr;
@@ -53,51 +59,166 @@ absl::StatusOr<ExprPtr> Grammar::ParseOnlySelector() {
 }
 
 absl::StatusOr<ExprPtr> Grammar::ParseSelector(bool named) {
-  auto selector = std::make_unique<VectorSelector>();
   const uint32_t begin = Peek().begin;
-  if (named) selector->name = Take().text;
-  if (At(TokenKind::kLeftBrace)) RETURN_IF_ERROR(ParseMatchers(*selector));
-  if (named) {
-    for (const model::Matcher& matcher : selector->matchers) {
-      if (matcher.name != model::kMetricName) continue;
-      return ErrorAt(begin, base::StrCat("metric name must not be set twice: ",
-                                         QuotedText(selector->name), " or ",
-                                         QuotedText(matcher.value)));
-    }
-    selector->matchers.push_back({model::MatchType::kEqual,
-                                  std::string(model::kMetricName),
-                                  selector->name});
+  if (const Binding* found = FindTemplate(Peek(), false);
+      named && found != nullptr) {
+    return ParseTemplateSelector(*found);
   }
+  auto selector = std::make_unique<VectorSelector>();
+  if (named) selector->name = Take().text;
+  std::vector<model::Matchers> groups(1);
+  if (At(TokenKind::kLeftBrace)) {
+    ASSIGN_OR_RETURN(groups, ParseMatcherGroups());
+  }
+  if (named) RETURN_IF_ERROR(AddName(selector->name, groups, begin));
+  selector->matchers = std::move(groups[0]);
+  selector->or_matchers.assign(std::move_iterator(groups.begin() + 1),
+                               std::move_iterator(groups.end()));
   RETURN_IF_ERROR(Adopt(*selector, begin, {}));
   return ExprPtr(std::move(selector));
 }
 
-absl::Status Grammar::ParseMatchers(VectorSelector& selector) {
+absl::Status Grammar::AddName(const std::string& name,
+                              std::vector<model::Matchers>& groups,
+                              uint32_t begin) {
+  for (model::Matchers& matchers : groups) {
+    for (const model::Matcher& matcher : matchers) {
+      if (matcher.name != model::kMetricName) continue;
+      return ErrorAt(begin, base::StrCat("metric name must not be set twice: ",
+                                         QuotedText(name), " or ",
+                                         QuotedText(matcher.value)));
+    }
+    matchers.push_back(
+        {model::MatchType::kEqual, std::string(model::kMetricName), name});
+  }
+  return absl::OkStatus();
+}
+
+// name{…} where the name is a WITH template: its selector with more matchers.
+absl::StatusOr<ExprPtr> Grammar::ParseTemplateSelector(const Binding& binding) {
+  const uint32_t begin = Peek().begin;
+  ASSIGN_OR_RETURN(ExprPtr expr, Expand(binding));
+  Expr* inner = expr.get();
+  if (inner->kind == ExprKind::kMatrixSelector) {
+    inner = static_cast<MatrixSelector*>(inner)->selector.get();
+  }
+  if (inner->kind != ExprKind::kVectorSelector) {
+    return ErrorAt(begin,
+                   base::StrCat("the WITH template ", QuotedText(binding.name),
+                                " is no selector"));
+  }
+  auto& selector = static_cast<VectorSelector&>(*inner);
+  ASSIGN_OR_RETURN(const std::vector<model::Matchers> more,
+                   ParseMatcherGroups());
+  const std::vector<model::Matchers> given = selector.MatcherGroups();
+  if (given.size() > 1 && more.size() > 1) {
+    return ErrorAt(begin,
+                   base::StrCat("the WITH template ", QuotedText(binding.name),
+                                " and its matchers both have `or`"));
+  }
+  selector.or_matchers.clear();
+  for (size_t i = 0; i < given.size() * more.size(); ++i) {
+    model::Matchers group = given[i / more.size()];
+    const model::Matchers& add = more[i % more.size()];
+    group.insert(group.end(), add.begin(), add.end());
+    if (i == 0) {
+      selector.matchers = std::move(group);
+    } else {
+      selector.or_matchers.push_back(std::move(group));
+    }
+  }
+  return expr;
+}
+
+absl::StatusOr<std::vector<model::Matchers>> Grammar::ParseMatcherGroups() {
   Take();  // {
+  std::vector<model::Matchers> groups;
+  do {
+    if (groups.size() >= kMatcherGroupsMax) {
+      return ErrorAt(Peek().begin,
+                     base::StrCat("more than ", kMatcherGroupsMax,
+                                  " groups of matchers joined by `or`"));
+    }
+    RETURN_IF_ERROR(ParseMatchers(groups.emplace_back()));
+  } while (TakeWord("or"));
+  RETURN_IF_ERROR(
+      Expect(TokenKind::kRightBrace, "label matching", "\",\" or \"}\""));
+  return groups;
+}
+
+// Up to `or` or the closing brace.
+absl::Status Grammar::ParseMatchers(model::Matchers& matchers) {
   std::optional<std::string> quoted_name;
   while (!At(TokenKind::kRightBrace)) {
     const uint32_t begin = Peek().begin;
-    bool is_name = false;
-    ASSIGN_OR_RETURN(model::Matcher matcher, ParseMatcher(is_name));
-    if (is_name && quoted_name) {
-      return ErrorAt(begin, base::StrCat("metric name must not be set twice: ",
-                                         QuotedText(*quoted_name), " or ",
-                                         QuotedText(matcher.value)));
+    const TokenKind following = Peek(1).kind;
+    const bool alone = following == TokenKind::kComma ||
+                       following == TokenKind::kRightBrace ||
+                       IsWord(Peek(1), "or");
+    if (alone && FindTemplate(Peek(), false) != nullptr) {
+      RETURN_IF_ERROR(ExpandFilter(matchers));
+    } else {
+      bool is_name = false;
+      ASSIGN_OR_RETURN(model::Matcher matcher, ParseMatcher(is_name));
+      if (is_name && quoted_name) {
+        return ErrorAt(begin,
+                       base::StrCat("metric name must not be set twice: ",
+                                    QuotedText(*quoted_name), " or ",
+                                    QuotedText(matcher.value)));
+      }
+      if (is_name) quoted_name = matcher.value;
+      // A regular expression is judged now, so that its error has a position.
+      if (auto compiled = model::CompiledMatcher::Make(matcher);
+          !compiled.ok()) {
+        return ErrorAt(begin, base::Message(compiled.status()));
+      }
+      matchers.push_back(std::move(matcher));
     }
-    if (is_name) quoted_name = matcher.value;
-    // A regular expression is judged now, so that its error has a position.
-    if (auto compiled = model::CompiledMatcher::Make(matcher); !compiled.ok()) {
-      return ErrorAt(begin, base::Message(compiled.status()));
-    }
-    selector.matchers.push_back(std::move(matcher));
     if (At(TokenKind::kComma)) {
       Take();
+    } else if (AtWord("or")) {
+      return absl::OkStatus();
     } else if (!At(TokenKind::kRightBrace)) {
       return Unexpected("label matching", "\",\" or \"}\"");
     }
   }
-  Take();  // }
   return absl::OkStatus();
+}
+
+// {name} where the name is a WITH template of the form {…}.
+absl::Status Grammar::ExpandFilter(model::Matchers& matchers) {
+  const uint32_t begin = Peek().begin;
+  const Binding& binding = *FindTemplate(Peek(), false);
+  ASSIGN_OR_RETURN(const ExprPtr expr, Expand(binding));
+  if (expr->kind == ExprKind::kVectorSelector) {
+    const auto& selector = static_cast<const VectorSelector&>(*expr);
+    if (selector.or_matchers.empty()) {
+      matchers.insert(matchers.end(), selector.matchers.begin(),
+                      selector.matchers.end());
+      return absl::OkStatus();
+    }
+  }
+  return ErrorAt(begin,
+                 base::StrCat("the WITH template ", QuotedText(binding.name),
+                              " is no {…} without `or`"));
+}
+
+// Strings and templates that are strings, joined by +.
+absl::StatusOr<std::string> Grammar::ParseMatcherValue() {
+  std::string value;
+  for (;;) {
+    if (const Binding* found = FindTemplate(Peek(), false); found != nullptr) {
+      ASSIGN_OR_RETURN(const std::string more, ExpandString(*found));
+      value += more;
+    } else if (At(TokenKind::kString)) {
+      ASSIGN_OR_RETURN(const std::string more, UnquoteToken(Take()));
+      value += more;
+    } else {
+      return Unexpected("label matching", "string");
+    }
+    if (!At(TokenKind::kAdd)) return value;
+    Take();
+  }
 }
 
 absl::StatusOr<model::Matcher> Grammar::ParseMatcher(bool& is_name) {
@@ -137,8 +258,7 @@ absl::StatusOr<model::Matcher> Grammar::ParseMatcher(bool& is_name) {
       return matcher;
   }
   Take();
-  if (!At(TokenKind::kString)) return Unexpected("label matching", "string");
-  ASSIGN_OR_RETURN(matcher.value, UnquoteToken(Take()));
+  ASSIGN_OR_RETURN(matcher.value, ParseMatcherValue());
   return matcher;
 }
 
@@ -161,6 +281,14 @@ absl::StatusOr<ExprPtr> Grammar::ParseRange(ExprPtr expr) {
   }
   RETURN_IF_ERROR(
       Expect(TokenKind::kRightBracket, "subquery or range", "\":\" or \"]\""));
+  if (expr->kind != ExprKind::kVectorSelector &&
+      dialect_ == Dialect::kMetricsql) {
+    auto subquery = std::make_unique<SubqueryExpr>();
+    subquery->range = std::move(range);
+    subquery->expr = std::move(expr);
+    RETURN_IF_ERROR(Adopt(*subquery, begin, {subquery->expr.get()}));
+    return ExprPtr(std::move(subquery));
+  }
   if (expr->kind != ExprKind::kVectorSelector) {
     return ErrorAt(bracket, "ranges only allowed for vector selectors");
   }
@@ -177,16 +305,29 @@ absl::StatusOr<ExprPtr> Grammar::ParseRange(ExprPtr expr) {
   return ExprPtr(std::move(matrix));
 }
 
-absl::Status Grammar::ParseOffset(Expr& expr) {
-  const uint32_t begin = expr.position.begin;
+absl::StatusOr<TimeModifiers*> Grammar::ModifiersFor(
+    ExprPtr& expr, std::string_view modifier) {
+  if (TimeModifiers* time = ModifiersOf(*expr); time != nullptr) return time;
+  const uint32_t begin = expr->position.begin;
+  if (expr->type != ValueType::kVector) {
+    return ErrorAt(begin, base::StrCat(modifier,
+                                       " must be preceded by an instant vector "
+                                       "selector or range vector selector or "
+                                       "a subquery"));
+  }
+  auto shift = std::make_unique<ShiftExpr>();
+  shift->expr = std::move(expr);
+  RETURN_IF_ERROR(Adopt(*shift, begin, {shift->expr.get()}));
+  TimeModifiers* time = &shift->time;
+  expr = std::move(shift);
+  return time;
+}
+
+absl::Status Grammar::ParseOffset(ExprPtr& expr) {
+  const uint32_t begin = expr->position.begin;
   Take();
   ASSIGN_OR_RETURN(DurationValue offset, ParseOffsetDuration());
-  TimeModifiers* time = ModifiersOf(expr);
-  if (time == nullptr) {
-    return ErrorAt(begin,
-                   "offset modifier must be preceded by an instant vector "
-                   "selector or range vector selector or a subquery");
-  }
+  ASSIGN_OR_RETURN(TimeModifiers * time, ModifiersFor(expr, "offset modifier"));
   if (HasOffset(*time)) {
     return ErrorAt(begin, "offset may not be set multiple times");
   }
@@ -194,8 +335,51 @@ absl::Status Grammar::ParseOffset(Expr& expr) {
   return absl::OkStatus();
 }
 
-absl::Status Grammar::ParseAt(Expr& expr) {
-  const uint32_t begin = expr.position.begin;
+absl::Status Grammar::ParseEdges(Expr& expr) {
+  const RangeEdges edges =
+      AtWord("anchored") ? RangeEdges::kAnchored : RangeEdges::kSmoothed;
+  const Token& word = Take();
+  VectorSelector* selector = nullptr;
+  if (expr.kind == ExprKind::kVectorSelector) {
+    selector = static_cast<VectorSelector*>(&expr);
+  } else if (expr.kind == ExprKind::kMatrixSelector) {
+    selector = static_cast<MatrixSelector&>(expr).selector.get();
+  }
+  if (selector == nullptr) {
+    return ErrorAt(expr.position.begin,
+                   base::StrCat(word.text,
+                                " modifier must be preceded by an "
+                                "instant vector selector or range "
+                                "vector selector"));
+  }
+  if (selector->edges != RangeEdges::kPlain) {
+    return ErrorAt(expr.position.begin,
+                   "anchored and smoothed modifiers may not be set twice");
+  }
+  selector->edges = edges;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<double> Grammar::ParseAtSeconds(uint32_t begin) {
+  const bool negative = At(TokenKind::kSub);
+  if (negative || At(TokenKind::kAdd)) Take();
+  if (!At(TokenKind::kNumber) && !At(TokenKind::kDuration)) {
+    return Unexpected("@", "timestamp");
+  }
+  ASSIGN_OR_RETURN(const ExprPtr number, ParseNumberLiteral());
+  const double value = static_cast<const NumberLiteral&>(*number).value;
+  const double seconds = negative ? -value : value;
+  if (!(std::fabs(seconds * 1000) <
+        static_cast<double>(std::numeric_limits<int64_t>::max()))) {
+    return ErrorAt(begin,
+                   base::StrCat("timestamp out of bounds for @ modifier: ",
+                                PlainNumber(seconds)));
+  }
+  return seconds;
+}
+
+absl::Status Grammar::ParseAt(ExprPtr& expr) {
+  const uint32_t begin = expr->position.begin;
   Take();
   AtKind kind = AtKind::kTimestamp;
   double seconds = 0;
@@ -205,27 +389,9 @@ absl::Status Grammar::ParseAt(Expr& expr) {
     RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "@", "timestamp"));
     RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "@", "timestamp"));
   } else {
-    const bool negative = At(TokenKind::kSub);
-    if (negative || At(TokenKind::kAdd)) Take();
-    if (!At(TokenKind::kNumber) && !At(TokenKind::kDuration)) {
-      return Unexpected("@", "timestamp");
-    }
-    ASSIGN_OR_RETURN(const ExprPtr number, ParseNumberLiteral());
-    seconds = static_cast<const NumberLiteral&>(*number).value;
-    if (negative) seconds = -seconds;
-    if (!(std::fabs(seconds * 1000) <
-          static_cast<double>(std::numeric_limits<int64_t>::max()))) {
-      return ErrorAt(begin,
-                     base::StrCat("timestamp out of bounds for @ modifier: ",
-                                  PlainNumber(seconds)));
-    }
+    ASSIGN_OR_RETURN(seconds, ParseAtSeconds(begin));
   }
-  TimeModifiers* time = ModifiersOf(expr);
-  if (time == nullptr) {
-    return ErrorAt(begin,
-                   "@ modifier must be preceded by an instant vector selector "
-                   "or range vector selector or a subquery");
-  }
+  ASSIGN_OR_RETURN(TimeModifiers * time, ModifiersFor(expr, "@ modifier"));
   if (time->at != AtKind::kNone) {
     return ErrorAt(begin, "@ <timestamp> may not be set multiple times");
   }

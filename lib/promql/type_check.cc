@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "lib/base/status.h"
 #include "lib/promql/functions.h"
@@ -15,9 +17,60 @@ bool IsScalarOrVector(ValueType type) {
   return type == ValueType::kScalar || type == ValueType::kVector;
 }
 
+// function(slot), which the printer leaves out.
+void WrapInCall(ExprPtr& slot, std::string_view function) {
+  auto call = std::make_unique<Call>();
+  call->function = function;
+  call->type = FindFunction(function)->result;
+  call->implicit = true;
+  call->position = slot->position;
+  call->height = static_cast<uint16_t>(slot->height + 1);
+  call->args.push_back(std::move(slot));
+  slot = std::move(call);
+}
+
+// rate(m) reads a range of one step, rate(sum(m)) a subquery.
+void MakeRange(ExprPtr& slot) {
+  ExprPtr* inner = &slot;
+  while ((*inner)->kind == ExprKind::kParen) {
+    inner = &static_cast<ParenExpr&>(**inner).expr;
+  }
+  const Position position = slot->position;
+  const auto height = static_cast<uint16_t>(slot->height + 1);
+  if ((*inner)->kind == ExprKind::kVectorSelector) {
+    auto matrix = std::make_unique<MatrixSelector>();
+    matrix->selector.reset(static_cast<VectorSelector*>(inner->release()));
+    matrix->implicit = true;
+    slot = std::move(matrix);
+  } else {
+    auto subquery = std::make_unique<SubqueryExpr>();
+    subquery->expr = std::move(slot);
+    subquery->implicit = true;
+    slot = std::move(subquery);
+  }
+  slot->position = position;
+  slot->height = height;
+}
+
+void Convert(ExprPtr& slot, ValueType want, bool lenient) {
+  const ValueType type = slot->type;
+  if (type == want) return;
+  if (want == ValueType::kMatrix) {
+    if (type == ValueType::kScalar && lenient) WrapInCall(slot, "vector");
+    if (slot->type == ValueType::kVector) MakeRange(slot);
+  } else if (!lenient || type == ValueType::kString) {
+    return;
+  } else if (want == ValueType::kVector) {
+    WrapInCall(slot, type == ValueType::kScalar ? "vector" : "default_rollup");
+  } else if (want == ValueType::kScalar && type == ValueType::kVector) {
+    WrapInCall(slot, "scalar");
+  }
+}
+
 class Checker {
  public:
-  explicit Checker(std::string_view query) : query_(query) {}
+  Checker(std::string_view query, Dialect dialect)
+      : query_(query), lenient_(dialect == Dialect::kMetricsql) {}
 
   absl::Status Check(Expr& expr);
 
@@ -30,7 +83,10 @@ class Checker {
   absl::Status CheckArgumentCount(const Call& call,
                                   const FunctionInfo& function);
   absl::Status CheckInfoSelector(const Call& call);
+  absl::Status CheckShift(ShiftExpr& shift);
+  absl::Status CheckChain(BinaryExpr& binary);
   absl::Status CheckBinary(BinaryExpr& binary);
+  void ConvertSides(BinaryExpr& binary);
   absl::Status CheckMatching(BinaryExpr& binary);
   absl::Status CheckSetMatching(const BinaryExpr& binary);
 
@@ -39,14 +95,18 @@ class Checker {
     return ParseErrorAt(query_, expr.position.begin, base::StrCat(pieces...));
   }
 
-  absl::Status ExpectType(const Expr& expr, ValueType want,
+  // Makes `slot` have the type if it can; `lenient` as in MetricsQL.
+  absl::Status ExpectType(ExprPtr& slot, ValueType want, bool lenient,
                           std::string_view context) {
+    Convert(slot, want, lenient || lenient_);
+    const Expr& expr = *slot;
     if (expr.type == want) return absl::OkStatus();
     return ErrorAt(expr, "expected type ", TypeText(want), " in ", context,
                    ", got ", TypeText(expr.type));
   }
 
   const std::string_view query_;
+  const bool lenient_;
 };
 
 absl::Status Checker::Check(Expr& expr) {
@@ -63,19 +123,27 @@ absl::Status Checker::Check(Expr& expr) {
     case ExprKind::kUnary:
       return CheckUnary(static_cast<UnaryExpr&>(expr));
     case ExprKind::kBinary:
-      return CheckBinary(static_cast<BinaryExpr&>(expr));
+      return CheckChain(static_cast<BinaryExpr&>(expr));
     case ExprKind::kAggregate:
       return CheckAggregate(static_cast<AggregateExpr&>(expr));
     case ExprKind::kCall:
       return CheckCall(static_cast<Call&>(expr));
-    case ExprKind::kParen:
-      return Check(*static_cast<ParenExpr&>(expr).expr);
+    case ExprKind::kParen: {
+      auto& paren = static_cast<ParenExpr&>(expr);
+      RETURN_IF_ERROR(Check(*paren.expr));
+      paren.type = paren.expr->type;
+      return absl::OkStatus();
+    }
+    case ExprKind::kShift:
+      return CheckShift(static_cast<ShiftExpr&>(expr));
   }
   return base::Internal("expression of unknown kind");
 }
 
 absl::Status Checker::CheckSelector(const VectorSelector& selector) {
-  if (!selector.name.empty() || HasNonEmptyMatcher(selector.matchers)) {
+  if (lenient_ || !selector.name.empty() ||
+      (HasNonEmptyMatcher(selector.matchers) &&
+       std::ranges::all_of(selector.or_matchers, HasNonEmptyMatcher))) {
     return absl::OkStatus();
   }
   return ErrorAt(selector,
@@ -84,6 +152,10 @@ absl::Status Checker::CheckSelector(const VectorSelector& selector) {
 
 absl::Status Checker::CheckUnary(UnaryExpr& unary) {
   RETURN_IF_ERROR(Check(*unary.expr));
+  if (lenient_ && unary.expr->type == ValueType::kMatrix) {
+    Convert(unary.expr, ValueType::kVector, true);
+  }
+  unary.type = unary.expr->type;
   if (IsScalarOrVector(unary.expr->type)) return absl::OkStatus();
   return ErrorAt(unary,
                  "unary expression only allowed on expressions of type scalar "
@@ -93,27 +165,49 @@ absl::Status Checker::CheckUnary(UnaryExpr& unary) {
 
 absl::Status Checker::CheckSubquery(SubqueryExpr& subquery) {
   RETURN_IF_ERROR(Check(*subquery.expr));
+  Convert(subquery.expr, ValueType::kVector, lenient_);
   if (subquery.expr->type == ValueType::kVector) return absl::OkStatus();
   return ErrorAt(subquery, "subquery is only allowed on instant vector, got ",
                  TypeText(subquery.expr->type), " instead");
 }
 
+absl::Status Checker::CheckShift(ShiftExpr& shift) {
+  RETURN_IF_ERROR(Check(*shift.expr));
+  return ExpectType(shift.expr, ValueType::kVector, false,
+                    "expression with an offset or @ modifier");
+}
+
 absl::Status Checker::CheckAggregate(AggregateExpr& aggregate) {
+  const AggregateInfo& info = InfoOf(aggregate.op);
   RETURN_IF_ERROR(Check(*aggregate.expr));
-  RETURN_IF_ERROR(ExpectType(*aggregate.expr, ValueType::kVector,
+  RETURN_IF_ERROR(ExpectType(aggregate.expr, ValueType::kVector, info.metricsql,
                              "aggregation expression"));
-  if (aggregate.param == nullptr) return absl::OkStatus();
-  RETURN_IF_ERROR(Check(*aggregate.param));
-  return ExpectType(*aggregate.param,
-                    aggregate.op == AggregateOp::kCountValues
-                        ? ValueType::kString
-                        : ValueType::kScalar,
-                    "aggregation parameter");
+  for (ExprPtr& expr : aggregate.more_exprs) {
+    RETURN_IF_ERROR(Check(*expr));
+    RETURN_IF_ERROR(ExpectType(expr, ValueType::kVector, info.metricsql,
+                               "aggregation expression"));
+  }
+  if (aggregate.param != nullptr) {
+    RETURN_IF_ERROR(Check(*aggregate.param));
+    RETURN_IF_ERROR(ExpectType(aggregate.param, info.parameters[0],
+                               info.metricsql, "aggregation parameter"));
+  }
+  for (size_t i = 0; i < aggregate.more_params.size(); ++i) {
+    ExprPtr& param = aggregate.more_params[i];
+    const bool is_tail = info.has_tail && i + 1 == aggregate.more_params.size();
+    const ValueType want =
+        is_tail ? ValueType::kString
+                : info.parameters[std::min(i + 1, info.parameters.size() - 1)];
+    RETURN_IF_ERROR(Check(*param));
+    RETURN_IF_ERROR(
+        ExpectType(param, want, info.metricsql, "aggregation parameter"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Checker::CheckArgumentCount(const Call& call,
                                          const FunctionInfo& function) {
-  const size_t named = function.arguments.size();
+  const size_t named = function.arguments.size() + function.tail.size();
   const size_t given = call.args.size();
   auto wrong = [&](std::string_view bound, size_t wanted) {
     return ErrorAt(call, "expected ", bound, wanted, " argument(s) in call to ",
@@ -147,34 +241,48 @@ absl::Status Checker::CheckInfoSelector(const Call& call) {
 absl::Status Checker::CheckCall(Call& call) {
   const FunctionInfo& function = *FindFunction(call.function);
   RETURN_IF_ERROR(CheckArgumentCount(call, function));
+  if (call.type == ValueType::kString) return absl::OkStatus();  // ("a", "b")
   for (size_t i = 0; i < call.args.size(); ++i) {
-    Expr& arg = *call.args[i];
+    ExprPtr& arg = call.args[i];
     if (i == 1 && call.function == "info") {
       RETURN_IF_ERROR(CheckInfoSelector(call));
       continue;
     }
-    RETURN_IF_ERROR(Check(arg));
+    RETURN_IF_ERROR(Check(*arg));
     if (function.takes_instant_selector &&
-        arg.kind == ExprKind::kVectorSelector) {
+        arg->kind == ExprKind::kVectorSelector) {
       continue;
     }
-    const ValueType want =
-        function.arguments[std::min(i, function.arguments.size() - 1)];
     RETURN_IF_ERROR(ExpectType(
-        arg, want, base::StrCat("call to function \"", call.function, "\"")));
+        arg, function.ArgumentType(i, call.args.size()), function.metricsql,
+        base::StrCat("call to function \"", call.function, "\"")));
+  }
+  return absl::OkStatus();
+}
+
+// A chain a + b + c … from its innermost operator outwards, so that its
+// length costs no stack.
+absl::Status Checker::CheckChain(BinaryExpr& binary) {
+  std::vector<BinaryExpr*> chain = {&binary};
+  while (chain.back()->lhs->kind == ExprKind::kBinary) {
+    chain.push_back(static_cast<BinaryExpr*>(chain.back()->lhs.get()));
+  }
+  RETURN_IF_ERROR(Check(*chain.back()->lhs));
+  for (; !chain.empty(); chain.pop_back()) {
+    RETURN_IF_ERROR(Check(*chain.back()->rhs));
+    RETURN_IF_ERROR(CheckBinary(*chain.back()));
   }
   return absl::OkStatus();
 }
 
 absl::Status Checker::CheckBinary(BinaryExpr& binary) {
-  RETURN_IF_ERROR(Check(*binary.lhs));
-  RETURN_IF_ERROR(Check(*binary.rhs));
-  const ValueType lhs = binary.lhs->type;
-  const ValueType rhs = binary.rhs->type;
   if (binary.return_bool && !IsComparison(binary.op)) {
     return ErrorAt(binary,
                    "bool modifier can only be used on comparison operators");
   }
+  if (lenient_) ConvertSides(binary);
+  const ValueType lhs = binary.lhs->type;
+  const ValueType rhs = binary.rhs->type;
   if (IsComparison(binary.op) && !binary.return_bool &&
       lhs == ValueType::kScalar && rhs == ValueType::kScalar) {
     return ErrorAt(binary,
@@ -191,13 +299,31 @@ absl::Status Checker::CheckBinary(BinaryExpr& binary) {
     return ErrorAt(binary, "set operator \"", OperatorText(binary.op),
                    "\" not allowed in binary scalar expression");
   }
+  binary.type = lhs == ValueType::kScalar && rhs == ValueType::kScalar
+                    ? ValueType::kScalar
+                    : ValueType::kVector;
   return CheckMatching(binary);
+}
+
+// Range vectors are read at the moment; a comparison of two scalars filters,
+// and sets are of vectors.
+void Checker::ConvertSides(BinaryExpr& binary) {
+  for (ExprPtr* side : {&binary.lhs, &binary.rhs}) {
+    if ((*side)->type == ValueType::kMatrix || IsSetOperator(binary.op)) {
+      Convert(*side, ValueType::kVector, true);
+    }
+  }
+  if (IsComparison(binary.op) && !binary.return_bool &&
+      binary.lhs->type == ValueType::kScalar &&
+      binary.rhs->type == ValueType::kScalar) {
+    Convert(binary.lhs, ValueType::kVector, true);
+  }
 }
 
 absl::Status Checker::CheckMatching(BinaryExpr& binary) {
   VectorMatching& matching = *binary.matching;
-  if (IsSetOperator(binary.op) &&
-      matching.cardinality == MatchCardinality::kOneToOne) {
+  const bool is_set = IsSetOperator(binary.op) || IsFillOperator(binary.op);
+  if (is_set && matching.cardinality == MatchCardinality::kOneToOne) {
     matching.cardinality = MatchCardinality::kManyToMany;
   }
   if (matching.on) {
@@ -211,8 +337,7 @@ absl::Status Checker::CheckMatching(BinaryExpr& binary) {
   }
   if (binary.lhs->type == ValueType::kVector &&
       binary.rhs->type == ValueType::kVector) {
-    return IsSetOperator(binary.op) ? CheckSetMatching(binary)
-                                    : absl::OkStatus();
+    return is_set ? CheckSetMatching(binary) : absl::OkStatus();
   }
   if (!matching.labels.empty()) {
     return ErrorAt(binary,
@@ -242,8 +367,9 @@ absl::Status Checker::CheckSetMatching(const BinaryExpr& binary) {
 
 }  // namespace
 
-absl::Status CheckTypes(std::string_view query, Expr& expr) {
-  return Checker(query).Check(expr);
+absl::Status CheckTypes(std::string_view query, Dialect dialect,
+                        ExprPtr& expr) {
+  return Checker(query, dialect).Check(*expr);
 }
 
 bool HasNonEmptyMatcher(const model::Matchers& matchers) {

@@ -9,8 +9,8 @@
 #include "absl/time/time.h"
 #include "lib/base/flags.h"
 #include "lib/base/status.h"
+#include "lib/promql/duration.h"
 #include "lib/promql/number_text.h"
-#include "lib/promql/parser.h"
 
 namespace varve::query {
 namespace {
@@ -166,8 +166,7 @@ absl::StatusOr<model::TimeRange> RangeArguments(const http::Request& request,
                                                 int64_t now_ms,
                                                 int64_t default_range_ms) {
   model::TimeRange range;
-  ASSIGN_OR_RETURN(range.end_ms,
-                   TimeArgument(request, "end", now_ms, now_ms));
+  ASSIGN_OR_RETURN(range.end_ms, TimeArgument(request, "end", now_ms, now_ms));
   ASSIGN_OR_RETURN(
       range.start_ms,
       TimeArgument(request, "start", now_ms, range.end_ms - default_range_ms));

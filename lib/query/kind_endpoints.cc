@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "lib/base/status.h"
-#include "lib/promql/ast.h"
 #include "lib/promql/parser.h"
+#include "lib/promql/visit.h"
 #include "lib/query/arguments.h"
 #include "lib/query/json.h"
 #include "lib/query/result_json.h"
@@ -14,56 +14,16 @@
 namespace varve::query {
 namespace {
 
-using promql::Expr;
-using promql::ExprKind;
-
-void AddSelectors(const Expr& expr, std::vector<model::Matchers>& groups);
-
-void AddSelectors(const promql::ExprPtr& expr,
-                  std::vector<model::Matchers>& groups) {
-  if (expr != nullptr) AddSelectors(*expr, groups);
-}
-
-// The matchers of all selectors below `expr`.
-void AddSelectors(const Expr& expr, std::vector<model::Matchers>& groups) {
-  switch (expr.kind) {
-    case ExprKind::kNumber:
-    case ExprKind::kString:
-      return;
-    case ExprKind::kVectorSelector:
-      groups.push_back(
-          static_cast<const promql::VectorSelector&>(expr).matchers);
-      return;
-    case ExprKind::kMatrixSelector:
-      groups.push_back(static_cast<const promql::MatrixSelector&>(expr)
-                           .selector->matchers);
-      return;
-    case ExprKind::kSubquery:
-      return AddSelectors(static_cast<const promql::SubqueryExpr&>(expr).expr,
-                          groups);
-    case ExprKind::kUnary:
-      return AddSelectors(static_cast<const promql::UnaryExpr&>(expr).expr,
-                          groups);
-    case ExprKind::kParen:
-      return AddSelectors(static_cast<const promql::ParenExpr&>(expr).expr,
-                          groups);
-    case ExprKind::kBinary: {
-      const auto& binary = static_cast<const promql::BinaryExpr&>(expr);
-      AddSelectors(binary.lhs, groups);
-      return AddSelectors(binary.rhs, groups);
-    }
-    case ExprKind::kAggregate: {
-      const auto& aggregate = static_cast<const promql::AggregateExpr&>(expr);
-      AddSelectors(aggregate.expr, groups);
-      return AddSelectors(aggregate.param, groups);
-    }
-    case ExprKind::kCall:
-      for (const promql::ExprPtr& arg :
-           static_cast<const promql::Call&>(expr).args) {
-        AddSelectors(arg, groups);
-      }
-      return;
-  }
+// The matchers of all selectors of `root`.
+std::vector<model::Matchers> SelectorsOf(const promql::Expr& root) {
+  std::vector<model::Matchers> groups;
+  promql::ForEachExpr(root, [&groups](const promql::Expr& expr) {
+    if (expr.kind != promql::ExprKind::kVectorSelector) return;
+    const auto more =
+        static_cast<const promql::VectorSelector&>(expr).MatcherGroups();
+    groups.insert(groups.end(), more.begin(), more.end());
+  });
+  return groups;
 }
 
 absl::Status AppendExemplars(std::string& out,
@@ -101,12 +61,10 @@ absl::Status SelectApi::QueryExemplars(Context& context) {
                    promql::ParseExpr(context.query));
   ASSIGN_OR_RETURN(cluster::ReadRequest read,
                    BaseRequest(context, options_.max_query_duration));
-  ASSIGN_OR_RETURN(
-      read.range,
-      RangeArguments(context.request, context.now_ms, options_.lookback_ms));
+  ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
+                                              options_.lookback_ms));
   context.range = read.range;
-  std::vector<model::Matchers> groups;
-  AddSelectors(*expr, groups);
+  std::vector<model::Matchers> groups = SelectorsOf(*expr);
   Answer answer(context.writer, "application/json");
   if (groups.empty()) {
     answer.text() = "{\"status\":\"success\",\"isPartial\":false,\"data\":[]}";
@@ -132,9 +90,9 @@ absl::Status SelectApi::QueryExemplars(Context& context) {
             [](const auto& a, const auto& b) { return a.labels < b.labels; });
   const cluster::ReadOutcome& outcome = (*merge)->outcome();
   CountPartial("search", outcome.is_partial);
-  answer.text() = base::StrCat("{\"status\":\"success\",\"isPartial\":",
-                               outcome.is_partial ? "true" : "false",
-                               ",\"data\":[");
+  answer.text() =
+      base::StrCat("{\"status\":\"success\",\"isPartial\":",
+                   outcome.is_partial ? "true" : "false", ",\"data\":[");
   for (size_t i = 0; i < found.size(); ++i) {
     if (i > 0) answer.text().push_back(',');
     RETURN_IF_ERROR(AppendExemplars(answer.text(), found[i]));
@@ -160,9 +118,9 @@ absl::Status SelectApi::Metadata(Context& context) {
   if (!found.ok()) return AsExecutionError(found.status());
   CountPartial("searchMetadata", outcome.is_partial);
   Answer answer(context.writer, "application/json");
-  answer.text() = base::StrCat("{\"status\":\"success\",\"isPartial\":",
-                               outcome.is_partial ? "true" : "false",
-                               ",\"data\":{");
+  answer.text() =
+      base::StrCat("{\"status\":\"success\",\"isPartial\":",
+                   outcome.is_partial ? "true" : "false", ",\"data\":{");
   bool first = true;
   for (const model::StoredMetadata& one : *found) {
     std::string& out = answer.text();

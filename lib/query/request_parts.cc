@@ -30,13 +30,13 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::Selectors(
   for (const char* name : {"match[]", "match"}) {
     for (const std::string& text : context.request.AllArguments(name)) {
       RETURN_IF_ERROR(CheckQueryLength(text));
-      auto matchers = promql::ParseSelector(text);
+      auto matchers = promql::ParseSelectorGroups(text);
       if (!matchers.ok()) {
         return base::InvalidArgument("cannot parse ", name, "=",
                                      promql::QuotedText(text), ": ",
                                      base::Message(matchers.status()));
       }
-      groups.push_back(*std::move(matchers));
+      groups.insert(groups.end(), matchers->begin(), matchers->end());
     }
   }
   return groups;
@@ -59,14 +59,17 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::ExtraFilters(
     for (const std::string& text : context.request.AllArguments(name)) {
       RETURN_IF_ERROR(CheckQueryLength(text));
       // A filter may match all: it only ever narrows.
-      auto matchers = promql::ParseSelector(text, /*allow_match_all=*/true);
+      auto matchers =
+          promql::ParseSelectorGroups(text, /*allow_match_all=*/true);
       if (!matchers.ok()) {
         return base::InvalidArgument("cannot parse ", name, "=",
                                      promql::QuotedText(text), ": ",
                                      base::Message(matchers.status()));
       }
-      matchers->insert(matchers->end(), labels.begin(), labels.end());
-      filters.push_back(*std::move(matchers));
+      for (model::Matchers& group : *matchers) {
+        group.insert(group.end(), labels.begin(), labels.end());
+        filters.push_back(std::move(group));
+      }
     }
   }
   if (filters.empty() && !labels.empty()) filters.push_back(std::move(labels));

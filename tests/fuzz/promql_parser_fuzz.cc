@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/promql/duration.h"
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
 #include "tests/fuzz/seeds.h"
@@ -25,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   for (const std::string_view text :
        {"sum by (x) (rate(a{b=~\"c.*\",d!='e'}[5m:1m] @ start() offset -1h))",
-        "a > bool on(x) group_left(y) fill(0) topk(5, {\"f.g\", \"\\xff\"=\"`\"})",
+        "a > bool on(x) group_left(y) fill(0) topk(5, {\"f.g\", "
+        "\"\\xff\"=\"`\"})",
         "m[max(step(), 0x1F)] offset (-2 ^ 2)", "-1_0.5e3 ^ 017 % NaN"}) {
     add(text.data(), text.size());
   }
