@@ -58,6 +58,7 @@ absl::Status Run(const base::FlagSet& flags,
   lifecycle.Drain(server_flags.shutdown_delay());
   server->Stop(server_flags.graceful_max());
   base::LogInfo("the server has stopped");
+  role->Close();
   return absl::OkStatus();
 }
 

@@ -71,6 +71,12 @@ void ResultCache::Clear() {
   bytes_ = 0;
 }
 
+std::vector<std::pair<std::string, CachedResultPtr>> ResultCache::OldestFirst()
+    const {
+  base::MutexLock lock(mutex_);
+  return {recent_.rbegin(), recent_.rend()};
+}
+
 int64_t ResultCache::bytes() const {
   base::MutexLock lock(mutex_);
   return bytes_;

@@ -53,6 +53,9 @@ class ResultCache {
   void Erase(const std::string& key);
   void Clear();
 
+  // Everything, for saving: putting it in this order makes the same cache.
+  std::vector<std::pair<std::string, CachedResultPtr>> OldestFirst() const;
+
   int64_t bytes_max() const { return bytes_max_; }
   int64_t bytes() const;
   int64_t entries() const;

@@ -1,11 +1,15 @@
 // Kept answers: their bounds, and that they are never told from fresh ones.
 #include "lib/query/result_cache.h"
 
+#include <fstream>
+#include <iterator>
 #include <random>
 
-#include "lib/query/cacheable.h"
 #include "lib/promql/parser.h"
+#include "lib/query/cacheable.h"
+#include "lib/query/result_cache_file.h"
 #include "lib/query/test_api.h"
+#include "tests/support/temp_dir.h"
 
 namespace varve::query {
 namespace {
@@ -215,6 +219,63 @@ TEST_CASE("kept answers are never told from fresh ones") {
   }
   CHECK(api.Metric("vm_rollup_result_cache_full_hits_total") > 0);
   CHECK(api.Metric("vm_rollup_result_cache_partial_hits_total") > 0);
+}
+
+TEST_CASE("kept answers survive in a file") {
+  const tests::TempDir dir;
+  const std::string path = dir.path() + "/new/rollupResult";
+  ResultCache before(1 << 20);
+  for (const char* key : {"a", "b", "c"}) {
+    auto result = std::make_shared<CachedResult>(*Result(3));
+    result->start_ms = kT;
+    result->step_ms = 60'000;
+    result->series[0].values[1] = model::StaleNan();
+    result->reads = {{{kT - 5, kT}, {{.node_id = 1, .changes = 4}}}};
+    result->infos = {"an info"};
+    result->text = "up";
+    before.Put(key, std::move(result));
+  }
+  REQUIRE(before.Find("a") != nullptr);
+  REQUIRE(*SaveResults(path, 9, before) == 3);
+
+  SECTION("all of it comes back, in the order of use") {
+    ResultCache after(1 << 20);
+    REQUIRE(*LoadResults(path, 9, after) == 3);
+    CHECK(after.OldestFirst().back().first == "a");
+    const CachedResultPtr b = after.Find("b");
+    REQUIRE(b != nullptr);
+    CHECK(b->At(2) == kT + 120'000);
+    CHECK(b->series[0].labels == Up("a"));
+    CHECK(model::SameBits(b->series[0].values[1], model::StaleNan()));
+    CHECK(b->reads[0].range.start_ms == kT - 5);
+    CHECK(b->reads[0].histories[0].changes == 4);
+    CHECK(b->infos == std::vector<std::string>{"an info"});
+    CHECK(b->text == "up");
+  }
+  SECTION("another configuration's are not read") {
+    ResultCache after(1 << 20);
+    CHECK(*LoadResults(path, 8, after) == 0);
+    CHECK(after.entries() == 0);
+  }
+  SECTION("of a damaged file what comes before the damage is read") {
+    std::ifstream in(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    for (size_t cut = 0; cut < bytes.size(); ++cut) {
+      std::string damaged = bytes.substr(0, cut);
+      if (cut > 16) damaged[cut - 1] = static_cast<char>(~damaged[cut - 1]);
+      std::ofstream(path, std::ios::binary) << damaged;
+      ResultCache after(1 << 20);
+      const auto loaded = LoadResults(path, 9, after);
+      CAPTURE(cut);
+      CHECK((cut == 16 ? loaded.ok() : absl::IsDataLoss(loaded.status())));
+      CHECK(after.entries() <= 2);
+    }
+  }
+  SECTION("no file is no error of the disk") {
+    ResultCache after(1 << 20);
+    CHECK(absl::IsNotFound(
+        LoadResults(dir.path() + "/none", 9, after).status()));
+  }
 }
 
 }  // namespace

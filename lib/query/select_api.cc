@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/query/json.h"
+#include "lib/query/result_cache_file.h"
 #include "lib/query/statistics.h"
 #include "lib/query/tenant_path.h"
 
@@ -88,6 +89,29 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
 }
 
 SelectApi::~SelectApi() { metrics_->RemoveCallbacks(this); }
+
+void SelectApi::LoadKeptAnswers() {
+  if (options_.cache_path.empty() || !options_.load_cache) return;
+  const auto loaded = LoadResults(options_.cache_path,
+                                  options_.cache_configuration, cache_);
+  if (loaded.ok()) {
+    base::LogInfo("loaded ", *loaded, " kept answers from ",
+                  options_.cache_path);
+  } else if (!absl::IsNotFound(loaded.status())) {
+    base::LogWarn("kept answers: ", base::Message(loaded.status()));
+  }
+}
+
+void SelectApi::SaveKeptAnswers() {
+  if (options_.cache_path.empty()) return;
+  const auto saved = SaveResults(options_.cache_path,
+                                 options_.cache_configuration, cache_);
+  if (saved.ok()) {
+    base::LogInfo("saved ", *saved, " kept answers to ", options_.cache_path);
+  } else {
+    base::LogWarn("kept answers: ", base::Message(saved.status()));
+  }
+}
 
 const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
   using A = SelectApi;

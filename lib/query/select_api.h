@@ -58,6 +58,10 @@ struct SelectOptions {
   int64_t lookback_ms = 300'000;
   int64_t cache_bytes = 0;  // of kept answers; 0: none are kept
   absl::Duration cache_timestamp_offset = absl::Minutes(5);
+  std::string cache_path;  // of the file that keeps them over a restart; or ""
+  bool load_cache = true;  // false: what is there is not read
+  // Differs where flags make answers differ.
+  uint64_t cache_configuration = 0;
   bool deny_partial = false;
   bool delayed_name_removal = true;
   // Asked of /internal/resetRollupResultCache; null or "" for none.
@@ -78,6 +82,10 @@ class SelectApi {
             telemetry::Metrics* metrics, base::ThreadPool* pool,
             const base::Clock* clock);
   ~SelectApi();
+
+  // Kept answers from and to options.cache_path; the log tells what failed.
+  void LoadKeptAnswers();
+  void SaveKeptAnswers();
 
   // `from_root`: also /api/v1/… and /prometheus/… without /select.
   std::vector<http::Route> Routes(bool from_root);

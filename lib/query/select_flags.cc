@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
+#include "lib/base/version.h"
 #include "lib/promql/filter_flags.h"
 
 namespace varve::query {
@@ -21,7 +24,6 @@ constexpr std::string_view kNotYet[] = {
 
 // Known to operators; nothing here depends on them.
 constexpr std::string_view kIgnored[] = {
-    "cacheDataPath",
     "cacheExpireDuration",
     "blockcache.missesBeforeCaching",
     "clusternative.disableCompression",
@@ -79,7 +81,6 @@ constexpr std::string_view kIgnored[] = {
     "search.queryStats.lastQueriesCount",
     "search.queryStats.minQueryDuration",
     "search.queryStats.minQueryMemoryUsage",
-    "search.resetRollupResultCacheOnStartup",
     "search.setLookbackToStep",
     "search.tenantCacheExpireDuration",
     "search.treatDotsAsIsInRegexps",
@@ -173,7 +174,13 @@ SelectFlags::CacheFlags::CacheFlags(base::FlagSet& flags)
       timestamp_offset(flags.Duration(
           "search.cacheTimestampOffset", "5m",
           "Steps of range queries younger than this are not kept; those of "
-          "the last five minutes never are")) {}
+          "the last five minutes never are")),
+      path(flags.String("cacheDataPath", "",
+                        "Folder that keeps answers of range queries over a "
+                        "restart; empty: they are forgotten")),
+      reset_at_start(flags.Bool("search.resetRollupResultCacheOnStartup", false,
+                                "Start without the answers of the run "
+                                "before")) {}
 
 SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
     : max_series(flags.Int("search.maxSeries", 30'000,
@@ -322,6 +329,17 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
     options.cache_bytes = memory_bytes_allowed() / kCacheShare;
   }
   options.cache_timestamp_offset = cache_.timestamp_offset.value();
+  if (options.cache_bytes > 0 && !cache_.path.value().empty()) {
+    options.cache_path = cache_.path.value() + "/rollupResult";
+  }
+  options.load_cache = !cache_.reset_at_start.value();
+  std::string configuration =
+      base::StrCat(base::kVersion, "|", int{dedup_interval_.is_set()}, "|",
+                   absl::FormatDuration(dedup_interval_.value()));
+  for (const std::string& period : downsampling_.value()) {
+    base::StrAppend(&configuration, "|", period);
+  }
+  options.cache_configuration = base::Hash64Of(configuration);
   options.deny_partial = query_.deny_partial.value();
   options.delayed_name_removal = query_.delayed_name_removal.value();
   options.reset_cache_auth_key = &endpoint_.reset_cache_auth_key.value();

@@ -59,6 +59,8 @@ class SelectFlags {
     explicit CacheFlags(base::FlagSet& flags);
     const base::BoolFlag& disable;
     const base::DurationFlag& timestamp_offset;
+    const base::StringFlag& path;
+    const base::BoolFlag& reset_at_start;
   };
   // What holds for the other endpoints.
   struct EndpointFlags {

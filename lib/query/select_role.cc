@@ -13,9 +13,11 @@ absl::StatusOr<std::unique_ptr<SelectRole>> SelectRole::Make(
   ASSIGN_OR_RETURN(SelectOptions options, flags.Options());
   ASSIGN_OR_RETURN(cluster::ReaderOptions reader_options,
                    flags.ReaderOptions());
-  return std::unique_ptr<SelectRole>(
+  std::unique_ptr<SelectRole> role(
       new SelectRole(std::move(options), std::move(reader_options),
                      flags.workers_max(), nodes, metrics));
+  role->api_.LoadKeptAnswers();
+  return role;
 }
 
 SelectRole::SelectRole(SelectOptions options,

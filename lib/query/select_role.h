@@ -31,6 +31,9 @@ class SelectRole {
       const SelectFlags& flags, cluster::NodeSet* nodes,
       telemetry::Metrics* metrics);
 
+  // After the server: what the next run may use is saved.
+  void Close() { api_.SaveKeptAnswers(); }
+
   // `from_root`: also under /api/v1 and /prometheus, without /select.
   std::vector<http::Route> Routes(bool from_root) {
     return api_.Routes(from_root);

@@ -1,6 +1,7 @@
 """Kept answers of range queries, seen through real processes: used where
 nothing changed, never where something did."""
 
+import os
 import time
 import unittest
 
@@ -98,6 +99,23 @@ class ResultCacheTest(unittest.TestCase):
         self.assertEqual(http_client.metric(without, HITS % "full"), 0)
         self.assertEqual(http_client.metric(
             without, 'vm_cache_entries{type="promql/rollupResult"}'), 0)
+
+    def test_answers_survive_a_restart_of_select(self):
+        folder = os.path.join(self.cluster.folder, "cache")
+        args = [f"-cacheDataPath={folder}"]
+        path = "/select/0/prometheus/api/v1/query_range"
+        query = {"query": "sum(up)", "start": self.now - 3600,
+                 "end": self.now - 600, "step": 60}
+        first = self.cluster.add_select(args=args)
+        want = http_client.post_form(first, path, query).json()["data"]
+        self.cluster.selects[-1][0].interrupt()
+        self.cluster.selects[-1][0].stop()
+        for more, hits in (([], 1), (
+                ["-search.resetRollupResultCacheOnStartup"], 0)):
+            again = self.cluster.add_select(args=args + more)
+            got = http_client.post_form(again, path, query).json()["data"]
+            self.assertEqual(got, want)
+            self.assertEqual(http_client.metric(again, HITS % "full"), hits)
 
 
 if __name__ == "__main__":

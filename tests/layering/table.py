@@ -41,7 +41,7 @@ MAY_INCLUDE = {
     "lib/ingest": ["lib/protocol", "lib/relabel", "lib/cluster", "lib/wire",
                    "net/*", "lib/model"],
     "lib/query": ["lib/promql", "lib/eval", "lib/histogram", "lib/cluster",
-                  "lib/protocol", "lib/wire", "net/*", "lib/model"],
+                  "lib/compress", "lib/protocol", "lib/wire", "net/*", "lib/model"],
     # lib/promql for the series filters in its flags.
     "lib/storenode": ["lib/wire", "lib/rollup", "lib/histogram", "lib/repair",
                       "lib/promql", "net/*", "storage/engine", "lib/model"],
@@ -67,7 +67,8 @@ MAY_INCLUDE = {
 
 # Generated headers that belong to another folder's subject: who may include
 # that folder may include them.
-PART_OF = {"proto/varve_rpc.pb.h": "lib/wire"}
+PART_OF = {"proto/varve_rpc.pb.h": "lib/wire",
+           "proto/result_cache.pb.h": "lib/query"}
 
 # What a program wires together: its role, and what the role is made of.
 _INSERT = ["lib/ingest", "lib/cluster", "lib/placement", "lib/relabel",
