@@ -106,7 +106,8 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
   if (arg.kind == promql::ExprKind::kSubquery) {
     ASSIGN_OR_RETURN(
         const SubqueryResult inner,
-        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg), steps));
+        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg),
+                     rollup::Function::kPresent, steps));
     SeriesData scratch;
     for (const EvalSeries& series : inner.value.series) {
       const EvalSeries column = RollupSamples(ev, rollup::Function::kPresent,

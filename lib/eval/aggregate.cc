@@ -140,6 +140,12 @@ absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
   if (expr.op == promql::AggregateOp::kCountValues) {
     return EvalCountValues(ev, expr, steps);
   }
+  if (expr.op >= promql::AggregateOp::kAny) {
+    return EvalGroupSeries(ev, expr, steps);
+  }
+  if (expr.op >= promql::AggregateOp::kMedian) {
+    return EvalGroupValues(ev, expr, steps);
+  }
   if (!IsColumnAggregate(expr.op)) return EvalAggregatePick(ev, expr, steps);
   const promql::Expr& inner = Unwrap(*expr.expr);
   if (CanStream(inner) && expr.more_exprs.empty()) {

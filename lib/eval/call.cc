@@ -6,9 +6,11 @@ namespace varve::eval {
 
 absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
                                const StepRange& steps) {
-  for (const auto find : {FindRollupCall, FindMathCall, FindConversionCall,
-                          FindLabelCall, FindHistogramCall, FindTimeCall,
-                          FindSortCall, FindAbsentCall, FindUnionCall}) {
+  for (const auto find :
+       {FindRollupCall, FindMathCall, FindConversionCall, FindLabelCall,
+        FindHistogramCall, FindTimeCall, FindSortCall, FindAbsentCall,
+        FindUnionCall, FindMultiRollupCall, FindColumnCall, FindLabelEditCall,
+        FindSeriesPickCall, FindBucketCall, FindGeneratedCall}) {
     if (const CallFamily family = find(call.function); family != nullptr) {
       return family(ev, call, steps);
     }

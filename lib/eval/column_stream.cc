@@ -64,10 +64,7 @@ class SeriesWorker {
 
   absl::Status RunOne(size_t lane_index, SeriesData& series) {
     Lane& lane = lanes_[lane_index];
-    if (!rollup::ReadsStale(plan_.function) &&
-        rollup::HasStale(series.samples.values)) {
-      rollup::DropStale(series.samples);
-    }
+    rollup::DropGaps(plan_.function, series.samples);
     if (!series.histograms.empty()) return RunMixed(lane_index, series);
     rollup::Compute(plan_.function,
                     {series.samples.timestamps_ms, series.samples.values},
@@ -118,7 +115,8 @@ SelectRequest RequestOf(const RollupPlan& plan) {
   const rollup::Windows& windows = plan.windows;
   SelectRequest request;
   request.matcher_groups = plan.selector->MatcherGroups();
-  request.range.start_ms = windows.first_end_ms - windows.range_ms + 1;
+  request.range.start_ms = windows.first_end_ms - windows.range_ms -
+                           rollup::BeforeMs(plan.function, windows) + 1;
   request.range.end_ms = windows.End(windows.count - 1);
   return request;
 }
@@ -207,6 +205,17 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
   SeriesWorker worker(ev, plan, sink);
   return ForEachBatch(ev, plan, [&worker](std::vector<SeriesData>& batch) {
     return worker.Run(batch);
+  });
+}
+
+absl::Status StreamSeries(Evaluation& ev, const RollupPlan& plan,
+                          const std::function<absl::Status(SeriesData&)>& use) {
+  return ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
+    for (SeriesData& series : batch) {
+      rollup::DropGaps(plan.function, series.samples);
+      RETURN_IF_ERROR(use(series));
+    }
+    return absl::OkStatus();
   });
 }
 

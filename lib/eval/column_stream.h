@@ -9,6 +9,7 @@
 #ifndef VARVE_LIB_EVAL_COLUMN_STREAM_H_
 #define VARVE_LIB_EVAL_COLUMN_STREAM_H_
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,11 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 
 // All series, sorted by labels.
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan);
+
+// Each series with the samples that the plan's function reads, on the query's
+// own thread.
+absl::Status StreamSeries(Evaluation& ev, const RollupPlan& plan,
+                          const std::function<absl::Status(SeriesData&)>& use);
 
 // The samples themselves: an instant query of a range selector.
 absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,

@@ -60,7 +60,8 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
   }
   ASSIGN_OR_RETURN(
       SubqueryResult inner,
-      EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(expr), steps));
+      EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(expr),
+                   rollup::Function::kLast, steps));
   std::vector<SeriesData> raw;
   for (EvalSeries& series : inner.value.series) {
     SeriesData data;

@@ -28,7 +28,7 @@ absl::StatusOr<Value> EvalAggregateInput(Evaluation& ev,
                                          const StepRange& steps);
 // `limit N`: the first groups in the order of the result.
 void LimitGroups(const promql::AggregateExpr& expr, Value& value);
-// topk, bottomk, limitk, limit_ratio: the input's own series.
+// topk, bottomk, limitk, limit_ratio: some of the input's own series.
 absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
                                         const promql::AggregateExpr& expr,
                                         const StepRange& steps);
@@ -36,6 +36,14 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
                                    const promql::AggregateExpr& expr,
                                    const StepRange& steps);
 absl::StatusOr<Value> EvalCountValues(Evaluation& ev,
+                                      const promql::AggregateExpr& expr,
+                                      const StepRange& steps);
+// MetricsQL's: one value of each group's values (median, mode ...), some of
+// the input's own series (any, share, topk_max, outliers_iqr ...).
+absl::StatusOr<Value> EvalGroupValues(Evaluation& ev,
+                                      const promql::AggregateExpr& expr,
+                                      const StepRange& steps);
+absl::StatusOr<Value> EvalGroupSeries(Evaluation& ev,
                                       const promql::AggregateExpr& expr,
                                       const StepRange& steps);
 
@@ -73,6 +81,13 @@ CallFamily FindSortCall(std::string_view name);
 CallFamily FindHistogramCall(std::string_view name);
 CallFamily FindConversionCall(std::string_view name);
 CallFamily FindUnionCall(std::string_view name);
+// MetricsQL's.
+CallFamily FindMultiRollupCall(std::string_view name);
+CallFamily FindColumnCall(std::string_view name);
+CallFamily FindLabelEditCall(std::string_view name);
+CallFamily FindSeriesPickCall(std::string_view name);
+CallFamily FindBucketCall(std::string_view name);
+CallFamily FindGeneratedCall(std::string_view name);
 
 }  // namespace varve::eval
 

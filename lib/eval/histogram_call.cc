@@ -15,6 +15,7 @@
 #include "lib/eval/families.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/text.h"
+#include "lib/eval/vmrange.h"
 
 namespace varve::eval {
 namespace {
@@ -70,7 +71,8 @@ std::vector<Histogram> Collect(Evaluation& ev,
 template <typename Compute>
 absl::StatusOr<Value> MapHistograms(Evaluation& ev, const promql::Expr& arg,
                                     const StepRange& steps, Compute compute) {
-  ASSIGN_OR_RETURN(const Value input, ev.Eval(arg, steps));
+  ASSIGN_OR_RETURN(Value input, ev.Eval(arg, steps));
+  VmrangeToLe(input.series);
   Value value;
   std::vector<Bucket> buckets;
   for (Histogram& histogram : Collect(ev, input.series, arg.position)) {

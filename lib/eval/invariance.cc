@@ -5,15 +5,29 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/eval/column_transforms.h"
+
 namespace varve::eval {
 namespace {
 
 using promql::ExprKind;
 
-constexpr std::array<std::string_view, 11> kDependOnTime = {
-    "days_in_month", "day_of_month", "day_of_week",    "day_of_year",
-    "hour",          "minute",       "month",          "year",
-    "time",          "timestamp",    "predict_linear",
+constexpr std::array<std::string_view, 15> kDependOnTime = {
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "time",
+    "timestamp",
+    "rand",
+    "rand_normal",
+    "rand_exponential",
+    "predict_linear",
+    "timezone_offset",
 };
 
 bool Pinned(const promql::TimeModifiers& time) {
@@ -82,6 +96,8 @@ bool Find(const promql::Expr& expr, InvarianceCache& cache) {
                     call.function) != kDependOnTime.end()) {
         return false;
       }
+      // Their value at a step depends on the other steps.
+      if (FindColumnTransform(call.function) != nullptr) return false;
       return FindInAll(call.args, cache);
     }
   }

@@ -6,32 +6,13 @@
 #include <vector>
 
 #include "lib/base/status.h"
+#include "lib/eval/call_parts.h"
 #include "lib/eval/families.h"
 #include "lib/eval/label_template.h"
 #include "lib/eval/text.h"
 
 namespace varve::eval {
 namespace {
-
-absl::StatusOr<std::string> TextArgument(Evaluation& ev,
-                                         const promql::Call& call,
-                                         size_t index) {
-  ASSIGN_OR_RETURN(Value value, ev.Eval(*call.args[index], StepRange{}));
-  return std::move(value.text);
-}
-
-void SetLabel(EvalSeries& series, const std::string& name,
-              const std::string& value) {
-  series.labels.Set(name, value);
-  if (name == model::kMetricName) series.drop_name = false;
-}
-
-absl::StatusOr<Value> Finish(Value value) {
-  RETURN_IF_ERROR(MergeSameLabels(value.series));
-  SortByLabels(value.series);
-  value.ordered = false;
-  return value;
-}
 
 absl::StatusOr<Value> ReplaceCall(Evaluation& ev, const promql::Call& call,
                                   const StepRange& steps) {
@@ -58,7 +39,7 @@ absl::StatusOr<Value> ReplaceCall(Evaluation& ev, const promql::Call& call,
       SetLabel(series, target, result);
     }
   }
-  return Finish(std::move(value));
+  return AfterRelabel(std::move(value));
 }
 
 absl::StatusOr<Value> JoinCall(Evaluation& ev, const promql::Call& call,
@@ -87,7 +68,7 @@ absl::StatusOr<Value> JoinCall(Evaluation& ev, const promql::Call& call,
     }
     SetLabel(series, target, joined);
   }
-  return Finish(std::move(value));
+  return AfterRelabel(std::move(value));
 }
 
 }  // namespace

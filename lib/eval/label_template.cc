@@ -71,6 +71,37 @@ bool LabelTemplate::Expand(std::string_view input, std::string& out) const {
     return false;
   }
   out.clear();
+  AppendExpansion(groups, out);
+  return true;
+}
+
+std::string LabelTemplate::ReplaceAll(std::string_view input) const {
+  std::vector<re2::StringPiece> groups(
+      static_cast<size_t>(regex_.NumberOfCapturingGroups()) + 1);
+  const re2::StringPiece piece(input.data(), input.size());
+  std::string out;
+  size_t at = 0;
+  while (at <= input.size() &&
+         regex_.Match(piece, at, input.size(), RE2::UNANCHORED, groups.data(),
+                      static_cast<int>(groups.size()))) {
+    const auto begin = static_cast<size_t>(groups[0].data() - input.data());
+    const size_t end = begin + groups[0].size();
+    out.append(input.substr(at, begin - at));
+    AppendExpansion(groups, out);
+    if (end > begin) {
+      at = end;
+      continue;
+    }
+    // An empty match: the next byte stays and the search goes on behind it.
+    if (end < input.size()) out += input[end];
+    at = end + 1;
+  }
+  if (at < input.size()) out.append(input.substr(at));
+  return out;
+}
+
+void LabelTemplate::AppendExpansion(const std::vector<re2::StringPiece>& groups,
+                                    std::string& out) const {
   for (const Piece& p : pieces_) {
     if (p.group < 0) {
       out += p.text;
@@ -79,7 +110,6 @@ bool LabelTemplate::Expand(std::string_view input, std::string& out) const {
       out.append(group.data(), group.size());
     }
   }
-  return true;
 }
 
 }  // namespace varve::eval

@@ -23,6 +23,9 @@ class LabelTemplate {
   // False if `input` does not match; else `out` is the expanded text.
   bool Expand(std::string_view input, std::string& out) const;
 
+  // `input` with each part that matches replaced by the expanded text.
+  std::string ReplaceAll(std::string_view input) const;
+
  private:
   struct Piece {
     std::string text;
@@ -32,6 +35,8 @@ class LabelTemplate {
   bool ReadReference(std::string_view text, size_t& at);
   int GroupOf(std::string_view name) const;
   void AddText(std::string_view text);
+  void AppendExpansion(const std::vector<re2::StringPiece>& groups,
+                       std::string& out) const;
 
   const RE2& regex_;
   std::vector<Piece> pieces_;

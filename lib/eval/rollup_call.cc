@@ -33,7 +33,7 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
       SubqueryResult inner,
       EvalSubquery(
           ev, static_cast<const promql::SubqueryExpr&>(*arguments.range_vector),
-          steps));
+          function, steps));
   Value value;
   SeriesData scratch;
   for (EvalSeries& series : inner.value.series) {

@@ -43,28 +43,6 @@ void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values,
   }
 }
 
-absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
-                         const StepRange& steps, StreamPlan& plan) {
-  int64_t range_ms = ev.request().lookback_ms;
-  if (range_vector.kind == ExprKind::kMatrixSelector) {
-    const auto& matrix =
-        static_cast<const promql::MatrixSelector&>(range_vector);
-    plan.rollup.selector = matrix.selector.get();
-    ASSIGN_OR_RETURN(range_ms, RangeMs(ev.request(), matrix));
-  } else {
-    plan.rollup.selector =
-        static_cast<const promql::VectorSelector*>(&range_vector);
-  }
-  if (plan.rollup.selector->edges != promql::RangeEdges::kPlain) {
-    return base::Unimplemented(
-        "the anchored and smoothed modifiers are not implemented");
-  }
-  ASSIGN_OR_RETURN(
-      plan.rollup.windows,
-      WindowsOf(ev.request(), plan.rollup.selector->time, range_ms, steps));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 RollupArguments SplitArguments(const promql::Call& call) {
@@ -74,7 +52,7 @@ RollupArguments SplitArguments(const promql::Call& call) {
     const promql::Expr& expr = Unwrap(*arg);
     if (expr.type == promql::ValueType::kScalar) {
       arguments.scalars.push_back(&expr);
-    } else {
+    } else if (expr.type != promql::ValueType::kString) {
       arguments.range_vector = &expr;
     }
   }
@@ -102,6 +80,28 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
     RETURN_IF_ERROR(CheckFactors(plan.first_argument, "smoothing", "sf"));
     RETURN_IF_ERROR(CheckFactors(plan.second_argument, "trend", "tf"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
+                         const StepRange& steps, StreamPlan& plan) {
+  int64_t range_ms = ev.request().lookback_ms;
+  if (range_vector.kind == ExprKind::kMatrixSelector) {
+    const auto& matrix =
+        static_cast<const promql::MatrixSelector&>(range_vector);
+    plan.rollup.selector = matrix.selector.get();
+    ASSIGN_OR_RETURN(range_ms, RangeMs(ev.request(), matrix));
+  } else {
+    plan.rollup.selector =
+        static_cast<const promql::VectorSelector*>(&range_vector);
+  }
+  if (plan.rollup.selector->edges != promql::RangeEdges::kPlain) {
+    return base::Unimplemented(
+        "the anchored and smoothed modifiers are not implemented");
+  }
+  ASSIGN_OR_RETURN(
+      plan.rollup.windows,
+      WindowsOf(ev.request(), plan.rollup.selector->time, range_ms, steps));
   return absl::OkStatus();
 }
 

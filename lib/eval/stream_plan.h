@@ -41,6 +41,10 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
                            const RollupArguments& arguments,
                            const StepRange& steps, StreamPlan& plan);
 
+// The selector and the windows of a range selector, or of an instant one.
+absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
+                         const StepRange& steps, StreamPlan& plan);
+
 bool CanStream(const promql::Expr& unwrapped);
 // REQUIRES: CanStream(unwrapped).
 absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,

@@ -28,6 +28,7 @@ absl::StatusOr<int64_t> StepMs(const EvalRequest& request,
 
 absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
                                             const promql::SubqueryExpr& expr,
+                                            rollup::Function function,
                                             const StepRange& steps) {
   const EvalRequest& request = ev.request();
   int64_t range_ms = QueryStepMs(request);
@@ -39,7 +40,8 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
   SubqueryResult result;
   ASSIGN_OR_RETURN(result.windows,
                    WindowsOf(request, expr.time, range_ms, steps));
-  const int64_t begin_ms = result.windows.first_end_ms - range_ms;
+  const int64_t begin_ms = result.windows.first_end_ms - range_ms -
+                           rollup::BeforeMs(function, result.windows);
   const int64_t end_ms = result.windows.End(result.windows.count - 1);
   result.steps.start_ms = AlignDown(begin_ms, step_ms) + step_ms;
   result.steps.step_ms = step_ms;
@@ -79,6 +81,7 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
                          const rollup::Arguments& arguments,
                          promql::Position position, SeriesData& data) {
   SamplesOf(result, series, data);
+  rollup::DropGaps(function, data.samples);
   const rollup::Series floats{data.samples.timestamps_ms, data.samples.values};
   EvalSeries out;
   out.values.resize(result.windows.count);

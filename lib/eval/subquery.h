@@ -23,8 +23,11 @@ struct SubqueryResult {
   Value value;
 };
 
+// The steps begin early enough for the samples before the windows that
+// `function` reads.
 absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
                                             const promql::SubqueryExpr& expr,
+                                            rollup::Function function,
                                             const StepRange& steps);
 
 // The samples of one of its series, without labels; `data` is reused.

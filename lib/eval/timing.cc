@@ -63,6 +63,10 @@ absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
   windows.first_eval_ms = steps.start_ms;
   windows.eval_step_ms = steps.step_ms;
   windows.end_step_ms = 0;
+  // An instant query has no steps to tell how far apart samples are.
+  if (request.step_ms == 0 && steps.count == 1) {
+    windows.previous_ms = request.default_step_ms;
+  }
   switch (time.at) {
     case promql::AtKind::kNone:
       windows.first_end_ms = steps.start_ms;

@@ -7,6 +7,21 @@ namespace {
 
 constexpr ValueType kScalarList[] = {ValueType::kScalar};
 constexpr ValueType kStringList[] = {ValueType::kString};
+constexpr ValueType kStringScalarList[] = {ValueType::kString,
+                                           ValueType::kScalar};
+
+constexpr AggregateInfo Metricsql(std::string_view name, AggregateOp op,
+                                  std::span<const ValueType> parameters = {}) {
+  AggregateInfo info{name, op, parameters};
+  info.metricsql = true;
+  return info;
+}
+// topk_max(k, q) or topk_max(k, q, "label=of the rest").
+constexpr AggregateInfo Ranking(std::string_view name, AggregateOp op) {
+  AggregateInfo info = Metricsql(name, op, kScalarList);
+  info.has_tail = true;
+  return info;
+}
 
 // In the order of AggregateOp.
 constexpr AggregateInfo kAggregates[] = {
@@ -24,6 +39,31 @@ constexpr AggregateInfo kAggregates[] = {
     {"count_values", AggregateOp::kCountValues, kStringList},
     {"limitk", AggregateOp::kLimitk, kScalarList},
     {"limit_ratio", AggregateOp::kLimitRatio, kScalarList},
+    Metricsql("median", AggregateOp::kMedian),
+    Metricsql("mode", AggregateOp::kMode),
+    Metricsql("geomean", AggregateOp::kGeomean),
+    Metricsql("sum2", AggregateOp::kSum2),
+    Metricsql("distinct", AggregateOp::kDistinct),
+    Metricsql("mad", AggregateOp::kMad),
+    {"quantiles", AggregateOp::kQuantiles, kStringScalarList,
+     /*repeats=*/true, /*has_tail=*/false, /*metricsql=*/true},
+    Metricsql("histogram", AggregateOp::kHistogram),
+    Metricsql("any", AggregateOp::kAny),
+    Metricsql("share", AggregateOp::kShare),
+    Metricsql("zscore", AggregateOp::kZscore),
+    Metricsql("outliers_iqr", AggregateOp::kOutliersIqr),
+    Metricsql("outliers_mad", AggregateOp::kOutliersMad, kScalarList),
+    Metricsql("outliersk", AggregateOp::kOutliersk, kScalarList),
+    Ranking("topk_min", AggregateOp::kTopkMin),
+    Ranking("topk_max", AggregateOp::kTopkMax),
+    Ranking("topk_avg", AggregateOp::kTopkAvg),
+    Ranking("topk_last", AggregateOp::kTopkLast),
+    Ranking("topk_median", AggregateOp::kTopkMedian),
+    Ranking("bottomk_min", AggregateOp::kBottomkMin),
+    Ranking("bottomk_max", AggregateOp::kBottomkMax),
+    Ranking("bottomk_avg", AggregateOp::kBottomkAvg),
+    Ranking("bottomk_last", AggregateOp::kBottomkLast),
+    Ranking("bottomk_median", AggregateOp::kBottomkMedian),
 };
 
 constexpr bool InOrder() {

@@ -218,6 +218,32 @@ enum class AggregateOp : uint8_t {
   kCountValues,
   kLimitk,
   kLimitRatio,
+  // MetricsQL's: a number of each group's numbers.
+  kMedian,
+  kMode,
+  kGeomean,
+  kSum2,
+  kDistinct,
+  kMad,
+  kQuantiles,
+  kHistogram,
+  // MetricsQL's: series of the input.
+  kAny,
+  kShare,
+  kZscore,
+  kOutliersIqr,
+  kOutliersMad,
+  kOutliersk,
+  kTopkMin,
+  kTopkMax,
+  kTopkAvg,
+  kTopkLast,
+  kTopkMedian,
+  kBottomkMin,
+  kBottomkMax,
+  kBottomkAvg,
+  kBottomkLast,
+  kBottomkMedian,
 };
 
 struct AggregateExpr : Expr {

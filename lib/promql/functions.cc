@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "lib/promql/metricsql_functions.h"
+
 namespace varve::promql {
 namespace {
 
@@ -31,21 +33,8 @@ constexpr ValueType kVTTTList[] = {kV, kT, kT, kT};
 constexpr ValueType kVTTTTList[] = {kV, kT, kT, kT, kT};
 constexpr ValueType kVVList[] = {kV, kV};
 
-constexpr FunctionInfo MetricsQl(std::string_view name,
-                                 std::span<const ValueType> arguments,
-                                 int variadic = 0,
-                                 ValueType result = ValueType::kVector) {
-  FunctionInfo info{name, arguments, variadic, result};
-  info.metricsql = true;
-  return info;
-}
 constexpr FunctionInfo KeepsName(FunctionInfo info) {
   info.keeps_name = true;
-  return info;
-}
-constexpr FunctionInfo WithTail(FunctionInfo info,
-                                std::span<const ValueType> tail) {
-  info.tail = tail;
   return info;
 }
 
@@ -141,22 +130,24 @@ constexpr FunctionInfo kFunctions[] = {
     {"ts_of_last_over_time", kMList, 0, kV, true},
     {"ts_of_max_over_time", kMList, 0, kV, true},
     {"ts_of_min_over_time", kMList, 0, kV, true},
-    MetricsQl("union", kVList, -1),
     {"vector", kSList, 0, kV},
     {"year", kVList, 1, kV},
 };
 static_assert(std::ranges::is_sorted(kFunctions, {}, &FunctionInfo::name));
 
+const FunctionInfo* FindIn(std::span<const FunctionInfo> functions,
+                           std::string_view name) {
+  const auto found =
+      std::ranges::lower_bound(functions, name, {}, &FunctionInfo::name);
+  return found == functions.end() || found->name != name ? nullptr : &*found;
+}
+
 }  // namespace
 
 const FunctionInfo* FindFunction(std::string_view name) {
-  const auto* found =
-      std::ranges::lower_bound(kFunctions, name, {}, &FunctionInfo::name);
-  if (found == std::end(kFunctions) || found->name != name) return nullptr;
-  return found;
+  const FunctionInfo* found = FindIn(kFunctions, name);
+  return found != nullptr ? found : FindIn(MetricsqlFunctions(), name);
 }
-
-std::span<const FunctionInfo> AllFunctions() { return kFunctions; }
 
 ValueType FunctionInfo::ArgumentType(size_t i, size_t count) const {
   if (i + tail.size() >= count && !tail.empty()) {

@@ -42,9 +42,6 @@ struct FunctionInfo {
 // Null when there is no such function. Names are case-sensitive.
 const FunctionInfo* FindFunction(std::string_view name);
 
-// All of them, sorted by name.
-std::span<const FunctionInfo> AllFunctions();
-
 // "instant vector", "range vector", "scalar", "string": the words of errors.
 std::string_view TypeText(ValueType type);
 

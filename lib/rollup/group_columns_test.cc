@@ -18,9 +18,9 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kBig = std::numeric_limits<double>::max();
 
 const Aggregate kAll[] = {Aggregate::kSum,    Aggregate::kAvg,
-                            Aggregate::kMin,    Aggregate::kMax,
-                            Aggregate::kCount,  Aggregate::kGroup,
-                            Aggregate::kStddev, Aggregate::kStdvar};
+                          Aggregate::kMin,    Aggregate::kMax,
+                          Aggregate::kCount,  Aggregate::kGroup,
+                          Aggregate::kStddev, Aggregate::kStdvar};
 
 // One step's result of `values`, split after `split` into two lanes.
 double Run(Aggregate op, const std::vector<double>& values, size_t split) {
@@ -33,7 +33,8 @@ double Run(Aggregate op, const std::vector<double>& values, size_t split) {
   return first.Finish()[0];
 }
 
-TEST_CASE("lanes give what one lane gives, wherever they are split", "[rollup]") {
+TEST_CASE("lanes give what one lane gives, wherever they are split",
+          "[rollup]") {
   const std::vector<std::vector<double>> inputs = {{},
                                                    {7},
                                                    {1, 2, 3, 4, 5},

@@ -35,10 +35,7 @@ TEST_CASE("a group's key is its labels, from sets as from bytes", "[rollup]") {
        false,
        model::LabelSet({{"__type__", "gauge"}, {"instance", "a"}})},
       {true, {"job"}, true, model::LabelSet({{"instance", "a"}})},
-      {true,
-       {},
-       true,
-       model::LabelSet({{"instance", "a"}, {"job", "x"}})},
+      {true, {}, true, model::LabelSet({{"instance", "a"}, {"job", "x"}})},
   };
   for (const Case& one : cases) {
     const Grouping grouping(one.without, one.names);

@@ -58,8 +58,8 @@ void SlideWithPrevious(const Series& series, const Windows& windows,
     while (at.lo < ts.size() && ts[at.lo] <= begin) ++at.lo;
     at.step = step;
     at.end_ms = end;
-    at.has_previous = at.lo > 0 && at.lo < ts.size() &&
-                      ts[at.lo - 1] > begin - reach_ms;
+    at.has_previous =
+        at.lo > 0 && at.lo < ts.size() && ts[at.lo - 1] > begin - reach_ms;
     const bool some = at.hi > at.lo || at.has_previous;
     out[step] = some ? value(at) : model::StaleNan();
     end += windows.end_step_ms;

@@ -145,25 +145,8 @@ std::optional<Function> FunctionByName(std::string_view name) {
 }
 
 bool KeepsName(Function function) {
-  switch (function) {
-    case Function::kLast:
-    case Function::kFirst:
-    case Function::kDefault:
-    case Function::kGeomean:
-    case Function::kHoeffdingLower:
-    case Function::kHoeffdingUpper:
-    case Function::kHoltWinters:
-    case Function::kMedian:
-    case Function::kMode:
-    case Function::kTlastWithName:
-    case Function::kOpen:
-    case Function::kClose:
-    case Function::kLow:
-    case Function::kHigh:
-      return true;
-    default:
-      return false;
-  }
+  return function == Function::kLast || function == Function::kFirst ||
+         function == Function::kDefault;
 }
 
 bool ReadsStale(Function function) {
@@ -187,6 +170,29 @@ bool ReadsPrevious(Function function) {
               function <= Function::kZscore) ||
              function >= Function::kMetricsqlRate;
   }
+}
+
+size_t ArgumentCount(Function function) {
+  switch (function) {
+    case Function::kDoubleExponentialSmoothing:
+    case Function::kHoltWinters:
+      return 2;
+    case Function::kQuantile:
+    case Function::kPredictLinear:
+    case Function::kHoeffdingLower:
+    case Function::kHoeffdingUpper:
+    case Function::kDuration:
+      return 1;
+    default:
+      return IsBetween(function, Function::kCountGt, Function::kSumEq) ? 1 : 0;
+  }
+}
+
+int64_t BeforeMs(Function function, const Windows& windows) {
+  // As far as the longest scrape intervals that are usual.
+  constexpr int64_t kReadMs = 300'000;
+  if (!ReadsPrevious(function)) return 0;
+  return std::max(kReadMs, windows.previous_ms);
 }
 
 Function InMetricsql(Function function) {

@@ -140,10 +140,11 @@ bool ReadsStale(Function function);
 // True for MetricsQL's own functions, to which a NaN is no sample.
 bool IsMetricsql(Function function);
 
-// True when the sample before a window matters: `series` should then reach
-// back before the first window, by kPreviousReadMs or more.
+// True when the sample before a window matters.
 bool ReadsPrevious(Function function);
-inline constexpr int64_t kPreviousReadMs = 300'000;
+
+// How many of the scalar arguments below the function takes.
+size_t ArgumentCount(Function function);
 
 // What a function that PromQL and MetricsQL give the same name computes in
 // MetricsQL; any other function is itself.
@@ -165,6 +166,10 @@ struct Windows {
     return first_end_ms + static_cast<int64_t>(step) * end_step_ms;
   }
 };
+
+// How far before the first window's begin samples are wanted; 0 unless
+// ReadsPrevious(function).
+int64_t BeforeMs(Function function, const Windows& windows);
 
 // Scalar arguments, one value per step: quantile_over_time's phi,
 // predict_linear's seconds, double_exponential_smoothing's two factors, the

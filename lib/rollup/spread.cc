@@ -151,8 +151,7 @@ void ComputeSpread(Function function, const Series& series,
   SlideWindows(series, shifted, out, [&](size_t lo, size_t hi, size_t step) {
     const Series window{series.timestamps_ms.subspan(lo, hi - lo),
                         series.values.subspan(lo, hi - lo)};
-    const double argument =
-        arguments.first.empty() ? 0 : arguments.first[step];
+    const double argument = arguments.first.empty() ? 0 : arguments.first[step];
     return At(function, window, range_s, argument, scratch);
   });
 }

@@ -1,0 +1,18 @@
+// The functions that only MetricsQL has: a part of FindFunction's table.
+//
+// Threads: a constant table; read it from anywhere.
+#ifndef VARVE_LIB_PROMQL_METRICSQL_FUNCTIONS_H_
+#define VARVE_LIB_PROMQL_METRICSQL_FUNCTIONS_H_
+
+#include <span>
+
+#include "lib/promql/functions.h"
+
+namespace varve::promql {
+
+// Sorted by name.
+std::span<const FunctionInfo> MetricsqlFunctions();
+
+}  // namespace varve::promql
+
+#endif  // VARVE_LIB_PROMQL_METRICSQL_FUNCTIONS_H_

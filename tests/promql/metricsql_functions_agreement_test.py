@@ -1,0 +1,260 @@
+"""MetricsQL's functions: the same queries over the same data on a cluster and
+on the real victoria-metrics give the same answers, ranges and instants."""
+
+import math
+import os
+import shutil
+import socket
+import tempfile
+import time
+import unittest
+
+from tests.support import http_client
+from tests.support.cluster import Cluster
+from tests.support.processes import Process, peer, wait_until
+
+PEER = peer("victoria-metrics")
+SAMPLES = 60
+EVERY_S = 10
+# It keeps 12 digits or so.
+TOLERANCE = 1e-6
+
+WINDOW_FUNCTIONS = [
+    "ascent_over_time(g[2m])", "descent_over_time(g[2m])",
+    "increases_over_time(g[2m])", "decreases_over_time(g[2m])",
+    "increase_pure(c_total[2m])", "increase_prometheus(c_total[2m])",
+    "rate_prometheus(c_total[2m])", "delta_prometheus(g[2m])",
+    "changes_prometheus(g[2m])", "deriv_fast(g[2m])", "ideriv(g[2m])",
+    "integrate(g[2m])", "lag(g[2m])", "lifetime(g[2m])",
+    "scrape_interval(g[2m])", "tlast_change_over_time(g[2m])",
+    "duration_over_time(g[2m], 15s)", "holt_winters(g[2m], 0.3, 0.6)",
+    "zscore_over_time(g[2m])", "count_gt_over_time(g[2m], 1)",
+    "count_le_over_time(g[2m], 1)", "count_eq_over_time(g[2m], 5)",
+    "count_ne_over_time(g[2m], 5)", "share_gt_over_time(g[2m], 1)",
+    "share_le_over_time(g[2m], 1)", "share_eq_over_time(g[2m], 5)",
+    "sum_gt_over_time(g[2m], 1)", "sum_le_over_time(g[2m], 1)",
+    "sum_eq_over_time(g[2m], 5)", "sum2_over_time(g[2m])",
+    "geomean_over_time(c_total[1m])", "hoeffding_bound_upper(0.8, g[2m])",
+    "hoeffding_bound_lower(0.8, g[2m])", "median_over_time(g[2m])",
+    "range_over_time(g[2m])", "outlier_iqr_over_time(g[2m])",
+    "distinct_over_time(g[2m])", "rate_over_sum(g[2m])",
+    "stale_samples_over_time(g[2m])", "tmin_over_time(g[2m])",
+    "tmax_over_time(g[2m])", "tfirst_over_time(g[2m])",
+    "tlast_over_time(g[2m])", "timestamp_with_name(g[2m])",
+    "mad_over_time(g[2m])", "sum(distinct_over_time(g[2m])) by (job)",
+    "ascent_over_time(g[2m]) keep_metric_names",
+    "ascent_over_time((g * 2)[2m:10s])",
+    "rollup(g[2m])", 'rollup(g[2m], "max")', "rollup_delta(g[2m])",
+    "rollup_deriv(g[2m])", "rollup_rate(c_total[2m])",
+    "rollup_increase(c_total[2m])", "rollup_scrape_interval(g[2m])",
+    "rollup_candlestick(g[2m])", 'rollup_candlestick(g[2m], "low")',
+    'aggr_over_time(("min_over_time", "sum2_over_time", "lag"), g[2m])',
+    'quantiles_over_time("phi", 0.1, 0.5, 0.99, g[2m])',
+    'count_values_over_time("v", g[1m])', "histogram_over_time(g[2m])",
+    "sum(histogram_over_time(g[2m])) by (vmrange)",
+]
+TRANSFORMS = [
+    'label_set(g, "job", "x", "i", "", "new", "y")', 'alias(g, "other")',
+    'label_del(g, "job")', 'label_keep(g, "i")',
+    'label_copy(g, "job", "to", "none", "i")',
+    'label_move(g, "job", "to", "none", "i")',
+    'label_map(g, "i", "1", "one", "2", "two")',
+    'label_lowercase(label_set(g, "job", "ABC"), "job")',
+    'label_uppercase(g, "job", "__name__")',
+    'label_transform(g, "i", "(1)", "<$1>")', 'label_value(g, "i")',
+    'label_match(g, "i", "1.*")', 'label_mismatch(g, "i", "1.*")',
+    'labels_equal(label_copy(g, "i", "k"), "i", "k")',
+    "drop_common_labels(g, c_total)", '(g{i="1"}, g, c_total)',
+    'sort_by_label_numeric(g, "i")', 'sort_by_label_numeric_desc(g, "i")',
+    "drop_empty_series(g > 1e9) default 1",
+    "running_sum(g)", "running_min(g)", "running_max(g)",
+    'running_avg(g{job="a"})', "running_sum(1)",
+    "range_sum(g)", "range_avg(g)", "range_min(g)", "range_max(g)",
+    "range_first(g)", "range_last(g)", "range_median(g)",
+    "range_quantile(0.3, g)", "range_stddev(g)", "range_stdvar(g)",
+    "range_mad(g)", "range_zscore(g)", "range_normalize(g, c_total)",
+    "range_linear_regression(g)", "range_trim_outliers(1, g)",
+    "range_trim_spikes(0.4, g)", "range_trim_zscore(1, g)",
+    "keep_last_value(g > 2)", "keep_next_value(g > 2)",
+    "interpolate(g > 2)", "remove_resets(g)", "smooth_exponential(g, 0.4)",
+    "bitmap_and(g + 10, 6)", "bitmap_or(g + 10, 6)", "bitmap_xor(g + 10, 6)",
+    'timezone_offset("America/New_York")',
+    "prometheus_buckets(h)", "buckets_limit(3, h)",
+    "histogram_quantile(0.7, h)", "histogram_share(1.2, h)",
+    'histogram_share(1.2, h, "bound")', "histogram_share(3, b_bucket)",
+]
+AGGREGATIONS = [
+    "median(g)", "median(g, c_total) by (job)", "mode(g)", "geomean(c_total)",
+    "sum2(g) by (job)", "distinct(g)", "mad(g)",
+    'quantiles("phi", 0.1, 0.9, g) by (job)', "histogram(g)",
+    "share(c_total) by (job)", "zscore(g)", "outliers_iqr(many)",
+    "outliers_mad(3, many)", "outliersk(1, many)", "topk_min(1, g)",
+    "topk_max(1, g)", "topk_avg(1, g) by (job)", "topk_last(1, g)",
+    "topk_median(1, g)", "bottomk_min(1, g)", "bottomk_max(1, g)",
+    "bottomk_avg(1, g)", "bottomk_last(1, g)", "bottomk_median(1, g)",
+    'topk_max(1, g, "i=rest")', 'topk_avg(1, c_total, "i=rest") by (job)',
+]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def dataset(start_ms):
+    """[(labels, [(ms, value)])]"""
+    def series(name, labels, value):
+        return ({"__name__": name, **labels},
+                [(start_ms + i * EVERY_S * 1000, float(value(i)))
+                 for i in range(SAMPLES) if value(i) is not None])
+    result = [
+        series("c_total", {"job": "a", "i": "1"},
+               lambda i: 10 + 3 * i if i < 40 else 2 + i - 40),
+        series("c_total", {"job": "b", "i": "2"}, lambda i: 1000 + 7 * i),
+        series("g", {"job": "a", "i": "1"}, lambda i: (i * 37) % 11 - 3),
+        series("g", {"job": "a", "i": "2"}, lambda i: (i * 17) % 7 / 2),
+        series("g", {"job": "b", "i": "10"}, lambda i: 5 if i % 3 else None),
+        series("h", {"vmrange": "1.000e+00...1.136e+00"}, lambda i: 5 + i),
+        series("h", {"vmrange": "1.136e+00...1.292e+00"}, lambda i: 7 + 2 * i),
+        series("h", {"vmrange": "2.154e+00...2.448e+00"}, lambda i: 1 + i),
+    ]
+    for bound, count in (("0.1", 1), ("1", 3), ("5", 6), ("+Inf", 7)):
+        result.append(series("b_bucket", {"le": bound},
+                             lambda i, count=count: count * (i + 1)))
+    for k in range(9):
+        result.append(series("many", {"k": str(k)}, lambda i, k=k:
+                             100 if k == 4 and i > 50 else k + i % 2))
+    return result
+
+
+def import_text(series):
+    """The same in Prometheus' text format with timestamps."""
+    lines = []
+    for labels, samples in series:
+        inner = ",".join(f'{name}="{value}"' for name, value in labels.items()
+                         if name != "__name__")
+        for ms, value in samples:
+            lines.append(f"{labels['__name__']}{{{inner}}} {value!r} {ms}")
+    return "\n".join(lines) + "\n"
+
+
+def points(answer):
+    """{labels: {time: value}}; a NaN is no point."""
+    result = {}
+    for series in answer["data"]["result"]:
+        values = series.get("values") or [series["value"]]
+        kept = {float(t): float(v) for t, v in values
+                if not math.isnan(float(v))}
+        if kept:
+            result[tuple(sorted(series["metric"].items()))] = kept
+    return result
+
+
+def scalar_as_vector(answer):
+    data = answer["data"]
+    if data["resultType"] == "scalar":
+        data["result"] = [{"metric": {}, "value": data["result"]}]
+    return answer
+
+
+def differences(ours, theirs):
+    for key in sorted(ours.keys() | theirs.keys()):
+        a, b = ours.get(key), theirs.get(key)
+        if a is None or b is None:
+            yield f"{dict(key)}: {'we' if b is None else 'they'} alone have it"
+            continue
+        if a.keys() != b.keys():
+            yield f"{dict(key)}: points at {sorted(a)}, they {sorted(b)}"
+            continue
+        for moment, value in a.items():
+            other = b[moment]
+            if value != other and not math.isclose(
+                    value, other, rel_tol=TOLERANCE, abs_tol=1e-9):
+                yield f"{dict(key)}: {value} at {moment}, they {other}"
+                break
+
+
+@unittest.skipUnless(PEER, "skipped: no peer")
+class MetricsqlFunctionsAgreementTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        # Two days ago, a moment that all steps here divide.
+        cls.start_s = int(time.time()) // 3600 * 3600 - 2 * 86400
+        series = dataset(cls.start_s * 1000)
+        cls.cluster = Cluster(storages=1)
+        cls.addClassCleanup(cls.cluster.close)
+        answer = cls.cluster.write(series)
+        assert answer.status == 204, answer.text
+        cls.start_peer(series)
+
+    @classmethod
+    def start_peer(cls, series):
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
+        cls.peer = f"127.0.0.1:{free_port()}"
+        process = Process("victoria-metrics", PEER, [
+            f"-storageDataPath={os.path.join(folder, 'data')}",
+            f"-httpListenAddr={cls.peer}"])
+        cls.addClassCleanup(process.stop)
+        wait_until(cls.peer_answers, 20, "the peer's health")
+        http_client.request(cls.peer, "POST", "/api/v1/import/prometheus",
+                            import_text(series).encode(), {})
+        wait_until(cls.peer_has_all, 20, "the peer's data")
+
+    @classmethod
+    def peer_answers(cls):
+        try:
+            return http_client.get(cls.peer, "/health").status == 200
+        except OSError:
+            return False
+
+    @classmethod
+    def peer_has_all(cls):
+        http_client.get(cls.peer, "/internal/force_flush")
+        answer = cls.ask(cls.peer, "/api/v1/query", {
+            "query": "count(last_over_time({__name__!=''}[1h]))",
+            "time": cls.start_s + SAMPLES * EVERY_S})
+        return points(answer).get((), {}).values() == {21}
+
+    @classmethod
+    def ask(cls, address, path, arguments):
+        return http_client.post_form(address, path, arguments).json()
+
+    def compare(self, query, path, arguments):
+        arguments = {"query": query, "nocache": "1", **arguments}
+        ours = self.ask(self.cluster.select,
+                        "/select/0/prometheus" + path, arguments)
+        theirs = self.ask(self.peer, path, arguments)
+        if theirs["status"] != "success" or ours["status"] != "success":
+            return [f"we {ours.get('error')}, they {theirs.get('error')}"]
+        return list(differences(points(scalar_as_vector(ours)),
+                                points(scalar_as_vector(theirs))))
+
+    def check(self, queries):
+        wrong = []
+        for query in queries:
+            found = self.compare(query, "/api/v1/query_range", {
+                "start": self.start_s + 300, "end": self.start_s + 570,
+                "step": "30s"})
+            if not found:
+                found = self.compare(query, "/api/v1/query",
+                                     {"time": self.start_s + 570})
+            if found:
+                wrong.append(query + "\n    " + "\n    ".join(found[:3]))
+        print(f"{len(queries) - len(wrong)} of {len(queries)} queries agree")
+        self.assertFalse(wrong, "\n" + "\n".join(wrong))
+
+    def test_window_functions_agree(self):
+        self.check(WINDOW_FUNCTIONS)
+
+    def test_transforms_agree(self):
+        self.check(TRANSFORMS)
+
+    def test_aggregations_agree(self):
+        self.check(AGGREGATIONS)
+
+
+if __name__ == "__main__":
+    unittest.main()
