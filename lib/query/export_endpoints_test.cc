@@ -1,4 +1,4 @@
-// Raw samples: exports and federation.
+// Raw samples: exports.
 #include <string>
 
 #include "lib/query/test_api.h"
@@ -46,18 +46,6 @@ TEST_CASE("an export that fails on the way is cut, not ended", "[query]") {
   CHECK(api.Get("api/v1/export", {{"match[]", "up"}}).status == 422);
 }
 
-TEST_CASE("federation gives the last fresh sample of each series", "[query]") {
-  Api api;
-  AddUps(api);
-  api.storage.Add(Up("old"), {{kT - 400'000, 1}});
-  api.storage.Add(Up("stale"), {{kT - 10, model::StaleNan()}});
-  const KeptAnswer answer = api.Get("federate", {{"match[]", "up"}});
-  CHECK(answer.content_type.starts_with("text/plain; version=0.0.4"));
-  CHECK(answer.body ==
-        "up{job=\"a\"} 0.5 1795167809750\nup{job=\"b\"} 0.5 1795167809750\n"
-        "up{job=\"c\"} 0.5 1795167809750\n");
-}
-
 // (1,2]:3 of a counter.
 model::Histogram ThreeObservations() {
   model::Histogram histogram;
@@ -89,21 +77,6 @@ TEST_CASE("a promapi export has histograms beside floats", "[query]") {
             floats.size() + histograms.size());
   CHECK(api.Get("api/v1/export", {{"match[]", "h"}, {"format", "prometheus"}})
             .body.empty());
-}
-
-TEST_CASE("federation leaves out series that became histograms", "[query]") {
-  Api api;
-  const auto series = [](const char* name) {
-    return model::LabelSet{{"__name__", name}, {"job", "x"}};
-  };
-  api.storage.Add(series("before"), {{kT - 2000, 1}});
-  api.storage.AddHistogram(series("before"), kT - 1000, ThreeObservations());
-  api.storage.Add(series("after"), {{kT - 1000, 2}});
-  api.storage.AddHistogram(series("after"), kT - 2000, ThreeObservations());
-  const KeptAnswer answer =
-      api.Get("federate", {{"match[]", "{job=\"x\"}"}});
-  CHECK(answer.body == "after{job=\"x\"} 2 " + std::to_string(kT - 1000) +
-                           "\n");
 }
 
 TEST_CASE("a query that meets a native histogram says so, export has it",

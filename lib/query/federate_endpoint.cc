@@ -1,11 +1,19 @@
 // The latest samples, for other servers to scrape: /federate.
 #include <algorithm>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
 #include "lib/model/sample.h"
+#include "lib/protocol/metric_families.h"
 #include "lib/query/arguments.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
@@ -14,11 +22,45 @@
 namespace varve::query {
 namespace {
 
-struct Line {
-  model::LabelSet labels;
-  int64_t timestamp_ms = 0;
-  double value = 0;
+using protocol::LatestSample;
+
+// Bounds what a family takes in memory; a name may have several.
+constexpr size_t kFamilySamplesMax = 1000;
+
+struct Format {
+  bool families = false;  // else text
+  bool allow_utf8 = false;
 };
+
+// Families are for who prefers them to text, as Prometheus does when it
+// scrapes native histograms.
+Format WantedFormat(std::string_view accept) {
+  double families = 0;
+  double text = 0;
+  bool utf8_families = false;
+  bool utf8_text = false;
+  for (const absl::string_view type :
+       absl::StrSplit(base::ToAbsl(accept), ',')) {
+    double quality = 1;
+    const size_t q = type.find("q=");
+    if (q != absl::string_view::npos &&
+        !absl::SimpleAtod(absl::StripAsciiWhitespace(type.substr(q + 2)),
+                          &quality)) {
+      quality = 0;
+    }
+    const bool utf8 = absl::StrContains(type, "allow-utf-8");
+    if (absl::StrContains(type, "io.prometheus.client.MetricFamily") &&
+        absl::StrContains(type, "encoding=delimited")) {
+      families = std::max(families, quality);
+      utf8_families = utf8_families || utf8;
+    } else if (absl::StrContains(type, "text/plain")) {
+      text = std::max(text, quality);
+    }
+    utf8_text = utf8_text || utf8;
+  }
+  if (families > text) return {true, utf8_families};
+  return {false, utf8_text};
+}
 
 // The position of the last of ascending times that is not after `end_ms`.
 std::optional<size_t> LastSample(const std::vector<int64_t>& times_ms,
@@ -28,28 +70,68 @@ std::optional<size_t> LastSample(const std::vector<int64_t>& times_ms,
   return after - times_ms.begin() - 1;
 }
 
-// Nothing for a series whose last sample in `range` is stale, or a native
-// histogram: the text format has none, and an older float is not the latest.
-std::optional<Line> LatestLine(cluster::MergedSeries& series,
-                               model::TimeRange range) {
-  const auto last = LastSample(series.samples.timestamps_ms, range.end_ms);
-  if (!last) return std::nullopt;
-  const int64_t at_ms = series.samples.timestamps_ms[*last];
-  const double value = series.samples.values[*last];
-  if (at_ms < range.start_ms || model::IsStaleNan(value)) return std::nullopt;
-  const auto& histograms = series.histograms.timestamps_ms;
-  const auto last_histogram = LastSample(histograms, range.end_ms);
-  if (last_histogram && histograms[*last_histogram] >= at_ms) {
+// Nothing for a series whose last sample in `range` is stale, or one that
+// `format` has no form for: an older one is not the latest.
+std::optional<LatestSample> Latest(cluster::MergedSeries& series,
+                                   model::TimeRange range,
+                                   const Format& format) {
+  const auto& floats_ms = series.samples.timestamps_ms;
+  const auto& histograms_ms = series.histograms.timestamps_ms;
+  const auto last_float = LastSample(floats_ms, range.end_ms);
+  const auto last_histogram = LastSample(histograms_ms, range.end_ms);
+  if (last_histogram &&
+      (!last_float ||
+       histograms_ms[*last_histogram] >= floats_ms[*last_float])) {
+    model::Histogram& histogram =
+        series.histograms.histograms[*last_histogram];
+    if (!format.families || histogram.stale() ||
+        histogram.layout.schema == model::kSchemaCustom ||
+        histograms_ms[*last_histogram] < range.start_ms) {
+      return std::nullopt;
+    }
+    return LatestSample{std::move(series.labels),
+                        histograms_ms[*last_histogram], 0,
+                        std::move(histogram)};
+  }
+  if (!last_float || floats_ms[*last_float] < range.start_ms) {
     return std::nullopt;
   }
-  return Line{std::move(series.labels), at_ms, value};
+  const double value = series.samples.values[*last_float];
+  if (model::IsStaleNan(value)) return std::nullopt;
+  return LatestSample{std::move(series.labels), floats_ms[*last_float], value,
+                      std::nullopt};
 }
 
-// Lines of one metric must stand together.
-bool StandsBefore(const Line& a, const Line& b) {
+// Those of one metric must stand together.
+bool StandsBefore(const LatestSample& a, const LatestSample& b) {
   const auto a_name = a.labels.Get(model::kMetricName);
   const auto b_name = b.labels.Get(model::kMetricName);
   return a_name != b_name ? a_name < b_name : a.labels < b.labels;
+}
+
+absl::Status WriteText(std::span<const LatestSample> samples, bool allow_utf8,
+                       Answer& answer) {
+  for (const LatestSample& sample : samples) {
+    AppendFederated(answer.text(), sample.labels, sample.timestamp_ms,
+                    sample.value, allow_utf8);
+    RETURN_IF_ERROR(answer.Flush());
+  }
+  return answer.Finish();
+}
+
+absl::Status WriteFamilies(std::span<const LatestSample> samples,
+                           Answer& answer) {
+  while (!samples.empty()) {
+    size_t n = 1;
+    while (n < std::min(samples.size(), kFamilySamplesMax) &&
+           protocol::SameFamily(samples[0], samples[n])) {
+      ++n;
+    }
+    protocol::AppendMetricFamily(answer.text(), samples.first(n));
+    samples = samples.subspan(n);
+    RETURN_IF_ERROR(answer.Flush());
+  }
+  return answer.Finish();
 }
 
 }  // namespace
@@ -67,27 +149,31 @@ absl::Status SelectApi::Federate(Context& context) {
   read.series_max = options_.max_federate_series;
   const auto merge = reader_->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());
-  std::vector<Line> lines;
+  const Format format = WantedFormat(context.request.Header("accept"));
+  std::vector<LatestSample> samples;
   std::vector<cluster::MergedSeries> batch;
   for (;;) {
     const absl::Status status = (*merge)->Next(batch);
     if (!status.ok()) return AsExecutionError(status);
     if (batch.empty()) break;
     for (cluster::MergedSeries& series : batch) {
-      auto line = LatestLine(series, read.range);
-      if (line) lines.push_back(*std::move(line));
+      auto latest = Latest(series, read.range, format);
+      if (!latest) continue;
+      if (format.families && !format.allow_utf8) {
+        latest->labels = UnderscoredNames(latest->labels);
+      }
+      samples.push_back(*std::move(latest));
     }
   }
-  std::sort(lines.begin(), lines.end(), StandsBefore);
-  const bool allow_utf8 = context.request.Header("accept").find(
-                              "allow-utf-8") != std::string_view::npos;
-  Answer answer(context.writer, "text/plain; version=0.0.4; charset=utf-8");
-  for (const Line& line : lines) {
-    AppendFederated(answer.text(), line.labels, line.timestamp_ms, line.value,
-                    allow_utf8);
-    if (!answer.Flush().ok()) return absl::OkStatus();  // the client has gone
+  std::sort(samples.begin(), samples.end(), StandsBefore);
+  // Writing fails only when the client has gone.
+  if (format.families) {
+    Answer answer(context.writer, protocol::kMetricFamiliesType);
+    (void)WriteFamilies(samples, answer);
+  } else {
+    Answer answer(context.writer, "text/plain; version=0.0.4; charset=utf-8");
+    (void)WriteText(samples, format.allow_utf8, answer);
   }
-  (void)answer.Finish();  // fails only when the client has gone
   return absl::OkStatus();
 }
 

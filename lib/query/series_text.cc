@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "lib/promql/number_text.h"
 #include "lib/promql/printer.h"
@@ -165,6 +167,17 @@ void AppendFederated(std::string& out, const model::LabelSet& labels,
   out.push_back(' ');
   AppendInteger(out, timestamp_ms);
   out.push_back('\n');
+}
+
+model::LabelSet UnderscoredNames(const model::LabelSet& labels) {
+  std::vector<model::Label> plain;
+  for (const model::Label& label : labels) {
+    const bool is_name = label.name == model::kMetricName;
+    plain.push_back(
+        {is_name ? label.name : Underscored(label.name, /*colons=*/false),
+         is_name ? Underscored(label.value, /*colons=*/true) : label.value});
+  }
+  return model::LabelSet(std::move(plain));
 }
 
 }  // namespace varve::query

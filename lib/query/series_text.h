@@ -32,6 +32,9 @@ void AppendExposition(std::string& out, const cluster::MergedSeries& series);
 void AppendFederated(std::string& out, const model::LabelSet& labels,
                      int64_t timestamp_ms, double value, bool allow_utf8);
 
+// Names beyond [a-zA-Z0-9_:] with underscores for their other characters.
+model::LabelSet UnderscoredNames(const model::LabelSet& labels);
+
 }  // namespace varve::query
 
 #endif  // VARVE_LIB_QUERY_SERIES_TEXT_H_
