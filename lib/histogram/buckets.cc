@@ -159,14 +159,6 @@ void BucketWalk::Show(Side side, int64_t index, double count) {
   }
 }
 
-std::vector<Bucket> ListedBuckets(const FloatHistogram& h) {
-  std::vector<Bucket> listed;
-  for (auto walk = BucketWalk::Ascending(h); walk.Next();) {
-    if (walk.bucket().count != 0) listed.push_back(walk.bucket());
-  }
-  return listed;
-}
-
 double ShareBelow(const Bucket& bucket, double value, bool linear) {
   if (linear) return (value - bucket.lower) / (bucket.upper - bucket.lower);
   const double lower = std::log2(std::abs(bucket.lower));

@@ -136,9 +136,6 @@ class BucketWalk {
   Bucket bucket_;
 };
 
-// The non-empty buckets as the query API lists them, ascending.
-std::vector<Bucket> ListedBuckets(const FloatHistogram& h);
-
 // The part of a bucket's observations that lies below a value inside it: they
 // are spread evenly, or, not linear, evenly in their logarithm.
 double ShareBelow(const Bucket& bucket, double value, bool linear);
