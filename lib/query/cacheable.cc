@@ -1,10 +1,7 @@
 #include "lib/query/cacheable.h"
 
-#include <algorithm>
-#include <array>
-#include <string_view>
-
 #include "lib/promql/functions.h"
+#include "lib/promql/visit.h"
 
 namespace varve::query {
 namespace {
@@ -21,58 +18,60 @@ bool LooksBack(const promql::TimeModifiers& time) {
          time.offset.ms >= 0;
 }
 
-bool IsCacheable(const promql::ExprPtr& expr) {
-  return expr == nullptr || query::IsCacheable(*expr);
+// Functions of MetricsQL may look at all steps of the range.
+bool IsOfTheStep(const promql::Call& call) {
+  const promql::FunctionInfo* info = promql::FindFunction(call.function);
+  return info != nullptr && !info->metricsql && call.function != "start" &&
+         call.function != "end" && call.function != "range";
 }
 
-bool IsCacheableCall(const promql::Call& call) {
-  constexpr std::array<std::string_view, 3> kOfTheRange = {"end", "range",
-                                                           "start"};
-  if (std::ranges::find(kOfTheRange, call.function) != kOfTheRange.end()) {
-    return false;
+bool IsOfTheStep(const promql::AggregateExpr& aggregate) {
+  return aggregate.op <= promql::AggregateOp::kLimitRatio &&
+         aggregate.limit == 0;
+}
+
+// Apart from the parts of `expr`.
+bool IsCacheableNode(const promql::Expr& expr) {
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+    case ExprKind::kString:
+    case ExprKind::kUnary:
+    case ExprKind::kBinary:
+    case ExprKind::kParen:
+      return true;
+    case ExprKind::kVectorSelector: {
+      const auto& selector = static_cast<const promql::VectorSelector&>(expr);
+      // A smoothed one reads the sample behind its end.
+      return LooksBack(selector.time) &&
+             selector.edges != promql::RangeEdges::kSmoothed;
+    }
+    case ExprKind::kMatrixSelector: {
+      const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
+      // An implicit window follows from the samples of the range.
+      return IsFixed(matrix.range) && !matrix.implicit;
+    }
+    case ExprKind::kSubquery: {
+      const auto& subquery = static_cast<const promql::SubqueryExpr&>(expr);
+      return IsFixed(subquery.range) && IsFixed(subquery.step) &&
+             !subquery.implicit && LooksBack(subquery.time);
+    }
+    case ExprKind::kAggregate:
+      return IsOfTheStep(static_cast<const promql::AggregateExpr&>(expr));
+    case ExprKind::kCall:
+      return IsOfTheStep(static_cast<const promql::Call&>(expr));
+    default:
+      return false;
   }
-  const promql::FunctionInfo* info = promql::FindFunction(call.function);
-  return info != nullptr && std::ranges::all_of(call.args, [](const auto& arg) {
-           return IsCacheable(arg);
-         });
 }
 
 }  // namespace
 
 bool IsCacheable(const promql::Expr& expr) {
-  switch (expr.kind) {
-    case ExprKind::kNumber:
-    case ExprKind::kString:
-      return true;
-    case ExprKind::kVectorSelector:
-      return LooksBack(static_cast<const promql::VectorSelector&>(expr).time);
-    case ExprKind::kMatrixSelector: {
-      const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
-      return IsFixed(matrix.range) && IsCacheable(*matrix.selector);
-    }
-    case ExprKind::kSubquery: {
-      const auto& subquery = static_cast<const promql::SubqueryExpr&>(expr);
-      return IsFixed(subquery.range) && IsFixed(subquery.step) &&
-             LooksBack(subquery.time) && IsCacheable(subquery.expr);
-    }
-    case ExprKind::kUnary:
-      return IsCacheable(static_cast<const promql::UnaryExpr&>(expr).expr);
-    case ExprKind::kBinary: {
-      const auto& binary = static_cast<const promql::BinaryExpr&>(expr);
-      return IsCacheable(binary.lhs) && IsCacheable(binary.rhs);
-    }
-    case ExprKind::kAggregate: {
-      const auto& aggregate = static_cast<const promql::AggregateExpr&>(expr);
-      return aggregate.op <= promql::AggregateOp::kLimitRatio &&
-             IsCacheable(aggregate.expr) && IsCacheable(aggregate.param);
-    }
-    case ExprKind::kCall:
-      return IsCacheableCall(static_cast<const promql::Call&>(expr));
-    case ExprKind::kParen:
-      return IsCacheable(static_cast<const promql::ParenExpr&>(expr).expr);
-    default:
-      return false;
-  }
+  bool cacheable = true;
+  promql::ForEachExpr(expr, [&](const promql::Expr& one) {
+    cacheable = cacheable && IsCacheableNode(one);
+  });
+  return cacheable;
 }
 
 }  // namespace varve::query

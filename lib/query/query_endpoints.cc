@@ -161,6 +161,7 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
     const Context& context, const ClusterSource::Options& read,
     const eval::EvalRequest& request, const OutcomeCollector& outcomes) {
   if (cache_.bytes_max() == 0 || request.step_ms == 0 ||
+      request.dialect != promql::Dialect::kPromql ||
       BoolArgument(context.request, "nocache") || !IsCacheable(*request.expr)) {
     return eval::Evaluate(request);
   }

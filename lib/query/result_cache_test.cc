@@ -61,7 +61,9 @@ TEST_CASE("only what looks back and knows no range is kept") {
        {"up @ 1", "up @ end()", "up offset -1m", "rate(up[5m] @ start())",
         "up + time() - start()", "sum(up) / range()", "up + end()",
         "max_over_time(up[1h:1m] offset -1h)",
-        "sum_over_time((up offset -5m)[1h:1m])"}) {
+        "sum_over_time((up offset -5m)[1h:1m])", "rate(up)", "rate(up[5i])",
+        "sum(up) limit 3", "max_over_time(rate(up))",
+        "sum(up) offset 5m"}) {
     CAPTURE(query);
     CHECK_FALSE(cacheable(query));
   }
