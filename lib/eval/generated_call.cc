@@ -1,5 +1,6 @@
-// MetricsQL's functions of numbers and of time: now, rand and its kin,
-// timezone_offset, bitmap_and and its kin.
+// Functions of numbers, of time and of the query itself: start, end, step,
+// range, min_of, max_of; MetricsQL's now, rand and its kin, timezone_offset,
+// bitmap_and and its kin.
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -12,9 +13,44 @@
 #include "lib/eval/call_parts.h"
 #include "lib/eval/families.h"
 #include "lib/eval/text.h"
+#include "lib/eval/timing.h"
 
 namespace varve::eval {
 namespace {
+
+// In seconds. An instant query starts and ends at its moment and has no step,
+// except that MetricsQL gives it a default one.
+absl::StatusOr<Value> QueryCall(Evaluation& ev, const promql::Call& call,
+                                const StepRange& steps) {
+  const EvalRequest& request = ev.request();
+  const int64_t end_ms =
+      request.step_ms == 0 ? request.start_ms : request.end_ms;
+  int64_t ms = request.start_ms;
+  if (call.function == "end") {
+    ms = end_ms;
+  } else if (call.function == "range") {
+    ms = end_ms - request.start_ms;
+  } else if (call.function == "step") {
+    ms = request.dialect == promql::Dialect::kMetricsql ? QueryStepMs(request)
+                                                        : request.step_ms;
+  }
+  return Value::Scalar(
+      std::vector<double>(steps.count, static_cast<double>(ms) / 1000));
+}
+
+// min_of and max_of: NaN loses against a number.
+absl::StatusOr<Value> ExtremeCall(Evaluation& ev, const promql::Call& call,
+                                  const StepRange& steps) {
+  ASSIGN_OR_RETURN(std::vector<double> values,
+                   ev.EvalScalar(*call.args[0], steps));
+  ASSIGN_OR_RETURN(const std::vector<double> others,
+                   ev.EvalScalar(*call.args[1], steps));
+  for (size_t i = 0; i < steps.count; ++i) {
+    values[i] = call.function == "min_of" ? std::fmin(values[i], others[i])
+                                          : std::fmax(values[i], others[i]);
+  }
+  return Value::Scalar(std::move(values));
+}
 
 absl::StatusOr<Value> NowCall(Evaluation&, const promql::Call&,
                               const StepRange& steps) {
@@ -93,14 +129,20 @@ absl::StatusOr<Value> BitmapCall(Evaluation& ev, const promql::Call& call,
   return AfterMetricsql(ev, std::move(value));
 }
 
-constexpr std::array<std::pair<std::string_view, CallFamily>, 8> kCalls = {{
+constexpr std::array<std::pair<std::string_view, CallFamily>, 14> kCalls = {{
     {"bitmap_and", BitmapCall},
     {"bitmap_or", BitmapCall},
     {"bitmap_xor", BitmapCall},
+    {"end", QueryCall},
+    {"max_of", ExtremeCall},
+    {"min_of", ExtremeCall},
     {"now", NowCall},
     {"rand", RandCall},
     {"rand_exponential", RandCall},
     {"rand_normal", RandCall},
+    {"range", QueryCall},
+    {"start", QueryCall},
+    {"step", QueryCall},
     {"timezone_offset", TimezoneOffsetCall},
 }};
 

@@ -14,6 +14,7 @@
 #include "lib/eval/stream_plan.h"
 #include "lib/eval/subquery.h"
 #include "lib/eval/text.h"
+#include "lib/eval/timing.h"
 #include "lib/eval/vmrange.h"
 #include "lib/rollup/counter_resets.h"
 #include "lib/rollup/quantile.h"
@@ -214,7 +215,9 @@ absl::StatusOr<MultiRollup> MakeAggregates(Evaluation& ev,
           " cannot be used in aggr_over_time(): it is no window "
           "function of a range vector alone");
     }
-    functions.push_back({*function, name});
+    const bool metricsql = ev.request().dialect == promql::Dialect::kMetricsql;
+    functions.push_back(
+        {metricsql ? rollup::InMetricsql(*function) : *function, name});
   }
   return MakeEach(std::move(functions));
 }
@@ -315,6 +318,12 @@ absl::StatusOr<MultiRollup> MakeMultiRollup(Evaluation& ev,
   return MakeCounts(ev, call);
 }
 
+// A candle at a step is drawn of the time until the next step.
+StepRange StepsOfCandles(const Evaluation& ev, StepRange steps) {
+  steps.start_ms += steps.count > 1 ? steps.step_ms : QueryStepMs(ev.request());
+  return steps;
+}
+
 // Runs `made` over each series of a subquery or a range selector.
 absl::StatusOr<Value> Run(Evaluation& ev, const promql::Expr& range_vector,
                           const MultiRollup& made, const StepRange& steps) {
@@ -355,7 +364,10 @@ absl::StatusOr<Value> MultiRollupCall(Evaluation& ev, const promql::Call& call,
                                       const StepRange& steps) {
   ASSIGN_OR_RETURN(const MultiRollup made, MakeMultiRollup(ev, call));
   const promql::Expr& range_vector = *SplitArguments(call).range_vector;
-  ASSIGN_OR_RETURN(Value value, Run(ev, range_vector, made, steps));
+  const bool candles = call.function == "rollup_candlestick";
+  ASSIGN_OR_RETURN(
+      Value value,
+      Run(ev, range_vector, made, candles ? StepsOfCandles(ev, steps) : steps));
   SortByLabels(value.series);
   return AfterMetricsql(ev, std::move(value));
 }

@@ -89,7 +89,9 @@ absl::Status ParseErrorAt(std::string_view query, uint32_t position,
 }
 
 Grammar::Grammar(std::string_view query, Dialect dialect)
-    : query_(query), dialect_(dialect), list_(Tokenize(query)) {}
+    : query_(query), dialect_(dialect), list_(Tokenize(query)) {
+  AddBuiltinTemplates();
+}
 
 const Token& Grammar::Peek(size_t ahead) const {
   return list_.tokens[std::min(next_ + ahead, list_.tokens.size() - 1)];

@@ -91,6 +91,8 @@ class Grammar {
     const Binding* environment = nullptr;
     const Binding* next = nullptr;
   };
+  // Puts the definition of MetricsQL's templates before the query's tokens.
+  void AddBuiltinTemplates();
   absl::StatusOr<ExprPtr> ParseWith();
   absl::StatusOr<Binding*> ParseDefinition();
   void SkipExpression();
@@ -166,7 +168,8 @@ class Grammar {
 
   const std::string_view query_;
   const Dialect dialect_;
-  const TokenList list_;
+  TokenList list_;
+  size_t first_ = 0;  // the query's own first token
   size_t next_ = 0;
   size_t taken_ = 0;
   uint32_t last_end_ = 0;

@@ -3,6 +3,7 @@
 // A definition may use those before it. A template used where a label list, a
 // string, a duration or matchers are expected must be that.
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
@@ -30,12 +31,47 @@ std::string_view OnlyName(const Expr& expr) {
   return selector.matchers.size() == 1 ? std::string_view(selector.name) : "";
 }
 
+// Functions of MetricsQL that are nothing but templates: the share of a
+// resource that is used, in percent, and the seconds until it is used up.
+constexpr std::string_view kBuiltins =
+    "ru(freev, maxv) = "
+    "clamp_min(maxv - clamp_min(freev, 0), 0) / clamp_min(maxv, 0) * 100, "
+    "ttf(freev) = smooth_exponential("
+    "clamp_max(clamp_max(-freev, 0) / clamp_max(deriv_fast(freev), 0), "
+    "31536000), min_of(step() / 300, 1)), ";
+
+bool CallsBuiltin(const std::vector<Token>& tokens) {
+  for (size_t i = 0; i + 1 < tokens.size(); ++i) {
+    if (tokens[i + 1].kind == TokenKind::kLeftParen &&
+        (tokens[i].text == "ru" || tokens[i].text == "ttf")) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+void Grammar::AddBuiltinTemplates() {
+  if (!CallsBuiltin(list_.tokens)) return;
+  TokenList builtins = Tokenize(kBuiltins);
+  builtins.tokens.pop_back();  // the end
+  first_ = builtins.tokens.size();
+  list_.tokens.insert(list_.tokens.begin(), builtins.tokens.begin(),
+                      builtins.tokens.end());
+  while (next_ < first_) {
+    const auto binding = ParseDefinition();
+    assert(binding.ok());
+    environment_ = *binding;
+    Take();  // ,
+  }
+  last_end_ = 0;
+}
 
 absl::StatusOr<ExprPtr> Grammar::ParseWith() {
   const NestingGuard guard(*this);
   RETURN_IF_ERROR(guard.status());
-  const bool is_whole_query = next_ == 0;
+  const bool is_whole_query = next_ == first_;
   Take();  // WITH
   Take();  // (
   const Binding* const outer = environment_;

@@ -19,7 +19,7 @@ namespace varve::rollup {
 inline void RemoveResets(std::span<double> values) {
   double added = 0;
   double before = std::nan("");
-  double before_result = 0;
+  double before_result = -INFINITY;
   for (double& value : values) {
     if (std::isnan(value)) continue;
     const double raw = value;
@@ -27,8 +27,8 @@ inline void RemoveResets(std::span<double> values) {
       added += (before - raw) * 8 < before ? before - raw : before;
     }
     value = raw + added;
-    // Rounding must not make a fall again.
-    if (!std::isnan(before)) value = std::max(value, before_result);
+    // Rounding must not make a fall again. What is negative is no counter.
+    if (raw >= 0) value = std::max(value, before_result);
     before = raw;
     before_result = value;
   }

@@ -80,8 +80,10 @@ TEST_CASE("slopes take the ends or the last two samples", "[rollup]") {
 TEST_CASE("an integral holds each value until the next", "[rollup]") {
   const auto values = Every10s({1, 2, 3});
   CHECK(At("integrate", values, 20, 100) == 1 * 10 + 2 * 10);
-  CHECK(At("integrate", values, 25, 100) == 10 + 20 + 3 * 5);
-  CHECK(At("integrate", values, 25, 10) == 2 * 5 + 3 * 5);
+  CHECK(At("integrate", values, 15, 100) == 10 + 2 * 5);
+  CHECK(At("integrate", values, 15, 10) == 1 * 5 + 2 * 5);
+  // Nothing tells how long the last value holds.
+  CHECK(At("integrate", values, 25, 100) == 10 + 20);
 }
 
 TEST_CASE("lag, lifetime and scrape_interval measure distances", "[rollup]") {
@@ -187,6 +189,9 @@ TEST_CASE("a small fall of a counter is put right, a large one is a reset",
   std::vector<double> values = {100, 99, 101, 2, 3};
   RemoveResets(values);
   CHECK(values == std::vector<double>{100, 100, 102, 104, 105});
+  std::vector<double> gauge = {3, -2, 1};
+  RemoveResets(gauge);
+  CHECK(gauge == std::vector<double>{3, 1, 4});
 }
 
 TEST_CASE("PromQL's names mean other functions in MetricsQL", "[rollup]") {

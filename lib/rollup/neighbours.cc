@@ -110,7 +110,8 @@ class Neighbours {
     return changes;
   }
 
-  // Each value holds until the next, the last until the window's end.
+  // Each value holds until the next, that before the window's end until there
+  // if another sample follows.
   double Integrate(const Window& at) const {
     double sum = 0;
     int64_t since = at.has_previous ? at.end_ms - range_ms_ : ts_[at.lo];
@@ -120,6 +121,7 @@ class Neighbours {
       since = ts_[i];
       value = values_[i];
     }
+    if (at.hi == count_) return sum;
     return sum + value * Seconds(at.end_ms - since);
   }
 

@@ -166,8 +166,8 @@ bool ReadsPrevious(Function function) {
     case Function::kChangesPrometheus:
       return false;
     default:
-      return (function >= Function::kIncreasePure &&
-              function <= Function::kZscore) ||
+      return IsBetween(function, Function::kIncreasePure, Function::kZscore) ||
+             IsBetween(function, Function::kOpen, Function::kHigh) ||
              function >= Function::kMetricsqlRate;
   }
 }
