@@ -162,6 +162,45 @@ absl::StatusOr<Value> ShareCall(Evaluation& ev, const promql::Call& call,
                     });
 }
 
+// Mean or variance, each value taken for the middle of its bucket; those
+// beyond the last bound are left out.
+double MomentOf(bool variance, const Counts& at) {
+  double bound_before = 0;
+  double count_before = 0;
+  double sum = 0;
+  double squares = 0;
+  for (size_t i = 0; i < at.bounds.size(); ++i) {
+    if (std::isinf(at.bounds[i])) continue;
+    const double middle = (at.bounds[i] + bound_before) / 2;
+    const double count = at.counts[i] - count_before;
+    sum += middle * count;
+    squares += middle * middle * count;
+    bound_before = at.bounds[i];
+    count_before = at.counts[i];
+  }
+  if (count_before == 0) return Absent();
+  const double mean = sum / count_before;
+  if (!variance) return mean;
+  return std::max(0.0, squares / count_before - mean * mean);
+}
+
+// histogram_avg, histogram_stddev and histogram_stdvar of bucket series; what
+// has no buckets is native histograms.
+absl::StatusOr<Value> MomentCall(Evaluation& ev, const promql::Call& call,
+                                 const StepRange& steps) {
+  ASSIGN_OR_RETURN(
+      Value value,
+      MapBuckets(ev, *call.args[0], "", steps,
+                 [&call](const Counts& counts, size_t) -> Estimate {
+                   const double moment =
+                       MomentOf(call.function != "histogram_avg", counts);
+                   const bool root = call.function == "histogram_stddev";
+                   return {root ? std::sqrt(moment) : moment};
+                 }));
+  if (!value.series.empty()) return value;
+  return FindHistogramCall(call.function)(ev, call, steps);
+}
+
 absl::StatusOr<Value> PrometheusBucketsCall(Evaluation& ev,
                                             const promql::Call& call,
                                             const StepRange& steps) {
@@ -224,6 +263,12 @@ absl::StatusOr<Value> BucketsLimitCall(Evaluation& ev, const promql::Call& call,
 }
 
 }  // namespace
+
+CallFamily FindBucketMomentCall(std::string_view name) {
+  const bool known = name == "histogram_avg" || name == "histogram_stddev" ||
+                     name == "histogram_stdvar";
+  return known ? MomentCall : nullptr;
+}
 
 CallFamily FindBucketCall(std::string_view name) {
   if (name == "histogram_share") return ShareCall;

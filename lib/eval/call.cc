@@ -6,6 +6,10 @@ namespace varve::eval {
 
 absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
                                const StepRange& steps) {
+  if (ev.request().dialect == promql::Dialect::kMetricsql) {
+    const CallFamily family = FindBucketMomentCall(call.function);
+    if (family != nullptr) return family(ev, call, steps);
+  }
   for (const auto find :
        {FindRollupCall, FindMathCall, FindConversionCall, FindLabelCall,
         FindHistogramCall, FindTimeCall, FindSortCall, FindAbsentCall,

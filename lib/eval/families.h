@@ -87,6 +87,8 @@ CallFamily FindColumnCall(std::string_view name);
 CallFamily FindLabelEditCall(std::string_view name);
 CallFamily FindSeriesPickCall(std::string_view name);
 CallFamily FindBucketCall(std::string_view name);
+// What only the dialect gives another meaning: moments of bucket series.
+CallFamily FindBucketMomentCall(std::string_view name);
 CallFamily FindGeneratedCall(std::string_view name);
 
 }  // namespace varve::eval

@@ -38,7 +38,7 @@ absl::StatusOr<Value> QueryCall(Evaluation& ev, const promql::Call& call,
       std::vector<double>(steps.count, static_cast<double>(ms) / 1000));
 }
 
-// min_of and max_of: NaN loses against a number.
+// min_of and max_of: NaN wins over a number.
 absl::StatusOr<Value> ExtremeCall(Evaluation& ev, const promql::Call& call,
                                   const StepRange& steps) {
   ASSIGN_OR_RETURN(std::vector<double> values,
@@ -46,8 +46,10 @@ absl::StatusOr<Value> ExtremeCall(Evaluation& ev, const promql::Call& call,
   ASSIGN_OR_RETURN(const std::vector<double> others,
                    ev.EvalScalar(*call.args[1], steps));
   for (size_t i = 0; i < steps.count; ++i) {
-    values[i] = call.function == "min_of" ? std::fmin(values[i], others[i])
-                                          : std::fmax(values[i], others[i]);
+    const double other = others[i];
+    const bool other_wins =
+        call.function == "min_of" ? other < values[i] : other > values[i];
+    if (other_wins || std::isnan(other)) values[i] = other;
   }
   return Value::Scalar(std::move(values));
 }

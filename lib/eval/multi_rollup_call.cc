@@ -3,6 +3,8 @@
 // histogram_over_time, count_values_over_time.
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -31,14 +33,17 @@ class Parts {
   Parts(Evaluation& ev, MemoryCharge& charge, size_t steps)
       : ev_(ev), charge_(charge), steps_(steps) {}
 
-  absl::StatusOr<std::vector<double>*> Column(const std::string& text) {
+  // The number of the part with this text, for Column().
+  absl::StatusOr<size_t> Find(const std::string& text) {
     const auto [it, is_new] = index_.try_emplace(text, columns_.size());
     if (is_new) {
       RETURN_IF_ERROR(ev_.Charge(charge_, 1, steps_));
       columns_.emplace_back(text, std::vector<double>(steps_, Absent()));
     }
-    return &columns_[it->second].second;
+    return it->second;
   }
+  // Valid until the next part is begun.
+  std::vector<double>& Column(size_t part) { return columns_[part].second; }
 
   // Appends the series, labelled; `label` "": they get no label.
   void MoveTo(const EvalSeries& like, const std::string& label,
@@ -76,8 +81,8 @@ struct MultiRollup {
 absl::Status AddFunction(Function function, const std::string& text,
                          const rollup::Series& series,
                          const rollup::Windows& windows, Parts& parts) {
-  ASSIGN_OR_RETURN(std::vector<double>* const column, parts.Column(text));
-  rollup::Compute(function, series, windows, {}, *column);
+  ASSIGN_OR_RETURN(const size_t part, parts.Find(text));
+  rollup::Compute(function, series, windows, {}, parts.Column(part));
   return absl::OkStatus();
 }
 
@@ -235,11 +240,10 @@ absl::StatusOr<MultiRollup> MakeQuantiles(Evaluation& ev,
   made.split = [phis](const rollup::Series& series,
                       const rollup::Windows& windows, Parts& parts) {
     for (double phi : phis) {
-      ASSIGN_OR_RETURN(std::vector<double>* const column,
-                       parts.Column(GeneralNumber(phi)));
+      ASSIGN_OR_RETURN(const size_t part, parts.Find(GeneralNumber(phi)));
       const std::vector<double> argument(windows.count, phi);
       rollup::Compute(Function::kQuantile, series, windows, {argument, {}},
-                      *column);
+                      parts.Column(part));
     }
     return absl::OkStatus();
   };
@@ -262,20 +266,25 @@ absl::Status ForEachWindow(
   return absl::OkStatus();
 }
 
-// Counts what `text_of(value)` gives: the label's values; "" is not counted.
-template <typename TextOf>
-Split CountBy(TextOf text_of) {
-  return [text_of](const rollup::Series& series, const rollup::Windows& windows,
-                   Parts& parts) {
+// Counts values by `key_of(value)`; those without a key are not counted.
+// `text_of(value)` is the label's value.
+template <typename KeyOf, typename TextOf>
+Split CountBy(KeyOf key_of, TextOf text_of) {
+  return [=](const rollup::Series& series, const rollup::Windows& windows,
+             Parts& parts) {
+    absl::flat_hash_map<uint64_t, size_t> part_of;
     return ForEachWindow(
         series, windows,
         [&](std::span<const double> values, size_t step) -> absl::Status {
           for (double value : values) {
-            const std::string text = text_of(value);
-            if (text.empty()) continue;
-            ASSIGN_OR_RETURN(std::vector<double>* const column,
-                             parts.Column(text));
-            double& count = (*column)[step];
+            const std::optional<uint64_t> key = key_of(value);
+            if (!key) continue;
+            auto it = part_of.find(*key);
+            if (it == part_of.end()) {
+              ASSIGN_OR_RETURN(const size_t part, parts.Find(text_of(value)));
+              it = part_of.emplace(*key, part).first;
+            }
+            double& count = parts.Column(it->second)[step];
             count = IsAbsent(count) ? 1 : count + 1;
           }
           return absl::OkStatus();
@@ -288,14 +297,19 @@ absl::StatusOr<MultiRollup> MakeCounts(Evaluation& ev,
   MultiRollup made;
   if (call.function == "histogram_over_time") {
     made.label = kVmrangeLabel;
-    made.split = CountBy([](double value) {
-      const std::optional<size_t> range = VmrangeOf(value);
-      return range ? VmrangeText(*range) : std::string();
-    });
+    made.split = CountBy(
+        [](double value) -> std::optional<uint64_t> {
+          return VmrangeOf(value);
+        },
+        [](double value) { return VmrangeText(*VmrangeOf(value)); });
     return made;
   }
   ASSIGN_OR_RETURN(made.label, TextArgument(ev, call, 0));
-  made.split = CountBy(GeneralNumber);
+  made.split = CountBy(
+      [](double value) -> std::optional<uint64_t> {
+        return std::bit_cast<uint64_t>(value);
+      },
+      GeneralNumber);
   return made;
 }
 
