@@ -240,5 +240,39 @@ TEST_CASE("results come sorted by labels unless they are ordered", "[eval]") {
   CHECK(range.series[0].labels.Get("host") == "37");
 }
 
+TEST_CASE("bucket series have moments in MetricsQL's dialect alone", "[eval]") {
+  // 2 values around 0.5 and 3 around 2.
+  const std::string buckets =
+      "((label_set(2, 'le', '1'), label_set(5, 'le', '3')))";
+  for (const auto& [function, wanted] :
+       {std::pair("histogram_avg", 1.4), std::pair("histogram_stdvar", 0.54),
+        std::pair("histogram_stddev", std::sqrt(0.54))}) {
+    CAPTURE(std::string(function));
+    Query query(std::string(function) + buckets);
+    CHECK(query.Get().series.empty());
+    query.request.dialect = promql::Dialect::kMetricsql;
+    const EvalResult result = query.Get();
+    REQUIRE(result.series.size() == 1);
+    CHECK(result.series[0].values[0] == Approx(wanted));
+  }
+}
+
+TEST_CASE("window functions with many results are charged to the query",
+          "[eval]") {
+  Query query("count_values_over_time('v', m[5m])");
+  query.Range(600'000, 10'000);
+  CHECK(query.Get().series.size() > 1000);
+  query.request.limits.memory_bytes_max = 100'000;
+  CHECK(absl::IsResourceExhausted(query.Error()));
+}
+
+TEST_CASE("what depends on other steps is no invariant of the query",
+          "[eval]") {
+  const EvalResult sums = Query("running_sum(1)").Range(330'000, 10'000).Get();
+  CHECK(sums.series[0].values == std::vector<double>{1, 2, 3, 4});
+  const EvalResult random = Query("rand()").Range(330'000, 10'000).Get();
+  CHECK(random.series[0].values[0] != random.series[0].values[1]);
+}
+
 }  // namespace
 }  // namespace varve::eval
