@@ -33,7 +33,9 @@ class HashMerge final : public SeriesMerge {
     context_.pool->ParallelFor(slices, slices, [&](size_t slice) {
       const size_t end = std::min(n, (slice + 1) * kSliceSeries);
       for (size_t i = slice * kSliceSeries; i < end; ++i) {
-        statuses[slice].Update(Give(held_[given_ + i], batch[i]));
+        HeldSeries& held = held_[given_ + i];
+        statuses[slice].Update(FinishSeries(context_, rule_, held, batch[i]));
+        held = HeldSeries();
       }
     });
     given_ += n;
@@ -94,22 +96,6 @@ class HashMerge final : public SeriesMerge {
     return base::Cancelled("given up because of another node's error");
   }
 
-  absl::Status Give(HeldSeries& held, MergedSeries& to) const {
-    ASSIGN_OR_RETURN(to.labels, model::ParseCanonicalBytes(held.labels));
-    // One node's own samples have its rule applied already.
-    if (held.of_several || rule_.interval_ms > 0) {
-      model::SortAndDedup(held.samples, held.histograms, rule_);
-      model::SortAndDedup(held.exemplars);
-    }
-    model::Downsample(context_.options->downsampling, context_.request.tenant,
-                      to.labels, context_.now_ms, held.samples);
-    to.samples = std::move(held.samples);
-    to.histograms = std::move(held.histograms);
-    to.exemplars = std::move(held.exemplars);
-    held = HeldSeries();
-    return absl::OkStatus();
-  }
-
   MergeContext context_;
   SeriesTable table_;
   ReadJudge judge_;
@@ -121,6 +107,22 @@ class HashMerge final : public SeriesMerge {
 };
 
 }  // namespace
+
+absl::Status FinishSeries(const MergeContext& context, const model::DedupRule& rule,
+                    HeldSeries& held, MergedSeries& to) {
+  ASSIGN_OR_RETURN(to.labels, model::ParseCanonicalBytes(held.labels));
+  // One node's own samples have its rule applied already.
+  if (held.of_several || rule.interval_ms > 0) {
+    model::SortAndDedup(held.samples, held.histograms, rule);
+    model::SortAndDedup(held.exemplars);
+  }
+  model::Downsample(context.options->downsampling, context.request.tenant,
+                    to.labels, context.now_ms, held.samples);
+  to.samples = std::move(held.samples);
+  to.histograms = std::move(held.histograms);
+  to.exemplars = std::move(held.exemplars);
+  return absl::OkStatus();
+}
 
 std::unique_ptr<SeriesMerge> MakeHashMerge(MergeContext context) {
   return std::make_unique<HashMerge>(std::move(context));

@@ -9,9 +9,12 @@
 #include "lib/base/status.h"
 #include "lib/cluster/cardinality_merge.h"
 #include "lib/cluster/read_judge.h"
+#include "lib/cluster/read_planner.h"
+#include "lib/cluster/rollup_read.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/model/slot_set.h"
 #include "lib/wire/convert.h"
+#include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 
 namespace varve::cluster {
@@ -95,7 +98,8 @@ struct Reader::CountPlan {
 Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
       options_(std::move(options)),
-      own_pool_(MakePool(options_)) {}
+      own_pool_(MakePool(options_)),
+      planner_(std::make_unique<ReadPlanner>(nodes)) {}
 
 Reader::~Reader() = default;
 
@@ -103,13 +107,7 @@ base::ThreadPool& Reader::pool() {
   return options_.pool != nullptr ? *options_.pool : *own_pool_;
 }
 
-absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
-    const ReadRequest& request) {
-  return StartSearch(request, "");
-}
-
-absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
-    const ReadRequest& request, const std::string& slots) {
+proto::SearchRequest Reader::SearchMessage(const ReadRequest& request) const {
   proto::SearchRequest message;
   FillRequest(request, message);
   message.set_series_max(request.series_max);
@@ -117,17 +115,89 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
   message.set_keep_all(options_.dedup.keep_all);
   message.set_all_kinds(true);
   message.set_exemplars(request.exemplars);
-  message.set_slots(slots);
+  return message;
+}
+
+MergeContext Reader::ContextOf(const ReadRequest& request) {
   MergeContext context;
   context.nodes = nodes_;
   context.options = &options_;
   context.pool = &pool();
   context.request = request;
   context.now_ms = base::SystemClock().NowMs();
+  return context;
+}
+
+template <typename Message>
+std::vector<std::unique_ptr<rpc::Call>> Reader::StartPlanned(
+    rpc::Method method, const ReadPlan& plan, bool with_disputed,
+    Message& message, proto::SearchRequest& search) {
+  std::vector<std::unique_ptr<rpc::Call>> calls;
+  for (size_t node = 0; node < nodes_->size(); ++node) {
+    // A node without slots is asked too: it may know of missed copies.
+    model::SlotSet slots = plan.slots[node];
+    if (with_disputed) slots.AddAll(plan.disputed);
+    search.set_slots(slots.Bytes());
+    search.set_coverage_version(plan.coverage_versions[node]);
+    calls.push_back(
+        nodes_->channel(node).Start(method, message.SerializeAsString()));
+  }
+  return calls;
+}
+
+absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
+    const ReadRequest& request) {
+  const std::shared_ptr<const ReadPlan> plan =
+      request.one_copy ? planner_->PlanFor(request.range) : nullptr;
+  if (plan == nullptr) return StartSearch(request, "");
+  MergeContext context = ContextOf(request);
+  proto::SearchRequest message = SearchMessage(request);
+  context.calls = StartPlanned(wire::kSearch, *plan, /*with_disputed=*/true,
+                               message, message);
+  return MakePlannedMerge(
+      std::move(context), plan, planner_.get(),
+      [this, request] { return StartSearch(request, ""); });
+}
+
+absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
+    const ReadRequest& request, const std::string& slots) {
+  proto::SearchRequest message = SearchMessage(request);
+  message.set_slots(slots);
+  MergeContext context = ContextOf(request);
   context.calls =
       StartAll(*nodes_, wire::kSearch, message.SerializeAsString());
   return nodes_->size() == 1 ? MakeSingleNodeMerge(std::move(context))
                              : MakeHashMerge(std::move(context));
+}
+
+absl::StatusOr<std::unique_ptr<RollupRead>> Reader::Rollup(
+    const ReadRequest& request, proto::RollupRequest work) {
+  // These change samples before windows are computed over them.
+  if (options_.dedup.interval_ms > 0 || !options_.downsampling.empty()) {
+    return nullptr;
+  }
+  *work.mutable_search() = SearchMessage(request);
+  std::vector<std::unique_ptr<rpc::Call>> calls;
+  std::shared_ptr<const ReadPlan> plan;
+  std::unique_ptr<SeriesMerge> rest;
+  if (nodes_->size() == 1) {
+    const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(0);
+    if (!greeting.ok() || (greeting->features & wire::kFeatureRollup) == 0) {
+      return nullptr;
+    }
+    calls = StartAll(*nodes_, wire::kRollup, work.SerializeAsString());
+  } else {
+    plan = planner_->PlanFor(request.range);
+    if (plan == nullptr) return nullptr;
+    calls = StartPlanned(wire::kRollup, *plan, /*with_disputed=*/false, work,
+                         *work.mutable_search());
+    if (!plan->disputed.empty()) {
+      ASSIGN_OR_RETURN(rest, StartSearch(request, plan->disputed.Bytes()));
+    }
+  }
+  return std::make_unique<RollupRead>(nodes_, &options_, request,
+                                      std::move(calls), std::move(plan),
+                                      planner_.get(), std::move(rest));
 }
 
 absl::StatusOr<std::vector<std::string>> Reader::Labels(

@@ -10,9 +10,10 @@
 // A node that says it is replaying its log counts as failed, with its data
 // used. Errors on the way (connection, damage, time) count as the node's.
 //
-// One node's series are passed on as they come. Several nodes' are held until
-// all have ended, since each streams in an order of its own, and merged by
-// series hash.
+// One node's series are passed on as they come. So are several nodes' where
+// each slot is read from one of them (ReadRequest::one_copy, read_planner.h).
+// Else they are held until all have ended, since each streams in an order of
+// its own, and merged by series hash.
 //
 // Threads: all members from any thread; a SeriesMerge belongs to one.
 #ifndef VARVE_LIB_CLUSTER_READER_H_
@@ -42,6 +43,10 @@
 namespace varve::cluster {
 
 class CardinalityMerge;
+class ReadPlanner;
+class RollupRead;
+struct MergeContext;
+struct ReadPlan;
 
 struct ReadRequest {
   model::TenantId tenant;
@@ -51,6 +56,10 @@ struct ReadRequest {
   bool labels_only = false;
   bool exemplars = false;  // instead of samples
   bool deny_partial = false;  // a partial answer is an Unavailable error
+  // Read each series from one node where that is exact. The caller starts
+  // again without it when a read ends with Aborted: a node failed after the
+  // first series had been given out.
+  bool one_copy = false;
   int64_t deadline_steady_ms = INT64_MAX;
 };
 
@@ -120,6 +129,10 @@ class Reader {
 
   absl::StatusOr<std::unique_ptr<SeriesMerge>> Search(
       const ReadRequest& request);
+  // `work` says what to compute; its search is filled from `request`. Null
+  // where the nodes cannot do it: the caller searches instead.
+  absl::StatusOr<std::unique_ptr<RollupRead>> Rollup(
+      const ReadRequest& request, proto::RollupRequest work);
   // Sorted, without repeats. `label` "": names; else its values.
   absl::StatusOr<std::vector<std::string>> Labels(const ReadRequest& request,
                                                   const std::string& label,
@@ -155,6 +168,7 @@ class Reader {
   struct CountPlan;
 
   base::ThreadPool& pool();
+  MergeContext ContextOf(const ReadRequest& request);
   absl::StatusOr<std::unique_ptr<SeriesMerge>> StartSearch(
       const ReadRequest& request, const std::string& slots);
   absl::Status PlanCount(const ReadRequest& request, CountPlan& plan);
@@ -165,9 +179,17 @@ class Reader {
                            const std::string& focus_label,
                            CardinalityMerge& merge);
 
+  proto::SearchRequest SearchMessage(const ReadRequest& request) const;
+  // One call for each node, its slots and version filled in from the plan.
+  template <typename Message>
+  std::vector<std::unique_ptr<rpc::Call>> StartPlanned(
+      rpc::Method method, const ReadPlan& plan, bool with_disputed,
+      Message& message, proto::SearchRequest& search);
+
   NodeSet* const nodes_;
   const ReaderOptions options_;
   const std::unique_ptr<base::ThreadPool> own_pool_;
+  const std::unique_ptr<ReadPlanner> planner_;
 };
 
 }  // namespace varve::cluster

@@ -1,13 +1,16 @@
-// The two ways to put nodes' series streams together. For reader.cc.
+// The ways to put nodes' series streams together. For reader.cc.
 #ifndef VARVE_LIB_CLUSTER_SERIES_MERGE_H_
 #define VARVE_LIB_CLUSTER_SERIES_MERGE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "lib/cluster/read_judge.h"
+#include "lib/cluster/read_planner.h"
 #include "lib/cluster/reader.h"
+#include "lib/cluster/series_table.h"
 #include "net/rpc/rpc.h"
 
 namespace varve::cluster {
@@ -26,6 +29,19 @@ std::unique_ptr<SeriesMerge> MakeSingleNodeMerge(MergeContext context);
 
 // Holds all series until all nodes have ended.
 std::unique_ptr<SeriesMerge> MakeHashMerge(MergeContext context);
+
+// REQUIRES: the calls ask each node for its slots of the plan and for the
+// disputed ones. `read_all` starts the read of all copies, for when a node
+// cannot answer as planned.
+using StartAgain =
+    std::function<absl::StatusOr<std::unique_ptr<SeriesMerge>>()>;
+std::unique_ptr<SeriesMerge> MakePlannedMerge(
+    MergeContext context, std::shared_ptr<const ReadPlan> plan,
+    ReadPlanner* planner, StartAgain read_all);
+
+// A series as it is given out: in order, deduplicated, downsampled.
+absl::Status FinishSeries(const MergeContext& context, const model::DedupRule& rule,
+                    HeldSeries& held, MergedSeries& to);
 
 }  // namespace varve::cluster
 

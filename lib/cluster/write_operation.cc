@@ -352,7 +352,7 @@ absl::Status WriteOperation::CountCopies() {
     const auto count = static_cast<int64_t>(row.size());
     if (copies < view_.replication_factor) incomplete += count;
     model::TimeRange span;
-    if (view_.replication_factor == 1 || !SpanOf(row, span)) continue;
+    if (!SpanOf(row, span)) continue;
     const auto miss = [&](uint64_t owner) {
       for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
         if (!Reaches(row, k)) continue;

@@ -1,6 +1,7 @@
 // sum, avg, min, max, count, group, stddev, stdvar; straight from the source
 // where the argument allows it, holding groups x steps only.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -151,6 +152,9 @@ absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
   if (CanStream(inner) && expr.more_exprs.empty()) {
     StreamPlan plan;
     RETURN_IF_ERROR(MakeStreamPlan(ev, inner, steps, plan));
+    ASSIGN_OR_RETURN(std::optional<Value> pushed,
+                     EvalPushedAggregate(ev, expr, plan, steps));
+    if (pushed) return *std::move(pushed);
     AggregateSink sink(ev, expr, plan, steps.count);
     RETURN_IF_ERROR(StreamColumns(ev, plan.rollup, sink));
     return sink.Finish();

@@ -1,13 +1,12 @@
 #include "lib/eval/column_stream.h"
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/eval/notes.h"
-#include "lib/eval/text.h"
+#include "lib/rollup/counter_name.h"
 
 namespace varve::eval {
 namespace {
@@ -23,21 +22,13 @@ struct Lane {
   absl::Status status;
 };
 
-bool LooksLikeCounter(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kSuffixes = {"_total", "_sum",
-                                                         "_count", "_bucket"};
-  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
-                     [name](std::string_view s) { return name.ends_with(s); });
-}
-
 class SeriesWorker {
  public:
   SeriesWorker(Evaluation& ev, const RollupPlan& plan, ColumnSink& sink)
       : ev_(ev),
         plan_(plan),
         sink_(sink),
-        counts_(plan.function == rollup::Function::kRate ||
-                plan.function == rollup::Function::kIncrease),
+        counts_(rollup::WantsCounter(plan.function)),
         lanes_(ev.lanes()) {
     for (Lane& lane : lanes_) lane.column.resize(plan.windows.count);
   }
@@ -97,11 +88,8 @@ class SeriesWorker {
     const std::string_view name = labels.Get(model::kMetricName);
     if (name == lane.checked_name) return;
     lane.checked_name = std::string(name);
-    if (name.empty() || LooksLikeCounter(name)) return;
-    ev_.Info(base::StrCat("metric might not be a counter, name does not end in "
-                          "_total/_sum/_count/_bucket: ",
-                          Quoted(name)),
-             plan_.position);
+    if (name.empty() || rollup::LooksLikeCounter(name)) return;
+    TellNotCounter(ev_, name, plan_.position);
   }
 
   Evaluation& ev_;
@@ -110,16 +98,6 @@ class SeriesWorker {
   const bool counts_;
   std::vector<Lane> lanes_;
 };
-
-SelectRequest RequestOf(const RollupPlan& plan) {
-  const rollup::Windows& windows = plan.windows;
-  SelectRequest request;
-  request.matcher_groups = plan.selector->MatcherGroups();
-  request.range.start_ms = windows.first_end_ms - windows.range_ms -
-                           rollup::BeforeMs(plan.function, windows) + 1;
-  request.range.end_ms = windows.End(windows.count - 1);
-  return request;
-}
 
 int64_t SamplesOf(const std::vector<SeriesData>& batch) {
   int64_t samples = 0;
@@ -132,18 +110,23 @@ int64_t SamplesOf(const std::vector<SeriesData>& batch) {
 
 // Calls `use` for each batch until the stream ends.
 template <typename Use>
-absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
-                   ev.request().source->Select(RequestOf(plan)));
+absl::Status ForEachBatch(Evaluation& ev, SeriesStream& stream, Use use) {
   std::vector<SeriesData> batch;
   while (true) {
     RETURN_IF_ERROR(ev.CheckAlive());
-    RETURN_IF_ERROR(stream->Next(batch));
+    RETURN_IF_ERROR(stream.Next(batch));
     if (batch.empty()) return absl::OkStatus();
     RETURN_IF_ERROR(
         ev.CountFetched(static_cast<int64_t>(batch.size()), SamplesOf(batch)));
     RETURN_IF_ERROR(use(batch));
   }
+}
+
+template <typename Use>
+absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
+                   ev.request().source->Select(SelectOf(plan)));
+  return ForEachBatch(ev, *stream, std::move(use));
 }
 
 class CollectSink final : public ColumnSink {
@@ -200,10 +183,27 @@ SeriesData CutSamples(SeriesData& series, int64_t begin_ms, int64_t end_ms) {
 
 }  // namespace
 
+SelectRequest SelectOf(const RollupPlan& plan) {
+  const rollup::Windows& windows = plan.windows;
+  SelectRequest request;
+  request.matcher_groups = plan.selector->MatcherGroups();
+  request.range.start_ms = windows.first_end_ms - windows.range_ms -
+                           rollup::BeforeMs(plan.function, windows) + 1;
+  request.range.end_ms = windows.End(windows.count - 1);
+  return request;
+}
+
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
                            ColumnSink& sink) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
+                   ev.request().source->Select(SelectOf(plan)));
+  return StreamColumns(ev, plan, *stream, sink);
+}
+
+absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
+                           SeriesStream& stream, ColumnSink& sink) {
   SeriesWorker worker(ev, plan, sink);
-  return ForEachBatch(ev, plan, [&worker](std::vector<SeriesData>& batch) {
+  return ForEachBatch(ev, stream, [&worker](std::vector<SeriesData>& batch) {
     return worker.Run(batch);
   });
 }

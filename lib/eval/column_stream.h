@@ -41,8 +41,14 @@ struct RollupPlan {
   promql::Position position;  // of the argument that notes speak of
 };
 
+// What the plan reads.
+SelectRequest SelectOf(const RollupPlan& plan);
+
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
                            ColumnSink& sink);
+// Of series that were selected already.
+absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
+                           SeriesStream& stream, ColumnSink& sink);
 
 // All series, sorted by labels.
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan);

@@ -8,12 +8,16 @@
 #ifndef VARVE_LIB_EVAL_FAMILIES_H_
 #define VARVE_LIB_EVAL_FAMILIES_H_
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "lib/eval/evaluation.h"
 #include "lib/eval/value.h"
 #include "lib/promql/ast.h"
 
 namespace varve::eval {
+
+struct StreamPlan;
 
 absl::StatusOr<Value> EvalSelector(Evaluation& ev,
                                    const promql::VectorSelector& selector,
@@ -22,6 +26,11 @@ absl::StatusOr<Value> EvalSelector(Evaluation& ev,
 absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
                                     const promql::AggregateExpr& expr,
                                     const StepRange& steps);
+// An aggregation of what `plan` streams, computed by the source; nothing where
+// it cannot. REQUIRES: IsColumnAggregate(expr.op).
+absl::StatusOr<std::optional<Value>> EvalPushedAggregate(
+    Evaluation& ev, const promql::AggregateExpr& expr, const StreamPlan& plan,
+    const StepRange& steps);
 // What an aggregation is over: of sum(a, b) the series of both.
 absl::StatusOr<Value> EvalAggregateInput(Evaluation& ev,
                                          const promql::AggregateExpr& expr,

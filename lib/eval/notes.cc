@@ -41,6 +41,14 @@ void TellRollupNotes(Evaluation& ev, const rollup::Notes& notes,
   }
 }
 
+void TellNotCounter(Evaluation& ev, std::string_view metric_name,
+                    promql::Position position) {
+  ev.Info(base::StrCat("metric might not be a counter, name does not end in "
+                       "_total/_sum/_count/_bucket: ",
+                       Quoted(metric_name)),
+          position);
+}
+
 void WarnOfQuantile(Evaluation& ev, double phi, promql::Position position) {
   ev.Warn(base::StrCat("quantile value should be between 0 and 1, got ",
                        GeneralNumber(phi)),

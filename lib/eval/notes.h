@@ -20,6 +20,10 @@ namespace varve::eval {
 void TellRollupNotes(Evaluation& ev, const rollup::Notes& notes,
                      const model::LabelSet& labels, promql::Position position);
 
+// rate and increase of a metric whose name is no counter's.
+void TellNotCounter(Evaluation& ev, std::string_view metric_name,
+                    promql::Position position);
+
 void WarnOfQuantile(Evaluation& ev, double phi, promql::Position position);
 
 // An aggregation met both floats and histograms in one group.

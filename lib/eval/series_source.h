@@ -9,10 +9,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/hash.h"
 #include "lib/histogram/float_histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
@@ -60,9 +63,56 @@ class SeriesStream {
   virtual absl::Status Next(std::vector<SeriesData>& batch) = 0;
 };
 
+// A window function over each series, and a column aggregation of its results
+// (lib/rollup): what Aggregate computes.
+struct AggregateRequest {
+  SelectRequest select;
+  std::string_view function;  // rollup::NameOf
+  // Windows (end - range, end], one a step.
+  int64_t first_end_ms = 0;
+  int64_t end_step_ms = 0;
+  int64_t range_ms = 0;
+  size_t steps = 0;
+  uint32_t aggregate = 0;  // rollup::Aggregate
+  bool without = false;
+  std::vector<std::string> grouping;
+  bool without_metadata = false;  // results have lost their metadata labels
+  bool label_hashes = false;      // tell them
+  int64_t samples_max = 0;        // stop early above; 0: no limit
+};
+
+struct AggregatedPart {
+  // Groups, which may come again in other parts: canonical bytes of their
+  // labels, and rollup::GroupColumns::AppendBytes.
+  std::vector<std::string> keys;
+  std::vector<std::string> states;
+  // Of each series with a result, its labels without metadata.
+  std::vector<base::Hash128> label_hashes;
+  // Of series with a result: names that are no counter's, where the function
+  // wants counters.
+  std::vector<std::string> metric_names;
+  int64_t series = 0;   // read for this part
+  int64_t samples = 0;  // likewise
+};
+
+// Errors: Aborted: nothing that was given counts, Select has to be used.
+class AggregateStream {
+ public:
+  virtual ~AggregateStream() = default;
+  // Replaces `part`; false at the end.
+  virtual absl::StatusOr<bool> Next(AggregatedPart& part) = 0;
+  // After the end: series that the source could not aggregate; may be null.
+  virtual std::unique_ptr<SeriesStream> TakeRest() = 0;
+};
+
 class SeriesSource {
  public:
   virtual ~SeriesSource() = default;
+  // Null where the source leaves it to the engine.
+  virtual absl::StatusOr<std::unique_ptr<AggregateStream>> Aggregate(
+      const AggregateRequest&) {
+    return nullptr;
+  }
   virtual absl::StatusOr<std::unique_ptr<SeriesStream>> Select(
       const SelectRequest& request) = 0;
 };

@@ -30,6 +30,13 @@ class SlotSet {
     bits_[slot / 8] = static_cast<char>(bits_[slot / 8] | 1 << slot % 8);
     empty_ = false;
   }
+  void AddAll(const SlotSet& other) {
+    if (other.empty_) return;
+    for (size_t i = 0; i < bits_.size(); ++i) {
+      bits_[i] = static_cast<char>(bits_[i] | other.bits_[i]);
+    }
+    empty_ = false;
+  }
   bool Has(uint16_t slot) const { return bits_[slot / 8] >> slot % 8 & 1; }
   bool empty() const { return empty_; }
   const std::string& Bytes() const { return bits_; }

@@ -1,5 +1,6 @@
 #include "lib/query/cluster_source.h"
 
+#include <iterator>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -58,6 +59,76 @@ class Stream final : public eval::SeriesStream {
   std::vector<cluster::MergedSeries> merged_;
 };
 
+class Aggregates final : public eval::AggregateStream {
+ public:
+  Aggregates(std::unique_ptr<cluster::RollupRead> read, model::TimeRange range,
+             OutcomeCollector* outcomes, const http::ResponseWriter* client)
+      : read_(std::move(read)),
+        range_(range),
+        outcomes_(outcomes),
+        client_(client) {}
+
+  absl::StatusOr<bool> Next(eval::AggregatedPart& part) override {
+    part = {};
+    if (client_ != nullptr && client_->client_gone()) {
+      return base::Cancelled("the client closed the connection");
+    }
+    ASSIGN_OR_RETURN(const bool more, read_->Next(response_));
+    if (!more) {
+      // One that was given up is no read: Select does it again.
+      outcomes_->Started();
+      outcomes_->Add(range_, read_->outcome());
+      return false;
+    }
+    MoveTo(*response_.mutable_keys(), part.keys);
+    MoveTo(*response_.mutable_states(), part.states);
+    MoveTo(*response_.mutable_metric_names(), part.metric_names);
+    for (int i = 0; i + 1 < response_.label_hashes_size(); i += 2) {
+      part.label_hashes.push_back(
+          {response_.label_hashes(i), response_.label_hashes(i + 1)});
+    }
+    part.series = response_.series();
+    part.samples = response_.samples();
+    return true;
+  }
+
+  std::unique_ptr<eval::SeriesStream> TakeRest() override {
+    std::unique_ptr<cluster::SeriesMerge> rest = read_->TakeRest();
+    if (rest == nullptr) return nullptr;
+    outcomes_->Started();
+    return std::make_unique<Stream>(std::move(rest), range_, outcomes_,
+                                    client_);
+  }
+
+ private:
+  static void MoveTo(google::protobuf::RepeatedPtrField<std::string>& from,
+                     std::vector<std::string>& to) {
+    std::move(from.begin(), from.end(), std::back_inserter(to));
+  }
+
+  const std::unique_ptr<cluster::RollupRead> read_;
+  const model::TimeRange range_;
+  OutcomeCollector* const outcomes_;
+  const http::ResponseWriter* const client_;
+  proto::RollupResponse response_;
+};
+
+proto::RollupRequest WorkOf(const eval::AggregateRequest& request) {
+  proto::RollupRequest work;
+  work.set_function(std::string(request.function));
+  work.set_first_end_ms(request.first_end_ms);
+  work.set_end_step_ms(request.end_step_ms);
+  work.set_range_ms(request.range_ms);
+  work.set_steps(static_cast<uint32_t>(request.steps));
+  work.set_aggregate(request.aggregate);
+  work.set_without(request.without);
+  for (const std::string& name : request.grouping) work.add_grouping(name);
+  work.set_without_metadata(request.without_metadata);
+  work.set_label_hashes(request.label_hashes);
+  work.set_samples_max(request.samples_max);
+  return work;
+}
+
 }  // namespace
 
 std::vector<model::Matchers> WithFilters(
@@ -80,15 +151,31 @@ ClusterSource::ClusterSource(StorageReader* reader, Options options,
                              OutcomeCollector* outcomes)
     : reader_(reader), options_(std::move(options)), outcomes_(outcomes) {}
 
-absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
-    const eval::SelectRequest& request) {
+cluster::ReadRequest ClusterSource::ReadOf(
+    const eval::SelectRequest& request) const {
   cluster::ReadRequest read = options_.base;
   read.matcher_groups = WithFilters(request.matcher_groups, options_.filters);
   read.range = request.range;
+  return read;
+}
+
+absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
+    const eval::SelectRequest& request) {
+  const cluster::ReadRequest read = ReadOf(request);
   outcomes_->Started();
   ASSIGN_OR_RETURN(auto merge, reader_->Search(read));
   return std::make_unique<Stream>(std::move(merge), read.range, outcomes_,
                                   options_.client);
+}
+
+absl::StatusOr<std::unique_ptr<eval::AggregateStream>>
+ClusterSource::Aggregate(const eval::AggregateRequest& request) {
+  if (!options_.base.one_copy) return nullptr;
+  const cluster::ReadRequest read = ReadOf(request.select);
+  ASSIGN_OR_RETURN(auto rollup, reader_->Rollup(read, WorkOf(request)));
+  if (rollup == nullptr) return nullptr;
+  return std::make_unique<Aggregates>(std::move(rollup), read.range, outcomes_,
+                                      options_.client);
 }
 
 }  // namespace varve::query

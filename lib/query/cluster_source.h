@@ -41,8 +41,12 @@ class ClusterSource final : public eval::SeriesSource {
 
   absl::StatusOr<std::unique_ptr<eval::SeriesStream>> Select(
       const eval::SelectRequest& request) override;
+  absl::StatusOr<std::unique_ptr<eval::AggregateStream>> Aggregate(
+      const eval::AggregateRequest& request) override;
 
  private:
+  cluster::ReadRequest ReadOf(const eval::SelectRequest& request) const;
+
   StorageReader* const reader_;
   const Options options_;
   OutcomeCollector* const outcomes_;

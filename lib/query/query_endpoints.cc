@@ -1,5 +1,6 @@
 // /api/v1/query, /api/v1/query_range and /api/v1/format_query.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -129,13 +130,20 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   context.range = {request.start_ms, request.end_ms};
   context.step_ms = request.step_ms;
 
-  OutcomeCollector outcomes;
-  ClusterSource source(reader_, source_options, &outcomes);
   request.expr = expr.get();
   request.text = context.query;
-  request.source = &source;
-  const auto result =
-      EvaluateExpr(context, source_options, request, outcomes);
+  std::optional<OutcomeCollector> collected;
+  absl::StatusOr<eval::EvalResult> result = absl::AbortedError("not begun");
+  // A node may fail within a read of one copy: then all copies are read.
+  for (const bool one_copy : {true, false}) {
+    if (!absl::IsAborted(result.status())) break;
+    source_options.base.one_copy = one_copy;
+    collected.emplace();
+    ClusterSource source(reader_, source_options, &*collected);
+    request.source = &source;
+    result = EvaluateExpr(context, source_options, request, *collected);
+  }
+  const OutcomeCollector& outcomes = *collected;
   if (!result.ok()) return AsExecutionError(result.status());
   CountEvaluation(*result);
   const auto series =

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "lib/cluster/deleter.h"
 #include "lib/cluster/reader.h"
+#include "lib/cluster/rollup_read.h"
 
 namespace varve::query {
 
@@ -20,6 +21,11 @@ class StorageReader {
   virtual ~StorageReader() = default;
   virtual absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
       const cluster::ReadRequest& request) = 0;
+  // As Reader::Rollup; null: search instead.
+  virtual absl::StatusOr<std::unique_ptr<cluster::RollupRead>> Rollup(
+      const cluster::ReadRequest&, const proto::RollupRequest&) {
+    return nullptr;
+  }
   virtual absl::StatusOr<std::vector<std::string>> Labels(
       const cluster::ReadRequest& request, const std::string& label,
       int64_t limit, cluster::ReadOutcome& outcome) = 0;
@@ -51,6 +57,11 @@ class ClusterStorageReader final : public StorageReader {
   absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
       const cluster::ReadRequest& request) override {
     return reader_->Search(request);
+  }
+  absl::StatusOr<std::unique_ptr<cluster::RollupRead>> Rollup(
+      const cluster::ReadRequest& request,
+      const proto::RollupRequest& work) override {
+    return reader_->Rollup(request, work);
   }
   absl::StatusOr<std::vector<std::string>> Labels(
       const cluster::ReadRequest& request, const std::string& label,

@@ -144,6 +144,13 @@ std::optional<Function> FunctionByName(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view NameOf(Function function) {
+  for (const auto& [name, known] : kNames) {
+    if (known == function) return name;
+  }
+  return {};
+}
+
 bool KeepsName(Function function) {
   return function == Function::kLast || function == Function::kFirst ||
          function == Function::kDefault;

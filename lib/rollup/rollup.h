@@ -129,6 +129,9 @@ enum class Function : uint8_t {
 // one: it looks at all series at once.
 std::optional<Function> FunctionByName(std::string_view name);
 
+// The name of a function that has one; "" for others.
+std::string_view NameOf(Function function);
+
 // True for the functions whose result is a sample of the series itself and
 // keeps its name.
 bool KeepsName(Function function);

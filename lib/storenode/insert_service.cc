@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/storenode/message.h"
 #include "lib/wire/convert.h"
@@ -15,6 +16,14 @@ namespace {
 
 // Insert nodes send thousands; this bounds what one call can define.
 constexpr int kDefinitionsMax = 100'000;
+
+// A record begins with the ring it was routed by (lib/encoding/data_record.h).
+absl::StatusOr<uint64_t> RingOf(std::string_view record) {
+  base::ByteReader reader(record);
+  const auto ring = reader.FixedLe<uint64_t>();
+  if (!reader.ok()) return base::InvalidArgument("a record without a ring");
+  return ring;
+}
 
 }  // namespace
 
@@ -106,6 +115,8 @@ absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
   if (frame.ref_epoch != engine_->ref_epoch()) {
     ack.set_redefine(true);
   } else {
+    ASSIGN_OR_RETURN(const uint64_t ring, RingOf(frame.record()));
+    RETURN_IF_ERROR(kept_->NoteRing(ring));
     // Nobody has an acknowledgement of these rows yet: they are after every
     // delete that is here, whatever the sender's clock says.
     wire::RaiseAcceptMs(frame, engine_->newest_delete_ms());

@@ -9,8 +9,6 @@
 namespace varve::storenode {
 namespace {
 
-constexpr std::string_view kRingPrefix = "ring/";
-
 // Far above real clusters; bounds what a peer can make a node keep.
 constexpr int kMembersMax = 10'000;
 constexpr int kSlotsMax = 65'536;
@@ -37,25 +35,48 @@ absl::Status KeptState::PutRing(const proto::Ring& ring) {
     return base::InvalidArgument("ring ", ring.ring_id(), " with ",
                                  ring.members_size(), " members");
   }
-  const std::string key =
-      base::StrCat(kRingPrefix, absl::StrFormat("%016x", ring.ring_id()));
   base::MutexLock lock(mutex_);
+  return JoinRing(ring);
+}
+
+absl::Status KeptState::JoinRing(const proto::Ring& ring) {
+  const std::string key =
+      base::StrCat(storage::kRingStatePrefix,
+                   absl::StrFormat("%016x", ring.ring_id()));
   ASSIGN_OR_RETURN(const proto::Ring kept, Kept<proto::Ring>(key));
   proto::Ring put = ring;
   if (kept.ring_id() != 0) {
     put.set_first_ms(std::min(put.first_ms(), kept.first_ms()));
     put.set_last_ms(std::max(put.last_ms(), kept.last_ms()));
   } else {
-    ASSIGN_OR_RETURN(const auto rings, engine_->ListState(kRingPrefix));
+    ASSIGN_OR_RETURN(const auto rings,
+                     engine_->ListState(storage::kRingStatePrefix));
     if (rings.size() >= kRingsMax) {
       return base::ResourceExhausted("over ", kRingsMax, " rings are kept");
     }
   }
-  return engine_->PutState(key, put.SerializeAsString());
+  RETURN_IF_ERROR(engine_->PutState(key, put.SerializeAsString()));
+  known_ring_ = ring.ring_id();
+  return absl::OkStatus();
+}
+
+absl::Status KeptState::NoteRing(uint64_t ring_id) {
+  if (ring_id == known_ring_.load(std::memory_order_relaxed)) {
+    return absl::OkStatus();
+  }
+  base::MutexLock lock(mutex_);
+  const std::string key = base::StrCat(storage::kRingStatePrefix,
+                                       absl::StrFormat("%016x", ring_id));
+  ASSIGN_OR_RETURN(const proto::Ring kept, Kept<proto::Ring>(key));
+  known_ring_ = ring_id;
+  if (kept.ring_id() == ring_id) return absl::OkStatus();
+  proto::Ring unknown;
+  unknown.set_ring_id(ring_id);
+  return JoinRing(unknown);
 }
 
 absl::StatusOr<proto::RingList> KeptState::Rings() const {
-  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(kRingPrefix));
+  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(storage::kRingStatePrefix));
   proto::RingList list;
   for (const auto& [key, value] : kept) {
     if (!list.add_rings()->ParseFromString(value)) {

@@ -10,6 +10,7 @@
 #ifndef VARVE_LIB_STORENODE_KEPT_STATE_H_
 #define VARVE_LIB_STORENODE_KEPT_STATE_H_
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <set>
@@ -40,6 +41,10 @@ class KeptState {
   explicit KeptState(storage::Engine* engine) : engine_(engine) {}
 
   absl::Status PutRing(const proto::Ring& ring);
+  // Rows routed by this ring are about to be stored. One that was never put is
+  // kept without members, so that readers know of rows whose owners they
+  // cannot tell.
+  absl::Status NoteRing(uint64_t ring_id);
   absl::StatusOr<proto::RingList> Rings() const;
 
   absl::Status PutMissed(const proto::Missed& missed);
@@ -54,6 +59,8 @@ class KeptState {
   template <typename Message>
   absl::StatusOr<Message> Kept(const std::string& key) const;
 
+  absl::Status JoinRing(const proto::Ring& ring) REQUIRES_LOCK(mutex_);
+
   // The spans of all records, read once: a query must not read the slots of
   // each.
   absl::Status LoadMissed() const REQUIRES_LOCK(mutex_);
@@ -61,6 +68,7 @@ class KeptState {
   storage::Engine* const engine_;
   // Between reading what is kept and putting what is to be kept.
   mutable base::Mutex mutex_;
+  std::atomic<uint64_t> known_ring_{0};  // one that is kept
   mutable bool missed_loaded_ GUARDED_BY(mutex_) = false;
   mutable std::set<MissedSpan> missed_ GUARDED_BY(mutex_);
 };

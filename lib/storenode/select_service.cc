@@ -1,7 +1,12 @@
 #include "lib/storenode/select_service.h"
 
+#include <memory>
+#include <optional>
+
+#include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/storenode/message.h"
+#include "lib/storenode/rollup_search.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
@@ -37,6 +42,40 @@ void ToProto(const storage::History& from, proto::History& to) {
   to.set_settled_end_ms(from.settled.end_ms);
 }
 
+// A SearchRequest as the engine takes it.
+struct SearchPlan {
+  std::unique_ptr<const model::SlotSet> slots;
+  storage::SearchRequest search;
+
+  static absl::StatusOr<SearchPlan> Make(const proto::SearchRequest& request) {
+    SearchPlan plan;
+    storage::SearchRequest& search = plan.search;
+    ASSIGN_OR_RETURN(search.tenant, wire::FromProto(request.tenant()));
+    ASSIGN_OR_RETURN(search.matcher_groups, wire::FromProto(request.groups()));
+    search.range = {request.start_ms(), request.end_ms()};
+    search.series_max = request.series_max();
+    search.labels_only = request.labels_only();
+    search.keep_all = request.keep_all();
+    search.exemplars = request.exemplars() && request.all_kinds();
+    ASSIGN_OR_RETURN(std::optional<model::SlotSet> slots,
+                     SlotsOf(request.slots()));
+    if (slots) {
+      plan.slots = std::make_unique<const model::SlotSet>(*std::move(slots));
+      search.slots = plan.slots.get();
+    }
+    return plan;
+  }
+};
+
+absl::Status CheckVersion(const proto::SearchRequest& request,
+                          uint64_t version) {
+  if (request.coverage_version() == 0 ||
+      request.coverage_version() == version) {
+    return absl::OkStatus();
+  }
+  return absl::AbortedError("the node's coverage has changed");
+}
+
 // After a read, beside what Coverage() told before it: a read that meets damage
 // goes on without it, and what was lost before may be made again meanwhile.
 void AddLost(const storage::Engine& engine, const model::TimeRange& range,
@@ -53,7 +92,8 @@ SelectService::SelectService(storage::Engine* engine, KeptState* kept,
       kept_(kept),
       gate_(gate),
       dedup_(dedup),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      pool_("rollup", static_cast<size_t>(base::CpuThreads())) {}
 
 std::string SelectService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
@@ -71,6 +111,10 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
   switch (call.method()) {
     case wire::kSearch:
       return Search(call);
+    case wire::kRollup:
+      return Rollup(call);
+    case wire::kCoverage:
+      return TellCoverage(call);
     case wire::kLabels:
       return Labels(call);
     case wire::kCardinality:
@@ -115,25 +159,15 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
 absl::Status SelectService::Search(rpc::ServerCall& call) {
   proto::SearchRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
-  storage::SearchRequest search;
-  ASSIGN_OR_RETURN(search.tenant, wire::FromProto(request.tenant()));
-  ASSIGN_OR_RETURN(search.matcher_groups, wire::FromProto(request.groups()));
-  search.range = {request.start_ms(), request.end_ms()};
-  search.series_max = request.series_max();
-  search.labels_only = request.labels_only();
-  search.keep_all = request.keep_all();
-  search.exemplars = request.exemplars() && request.all_kinds();
-  ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
-                   SlotsOf(request.slots()));
-  if (slots) search.slots = &*slots;
-
+  ASSIGN_OR_RETURN(const SearchPlan plan, SearchPlan::Make(request));
   // Before the search: what is missed or changes from now on is told by newer
   // ones.
   const uint64_t version = engine_->coverage_version();
+  RETURN_IF_ERROR(CheckVersion(request, version));
   const storage::History history =
-      engine_->HistoryOf(search.tenant, search.range);
+      engine_->HistoryOf(plan.search.tenant, plan.search.range);
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
-                   engine_->Search(search));
+                   engine_->Search(plan.search));
   wire::SeriesBatchWriter writer(request.all_kinds());
   storage::SearchSeries series;
   while (true) {
@@ -161,10 +195,51 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     if (call.cancelled()) return base::Cancelled("the client has gone");
   }
   if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
-  ASSIGN_OR_RETURN(proto::Coverage coverage, Coverage(version, search.range));
+  ASSIGN_OR_RETURN(proto::Coverage coverage,
+                   Coverage(version, plan.search.range));
   if (!cursor->complete()) coverage.set_damaged(true);
   ToProto(history, *coverage.mutable_history());
   return call.Send(wire::EncodeSearchEnd(coverage));
+}
+
+absl::Status SelectService::Rollup(rpc::ServerCall& call) {
+  proto::RollupRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request.search()));
+  plan.search.hashes = false;
+  ASSIGN_OR_RETURN(const std::unique_ptr<RollupSearch> rollup,
+                   RollupSearch::Make(request));
+  const uint64_t version = engine_->coverage_version();
+  RETURN_IF_ERROR(CheckVersion(request.search(), version));
+  const storage::History history =
+      engine_->HistoryOf(plan.search.tenant, plan.search.range);
+  ASSIGN_OR_RETURN(
+      auto cursors,
+      engine_->SearchParts(plan.search,
+                           static_cast<size_t>(base::CpuThreads())));
+  ASSIGN_OR_RETURN(
+      proto::RollupResponse last,
+      rollup->Run(
+          cursors, pool_, [&call] { return call.cancelled(); },
+          [&call](const proto::RollupResponse& message) {
+            return call.Send(message.SerializeAsString());
+          }));
+  ASSIGN_OR_RETURN(*last.mutable_coverage(),
+                   Coverage(version, plan.search.range));
+  for (const auto& cursor : cursors) {
+    if (!cursor->complete()) last.mutable_coverage()->set_damaged(true);
+  }
+  ToProto(history, *last.mutable_coverage()->mutable_history());
+  return call.Send(last.SerializeAsString());
+}
+
+absl::Status SelectService::TellCoverage(rpc::ServerCall& call) {
+  proto::CoverageRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  ASSIGN_OR_RETURN(const proto::Coverage coverage,
+                   Coverage(engine_->coverage_version(),
+                            {request.start_ms(), request.end_ms()}));
+  return call.Send(coverage.SerializeAsString());
 }
 
 absl::Status SelectService::Labels(rpc::ServerCall& call) {

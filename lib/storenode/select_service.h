@@ -1,17 +1,19 @@
-// What select nodes call: SEARCH, LABELS, CARDINALITY, TENANTS, METADATA,
-// NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING.
+// What select nodes call: SEARCH, ROLLUP, COVERAGE, LABELS, CARDINALITY,
+// TENANTS, METADATA, NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING.
 //
 // Every answer to a read ends with the node's Coverage. A search is streamed in
 // batches of about 128 KiB and held back by net/rpc's credits.
 //
 // Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
-//          for a limit, Unavailable over its concurrency or while stopping.
+//          for a limit, Unavailable over its concurrency or while stopping,
+//          Aborted when the coverage is not the one the caller knows.
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_STORENODE_SELECT_SERVICE_H_
 #define VARVE_LIB_STORENODE_SELECT_SERVICE_H_
 
 #include <string>
 
+#include "lib/base/thread_pool.h"
 #include "lib/storenode/insert_service.h"
 #include "lib/storenode/kept_state.h"
 #include "lib/storenode/request_gate.h"
@@ -35,6 +37,8 @@ class SelectService final : public rpc::Service {
   absl::StatusOr<proto::Coverage> Coverage(uint64_t version,
                                            const model::TimeRange& range) const;
   absl::Status Search(rpc::ServerCall& call);
+  absl::Status Rollup(rpc::ServerCall& call);
+  absl::Status TellCoverage(rpc::ServerCall& call);
   absl::Status Labels(rpc::ServerCall& call);
   absl::Status Cardinality(rpc::ServerCall& call);
   absl::Status Tenants(rpc::ServerCall& call);
@@ -49,6 +53,7 @@ class SelectService final : public rpc::Service {
   RequestGate* const gate_;
   const model::DedupRule dedup_;
   const ServiceOptions options_;
+  base::ThreadPool pool_;  // of ROLLUP
 };
 
 }  // namespace varve::storenode

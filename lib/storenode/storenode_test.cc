@@ -2,12 +2,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "lib/base/clock.h"
 #include "lib/base/flags.h"
 #include "lib/base/strings.h"
 #include "lib/model/label.h"
 #include "lib/model/time_range.h"
+#include "lib/rollup/group_columns.h"
 #include "lib/storenode/storage_role.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/data_frame_builder.h"
@@ -178,6 +180,146 @@ std::optional<int64_t> JobsOf(Node& node, wire::Method method, bool digests) {
   REQUIRE(response.ParseFromString(*answer));
   if (response.coverage().damaged()) return std::nullopt;
   return digests ? response.digest_slots_size() : response.total_series();
+}
+
+// All messages of a ROLLUP joined into one.
+absl::StatusOr<proto::RollupResponse> Rollup(
+    Node& node, const proto::RollupRequest& request) {
+  const auto call =
+      node.selects->Start(wire::kRollup, request.SerializeAsString());
+  proto::RollupResponse all;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                     call->Next(base::SystemClock().SteadyMs() + 30'000));
+    if (!bytes) return all;
+    proto::RollupResponse one;
+    REQUIRE(one.ParseFromString(*bytes));
+    all.MergeFrom(one);
+  }
+}
+
+proto::RollupRequest SumByJob(std::string_view function) {
+  proto::RollupRequest request;
+  wire::ToProto(kTenant, *request.mutable_search()->mutable_tenant());
+  request.mutable_search()->set_end_ms(model::kTimestampMaxMs);
+  request.set_function(std::string(function));
+  request.set_range_ms(60'000);
+  request.set_steps(1);
+  request.set_aggregate(static_cast<uint32_t>(rollup::Aggregate::kSum));
+  request.add_grouping("job");
+  return request;
+}
+
+TEST_CASE("series are aggregated where they are", "[storenode]") {
+  Node node;
+  const int64_t now_ms = base::SystemClock().NowMs() / 1000 * 1000;
+  std::map<std::string, double> expected;
+  for (int i = 0; i < 500; ++i) {
+    const std::string job(1, static_cast<char>('a' + i % 3));
+    const auto defined = node.Define({{"__name__", "load"},
+                                      {"job", job},
+                                      {"n", std::to_string(i)}});
+    node.Data(defined.ref_epoch(), defined.refs(0), now_ms - 1000, i);
+    node.Data(defined.ref_epoch(), defined.refs(0), now_ms, 2 * i);
+    expected[job] += 3 * i;
+  }
+  proto::RollupRequest request = SumByJob("sum_over_time");
+  request.set_first_end_ms(now_ms);
+  request.set_label_hashes(true);
+  const auto response = Rollup(node, request);
+  INFO(response.status());
+  REQUIRE(response.ok());
+  CHECK(response->series() == 500);
+  CHECK(response->samples() == 1000);
+  CHECK(response->label_hashes_size() == 1000);
+  CHECK(response->coverage().node_id() == node.role->engine().node_id());
+  CHECK(response->metric_names().empty());
+  std::map<std::string, double> sums;
+  REQUIRE(response->keys_size() == response->states_size());
+  for (int i = 0; i < response->keys_size(); ++i) {
+    rollup::GroupColumns columns(rollup::Aggregate::kSum, 1);
+    base::ByteReader reader(response->states(i));
+    REQUIRE(columns.ReadBytes(reader));
+    const auto labels = model::ParseCanonicalBytes(response->keys(i));
+    REQUIRE(labels.ok());
+    CHECK(labels->size() == 1);
+    sums[std::string(labels->Get("job"))] = columns.Finish()[0];
+  }
+  CHECK(sums == expected);
+
+  request.set_function("rate");
+  const auto rates = Rollup(node, request);
+  REQUIRE(rates.ok());
+  REQUIRE(rates->metric_names_size() == 1);
+  CHECK(rates->metric_names(0) == "load");
+
+  request.set_samples_max(100);
+  const auto stopped = Rollup(node, request);
+  REQUIRE(stopped.ok());
+  CHECK(stopped->samples() > 100);
+}
+
+TEST_CASE("a ROLLUP that cannot be is refused", "[storenode]") {
+  Node node;
+  const proto::RollupRequest good = SumByJob("rate");
+  CHECK(Rollup(node, good).ok());
+  const auto code_of = [&node](const proto::RollupRequest& request) {
+    return Rollup(node, request).status().code();
+  };
+  CHECK(code_of(SumByJob("no_such")) == absl::StatusCode::kUnimplemented);
+  proto::RollupRequest bad = good;
+  bad.set_aggregate(99);
+  CHECK(code_of(bad) == absl::StatusCode::kUnimplemented);
+  bad = good;
+  bad.set_steps(0);
+  CHECK(code_of(bad) == absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.set_steps(UINT32_MAX);
+  CHECK(code_of(bad) == absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.set_end_step_ms(-1);
+  CHECK(code_of(bad) == absl::StatusCode::kInvalidArgument);
+  bad = good;
+  bad.mutable_search()->set_slots("no set");
+  CHECK(code_of(bad) == absl::StatusCode::kInvalidArgument);
+}
+
+TEST_CASE("a plan made before a MISSED record or a ring is refused",
+          "[storenode]") {
+  Node node;
+  const auto version = [&node] {
+    const auto answer = node.Call(*node.selects, wire::kCoverage, "");
+    REQUIRE(answer.ok());
+    proto::Coverage coverage;
+    REQUIRE(coverage.ParseFromString(*answer));
+    return coverage.coverage_version();
+  };
+  proto::RollupRequest request = SumByJob("rate");
+  request.mutable_search()->set_coverage_version(version());
+  CHECK(Rollup(node, request).ok());
+  const auto refused = [&] {
+    return absl::IsAborted(Rollup(node, request).status());
+  };
+  proto::Missed missed;
+  missed.set_owner(7);
+  missed.set_end_ms(1);
+  REQUIRE(node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+              .ok());
+  CHECK(refused());
+  request.mutable_search()->set_coverage_version(version());
+  CHECK_FALSE(refused());
+  // Rows routed by a ring nobody has put.
+  const auto defined = node.Define({{"__name__", "up"}});
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1);
+  CHECK(refused());
+  const auto rings = node.Call(*node.selects, wire::kGetRings, "");
+  REQUIRE(rings.ok());
+  proto::RingList list;
+  REQUIRE(list.ParseFromString(*rings));
+  REQUIRE(list.rings_size() == 1);
+  CHECK(list.rings(0).ring_id() == 1);
+  CHECK(list.rings(0).members().empty());
 }
 
 TEST_CASE("the read that meets a damaged table of the index says so",

@@ -17,12 +17,14 @@ enum Feature : uint64_t {
   kFeatureMissed = 1u << 4,      // MISSED records are kept and listed
   kFeatureDelete = 1u << 5,      // DELETE is understood
   kFeatureLz4 = 1u << 6,         // DATA frames of coding 1
+  // COVERAGE, ROLLUP, and SEARCH for a coverage version
+  kFeatureRollup = 1u << 7,
 };
 
 // What this release understands.
 inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
-    kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4;
+    kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 | kFeatureRollup;
 
 }  // namespace varve::wire
 

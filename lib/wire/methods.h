@@ -25,6 +25,8 @@ enum Method : uint8_t {
   kTenants = 35,      // proto TenantsRequest -> TenantsResponse
   kMetadata = 36,     // proto MetadataRequest -> MetadataResponse
   kHistory = 37,      // proto HistoryRequest -> HistoryResponse
+  kCoverage = 38,     // proto CoverageRequest -> Coverage
+  kRollup = 39,       // proto RollupRequest -> stream of RollupResponse
   kNameUsage = 40,    // proto NameUsageRequest -> NameUsageResponse
 };
 

@@ -216,6 +216,10 @@ std::string EncodeSearchEnd(const proto::Coverage& coverage) {
   return out;
 }
 
+bool IsSearchEnd(std::string_view message) {
+  return !message.empty() && static_cast<uint8_t>(message[0]) == kKindEnd;
+}
+
 absl::StatusOr<SeriesBatch> DecodeSeriesBatch(std::string_view message) {
   if (message.empty()) return base::DataLoss("empty series batch");
   const auto kind = static_cast<uint8_t>(message.front());

@@ -85,6 +85,8 @@ class SeriesBatchWriter {
 };
 
 std::string EncodeSearchEnd(const proto::Coverage& coverage);
+// True for what EncodeSearchEnd made.
+bool IsSearchEnd(std::string_view message);
 
 struct WireSeries {
   model::SeriesHash hash;

@@ -370,9 +370,11 @@ absl::Status EngineImpl::PutState(std::string_view key,
                                  " are taken");
   }
   bool known = false;
+  bool is_new = false;
   {
     base::MutexLock lock(state_mutex_);
     const auto it = kept_state_.find(key);
+    is_new = it == kept_state_.end();
     known = it != kept_state_.end() && it->second == value;
     if (it == kept_state_.end() && kept_state_.size() >= kStateKeysMax) {
       return base::ResourceExhausted("over ", kStateKeysMax,
@@ -389,7 +391,10 @@ absl::Status EngineImpl::PutState(std::string_view key,
     base::MutexLock lock(state_mutex_);
     kept_state_[std::string(key)] = value;
   }
-  if (key.starts_with(kMissedStatePrefix)) ++coverage_version_;
+  if (key.starts_with(kMissedStatePrefix) ||
+      (is_new && key.starts_with(kRingStatePrefix))) {
+    ++coverage_version_;
+  }
   return wal_->WaitDurable(end);
 }
 

@@ -43,9 +43,10 @@ namespace varve::storage {
 
 class FileSystem;
 
-// State keys with this prefix say what this node lacks: putting one changes
-// coverage_version().
+// State keys with these prefixes say what nodes lack and which rings owned
+// what: putting a MISSED record or a new ring changes coverage_version().
 inline constexpr std::string_view kMissedStatePrefix = "missed/";
+inline constexpr std::string_view kRingStatePrefix = "ring/";
 
 // How far a flush has come; each step is durable before the next begins.
 enum class FlushStep : uint8_t {
@@ -143,7 +144,9 @@ struct SearchRequest {
   model::TimeRange range;
   int64_t series_max = 0;  // 0: EngineOptions::unique_series_max
   bool labels_only = false;
-  const model::SlotSet* slots = nullptr;  // only series of these; null: all
+  // Only series of these; null: all. Outlives the cursors.
+  const model::SlotSet* slots = nullptr;
+  bool hashes = true;  // fill SearchSeries::hash
   // All distinct samples of a timestamp, where no dedup interval is set.
   bool keep_all = false;
   // Exemplars instead of samples.
@@ -152,7 +155,7 @@ struct SearchRequest {
 
 struct SearchSeries {
   uint64_t id = 0;
-  model::SeriesHash hash;
+  model::SeriesHash hash;  // with SearchRequest::hashes
   std::string labels;  // canonical bytes
   model::SampleColumns samples;  // sorted, deduplicated by EngineOptions
   model::HistogramColumns histograms;  // likewise
@@ -347,6 +350,10 @@ class Engine {
   virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>>
   ListState(std::string_view key_prefix) const = 0;
 
+  // What Search gives, in up to `parts` disjoint cursors to be read side by
+  // side; most of the work is done by their first Next.
+  virtual absl::StatusOr<std::vector<std::unique_ptr<SeriesCursor>>>
+  SearchParts(const SearchRequest& request, size_t parts) = 0;
   virtual absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
       const SearchRequest& request) = 0;
   // By metric.

@@ -112,6 +112,8 @@ class EngineImpl final : public Engine {
   }
 
   // search.cc
+  absl::StatusOr<std::vector<std::unique_ptr<SeriesCursor>>> SearchParts(
+      const SearchRequest& request, size_t parts) override;
   absl::StatusOr<std::unique_ptr<SeriesCursor>> Search(
       const SearchRequest& request) override;
 

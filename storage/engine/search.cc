@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "lib/base/log.h"
+#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "storage/engine/block_scan.h"
 #include "storage/engine/engine_impl.h"
@@ -18,6 +19,8 @@ namespace {
 // twice, in pieces, so that memory does not grow with the answer.
 constexpr size_t kSeriesKeptMax = 32 << 10;
 constexpr size_t kSeriesPerPiece = 1024;
+// Fewer are not worth a thread.
+constexpr size_t kSeriesPerPartMin = 128;
 
 // Label sets one after another in one string.
 class LabelArena {
@@ -50,13 +53,38 @@ class LabelArena {
   std::vector<size_t> ends_;
 };
 
+// Metric names a search reads, over its parts: each counts once.
+class SearchedNames {
+ public:
+  SearchedNames(EngineImpl& engine, const model::TenantId& tenant)
+      : engine_(engine), tenant_(tenant) {}
+
+  void Count(std::vector<std::string> names) {
+    base::MutexLock lock(mutex_);
+    std::erase_if(names, [this](const std::string& name) {
+      return !counted_.insert(name).second;
+    });
+    engine_.CountNames(tenant_, names);
+  }
+
+ private:
+  EngineImpl& engine_;
+  const model::TenantId tenant_;
+  base::Mutex mutex_;
+  absl::flat_hash_set<std::string> counted_ GUARDED_BY(mutex_);
+};
+
 }  // namespace
 
 class SearchCursor final : public SeriesCursor {
  public:
   SearchCursor(EngineImpl& engine, const SearchRequest& request,
-               const model::TimeRange& range)
+               const model::TimeRange& range,
+               std::shared_ptr<SearchedNames> searched)
       : engine_(engine),
+        slots_(request.slots),
+        hashes_(request.hashes),
+        searched_(std::move(searched)),
         tenant_(request.tenant),
         range_(range),
         rules_(engine.Rules()),
@@ -82,44 +110,13 @@ class SearchCursor final : public SeriesCursor {
     }
   }
 
-  absl::Status Begin(const std::vector<uint64_t>& ids,
-                     const model::SlotSet* slots) {
-    keep_labels_ = ids.size() <= kSeriesKeptMax;
-    entries_.reserve(ids.size());
-    if (keep_labels_) labels_.Reserve(ids.size());
-    absl::flat_hash_set<uint32_t> metrics;
-    std::vector<std::string> names;
-    RETURN_IF_ERROR(engine_.index_->ForEachSeries(
-        tenant_, ids, [&](const IndexSeries& series) {
-          if (slots != nullptr && !slots->Has(model::SlotOf(model::HashSeries(
-                                      tenant_, series.labels)))) {
-            return;
-          }
-          if (!labels_only_ && metrics.insert(series.metric_id).second) {
-            names.push_back(MetricNameOf(series.labels));
-          }
-          entries_.push_back({series.metric_id,
-                              static_cast<uint32_t>(entries_.size()),
-                              series.id});
-          if (keep_labels_) labels_.Add(series.labels);
-        }));
-    engine_.CountNames(tenant_, names);
-    std::sort(entries_.begin(), entries_.end(),
-              [](const ScanSeries& a, const ScanSeries& b) {
-                return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
-                                                  : a.id < b.id;
-              });
-    // A head that has all of the range spares the blocks: cold pages shall not
-    // delay alerts.
-    // The head of histograms keeps nothing that is in blocks.
-    const bool covers = head_.covers() && !exemplars_ &&
-                        engine_.newest_kind_in_blocks_ms_ < range_.start_ms;
-    if (!labels_only_ && !covers) OpenScan();
-    if (!labels_only_ && covers) ++engine_.searches_without_blocks_;
-    return Account(0);
+  // What to read: before the first Next.
+  void Take(std::span<const uint64_t> ids) {
+    searched_ids_.assign(ids.begin(), ids.end());
   }
 
   absl::StatusOr<bool> Next(SearchSeries& series) override {
+    if (!begun_) RETURN_IF_ERROR(Begin());
     for (; at_ < entries_.size(); ++at_) {
       const ScanSeries& entry = entries_[at_];
       series.samples.clear();
@@ -136,7 +133,7 @@ class SearchCursor final : public SeriesCursor {
       ASSIGN_OR_RETURN(const std::string_view labels, LabelsOf(at_));
       if (labels.empty()) continue;  // its last day was dropped meanwhile
       series.labels.assign(labels);
-      series.hash = model::HashSeries(tenant_, labels);
+      if (hashes_) series.hash = model::HashSeries(tenant_, labels);
       ++at_;
       return true;
     }
@@ -151,6 +148,44 @@ class SearchCursor final : public SeriesCursor {
   }
 
  private:
+  absl::Status Begin() {
+    begun_ = true;
+    const std::vector<uint64_t> ids = std::move(searched_ids_);
+    keep_labels_ = ids.size() <= kSeriesKeptMax;
+    entries_.reserve(ids.size());
+    if (keep_labels_) labels_.Reserve(ids.size());
+    absl::flat_hash_set<uint32_t> metrics;
+    std::vector<std::string> names;
+    RETURN_IF_ERROR(engine_.index_->ForEachSeries(
+        tenant_, ids, [&](const IndexSeries& series) {
+          if (slots_ != nullptr && !slots_->Has(model::SlotOf(model::HashSeries(
+                                      tenant_, series.labels)))) {
+            return;
+          }
+          if (!labels_only_ && metrics.insert(series.metric_id).second) {
+            names.push_back(MetricNameOf(series.labels));
+          }
+          entries_.push_back({series.metric_id,
+                              static_cast<uint32_t>(entries_.size()),
+                              series.id});
+          if (keep_labels_) labels_.Add(series.labels);
+        }));
+    searched_->Count(std::move(names));
+    std::sort(entries_.begin(), entries_.end(),
+              [](const ScanSeries& a, const ScanSeries& b) {
+                return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
+                                                  : a.id < b.id;
+              });
+    // A head that has all of the range spares the blocks: cold pages shall not
+    // delay alerts.
+    // The head of histograms keeps nothing that is in blocks.
+    const bool covers = head_.covers() && !exemplars_ &&
+                        engine_.newest_kind_in_blocks_ms_ < range_.start_ms;
+    if (!labels_only_ && !covers) OpenScan();
+    if (!labels_only_ && covers) ++engine_.searches_without_blocks_;
+    return Account(0);
+  }
+
   void OpenScan() {
     // Families before the snapshot: what a rewrite moves is in one of them.
     const std::shared_ptr<const BlockFamilies> blocks = engine_.Blocks();
@@ -325,6 +360,11 @@ class SearchCursor final : public SeriesCursor {
   }
 
   EngineImpl& engine_;
+  std::vector<uint64_t> searched_ids_;  // until Begin
+  const model::SlotSet* const slots_;
+  const bool hashes_;
+  const std::shared_ptr<SearchedNames> searched_;
+  bool begun_ = false;
   const model::TenantId tenant_;
   const model::TimeRange range_;
   const std::shared_ptr<const EngineRuleBook> rules_;  // pinned first of all
@@ -355,19 +395,31 @@ class SearchCursor final : public SeriesCursor {
 
 absl::StatusOr<std::unique_ptr<SeriesCursor>> EngineImpl::Search(
     const SearchRequest& request) {
+  ASSIGN_OR_RETURN(auto parts, SearchParts(request, 1));
+  return std::move(parts.front());
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<SeriesCursor>>>
+EngineImpl::SearchParts(const SearchRequest& request, size_t parts) {
   RETURN_IF_ERROR(CheckReadable(request.range));
   model::TimeRange range = request.range;
   range.start_ms = std::max(
       range.start_ms,
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
   range.end_ms = std::min(range.end_ms, model::kTimestampMaxMs);
-  auto cursor = std::make_unique<SearchCursor>(*this, request, range);
-  if (range.start_ms > range.end_ms) return cursor;
-  ASSIGN_OR_RETURN(
-      const std::vector<uint64_t> ids,
-      index_->Select(request.tenant, request.matcher_groups,
-                     DayRange{.first = model::DayOf(range.start_ms),
-                              .last = model::DayOf(range.end_ms)}));
+  const auto searched =
+      std::make_shared<SearchedNames>(*this, request.tenant);
+  std::vector<std::unique_ptr<SeriesCursor>> cursors;
+  // Before the index is read: what was known to be damaged by then counts.
+  auto cursor =
+      std::make_unique<SearchCursor>(*this, request, range, searched);
+  std::vector<uint64_t> ids;
+  if (range.start_ms <= range.end_ms) {
+    ASSIGN_OR_RETURN(
+        ids, index_->Select(request.tenant, request.matcher_groups,
+                            DayRange{.first = model::DayOf(range.start_ms),
+                                     .last = model::DayOf(range.end_ms)}));
+  }
   const int64_t limit = request.series_max > 0 ? request.series_max
                                                : options_.unique_series_max;
   if (limit > 0 && static_cast<int64_t>(ids.size()) > limit) {
@@ -376,8 +428,17 @@ absl::StatusOr<std::unique_ptr<SeriesCursor>> EngineImpl::Search(
         "; either narrow down the search or increase "
         "-search.maxUniqueTimeseries command-line flag value at storage");
   }
-  RETURN_IF_ERROR(cursor->Begin(ids, request.slots));
-  return cursor;
+  const size_t used =
+      std::clamp<size_t>(ids.size() / kSeriesPerPartMin, 1, parts);
+  for (size_t i = 0; i < used; ++i) {
+    const size_t begin = ids.size() * i / used;
+    const size_t end = ids.size() * (i + 1) / used;
+    cursor->Take(std::span(ids).subspan(begin, end - begin));
+    cursors.push_back(std::move(cursor));
+    if (i + 1 == used) break;
+    cursor = std::make_unique<SearchCursor>(*this, request, range, searched);
+  }
+  return cursors;
 }
 
 }  // namespace varve::storage

@@ -1,0 +1,230 @@
+#include "lib/cluster/read_planner.h"
+
+#include <catch2/catch.hpp>
+
+#include "lib/base/status.h"
+#include "lib/placement/ring.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "net/rpc/local_channel.h"
+
+namespace varve::cluster {
+namespace {
+
+constexpr model::TimeRange kRange{1'000, 2'000};
+
+// Tells its coverage and its rings.
+class TellingNode final : public rpc::Service {
+ public:
+  explicit TellingNode(uint64_t id) : id_(id) {
+    coverage.set_node_id(id);
+    coverage.set_coverage_version(id * 100);
+  }
+  std::string Hello() override {
+    return wire::EncodeStorageHello(id_, 1, "");
+  }
+  absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
+  absl::Status Handle(rpc::ServerCall& call) override {
+    ++calls;
+    if (call.method() == wire::kCoverage) {
+      return call.Send(coverage.SerializeAsString());
+    }
+    if (call.method() == wire::kGetRings) {
+      return call.Send(rings.SerializeAsString());
+    }
+    return base::Unimplemented("");
+  }
+
+  proto::Coverage coverage;
+  proto::RingList rings;
+  int calls = 0;
+
+ private:
+  const uint64_t id_;
+};
+
+struct Nodes {
+  // Ids 1, 2, ...
+  explicit Nodes(size_t size, const std::string& group = "") {
+    std::vector<Node> list;
+    for (size_t i = 0; i < size; ++i) {
+      told.push_back(std::make_unique<TellingNode>(i + 1));
+      Node node;
+      node.address = "node" + std::to_string(i);
+      node.group = group;
+      node.channel = std::make_unique<rpc::LocalChannel>(node.address,
+                                                         told[i].get(), "");
+      list.push_back(std::move(node));
+    }
+    set = std::make_unique<NodeSet>(std::move(list));
+  }
+  // Puts the ring of these nodes to node `at`.
+  placement::Ring Put(const std::vector<uint64_t>& ids, uint32_t factor,
+                      size_t at = 0) {
+    std::vector<placement::Member> members;
+    for (const uint64_t id : ids) members.push_back({.node_id = id});
+    const placement::Ring ring = placement::Ring::Make(members, factor);
+    proto::Ring& put = *told[at]->rings.add_rings();
+    put.set_ring_id(ring.id());
+    put.set_replication_factor(factor);
+    for (const placement::Member& member : ring.members()) {
+      proto::Ring::Member& to = *put.add_members();
+      to.set_node_id(member.node_id);
+      to.set_weight(member.weight);
+    }
+    return ring;
+  }
+  void Miss(size_t teller, uint64_t owner, model::TimeRange span) {
+    auto& missed = *told[teller]->coverage.add_missed();
+    missed.set_owner(owner);
+    missed.set_start_ms(span.start_ms);
+    missed.set_end_ms(span.end_ms);
+  }
+
+  std::vector<std::unique_ptr<TellingNode>> told;
+  std::unique_ptr<NodeSet> set;
+};
+
+bool Owns(const placement::Ring& ring, uint16_t slot, uint64_t id) {
+  for (const uint16_t member : ring.Owners(slot)) {
+    if (ring.members()[member].node_id == id) return true;
+  }
+  return false;
+}
+
+// How many nodes read the slot; a disputed one is read by all.
+size_t Readers(const ReadPlan& plan, uint16_t slot) {
+  size_t readers = 0;
+  for (const model::SlotSet& slots : plan.slots) readers += slots.Has(slot);
+  if (plan.disputed.Has(slot)) readers += plan.slots.size();
+  return readers;
+}
+
+TEST_CASE("each slot is read by one of its owners, evenly", "[cluster]") {
+  Nodes nodes(3);
+  const placement::Ring ring = nodes.Put({1, 2, 3}, 2);
+  ReadPlanner planner(nodes.set.get());
+  const auto plan = planner.PlanFor(kRange);
+  REQUIRE(plan != nullptr);
+  CHECK(plan->disputed.empty());
+  CHECK(plan->coverage_versions == std::vector<uint64_t>{100, 200, 300});
+  std::vector<size_t> reads(3);
+  for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    REQUIRE(Readers(*plan, at) == 1);
+    for (size_t node = 0; node < 3; ++node) {
+      if (!plan->slots[node].Has(at)) continue;
+      REQUIRE(Owns(ring, at, node + 1));
+      ++reads[node];
+    }
+  }
+  for (const size_t count : reads) CHECK(count > placement::kSlots / 4);
+}
+
+TEST_CASE("a node that lacks copies of the range reads no slot alone",
+          "[cluster]") {
+  Nodes nodes(2);
+  nodes.Put({1, 2}, 2);
+  nodes.Miss(0, 2, {1'500, 1'600});
+  ReadPlanner planner(nodes.set.get());
+  const auto plan = planner.PlanFor(kRange);
+  REQUIRE(plan != nullptr);
+  CHECK(plan->slots[1].empty());
+  CHECK(plan->disputed.empty());
+  // Of another time it lacks nothing.
+  const auto later = planner.PlanFor({3'000, 4'000});
+  REQUIRE(later != nullptr);
+  CHECK_FALSE(later->slots[1].empty());
+}
+
+TEST_CASE("slots whose only owner lacks copies are disputed", "[cluster]") {
+  Nodes nodes(2);
+  const placement::Ring ring = nodes.Put({1, 2}, 1);
+  nodes.Miss(0, 2, {0, 9'999});
+  ReadPlanner planner(nodes.set.get());
+  const auto plan = planner.PlanFor(kRange);
+  REQUIRE(plan != nullptr);
+  for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    REQUIRE(plan->disputed.Has(at) == Owns(ring, at, 2));
+    REQUIRE(plan->slots[0].Has(at) == Owns(ring, at, 1));
+  }
+}
+
+TEST_CASE("who owns a slot by one ring only does not read it alone",
+          "[cluster]") {
+  Nodes nodes(3);
+  const placement::Ring old_ring = nodes.Put({1, 2}, 2, 0);
+  const placement::Ring new_ring = nodes.Put({1, 2, 3}, 2, 2);
+  ReadPlanner planner(nodes.set.get());
+  const auto plan = planner.PlanFor(kRange);
+  REQUIRE(plan != nullptr);
+  for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    REQUIRE(Readers(*plan, at) >= 1);
+    for (size_t node = 0; node < 3; ++node) {
+      if (!plan->slots[node].Has(at)) continue;
+      REQUIRE(Owns(old_ring, at, node + 1));
+      REQUIRE(Owns(new_ring, at, node + 1));
+    }
+  }
+}
+
+TEST_CASE("without knowing all there is no plan", "[cluster]") {
+  const auto plan_of = [](Nodes& nodes) {
+    return ReadPlanner(nodes.set.get()).PlanFor(kRange);
+  };
+  {
+    Nodes no_ring(2);
+    CHECK(plan_of(no_ring) == nullptr);
+  }
+  {
+    Nodes stranger(2);
+    stranger.Put({1, 2, 9}, 2);
+    CHECK(plan_of(stranger) == nullptr);
+  }
+  {
+    Nodes grouped(2, "dc1");
+    grouped.Put({1, 2}, 2);
+    CHECK(plan_of(grouped) == nullptr);
+  }
+  {
+    Nodes unknown(2);
+    unknown.Put({1, 2}, 2);
+    unknown.told[1]->rings.add_rings()->set_ring_id(7);
+    CHECK(plan_of(unknown) == nullptr);
+  }
+  {
+    Nodes rules(2);
+    rules.Put({1, 2}, 2);
+    rules.told[1]->coverage.set_dedup_interval_ms(1);
+    CHECK(plan_of(rules) == nullptr);
+  }
+  {
+    Nodes damaged(2);
+    damaged.Put({1, 2}, 1);
+    damaged.told[0]->coverage.set_damaged(true);
+    const auto plan = plan_of(damaged);
+    REQUIRE(plan != nullptr);
+    CHECK(plan->slots[0].empty());
+    CHECK_FALSE(plan->disputed.empty());
+  }
+}
+
+TEST_CASE("nodes are asked once, and again after Forget", "[cluster]") {
+  Nodes nodes(2);
+  nodes.Put({1, 2}, 2);
+  ReadPlanner planner(nodes.set.get());
+  REQUIRE(planner.PlanFor(kRange) != nullptr);
+  const int calls = nodes.told[0]->calls;
+  REQUIRE(planner.PlanFor({0, 1}) != nullptr);
+  CHECK(nodes.told[0]->calls == calls);
+  nodes.told[0]->coverage.set_coverage_version(101);
+  planner.Forget();
+  const auto plan = planner.PlanFor(kRange);
+  REQUIRE(plan != nullptr);
+  CHECK(plan->coverage_versions[0] == 101);
+}
+
+}  // namespace
+}  // namespace varve::cluster

@@ -1,0 +1,76 @@
+#include "lib/cluster/rollup_read.h"
+
+#include <optional>
+#include <string>
+
+#include "lib/base/status.h"
+
+namespace varve::cluster {
+
+RollupRead::RollupRead(NodeSet* nodes, const ReaderOptions* options,
+                       ReadRequest request,
+                       std::vector<std::unique_ptr<rpc::Call>> calls,
+                       std::shared_ptr<const ReadPlan> plan,
+                       ReadPlanner* planner, std::unique_ptr<SeriesMerge> rest)
+    : request_(std::move(request)),
+      calls_(std::move(calls)),
+      plan_(std::move(plan)),
+      planner_(planner),
+      rest_(std::move(rest)),
+      judge_(nodes, options) {}
+
+absl::StatusOr<bool> RollupRead::Next(proto::RollupResponse& response) {
+  if (node_ == calls_.size()) {
+    ASSIGN_OR_RETURN(outcome_, judge_.Outcome(request_.deny_partial));
+    return false;
+  }
+  if (const absl::Status status = Read(response); !status.ok()) {
+    return GiveUp(status);
+  }
+  if (response.unsupported()) {
+    return absl::AbortedError("a node cannot aggregate these series");
+  }
+  if (!response.has_coverage()) return true;
+  if (const absl::Status status = CheckEnd(response); !status.ok()) {
+    return GiveUp(status);
+  }
+  judge_.Answered(node_, response.coverage());
+  ++node_;
+  return true;
+}
+
+absl::Status RollupRead::Read(proto::RollupResponse& response) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                   calls_[node_]->Next(request_.deadline_steady_ms));
+  if (!bytes) return base::DataLoss("the answer ended without coverage");
+  if (!response.ParseFromString(*bytes)) {
+    return base::DataLoss("an answer that cannot be read");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RollupRead::CheckEnd(
+    const proto::RollupResponse& response) const {
+  const proto::Coverage& coverage = response.coverage();
+  if (coverage.damaged() || coverage.replaying()) {
+    return base::Unavailable("a node is not complete");
+  }
+  if (plan_ != nullptr &&
+      coverage.coverage_version() != plan_->coverage_versions[node_]) {
+    return base::Unavailable("a node's coverage has changed");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RollupRead::GiveUp(const absl::Status& why) {
+  if (!absl::IsAborted(why) && !absl::IsUnimplemented(why) &&
+      IsRequestsFault(why)) {
+    return why;
+  }
+  calls_.clear();
+  node_ = 0;
+  planner_->Forget();
+  return absl::AbortedError(base::ToAbsl(base::Message(why)));
+}
+
+}  // namespace varve::cluster

@@ -1,0 +1,253 @@
+#include "lib/storenode/rollup_search.h"
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/hash.h"
+#include "lib/base/status.h"
+#include "lib/rollup/counter_name.h"
+
+namespace varve::storenode {
+namespace {
+
+constexpr uint32_t kStepsMax = 1 << 20;
+constexpr int kGroupingMax = 1 << 10;
+// When a message is sent, and how often a thread looks up.
+constexpr size_t kMessageBytes = 256 << 10;
+constexpr int64_t kSeriesPerLook = 64;
+
+std::vector<std::string> NamesOf(const proto::RollupRequest& request) {
+  return {request.grouping().begin(), request.grouping().end()};
+}
+
+std::string_view MetricNameOf(std::string_view labels) {
+  base::ByteReader reader(labels);
+  while (reader.ok() && !reader.empty()) {
+    const std::string_view name = reader.LengthPrefixed();
+    const std::string_view value = reader.LengthPrefixed();
+    if (name == model::kMetricName) return value;
+  }
+  return {};
+}
+
+bool IsAbsent(double value) { return model::IsStaleNan(value); }
+
+}  // namespace
+
+// What one thread has made so far.
+struct RollupSearch::Lane {
+  struct Group {
+    std::string key;
+    rollup::GroupColumns columns;
+  };
+  std::vector<double> column;
+  std::string key;
+  std::string plain;  // labels without metadata
+  absl::flat_hash_map<std::string, size_t> index;
+  std::vector<Group> groups;
+  std::vector<base::Hash128> label_hashes;
+  std::string checked_name;
+  std::set<std::string> metric_names;
+  absl::Status status;
+};
+
+struct RollupSearch::Shared {
+  std::atomic<int64_t> series{0};
+  std::atomic<int64_t> samples{0};
+  std::atomic<int64_t> bytes{0};
+  std::atomic<bool> unsupported{false};
+  std::atomic<bool> stop{false};
+  const std::function<bool()>* cancelled = nullptr;
+};
+
+RollupSearch::RollupSearch(const proto::RollupRequest& request,
+                           rollup::Function function)
+    : function_(function),
+      windows_{.first_end_ms = request.first_end_ms(),
+               .end_step_ms = request.end_step_ms(),
+               .range_ms = request.range_ms(),
+               .count = request.steps()},
+      aggregate_(static_cast<rollup::Aggregate>(request.aggregate())),
+      grouping_(request.without(), NamesOf(request)),
+      without_metadata_(request.without_metadata()),
+      label_hashes_(request.label_hashes()),
+      samples_max_(request.samples_max()) {}
+
+RollupSearch::~RollupSearch() = default;
+
+absl::StatusOr<std::unique_ptr<RollupSearch>> RollupSearch::Make(
+    const proto::RollupRequest& request) {
+  const auto function = rollup::FunctionByName(request.function());
+  if (!function) {
+    return base::Unimplemented("window function ", request.function());
+  }
+  if (request.aggregate() >= rollup::kAggregates) {
+    return base::Unimplemented("aggregation ", request.aggregate());
+  }
+  if (request.steps() == 0 || request.steps() > kStepsMax ||
+      request.range_ms() <= 0 || request.end_step_ms() < 0 ||
+      request.grouping_size() > kGroupingMax) {
+    return base::InvalidArgument(
+        "ROLLUP over ", request.steps(), " steps of ", request.end_step_ms(),
+        " ms, windows of ", request.range_ms(), " ms and ",
+        request.grouping_size(), " labels to group by");
+  }
+  return std::unique_ptr<RollupSearch>(new RollupSearch(request, *function));
+}
+
+absl::StatusOr<proto::RollupResponse> RollupSearch::Run(
+    std::vector<std::unique_ptr<storage::SeriesCursor>>& cursors,
+    base::ThreadPool& pool, const std::function<bool()>& cancelled,
+    const std::function<absl::Status(const proto::RollupResponse&)>& send) {
+  Shared shared;
+  shared.cancelled = &cancelled;
+  std::vector<Lane> lanes(cursors.size());
+  pool.ParallelFor(lanes.size(), lanes.size(), [&](size_t i) {
+    lanes[i].status = ReadAll(*cursors[i], shared, lanes[i]);
+    if (!lanes[i].status.ok()) shared.stop = true;
+  });
+  for (const Lane& lane : lanes) RETURN_IF_ERROR(lane.status);
+  // In this order always: sums depend on it.
+  for (size_t i = 1; i < lanes.size(); ++i) Join(lanes[i], lanes[0]);
+  return Give(shared, lanes[0], send);
+}
+
+absl::Status RollupSearch::ReadAll(storage::SeriesCursor& cursor,
+                                   Shared& shared, Lane& lane) const {
+  lane.column.resize(windows_.count);
+  storage::SearchSeries series;
+  for (int64_t read = 0;; ++read) {
+    if (read % kSeriesPerLook == 0) {
+      if (shared.stop) return absl::OkStatus();
+      if ((*shared.cancelled)()) return base::Cancelled("the client has gone");
+    }
+    ASSIGN_OR_RETURN(const bool more, cursor.Next(series));
+    if (!more) return absl::OkStatus();
+    RETURN_IF_ERROR(AddSeries(series, shared, lane));
+  }
+}
+
+absl::Status RollupSearch::AddSeries(storage::SearchSeries& series,
+                                     Shared& shared, Lane& lane) const {
+  if (!series.histograms.empty()) {
+    shared.unsupported = shared.stop = true;
+    return absl::OkStatus();
+  }
+  const auto samples = static_cast<int64_t>(series.samples.size());
+  shared.series.fetch_add(1, std::memory_order_relaxed);
+  const int64_t before = shared.samples.fetch_add(samples);
+  // The asker sees that there are more than it wants.
+  if (samples_max_ > 0 && before + samples > samples_max_) {
+    shared.stop = true;
+    return absl::OkStatus();
+  }
+  rollup::DropGaps(function_, series.samples);
+  rollup::Compute(function_,
+                  {series.samples.timestamps_ms, series.samples.values},
+                  windows_, {}, lane.column);
+  if (std::all_of(lane.column.begin(), lane.column.end(), IsAbsent)) {
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(NoteLabels(series.labels, lane));
+  return AddToGroup(series.labels, shared, lane);
+}
+
+absl::Status RollupSearch::NoteLabels(std::string_view labels,
+                                      Lane& lane) const {
+  if (rollup::WantsCounter(function_)) {
+    const std::string_view name = MetricNameOf(labels);
+    if (name != lane.checked_name) {
+      lane.checked_name = name;
+      if (!name.empty() && !rollup::LooksLikeCounter(name)) {
+        lane.metric_names.insert(lane.checked_name);
+      }
+    }
+  }
+  if (!label_hashes_) return absl::OkStatus();
+  static const rollup::Grouping kAll(true, {});
+  if (!kAll.Key(labels, /*without_metadata=*/true, lane.plain)) {
+    return base::DataLoss("labels that cannot be read");
+  }
+  lane.label_hashes.push_back(base::Hash128Of(lane.plain));
+  return absl::OkStatus();
+}
+
+absl::Status RollupSearch::AddToGroup(std::string_view labels, Shared& shared,
+                                      Lane& lane) const {
+  if (!grouping_.Key(labels, without_metadata_, lane.key)) {
+    return base::DataLoss("labels that cannot be read");
+  }
+  const auto [place, is_new] =
+      lane.index.try_emplace(lane.key, lane.groups.size());
+  if (is_new) {
+    lane.groups.push_back(
+        {lane.key, rollup::GroupColumns(aggregate_, windows_.count)});
+    const auto bytes = static_cast<int64_t>(
+        lane.groups.back().columns.bytes() + 2 * lane.key.size());
+    if (shared.bytes.fetch_add(bytes) + bytes > kRollupBytesMax) {
+      shared.unsupported = shared.stop = true;
+    }
+  }
+  lane.groups[place->second].columns.Add(lane.column);
+  return absl::OkStatus();
+}
+
+void RollupSearch::Join(Lane& from, Lane& to) const {
+  for (Lane::Group& group : from.groups) {
+    const auto [place, is_new] =
+        to.index.try_emplace(group.key, to.groups.size());
+    if (is_new) {
+      to.groups.push_back(std::move(group));
+    } else {
+      to.groups[place->second].columns.Merge(group.columns);
+    }
+  }
+  to.label_hashes.insert(to.label_hashes.end(), from.label_hashes.begin(),
+                         from.label_hashes.end());
+  to.metric_names.merge(from.metric_names);
+  from = Lane();
+}
+
+absl::StatusOr<proto::RollupResponse> RollupSearch::Give(
+    const Shared& shared, Lane& lane,
+    const std::function<absl::Status(const proto::RollupResponse&)>& send)
+    const {
+  proto::RollupResponse message;
+  if (shared.unsupported) {
+    message.set_unsupported(true);
+    return message;
+  }
+  size_t bytes = 0;
+  for (const Lane::Group& group : lane.groups) {
+    message.add_keys(group.key);
+    group.columns.AppendBytes(*message.add_states());
+    bytes += group.key.size() +
+             message.states(message.states_size() - 1).size();
+    if (bytes < kMessageBytes) continue;
+    RETURN_IF_ERROR(send(message));
+    message.Clear();
+    bytes = 0;
+  }
+  for (const base::Hash128& hash : lane.label_hashes) {
+    message.add_label_hashes(hash.high);
+    message.add_label_hashes(hash.low);
+    bytes += sizeof(hash);
+    if (bytes < kMessageBytes) continue;
+    RETURN_IF_ERROR(send(message));
+    message.Clear();
+    bytes = 0;
+  }
+  for (const std::string& name : lane.metric_names) {
+    message.add_metric_names(name);
+  }
+  message.set_series(shared.series);
+  message.set_samples(shared.samples);
+  return message;
+}
+
+}  // namespace varve::storenode

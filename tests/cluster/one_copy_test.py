@@ -1,0 +1,165 @@
+"""Reads of one copy each, and aggregations computed on the storage nodes,
+are exact whatever became of the copies."""
+
+import time
+import unittest
+
+from tests.support import http_client
+from tests.support.cluster import Cluster
+from tests.support.processes import wait_until
+
+SERIES = 400
+STEP = 15
+
+
+class Written:
+    """What was acknowledged: every series the same samples, times its
+    number; counts of seconds, so that every sum is exact."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.end = int(time.time()) // 60 * 60
+        self.times = []
+
+    def write(self, first, count):
+        """`count` samples of each series from `first` steps after the start
+        (an hour before now) on."""
+        start = self.end - 3600
+        times = [start + (first + i) * STEP for i in range(count)]
+        series = [({"__name__": "jobs_total", "series": str(n),
+                    "job": str(n % 7)},
+                   [(t * 1000, float((t - start) * n)) for t in times])
+                  for n in range(SERIES)]
+        answer = self.cluster.write(series)
+        assert answer.status == 204, answer.text
+        self.times = sorted(set(self.times) | set(times))
+
+
+class OneCopyTest(unittest.TestCase):
+
+    def check(self, written):
+        """Every way to read gives what was written, several times over."""
+        start, end = written.end - 3600, written.end
+        cluster = written.cluster
+        window = end - start + 1
+        for _ in range(3):
+            counts = cluster.query(
+                f"sum by (job) (count_over_time(jobs_total[{window}s]))", end)
+            self.assertFalse(counts["isPartial"], counts)
+            by_job = {r["metric"]["job"]: int(r["value"][1])
+                      for r in counts["data"]["result"]}
+            self.assertEqual(by_job, {
+                str(job): len(written.times) * len(range(job, SERIES, 7))
+                for job in range(7)})
+            self.assertEqual(counts["stats"]["seriesFetched"], str(SERIES))
+            total = cluster.query(
+                f"sum(sum_over_time(jobs_total[{window}s]))", end)
+            self.assertEqual(
+                float(total["data"]["result"][0]["value"][1]),
+                sum(t - start for t in written.times) * sum(range(SERIES)))
+            # Not aggregated: the series themselves.
+            each = cluster.query(f"count_over_time(jobs_total[{window}s])",
+                                 end)["data"]["result"]
+            self.assertEqual(len(each), SERIES)
+            self.assertEqual({int(r["value"][1]) for r in each},
+                             {len(written.times)})
+
+    def restart(self, cluster, storage):
+        storage.start()
+        wait_until(lambda: http_client.metric(
+            cluster.select, 'vm_tcpdialer_conns{name="vmselect",'
+            f'addr="{storage.select_address}"}}') == 1, 10,
+            "select is connected again")
+
+    def test_a_node_that_was_away_does_not_answer_for_what_it_missed(self):
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            written = Written(cluster)
+            written.write(0, 40)
+            self.check(written)
+            cluster.storages[1].process.kill()
+            written.write(40, 40)
+            self.check(written)
+            self.restart(cluster, cluster.storages[1])
+            self.check(written)
+            written.write(80, 40)
+            self.check(written)
+            cluster.storages[0].flush()
+            cluster.storages[1].flush()
+            self.check(written)
+
+    def test_rows_at_other_nodes_than_their_owners_are_found(self):
+        for factor, storages in ((1, 2), (2, 3)):
+            with self.subTest(factor=factor), \
+                    Cluster(storages=storages,
+                            replication_factor=factor) as cluster:
+                written = Written(cluster)
+                written.write(0, 20)
+                self.check(written)
+                cluster.storages[0].process.kill()
+                written.write(20, 20)
+                self.restart(cluster, cluster.storages[0])
+                self.check(written)
+                written.write(40, 20)
+                self.check(written)
+
+    def test_a_new_node_does_not_answer_for_the_time_before_it(self):
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            written = Written(cluster)
+            written.write(0, 20)
+            self.check(written)
+            cluster.storages.append(type(cluster.storages[0])(cluster, 2))
+            insert = cluster.add_insert()
+            cluster.inserts.reverse()
+            select = cluster.add_select()
+            cluster.selects.reverse()
+            self.assertEqual((cluster.insert, cluster.select),
+                             (insert, select))
+            written.write(20, 20)
+            self.check(written)
+
+    def test_late_rows_are_seen(self):
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            written = Written(cluster)
+            written.write(40, 40)
+            for storage in cluster.storages:
+                storage.flush()
+            self.check(written)
+            written.write(0, 40)
+            self.check(written)
+
+    def test_names_that_collide_and_names_of_no_counters_are_told(self):
+        for factor in (1, 2):
+            with Cluster(storages=factor, replication_factor=factor) as cluster:
+                end = int(time.time())
+                rows = [({"__name__": name, "n": str(n)},
+                         [((end - 60 + i) * 1000, float(i))
+                          for i in range(0, 60, 15)])
+                        for name in ("first_total", "second")
+                        for n in range(50)]
+                self.assertEqual(cluster.write(rows).status, 204)
+                answer = cluster.query("sum(rate(second[5m]))", end)
+                self.assertIn("might not be a counter", str(answer["infos"]))
+                self.assertNotIn("infos", cluster.query(
+                    "sum(rate(first_total[5m]))", end))
+                names = '{__name__=~"first_total|second"}'
+                both = cluster.query(
+                    f"count by (__name__) (rate({names}[5m]))", end)
+                # Names go at the end: the groups are of equal labels then.
+                self.assertIn("same labelset", both["error"])
+                self.assertEqual(cluster.query(
+                    f"count(rate({names}[5m]))", end
+                )["data"]["result"][0]["value"][1], "100")
+                at_once = cluster.add_select(
+                    args=["-search.delayedNameRemoval=false"])
+                both = cluster.query(f"count(rate({names}[5m]))", end,
+                                     select=at_once)
+                self.assertIn("same labelset", both["error"])
+                limit = cluster.add_select(
+                    args=["-search.maxSamplesPerQuery=100"])
+                over = cluster.query("sum(rate(second[5m]))", end,
+                                     select=limit)
+                self.assertIn("-search.maxSamplesPerQuery", over["error"])
+
+
+if __name__ == "__main__":
+    unittest.main()
