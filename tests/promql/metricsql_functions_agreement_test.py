@@ -88,11 +88,36 @@ AGGREGATIONS = [
     "sum2(g) by (job)", "distinct(g)", "mad(g)",
     'quantiles("phi", 0.1, 0.9, g) by (job)', "histogram(g)",
     "share(c_total) by (job)", "zscore(g)", "outliers_iqr(many)",
-    "outliers_mad(3, many)", "outliersk(1, many)", "topk_min(1, g)",
-    "topk_max(1, g)", "topk_avg(1, g) by (job)", "topk_last(1, g)",
-    "topk_median(1, g)", "bottomk_min(1, g)", "bottomk_max(1, g)",
-    "bottomk_avg(1, g)", "bottomk_last(1, g)", "bottomk_median(1, g)",
+    "outliers_mad(3, many)", "outliersk(1, many)", "topk_min(1, many)",
+    "topk_max(1, many)", "topk_avg(1, many) by (job)", "topk_last(1, many)",
+    "topk_median(1, many)", "bottomk_min(1, many)", "bottomk_max(1, many)",
+    "bottomk_avg(1, many)", "bottomk_last(1, many)", "bottomk_median(1, many)",
     'topk_max(1, g, "i=rest")', 'topk_avg(1, c_total, "i=rest") by (job)',
+]
+
+# Without windows, over subqueries, at other times, of one another.
+FORMS = [
+    "ascent_over_time(g)", "lag(g)", "lifetime(g)", "scrape_interval(g)",
+    "increase_pure(c_total)", "integrate(g)", "deriv_fast(g)", "ideriv(g)",
+    "rollup(g)", "rollup_rate(c_total)", "duration_over_time(g, 15s)",
+    'ru(g{i="1"}, g{i="1"} + 5)', "ttf(c_total)",
+    "distinct_over_time((g > 1)[2m:10s])",
+    "increase_pure((c_total * 2)[2m:10s])", "rollup((g * 2)[2m:10s])",
+    "integrate((g * 2)[2m:10s])", "lag((g * 2)[2m:10s])",
+    'quantiles_over_time("phi", 0.5, (g * 2)[2m:10s])',
+    "histogram_over_time((g * 2)[2m:10s])",
+    "sum(increase_pure(c_total[1m]))", "max(lag(g[1m])) by (job)",
+    "count(rollup(g[1m])) by (rollup)",
+    "zscore_over_time(g[2m] offset 1m)", "ascent_over_time(g[2m] @ end())",
+    "rollup_candlestick(g[2m] offset 1m)",
+    'aggr_over_time("lag", g[1m]) keep_metric_names',
+    "range_sum(g @ start())", "running_sum(g @ start())",
+    "start()", "end() - start()", "union(g, g)", "union(1)",
+    "topk_max(2, g) by (job)", "outliers_iqr(many) by (x)",
+    "median(many) without (k)", "share(abs(g))", "limitk(5, g)",
+    "histogram_quantile(0.5, sum(h) by (vmrange))",
+    "histogram_share(0.5, sum(b_bucket) by (le))",
+    "count_values_over_time('job', g[1m])", "label_map(g, 'job', 'a', '')",
 ]
 
 
@@ -254,6 +279,9 @@ class MetricsqlFunctionsAgreementTest(unittest.TestCase):
 
     def test_aggregations_agree(self):
         self.check(AGGREGATIONS)
+
+    def test_other_forms_agree(self):
+        self.check(FORMS)
 
 
 if __name__ == "__main__":
