@@ -119,6 +119,7 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
   const auto& matrix = static_cast<const promql::MatrixSelector&>(arg);
   RollupPlan plan;
   plan.selector = matrix.selector.get();
+  RETURN_IF_ERROR(CheckEdges(*plan.selector, "absent_over_time"));
   plan.function = rollup::Function::kPresent;
   ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
   ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,

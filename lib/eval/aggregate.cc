@@ -1,8 +1,10 @@
 // sum, avg, min, max, count, group, stddev, stdvar; straight from the source
 // where the argument allows it, holding groups x steps only.
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,16 +12,22 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
+#include "lib/eval/group_histograms.h"
 #include "lib/eval/grouping.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/stream_plan.h"
+#include "lib/promql/printer.h"
 
 namespace varve::eval {
 namespace {
 
+// Floats and histograms are kept apart until the end: a step of sum or avg
+// that has both gives nothing.
 struct Group {
   model::LabelSet labels;
   bool drop_name = false;
   GroupColumns columns;
+  std::unique_ptr<GroupHistograms> histograms;  // of sum and avg, if any
 };
 
 // One lane's groups; also used for columns that are in memory already.
@@ -27,22 +35,25 @@ class GroupTable {
  public:
   GroupTable(Evaluation& ev, const promql::AggregateExpr& expr, size_t steps)
       : ev_(ev),
+        expr_(expr),
         op_(ColumnAggregate(expr.op)),
         grouping_(expr),
         steps_(steps) {}
 
   absl::Status Add(const model::LabelSet& labels, bool without_metadata,
-                   bool drop_name, std::span<const double> column) {
+                   bool drop_name, const ColumnView& column) {
     grouping_.Key(labels, without_metadata, key_);
     auto it = index_.find(key_);
     if (it == index_.end()) {
       it = index_.emplace(key_, groups_.size()).first;
       groups_.push_back({grouping_.Labels(labels, without_metadata), drop_name,
-                         GroupColumns(op_, steps_)});
+                         GroupColumns(op_, steps_), nullptr});
       RETURN_IF_ERROR(charge_.Add(
           ev_.memory(), static_cast<int64_t>(groups_.back().columns.bytes())));
     }
-    groups_[it->second].columns.Add(column);
+    Group& group = groups_[it->second];
+    if (!column.histograms.empty()) return AddMixed(group, labels, column);
+    group.columns.Add(column.values);
     return absl::OkStatus();
   }
 
@@ -52,31 +63,113 @@ class GroupTable {
       const auto [it, is_new] = index_.try_emplace(key, groups_.size());
       if (is_new) {
         groups_.push_back(std::move(from));
-      } else {
-        groups_[it->second].columns.Merge(from.columns);
+        continue;
+      }
+      Group& into = groups_[it->second];
+      into.columns.Merge(from.columns);
+      if (into.histograms == nullptr) {
+        into.histograms = std::move(from.histograms);
+      } else if (from.histograms != nullptr) {
+        into.histograms->Merge(*from.histograms);
       }
     }
+    notes_.Merge(other.notes_);
   }
 
   Value Finish() {
     Value value;
     for (Group& group : groups_) {
-      value.series.push_back(
-          {std::move(group.labels), group.drop_name, group.columns.Finish()});
+      EvalSeries& series = value.series.emplace_back();
+      series.labels = std::move(group.labels);
+      series.drop_name = group.drop_name;
+      series.values = group.columns.Finish();
+      if (group.histograms != nullptr) Join(*group.histograms, series);
     }
+    Tell();
+    RemoveEmpty(value.series);
     value.charge = std::move(charge_);
     SortByLabels(value.series);
     return value;
   }
 
  private:
+  absl::Status AddMixed(Group& group, const model::LabelSet& labels,
+                        const ColumnView& column) {
+    switch (op_) {
+      case rollup::Aggregate::kSum:
+      case rollup::Aggregate::kAvg:
+        group.columns.Add(column.values);
+        return AddHistograms(group, labels, column);
+      case rollup::Aggregate::kCount:
+      case rollup::Aggregate::kGroup:
+        present_.assign(column.values.begin(), column.values.end());
+        for (size_t i = 0; i < present_.size(); ++i) {
+          if (column.HasHistogram(i)) present_[i] = 1;
+        }
+        group.columns.Add(present_);
+        return absl::OkStatus();
+      default:
+        notes_.ignored = true;
+        group.columns.Add(column.values);
+        return absl::OkStatus();
+    }
+  }
+
+  absl::Status AddHistograms(Group& group, const model::LabelSet& labels,
+                             const ColumnView& column) {
+    if (group.histograms == nullptr) {
+      group.histograms = std::make_unique<GroupHistograms>(
+          op_ == rollup::Aggregate::kAvg, steps_);
+      RETURN_IF_ERROR(charge_.Add(ev_.memory(), group.histograms->bytes()));
+    }
+    const int64_t before = group.histograms->bytes();
+    const std::string_view name = labels.Get(model::kMetricName);
+    for (size_t i = 0; i < steps_; ++i) {
+      if (column.HasHistogram(i)) {
+        group.histograms->Add(i, column.histograms[i], name);
+      }
+    }
+    return charge_.Add(ev_.memory(), group.histograms->bytes() - before);
+  }
+
+  void Join(GroupHistograms& histograms, EvalSeries& series) {
+    notes_.Merge(histograms.notes());
+    series.histograms.resize(series.values.size());
+    for (size_t i = 0; i < series.values.size(); ++i) {
+      if (!histograms.Has(i)) continue;
+      if (IsAbsent(series.values[i])) {
+        series.histograms[i] = histograms.Finish(i);
+      } else {
+        notes_.mixed = true;
+        series.values[i] = Absent();
+      }
+    }
+  }
+
+  void Tell() const {
+    const promql::Position position = Unwrap(*expr_.expr).position;
+    if (notes_.mixed) WarnOfMixedAggregation(ev_, position);
+    if (notes_.mixed_buckets) {
+      WarnOfMixedBuckets(ev_, notes_.mixed_buckets_name, position);
+    }
+    if (notes_.other_bounds) {
+      WarnOfIncompatibleBounds(ev_, notes_.other_bounds_name, position);
+    }
+    if (notes_.ignored) {
+      TellHistogramIgnored(ev_, promql::AggregateText(expr_.op), position);
+    }
+  }
+
   Evaluation& ev_;
+  const promql::AggregateExpr& expr_;
   const rollup::Aggregate op_;
   const Grouping grouping_;
   const size_t steps_;
   std::string key_;
   absl::flat_hash_map<std::string, size_t> index_;
   std::vector<Group> groups_;
+  std::vector<double> present_;  // of a series that is counted
+  GroupNotes notes_;
   MemoryCharge charge_;
 };
 
@@ -107,7 +200,7 @@ class AggregateSink final : public ColumnSink {
       hashes_[lane].push_back(HashWithoutMetadata(labels));
     }
     return tables_[lane].Add(labels, removed, plan_.drop_name && delayed_,
-                             column.values);
+                             column);
   }
 
   absl::StatusOr<Value> Finish() {
@@ -159,11 +252,11 @@ absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
     RETURN_IF_ERROR(StreamColumns(ev, plan.rollup, sink));
     return sink.Finish();
   }
-  ASSIGN_OR_RETURN(const Value value, EvalAggregateInput(ev, expr, steps));
+  ASSIGN_OR_RETURN(Value value, EvalAggregateInput(ev, expr, steps));
   GroupTable table(ev, expr, steps.count);
-  for (const EvalSeries& series : value.series) {
-    RETURN_IF_ERROR(
-        table.Add(series.labels, false, series.drop_name, series.values));
+  for (EvalSeries& series : value.series) {
+    RETURN_IF_ERROR(table.Add(series.labels, false, series.drop_name,
+                              {series.values, series.histograms}));
   }
   return table.Finish();
 }

@@ -13,6 +13,7 @@
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
+#include "lib/eval/notes.h"
 #include "lib/eval/text.h"
 
 namespace varve::eval {
@@ -79,7 +80,7 @@ class Picker {
                                   size_t step, double parameter) {
     picked_.clear();
     for (size_t index : members) {
-      if (IsAbsent(input_[index].values[step])) continue;
+      if (!IsCandidate(index, step)) continue;
       if (op_ != AggregateOp::kLimitRatio || InRatio(index, parameter)) {
         picked_.push_back(index);
       }
@@ -95,6 +96,14 @@ class Picker {
   }
 
  private:
+  // topk and bottomk compare floats.
+  bool IsCandidate(size_t index, size_t step) const {
+    if (op_ == AggregateOp::kTopk || op_ == AggregateOp::kBottomk) {
+      return !IsAbsent(input_[index].values[step]);
+    }
+    return input_[index].HasSample(step);
+  }
+
   bool InRatio(size_t index, double ratio) const {
     if (ratio >= 0) return offsets_[index] < ratio;
     return offsets_[index] >= 1.0 + ratio;
@@ -120,6 +129,20 @@ class Picker {
   std::vector<double> offsets_;
   std::vector<size_t> picked_;
 };
+
+// Where anything is asked for, histograms that cannot be compared are told.
+void TellIgnoredHistograms(Evaluation& ev, const promql::AggregateExpr& expr,
+                           const std::vector<EvalSeries>& input,
+                           const std::vector<double>& counts) {
+  for (const EvalSeries& series : input) {
+    for (size_t step = 0; step < series.histograms.size(); ++step) {
+      if (series.histograms[step] == nullptr || counts[step] < 1) continue;
+      return TellHistogramIgnored(
+          ev, expr.op == AggregateOp::kTopk ? "topk" : "bottomk",
+          expr.position);
+    }
+  }
+}
 
 std::vector<std::vector<size_t>> GroupMembers(
     const Grouping& grouping, const std::vector<EvalSeries>& input) {
@@ -149,24 +172,31 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
   const std::vector<std::vector<size_t>> groups =
       GroupMembers(Grouping(expr), input.series);
   Picker picker(expr.op, input.series);
-  std::vector<std::vector<double>> columns(input.series.size());
+  if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk) {
+    TellIgnoredHistograms(ev, expr, input.series, parameter);
+  }
+  std::vector<EvalSeries> columns(input.series.size());
   std::vector<size_t> order;  // as first picked
   for (const std::vector<size_t>& members : groups) {
     for (size_t step = 0; step < steps.count; ++step) {
       for (size_t index : picker.Pick(members, step, parameter[step])) {
-        if (columns[index].empty()) {
-          columns[index].assign(steps.count, Absent());
+        const EvalSeries& from = input.series[index];
+        EvalSeries& to = columns[index];
+        if (to.values.empty()) {
+          to.values.assign(steps.count, Absent());
           order.push_back(index);
         }
-        columns[index][step] = input.series[index].values[step];
+        to.values[step] = from.values[step];
+        if (from.HasHistogram(step))
+          to.SetHistogram(step, from.histograms[step]);
       }
     }
   }
   Value value;
   for (size_t index : order) {
-    EvalSeries& series = input.series[index];
-    value.series.push_back({std::move(series.labels), series.drop_name,
-                            std::move(columns[index])});
+    columns[index].labels = std::move(input.series[index].labels);
+    columns[index].drop_name = input.series[index].drop_name;
+    value.series.push_back(std::move(columns[index]));
   }
   value.charge = std::move(input.charge);
   value.ordered =

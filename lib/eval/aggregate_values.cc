@@ -11,6 +11,7 @@
 #include "lib/eval/grouping.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/text.h"
+#include "lib/histogram/text.h"
 #include "lib/rollup/quantile.h"
 
 namespace varve::eval {
@@ -38,6 +39,17 @@ std::vector<Members> GroupSeries(const Grouping& grouping,
   return groups;
 }
 
+// Of series without any float nothing is left. True if there were some.
+bool DropAllHistograms(Value& value) {
+  bool any = false;
+  for (EvalSeries& series : value.series) {
+    any = any || !AllNull(series.histograms);
+    series.DropHistograms();
+  }
+  if (any) RemoveEmpty(value.series);
+  return any;
+}
+
 std::vector<double> QuantileColumn(const Members& group,
                                    const std::vector<double>& phi) {
   std::vector<double> column(phi.size(), Absent());
@@ -61,23 +73,43 @@ class ValueCounts {
       : grouping_(grouping), label_(label), steps_(steps) {}
 
   void Add(const EvalSeries& series) {
+    AddFloats(series);
+    const histogram::FloatHistogram* last = nullptr;
+    size_t index = 0;
+    for (size_t step = 0; step < series.histograms.size(); ++step) {
+      const HistogramPtr& histogram = series.histograms[step];
+      if (histogram == nullptr) continue;
+      if (histogram.get() != last) {
+        index = Find(series, histogram::Text(*histogram));
+        last = histogram.get();
+      }
+      CountAt(index, step);
+    }
+  }
+
+  std::vector<EvalSeries> Finish() { return std::move(out_); }
+
+ private:
+  void AddFloats(const EvalSeries& series) {
     absl::flat_hash_map<uint64_t, size_t> by_bits;
     for (size_t step = 0; step < steps_; ++step) {
       const double value = series.values[step];
       if (IsAbsent(value)) continue;
       const auto [it, is_new] =
           by_bits.try_emplace(std::bit_cast<uint64_t>(value), 0);
-      if (is_new) it->second = Find(series, value);
-      double& count = out_[it->second].values[step];
-      count = IsAbsent(count) ? 1 : count + 1;
+      if (is_new) it->second = Find(series, FixedNumber(value));
+      CountAt(it->second, step);
     }
   }
-  std::vector<EvalSeries> Finish() { return std::move(out_); }
 
- private:
-  size_t Find(const EvalSeries& series, double value) {
+  void CountAt(size_t index, size_t step) {
+    double& count = out_[index].values[step];
+    count = IsAbsent(count) ? 1 : count + 1;
+  }
+
+  size_t Find(const EvalSeries& series, const std::string& text) {
     model::LabelSet labels = series.labels;
-    labels.Set(label_, FixedNumber(value));
+    labels.Set(label_, text);
     std::string key;
     grouping_.Key(labels, false, key);
     const auto [it, is_new] = index_.try_emplace(std::move(key), out_.size());
@@ -105,7 +137,10 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
   for (double p : phi) {
     if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, expr.param->position);
   }
-  ASSIGN_OR_RETURN(const Value input, ev.Eval(*expr.expr, steps));
+  ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
+  if (DropAllHistograms(input)) {
+    TellHistogramIgnored(ev, "quantile", Unwrap(*expr.expr).position);
+  }
   const Grouping grouping(expr);
   Value value;
   for (Members& group : GroupSeries(grouping, input.series)) {

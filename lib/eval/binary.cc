@@ -5,11 +5,13 @@
 #include "lib/base/status.h"
 #include "lib/eval/binary_op.h"
 #include "lib/eval/families.h"
+#include "lib/eval/notes.h"
+#include "lib/eval/text.h"
+#include "lib/promql/printer.h"
 
 namespace varve::eval {
 namespace {
 
-using promql::BinaryOp;
 using promql::ValueType;
 
 Value ScalarWithScalar(const promql::BinaryExpr& expr, Value lhs,
@@ -28,14 +30,18 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
                                        const std::vector<double>& scalar,
                                        Value vector, bool scalar_is_left) {
   const bool drops = DropsName(expr.op, expr.return_bool);
+  OperandNotes notes;
+  const Operand number{scalar, {}};
   for (EvalSeries& series : vector.series) {
-    const std::vector<double>& left = scalar_is_left ? scalar : series.values;
-    const std::vector<double>& right = scalar_is_left ? series.values : scalar;
-    std::vector<double> column(series.values.size());
-    ApplyColumns(expr.op, expr.return_bool, left, right, series.values, column);
-    series.values = std::move(column);
+    const Operand samples{series.values, series.histograms};
+    EvalSeries out;
+    ApplyOperands(expr.op, expr.return_bool, scalar_is_left ? number : samples,
+                  scalar_is_left ? samples : number, series.values, out, notes);
+    series.values = std::move(out.values);
+    series.histograms = std::move(out.histograms);
     if (drops) ev.DropName(series);
   }
+  TellOperandNotes(ev, notes, expr);
   RemoveEmpty(vector.series);
   if (drops) RETURN_IF_ERROR(ev.AfterDrop(vector.series));
   vector.ordered = false;
@@ -44,16 +50,17 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
 
 absl::StatusOr<Value> Apply(Evaluation& ev, const promql::BinaryExpr& expr,
                             Value lhs, Value rhs, const StepRange& steps) {
-  if (expr.op == BinaryOp::kTrimUpper || expr.op == BinaryOp::kTrimLower) {
-    return base::Unimplemented(
-        "the histogram operators </ and >/ are not implemented");
-  }
   if (promql::IsFillOperator(expr.op)) {
     return FillVectors(ev, expr, std::move(lhs), std::move(rhs));
   }
   const bool left_scalar = lhs.type == ValueType::kScalar;
   const bool right_scalar = rhs.type == ValueType::kScalar;
   if (left_scalar && right_scalar) {
+    if (IsTrim(expr.op)) {
+      return base::InvalidArgument("operator ",
+                                   Quoted(promql::OperatorText(expr.op)),
+                                   " not allowed for Scalar operations");
+    }
     return ScalarWithScalar(expr, std::move(lhs), rhs);
   }
   if (left_scalar) {

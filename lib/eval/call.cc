@@ -12,9 +12,10 @@ absl::StatusOr<Value> EvalCall(Evaluation& ev, const promql::Call& call,
   }
   for (const auto find :
        {FindRollupCall, FindMathCall, FindConversionCall, FindLabelCall,
-        FindHistogramCall, FindTimeCall, FindSortCall, FindAbsentCall,
-        FindUnionCall, FindMultiRollupCall, FindColumnCall, FindLabelEditCall,
-        FindSeriesPickCall, FindBucketCall, FindGeneratedCall}) {
+        FindHistogramCall, FindInfoCall, FindTimeCall, FindSortCall,
+        FindAbsentCall, FindUnionCall, FindMultiRollupCall, FindColumnCall,
+        FindLabelEditCall, FindSeriesPickCall, FindBucketCall,
+        FindGeneratedCall}) {
     if (const CallFamily family = find(call.function); family != nullptr) {
       return family(ev, call, steps);
     }

@@ -189,7 +189,8 @@ SelectRequest SelectOf(const RollupPlan& plan) {
   request.matcher_groups = plan.selector->MatcherGroups();
   request.range.start_ms = windows.first_end_ms - windows.range_ms -
                            rollup::BeforeMs(plan.function, windows) + 1;
-  request.range.end_ms = windows.End(windows.count - 1);
+  request.range.end_ms = windows.End(windows.count - 1) +
+                         rollup::AfterMs(plan.function, windows);
   return request;
 }
 

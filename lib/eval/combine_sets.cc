@@ -21,7 +21,7 @@ Presence PresenceOf(const Matching& matching,
     std::vector<bool>& present = presence[matching.Signature(s.labels)];
     present.resize(steps);
     for (size_t i = 0; i < steps; ++i) {
-      if (!IsAbsent(s.values[i])) present[i] = true;
+      if (s.HasSample(i)) present[i] = true;
     }
   }
   return presence;
@@ -33,11 +33,14 @@ void Keep(const Matching& matching, const Presence& other, bool where_present,
   for (EvalSeries& s : series) {
     const auto it = other.find(matching.Signature(s.labels));
     if (it == other.end()) {
-      if (where_present) s.values.assign(s.values.size(), Absent());
+      if (where_present) {
+        s.values.assign(s.values.size(), Absent());
+        s.DropHistograms();
+      }
       continue;
     }
     for (size_t i = 0; i < s.values.size(); ++i) {
-      if (it->second[i] != where_present) s.values[i] = Absent();
+      if (it->second[i] != where_present) s.ClearSample(i);
     }
   }
   RemoveEmpty(series);
@@ -58,7 +61,7 @@ absl::StatusOr<Value> CombineSets(Evaluation& ev,
   }
   Keep(matching, PresenceOf(matching, lhs.series, steps.count), false,
        rhs.series);
-  RETURN_IF_ERROR(ev.Charge(lhs.charge, rhs.series.size(), steps.count));
+  RETURN_IF_ERROR(ev.Charge(lhs.charge, rhs.series));
   std::move(rhs.series.begin(), rhs.series.end(),
             std::back_inserter(lhs.series));
   RETURN_IF_ERROR(MergeSameLabels(lhs.series));

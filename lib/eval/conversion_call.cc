@@ -10,7 +10,7 @@
 namespace varve::eval {
 namespace {
 
-// The value of the only series at each step, NaN if there is not just one.
+// The value of the only float at each step, NaN if there is not just one.
 absl::StatusOr<Value> ScalarCall(Evaluation& ev, const promql::Call& call,
                                  const StepRange& steps) {
   ASSIGN_OR_RETURN(const Value input, ev.Eval(*call.args[0], steps));
@@ -66,9 +66,10 @@ absl::StatusOr<Value> TimestampCall(Evaluation& ev, const promql::Call& call,
     ASSIGN_OR_RETURN(value, ev.Eval(arg, steps));
     for (EvalSeries& series : value.series) {
       for (size_t i = 0; i < steps.count; ++i) {
-        if (IsAbsent(series.values[i])) continue;
+        if (!series.HasSample(i)) continue;
         series.values[i] = static_cast<double>(steps.At(i)) / 1000;
       }
+      series.DropHistograms();
     }
   }
   for (EvalSeries& series : value.series) ev.DropName(series);

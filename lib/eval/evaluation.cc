@@ -1,6 +1,7 @@
 #include "lib/eval/evaluation.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "lib/base/clock.h"
@@ -8,6 +9,7 @@
 #include "lib/eval/families.h"
 #include "lib/eval/invariance.h"
 #include "lib/eval/timing.h"
+#include "lib/histogram/arithmetic.h"
 #include "lib/promql/functions.h"
 
 namespace varve::eval {
@@ -36,6 +38,21 @@ std::string PlaceText(std::string_view query, promql::Position position) {
                             ? before.size() + 1
                             : before.size() - line_break;
   return base::StrCat(" (", lines + 1, ":", column, ")");
+}
+
+void Negate(HistogramColumn& column) {
+  HistogramPtr last;
+  HistogramPtr last_negated;
+  for (HistogramPtr& h : column) {
+    if (h == nullptr) continue;
+    if (h != last) {
+      auto negated = std::make_shared<histogram::FloatHistogram>(*h);
+      histogram::Scale(*negated, -1);
+      last = h;
+      last_negated = std::move(negated);
+    }
+    h = last_negated;
+  }
 }
 
 void Broadcast(Value& value, size_t count) {
@@ -152,6 +169,7 @@ absl::StatusOr<Value> Evaluation::EvalKind(const promql::Expr& expr,
       for (EvalSeries& series : value.series) {
         DropName(series);
         for (double& v : series.values) v = IsAbsent(v) ? v : -v;
+        Negate(series.histograms);
       }
       RETURN_IF_ERROR(AfterDrop(value.series));
       return value;

@@ -53,6 +53,11 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
     const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
     RollupPlan plan;
     plan.selector = matrix.selector.get();
+    if (plan.selector->edges != promql::RangeEdges::kPlain) {
+      return base::Unimplemented(
+          "samples of anchored and smoothed ranges are not given by "
+          "themselves");
+    }
     ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
     ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
                                              range_ms, steps));

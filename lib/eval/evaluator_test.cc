@@ -223,9 +223,9 @@ TEST_CASE("notes say what looked wrong", "[eval]") {
 }
 
 TEST_CASE("what is not implemented says so by name", "[eval]") {
-  const absl::Status status = Query("info(m)").Error();
+  const absl::Status status = Query("start_timestamp(m)").Error();
   CHECK(status.code() == absl::StatusCode::kUnimplemented);
-  CHECK(Says(status, "info()"));
+  CHECK(Says(status, "start_timestamp()"));
 }
 
 TEST_CASE("results come sorted by labels unless they are ordered", "[eval]") {

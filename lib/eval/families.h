@@ -88,6 +88,7 @@ CallFamily FindTimeCall(std::string_view name);
 CallFamily FindLabelCall(std::string_view name);
 CallFamily FindSortCall(std::string_view name);
 CallFamily FindHistogramCall(std::string_view name);
+CallFamily FindInfoCall(std::string_view name);
 CallFamily FindConversionCall(std::string_view name);
 CallFamily FindUnionCall(std::string_view name);
 // MetricsQL's.

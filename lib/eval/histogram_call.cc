@@ -1,126 +1,154 @@
-// histogram_quantile and histogram_fraction over classic buckets. The
-// functions of native histograms find none yet and give nothing.
+// Functions of histograms: histogram_quantile, histogram_quantiles and
+// histogram_fraction over native histograms and classic buckets, the others
+// over native ones only.
 #include <array>
-#include <charconv>
-#include <cmath>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/strings/numbers.h"
 #include "lib/base/status.h"
 #include "lib/eval/classic_histogram.h"
 #include "lib/eval/families.h"
+#include "lib/eval/histogram_series.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/text.h"
 #include "lib/eval/vmrange.h"
+#include "lib/histogram/estimate.h"
 
 namespace varve::eval {
 namespace {
 
-constexpr char kBucketLabel[] = "le";
+using histogram::FloatHistogram;
 
-// The bucket series of one histogram.
-struct Histogram {
-  model::LabelSet labels;  // without le
-  bool drop_name = false;
-  std::vector<std::pair<double, const EvalSeries*>> buckets;
-};
-
-std::optional<double> BoundOf(std::string_view text) {
-  double bound = 0;
-  if (!absl::SimpleAtod(base::ToAbsl(text), &bound)) return std::nullopt;
-  return bound;
+// The argument's series; buckets of vmrange as those of le.
+absl::StatusOr<Value> HistogramInput(Evaluation& ev, const promql::Expr& arg,
+                                     const StepRange& steps) {
+  ASSIGN_OR_RETURN(Value input, ev.Eval(arg, steps));
+  VmrangeToLe(input.series);
+  return input;
 }
 
-void WarnOfBadBound(Evaluation& ev, const model::LabelSet& labels,
-                    promql::Position position) {
-  ev.Warn(base::StrCat(
-              "bucket label \"le\" is missing or has a malformed value of ",
-              Quoted(labels.Get(kBucketLabel)),
-              ForMetric(labels.Get(model::kMetricName))),
+// A function's series as its value. Classic and native histograms of the same
+// labels at different steps are one series.
+absl::StatusOr<Value> ValueOf(Evaluation& ev, std::vector<EvalSeries> series) {
+  Value value;
+  value.series = std::move(series);
+  RETURN_IF_ERROR(MergeSameLabels(value.series));
+  SortByLabels(value.series);
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series));
+  return value;
+}
+
+void TellNanEffect(Evaluation& ev, histogram::NanEffect effect,
+                   const model::LabelSet& labels, promql::Position position) {
+  if (effect == histogram::NanEffect::kNone) return;
+  ev.Info(base::StrCat("input to histogram_quantile has NaN observations, "
+                       "result is ",
+                       effect == histogram::NanEffect::kResultIsNan
+                           ? "NaN"
+                           : "skewed higher",
+                       ForMetric(labels.Get(model::kMetricName))),
           position);
 }
 
-// Two metrics stay apart here, even if their names are dropped later.
-std::vector<Histogram> Collect(Evaluation& ev,
-                               const std::vector<EvalSeries>& input,
-                               promql::Position position) {
-  std::vector<Histogram> histograms;
-  absl::flat_hash_map<model::LabelSet, size_t> index;
-  for (const EvalSeries& series : input) {
-    const std::optional<double> bound =
-        BoundOf(series.labels.Get(kBucketLabel));
-    if (!bound) {
-      WarnOfBadBound(ev, series.labels, position);
-      continue;
-    }
-    model::LabelSet labels = series.labels;
-    labels.Remove(kBucketLabel);
-    const auto [it, is_new] =
-        index.try_emplace(std::move(labels), histograms.size());
-    if (is_new) histograms.push_back({it->first, series.drop_name, {}});
-    histograms[it->second].buckets.emplace_back(*bound, &series);
-  }
-  return histograms;
+void TellForcedMonotonic(Evaluation& ev, const model::LabelSet& labels,
+                         promql::Position position) {
+  const bool named = ev.request().delayed_name_removal;
+  ev.Info(base::StrCat(
+              "input to histogram_quantile needed to be fixed for monotonicity "
+              "(see https://prometheus.io/docs/prometheus/latest/querying/"
+              "functions/#histogram_quantile)",
+              ForMetric(named ? labels.Get(model::kMetricName) : "")),
+          position);
 }
 
-// One column per histogram by `compute(buckets, step)`.
-template <typename Compute>
-absl::StatusOr<Value> MapHistograms(Evaluation& ev, const promql::Expr& arg,
-                                    const StepRange& steps, Compute compute) {
-  ASSIGN_OR_RETURN(Value input, ev.Eval(arg, steps));
-  VmrangeToLe(input.series);
-  Value value;
-  std::vector<Bucket> buckets;
-  for (Histogram& histogram : Collect(ev, input.series, arg.position)) {
-    EvalSeries out{std::move(histogram.labels), histogram.drop_name,
-                   std::vector<double>(steps.count, Absent())};
-    for (size_t step = 0; step < steps.count; ++step) {
-      buckets.clear();
-      for (const auto& [bound, series] : histogram.buckets) {
-        if (IsAbsent(series->values[step])) continue;
-        buckets.push_back({bound, series->values[step]});
-      }
-      if (!buckets.empty()) out.values[step] = compute(buckets, step);
-    }
-    ev.DropName(out);
-    value.series.push_back(std::move(out));
+absl::StatusOr<std::vector<double>> QuantileArgument(Evaluation& ev,
+                                                     const promql::Expr& arg,
+                                                     const StepRange& steps) {
+  ASSIGN_OR_RETURN(std::vector<double> phi, ev.EvalScalar(arg, steps));
+  for (double p : phi) {
+    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, Unwrap(arg).position);
   }
-  RemoveEmpty(value.series);
-  RETURN_IF_ERROR(ev.AfterDrop(value.series));
-  SortByLabels(value.series);
-  RETURN_IF_ERROR(ev.Charge(value.charge, value.series.size(), steps.count));
-  return value;
+  return phi;
+}
+
+std::vector<EvalSeries> Quantiles(Evaluation& ev,
+                                  const HistogramVector& histograms,
+                                  const std::vector<double>& phi,
+                                  promql::Position native_position,
+                                  promql::Position classic_position) {
+  HistogramFunction function;
+  function.classic = [&](std::vector<Bucket>& buckets,
+                         const model::LabelSet& labels, size_t step) {
+    const QuantileResult result = BucketQuantile(phi[step], buckets);
+    if (result.forced_monotonic) {
+      TellForcedMonotonic(ev, labels, classic_position);
+    }
+    return result.value;
+  };
+  function.native = [&](const FloatHistogram& h, const model::LabelSet& labels,
+                        size_t step) {
+    const histogram::QuantileEstimate estimate =
+        histogram::Quantile(h, phi[step]);
+    TellNanEffect(ev, estimate.nan_effect, labels, native_position);
+    return estimate.value;
+  };
+  return MapHistograms(ev, histograms, phi.size(), function);
 }
 
 absl::StatusOr<Value> QuantileCall(Evaluation& ev, const promql::Call& call,
                                    const StepRange& steps) {
   ASSIGN_OR_RETURN(const std::vector<double> phi,
-                   ev.EvalScalar(*call.args[0], steps));
-  for (double p : phi) {
-    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, call.args[0]->position);
+                   QuantileArgument(ev, *call.args[0], steps));
+  ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[1], steps));
+  const promql::Position position = Unwrap(*call.args[1]).position;
+  const HistogramVector histograms = FindHistograms(ev, input.series, position);
+  return ValueOf(ev, Quantiles(ev, histograms, phi,
+                               Unwrap(*call.args[0]).position, position));
+}
+
+// As OpenMetrics writes the values of a quantile label.
+std::string QuantileText(double phi) {
+  std::string text = GeneralNumber(phi);
+  if (text.find_first_of(".eNI") == std::string::npos) text += ".0";
+  return text;
+}
+
+// histogram_quantiles(v, "label", phi ...): each quantile is a series.
+absl::StatusOr<Value> QuantilesCall(Evaluation& ev, const promql::Call& call,
+                                    const StepRange& steps) {
+  ASSIGN_OR_RETURN(const Value label, ev.Eval(*call.args[1], StepRange{}));
+  if (!IsLabelName(label.text)) {
+    return base::InvalidArgument(
+        "invalid label name in histogram_quantiles(): ", Quoted(label.text));
   }
-  bool forced = false;
-  ASSIGN_OR_RETURN(
-      Value value,
-      MapHistograms(ev, *call.args[1], steps,
-                    [&](std::vector<Bucket>& buckets, size_t step) {
-                      const QuantileResult result =
-                          BucketQuantile(phi[step], buckets);
-                      forced = forced || result.forced_monotonic;
-                      return result.value;
-                    }));
-  if (forced) {
-    ev.Info(
-        "input to histogram_quantile needed to be fixed for monotonicity (see "
-        "https://prometheus.io/docs/prometheus/latest/querying/functions/"
-        "#histogram_quantile)",
-        call.args[1]->position);
+  ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[0], steps));
+  const promql::Position position = Unwrap(*call.args[0]).position;
+  const HistogramVector histograms = FindHistograms(ev, input.series, position);
+  std::vector<EvalSeries> all;
+  for (size_t i = 2; i < call.args.size(); ++i) {
+    ASSIGN_OR_RETURN(const std::vector<double> phi,
+                     QuantileArgument(ev, *call.args[i], steps));
+    for (EvalSeries& series :
+         Quantiles(ev, histograms, phi, position, position)) {
+      // A quantile that changes from step to step has a series for each value.
+      for (size_t step = 0; step < steps.count; ++step) {
+        if (IsAbsent(series.values[step])) continue;
+        const double value = phi[step];
+        EvalSeries one;
+        one.labels = series.labels;
+        one.labels.Set(label.text, QuantileText(value));
+        one.drop_name = series.drop_name;
+        one.values.assign(steps.count, Absent());
+        for (size_t same = step; same < steps.count; ++same) {
+          if (!model::SameBits(phi[same], value)) continue;
+          std::swap(one.values[same], series.values[same]);
+        }
+        all.push_back(std::move(one));
+      }
+    }
   }
-  return value;
+  return ValueOf(ev, std::move(all));
 }
 
 absl::StatusOr<Value> FractionCall(Evaluation& ev, const promql::Call& call,
@@ -129,31 +157,71 @@ absl::StatusOr<Value> FractionCall(Evaluation& ev, const promql::Call& call,
                    ev.EvalScalar(*call.args[0], steps));
   ASSIGN_OR_RETURN(const std::vector<double> upper,
                    ev.EvalScalar(*call.args[1], steps));
-  return MapHistograms(
-      ev, *call.args[2], steps, [&](std::vector<Bucket>& buckets, size_t step) {
-        return BucketFraction(lower[step], upper[step], buckets);
-      });
+  ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[2], steps));
+  const HistogramVector histograms =
+      FindHistograms(ev, input.series, Unwrap(*call.args[2]).position);
+  HistogramFunction function;
+  function.classic = [&](std::vector<Bucket>& buckets, const model::LabelSet&,
+                         size_t step) {
+    return BucketFraction(lower[step], upper[step], buckets);
+  };
+  function.native = [&](const FloatHistogram& h, const model::LabelSet& labels,
+                        size_t step) {
+    const histogram::FractionEstimate estimate =
+        histogram::Fraction(h, lower[step], upper[step]);
+    if (estimate.nan_observations) {
+      ev.Info(base::StrCat("input to histogram_fraction has NaN observations, "
+                           "which are excluded from all fractions",
+                           ForMetric(labels.Get(model::kMetricName))),
+              Unwrap(*call.args[0]).position);
+    }
+    return estimate.value;
+  };
+  return ValueOf(ev, MapHistograms(ev, histograms, steps.count, function));
 }
 
-// histogram_count and its kin see native histograms only.
-absl::StatusOr<Value> NativeCall(Evaluation& ev, const promql::Call& call,
-                                 const StepRange& steps) {
-  RETURN_IF_ERROR(ev.Eval(*call.args.back(), steps).status());
-  return Value{};
+using Property = double (*)(const FloatHistogram& h);
+
+constexpr std::array<std::pair<std::string_view, Property>, 5> kProperties = {{
+    {"histogram_count", [](const FloatHistogram& h) { return h.count; }},
+    {"histogram_sum", [](const FloatHistogram& h) { return h.sum; }},
+    {"histogram_avg", histogram::Average},
+    {"histogram_stddev", histogram::StdDev},
+    {"histogram_stdvar", histogram::StdVar},
+}};
+
+Property FindProperty(std::string_view name) {
+  for (const auto& [known, property] : kProperties) {
+    if (known == name) return property;
+  }
+  return nullptr;
+}
+
+// One number of each native histogram; floats are left out.
+absl::StatusOr<Value> PropertyCall(Evaluation& ev, const promql::Call& call,
+                                   const StepRange& steps) {
+  const Property property = FindProperty(call.function);
+  ASSIGN_OR_RETURN(Value value, ev.Eval(*call.args[0], steps));
+  for (EvalSeries& series : value.series) {
+    for (size_t i = 0; i < series.values.size(); ++i) {
+      series.values[i] =
+          series.HasHistogram(i) ? property(*series.histograms[i]) : Absent();
+    }
+    series.DropHistograms();
+    ev.DropName(series);
+  }
+  RemoveEmpty(value.series);
+  RETURN_IF_ERROR(ev.AfterDrop(value.series));
+  return value;
 }
 
 }  // namespace
 
 CallFamily FindHistogramCall(std::string_view name) {
   if (name == "histogram_quantile") return QuantileCall;
+  if (name == "histogram_quantiles") return QuantilesCall;
   if (name == "histogram_fraction") return FractionCall;
-  constexpr std::array<std::string_view, 5> kNative = {
-      "histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev",
-      "histogram_stdvar"};
-  for (std::string_view native : kNative) {
-    if (name == native) return NativeCall;
-  }
-  return nullptr;
+  return FindProperty(name) != nullptr ? PropertyCall : nullptr;
 }
 
 }  // namespace varve::eval

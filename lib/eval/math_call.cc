@@ -50,12 +50,14 @@ Unary FindUnary(std::string_view name) {
   return nullptr;
 }
 
-// Applies `op(value, step)` to each sample and drops the names.
+// Applies `op(value, step)` to each float and drops the names; histograms are
+// left out.
 template <typename Op>
 absl::StatusOr<Value> Map(Evaluation& ev, const promql::Expr& arg,
                           const StepRange& steps, Op op) {
   ASSIGN_OR_RETURN(Value value, ev.Eval(arg, steps));
   for (EvalSeries& series : value.series) {
+    series.DropHistograms();
     for (size_t i = 0; i < series.values.size(); ++i) {
       if (!IsAbsent(series.values[i])) {
         series.values[i] = op(series.values[i], i);

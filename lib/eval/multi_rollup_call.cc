@@ -364,7 +364,8 @@ absl::StatusOr<Value> Run(Evaluation& ev, const promql::Expr& range_vector,
     return value;
   }
   StreamPlan plan;
-  RETURN_IF_ERROR(FillWindows(ev, range_vector, steps, plan));
+  RETURN_IF_ERROR(FillWindows(ev, range_vector, "functions of several results",
+                              steps, plan));
   plan.rollup.function = made.reads_like;
   RETURN_IF_ERROR(StreamSeries(ev, plan.rollup, [&](SeriesData& data) {
     EvalSeries like;

@@ -2,6 +2,7 @@
 
 #include "lib/base/strings.h"
 #include "lib/eval/text.h"
+#include "lib/promql/printer.h"
 
 namespace varve::eval {
 
@@ -80,6 +81,28 @@ void TellHistogramIgnored(Evaluation& ev, std::string_view aggregation,
                           promql::Position position) {
   ev.Info(base::StrCat("ignored histogram in ", aggregation, " aggregation"),
           position);
+}
+
+void TellOperandNotes(Evaluation& ev, const OperandNotes& notes,
+                      const promql::BinaryExpr& expr) {
+  const std::string_view op = promql::OperatorText(expr.op);
+  constexpr std::string_view kTypes[] = {"float", "histogram"};
+  for (const int left : {0, 1}) {
+    for (const int right : {0, 1}) {
+      if (!notes.incompatible[left][right]) continue;
+      ev.Info(base::StrCat("incompatible sample types encountered for binary "
+                           "operator ",
+                           Quoted(op), ": ", kTypes[left], " ", op, " ",
+                           kTypes[right]),
+              expr.position);
+    }
+  }
+  if (notes.bucket_layouts) {
+    ev.Warn(base::StrCat("incompatible bucket layout encountered for binary "
+                         "operator ",
+                         op),
+            expr.position);
+  }
 }
 
 std::string ForMetric(std::string_view metric_name) {

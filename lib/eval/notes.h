@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/eval/binary_op.h"
 #include "lib/eval/evaluation.h"
 #include "lib/model/label.h"
 #include "lib/promql/ast.h"
@@ -35,6 +36,10 @@ void WarnOfIncompatibleBounds(Evaluation& ev, std::string_view metric_name,
 // `aggregation` cannot use histograms.
 void TellHistogramIgnored(Evaluation& ev, std::string_view aggregation,
                           promql::Position position);
+
+// Of a binary operator.
+void TellOperandNotes(Evaluation& ev, const OperandNotes& notes,
+                      const promql::BinaryExpr& expr);
 
 // " for metric name "x"", or nothing without a name.
 std::string ForMetric(std::string_view metric_name);

@@ -16,6 +16,8 @@ namespace {
 absl::StatusOr<Value> SortCall(Evaluation& ev, const promql::Call& call,
                                const StepRange& steps) {
   ASSIGN_OR_RETURN(Value value, ev.Eval(*call.args[0], steps));
+  for (EvalSeries& series : value.series) series.DropHistograms();
+  RemoveEmpty(value.series);
   if (steps.count > 1) return value;
   const bool descending = call.function == "sort_desc";
   std::stable_sort(value.series.begin(), value.series.end(),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <string_view>
 
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
@@ -43,13 +45,39 @@ void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values,
   }
 }
 
+struct ExtendedFunction {
+  std::string_view name;
+  rollup::Function anchored;
+  std::optional<rollup::Function> smoothed;
+};
+constexpr ExtendedFunction kExtendedFunctions[] = {
+    {"changes", rollup::Function::kAnchoredChanges, std::nullopt},
+    {"delta", rollup::Function::kAnchoredDelta,
+     rollup::Function::kSmoothedDelta},
+    {"increase", rollup::Function::kAnchoredIncrease,
+     rollup::Function::kSmoothedIncrease},
+    {"rate", rollup::Function::kAnchoredRate, rollup::Function::kSmoothedRate},
+    {"resets", rollup::Function::kAnchoredResets, std::nullopt},
+};
+
+// REQUIRES: CheckEdges was ok, or no name: an instant selector's.
+rollup::Function ExtendedOf(std::string_view name, promql::RangeEdges edges) {
+  const bool smoothed = edges == promql::RangeEdges::kSmoothed;
+  for (const ExtendedFunction& extended : kExtendedFunctions) {
+    if (extended.name != name) continue;
+    return smoothed ? *extended.smoothed : extended.anchored;
+  }
+  return smoothed ? rollup::Function::kSmoothedDefault
+                  : rollup::Function::kDefault;
+}
+
 }  // namespace
 
 RollupArguments SplitArguments(const promql::Call& call) {
   RollupArguments arguments;
   for (const promql::ExprPtr& arg : call.args) {
-    if (arguments.first == nullptr) arguments.first = arg.get();
     const promql::Expr& expr = Unwrap(*arg);
+    if (arguments.first == nullptr) arguments.first = &expr;
     if (expr.type == promql::ValueType::kScalar) {
       arguments.scalars.push_back(&expr);
     } else if (expr.type != promql::ValueType::kString) {
@@ -83,8 +111,25 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
   return absl::OkStatus();
 }
 
+absl::Status CheckEdges(const promql::VectorSelector& selector,
+                        std::string_view function_name) {
+  if (selector.edges == promql::RangeEdges::kPlain) return absl::OkStatus();
+  const bool smoothed = selector.edges == promql::RangeEdges::kSmoothed;
+  for (const ExtendedFunction& extended : kExtendedFunctions) {
+    if (extended.name != function_name) continue;
+    if (!smoothed || extended.smoothed) return absl::OkStatus();
+  }
+  return base::InvalidArgument(
+      smoothed ? "smoothed modifier can only be used with: delta, increase, "
+                 "rate - not with "
+               : "anchored modifier can only be used with: changes, delta, "
+                 "increase, rate, resets - not with ",
+      function_name);
+}
+
 absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
-                         const StepRange& steps, StreamPlan& plan) {
+                         std::string_view function_name, const StepRange& steps,
+                         StreamPlan& plan) {
   int64_t range_ms = ev.request().lookback_ms;
   if (range_vector.kind == ExprKind::kMatrixSelector) {
     const auto& matrix =
@@ -95,13 +140,17 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
     plan.rollup.selector =
         static_cast<const promql::VectorSelector*>(&range_vector);
   }
-  if (plan.rollup.selector->edges != promql::RangeEdges::kPlain) {
-    return base::Unimplemented(
-        "the anchored and smoothed modifiers are not implemented");
-  }
   ASSIGN_OR_RETURN(
       plan.rollup.windows,
       WindowsOf(ev.request(), plan.rollup.selector->time, range_ms, steps));
+  if (plan.rollup.selector->edges == promql::RangeEdges::kPlain) {
+    return absl::OkStatus();
+  }
+  if (!function_name.empty()) {
+    RETURN_IF_ERROR(CheckEdges(*plan.rollup.selector, function_name));
+  }
+  plan.rollup.function = ExtendedOf(function_name, plan.rollup.selector->edges);
+  plan.rollup.windows.previous_ms = ev.request().lookback_ms;
   return absl::OkStatus();
 }
 
@@ -119,13 +168,14 @@ absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,
                             const StepRange& steps, StreamPlan& plan) {
   if (unwrapped.kind == ExprKind::kVectorSelector) {
     plan.rollup.function = rollup::Function::kDefault;
-    return FillWindows(ev, unwrapped, steps, plan);
+    return FillWindows(ev, unwrapped, "", steps, plan);
   }
   const auto& call = static_cast<const promql::Call&>(unwrapped);
   const rollup::Function function = *rollup::FunctionByName(call.function);
   const RollupArguments arguments = SplitArguments(call);
   RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
-  RETURN_IF_ERROR(FillWindows(ev, *arguments.range_vector, steps, plan));
+  RETURN_IF_ERROR(
+      FillWindows(ev, *arguments.range_vector, call.function, steps, plan));
   plan.drop_name = !rollup::KeepsName(function) && !ev.KeepsNames(call);
   plan.may_collide = plan.drop_name && !TakesOneName(*plan.rollup.selector);
   return absl::OkStatus();

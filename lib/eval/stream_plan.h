@@ -8,6 +8,7 @@
 #ifndef VARVE_LIB_EVAL_STREAM_PLAN_H_
 #define VARVE_LIB_EVAL_STREAM_PLAN_H_
 
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,7 +31,7 @@ struct StreamPlan {
 
 // A window function's call: its range vector and its scalars.
 struct RollupArguments {
-  const promql::Expr* first = nullptr;  // as written: what notes point at
+  const promql::Expr* first = nullptr;         // unwrapped: what notes point at
   const promql::Expr* range_vector = nullptr;  // unwrapped
   std::vector<const promql::Expr*> scalars;
 };
@@ -41,9 +42,15 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
                            const RollupArguments& arguments,
                            const StepRange& steps, StreamPlan& plan);
 
-// The selector and the windows of a range selector, or of an instant one.
+// The selector and the windows of a range selector, or of an instant one; of
+// an `anchored` or `smoothed` one also the function, by its name.
 absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
+                         std::string_view function_name,
                          const StepRange& steps, StreamPlan& plan);
+
+// InvalidArgument where `anchored` or `smoothed` does not go with the function.
+absl::Status CheckEdges(const promql::VectorSelector& selector,
+                        std::string_view function_name);
 
 bool CanStream(const promql::Expr& unwrapped);
 // REQUIRES: CanStream(unwrapped).

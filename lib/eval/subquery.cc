@@ -1,5 +1,8 @@
 #include "lib/eval/subquery.h"
 
+#include <memory>
+#include <utility>
+
 #include "lib/base/status.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/timing.h"
@@ -22,6 +25,18 @@ absl::StatusOr<int64_t> StepMs(const EvalRequest& request,
   return request.dialect == promql::Dialect::kMetricsql
              ? QueryStepMs(request)
              : request.subquery_step_ms;
+}
+
+// Steps show a sample several times or never: what its sender knew of a reset
+// before it does not hold between steps.
+HistogramPtr WithoutResetHint(const HistogramPtr& histogram) {
+  if (histogram->reset == model::CounterReset::kUnknown ||
+      histogram->reset == model::CounterReset::kGauge) {
+    return histogram;
+  }
+  auto copy = std::make_shared<histogram::FloatHistogram>(*histogram);
+  copy->reset = model::CounterReset::kUnknown;
+  return copy;
 }
 
 }  // namespace
@@ -70,9 +85,16 @@ void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
     if (IsAbsent(series.values[i])) continue;
     data.samples.push_back(result.steps.At(i), series.values[i]);
   }
+  HistogramPtr last;
+  HistogramPtr last_shown;
   for (size_t i = 0; i < series.histograms.size(); ++i) {
-    if (series.histograms[i] == nullptr) continue;
-    data.histograms.push_back(result.steps.At(i), series.histograms[i]);
+    const HistogramPtr& histogram = series.histograms[i];
+    if (histogram == nullptr) continue;
+    if (histogram != last) {
+      last = histogram;
+      last_shown = WithoutResetHint(histogram);
+    }
+    data.histograms.push_back(result.steps.At(i), last_shown);
   }
 }
 

@@ -58,7 +58,7 @@ std::string FixedNumber(double value) {
 std::string GeneralNumber(double value) {
   if (!std::isfinite(value)) return NotFinite(value);
   const double size = std::fabs(value);
-  const bool fixed = size == 0 || (size >= 1e-4 && size < 1e21);
+  const bool fixed = size == 0 || (size >= 1e-4 && size < 1e6);
   return Digits(
       value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
 }

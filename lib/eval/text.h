@@ -14,7 +14,7 @@ namespace varve::eval {
 
 // Shortest digits that read back as `value`, never with an exponent.
 std::string FixedNumber(double value);
-// The same with an exponent below 1e-4 and from 1e21 on (Go's %g).
+// The same with an exponent below 1e-4 and from 1e6 on (Go's %g).
 std::string GeneralNumber(double value);
 
 // A string in double quotes, escaped.

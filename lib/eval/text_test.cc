@@ -17,7 +17,8 @@ TEST_CASE("numbers are written as Go writes them", "[eval]") {
   CHECK(FixedNumber(-kInf) == "-Inf");
   CHECK(GeneralNumber(1.1) == "1.1");
   CHECK(GeneralNumber(1e21) == "1e+21");
-  CHECK(GeneralNumber(1e20) == "100000000000000000000");
+  CHECK(GeneralNumber(123456789) == "1.23456789e+08");
+  CHECK(GeneralNumber(999999.5) == "999999.5");
   CHECK(GeneralNumber(1e-5) == "1e-05");
   CHECK(GeneralNumber(std::numeric_limits<double>::quiet_NaN()) == "NaN");
 }

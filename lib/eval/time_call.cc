@@ -71,11 +71,13 @@ absl::StatusOr<Value> PartCall(Evaluation& ev, const promql::Call& call,
   }
   ASSIGN_OR_RETURN(value, ev.Eval(*call.args[0], steps));
   for (EvalSeries& series : value.series) {
+    series.DropHistograms();
     for (double& v : series.values) {
       if (!IsAbsent(v)) v = PartOf(part, v);
     }
     ev.DropName(series);
   }
+  RemoveEmpty(value.series);
   RETURN_IF_ERROR(ev.AfterDrop(value.series));
   return value;
 }

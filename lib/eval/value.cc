@@ -33,11 +33,7 @@ int64_t HistogramBytes(std::span<const HistogramPtr> column) {
   for (const HistogramPtr& h : column) {
     if (h == nullptr || h.get() == last) continue;
     last = h.get();
-    bytes += sizeof(*h) +
-             sizeof(double) * (h->positive.size() + h->negative.size() +
-                               h->custom_bounds.size()) +
-             sizeof(model::HistogramSpan) *
-                 (h->positive_spans.size() + h->negative_spans.size());
+    bytes += histogram::MemoryBytes(*h);
   }
   return static_cast<int64_t>(bytes);
 }
@@ -61,6 +57,16 @@ void RemoveMetadata(model::LabelSet& labels) {
   }
 }
 
+namespace {
+
+size_t FirstSample(const EvalSeries& series) {
+  size_t step = 0;
+  while (step < series.values.size() && !series.HasSample(step)) ++step;
+  return step;
+}
+
+}  // namespace
+
 absl::Status MergeSameLabels(std::vector<EvalSeries>& series) {
   if (series.size() < 2) return absl::OkStatus();
   absl::flat_hash_map<model::LabelSet, size_t> first;
@@ -74,6 +80,10 @@ absl::Status MergeSameLabels(std::vector<EvalSeries>& series) {
       continue;
     }
     EvalSeries& into = series[it->second];
+    // As in Prometheus the first sample says whether the name goes.
+    if (FirstSample(series[i]) < FirstSample(into)) {
+      into.drop_name = series[i].drop_name;
+    }
     for (size_t step = 0; step < into.values.size(); ++step) {
       if (!series[i].HasSample(step)) continue;
       if (into.HasSample(step)) {

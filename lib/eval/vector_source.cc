@@ -34,6 +34,11 @@ class VectorStream final : public SeriesStream {
         std::upper_bound(ts.begin(), ts.end(), range_.end_ms) - ts.begin();
     SeriesData cut;
     cut.labels = series.labels;
+    for (size_t i = 0; i < series.histograms.size(); ++i) {
+      const int64_t at_ms = series.histograms.timestamps_ms[i];
+      if (!range_.Contains(at_ms)) continue;
+      cut.histograms.push_back(at_ms, series.histograms.histograms[i]);
+    }
     if (begin >= end) return cut;
     cut.samples.timestamps_ms.assign(ts.begin() + begin, ts.begin() + end);
     cut.samples.values.assign(values.begin() + begin, values.begin() + end);
@@ -65,14 +70,29 @@ void VectorSource::Add(SeriesData series) {
     series_.push_back(std::move(series));
     return;
   }
-  std::map<int64_t, double> merged;
+  struct Sample {
+    double value = 0;
+    histogram::HistogramPtr histogram;
+  };
+  std::map<int64_t, Sample> merged;
   for (const SeriesData* from : {&*same, &series}) {
     for (size_t i = 0; i < from->samples.size(); ++i) {
-      merged[from->samples.timestamps_ms[i]] = from->samples.values[i];
+      merged[from->samples.timestamps_ms[i]] = {from->samples.values[i], {}};
+    }
+    for (size_t i = 0; i < from->histograms.size(); ++i) {
+      merged[from->histograms.timestamps_ms[i]] = {
+          0, from->histograms.histograms[i]};
     }
   }
   same->samples.clear();
-  for (const auto& [ts, value] : merged) same->samples.push_back(ts, value);
+  same->histograms.clear();
+  for (auto& [ts, sample] : merged) {
+    if (sample.histogram == nullptr) {
+      same->samples.push_back(ts, sample.value);
+    } else {
+      same->histograms.push_back(ts, std::move(sample.histogram));
+    }
+  }
 }
 
 absl::StatusOr<std::unique_ptr<SeriesStream>> VectorSource::Select(

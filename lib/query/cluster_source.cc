@@ -26,30 +26,32 @@ class Stream final : public eval::SeriesStream {
     if (merged_.empty()) outcomes_->Add(range_, merge_->outcome());
     batch.reserve(merged_.size());
     for (cluster::MergedSeries& series : merged_) {
-      RETURN_IF_ERROR(TakeStaleMarkers(series));
-      batch.push_back({std::move(series.labels), std::move(series.samples)});
+      eval::SeriesData& data = batch.emplace_back();
+      data.labels = std::move(series.labels);
+      data.samples = std::move(series.samples);
+      if (!series.histograms.empty()) TakeHistograms(series.histograms, data);
     }
     return absl::OkStatus();
   }
 
  private:
-  // The engine knows floats only. A series' stale histograms end it as a stale
-  // float does; any other would be missing in the answer.
-  absl::Status TakeStaleMarkers(cluster::MergedSeries& series) const {
-    if (series.histograms.empty()) return absl::OkStatus();
-    for (size_t i = 0; i < series.histograms.size(); ++i) {
-      const int64_t at_ms = series.histograms.timestamps_ms[i];
+  // As the engine wants them; a stale one ends the series as a stale float.
+  void TakeHistograms(const model::HistogramColumns& histograms,
+                      eval::SeriesData& data) const {
+    const size_t floats = data.samples.size();
+    for (size_t i = 0; i < histograms.size(); ++i) {
+      const int64_t at_ms = histograms.timestamps_ms[i];
       if (!range_.Contains(at_ms)) continue;
-      if (!series.histograms.histograms[i].stale()) {
-        return base::FailedPrecondition(
-            "native histograms are stored but not evaluated yet; ",
-            series.labels.Text(), " has one at ", at_ms,
-            " ms; exclude it from the query");
+      const model::Histogram& value = histograms.histograms[i];
+      if (value.stale()) {
+        data.samples.push_back(at_ms, model::StaleNan());
+      } else {
+        data.histograms.push_back(
+            at_ms, std::make_shared<const histogram::FloatHistogram>(
+                       histogram::FromModel(value)));
       }
-      series.samples.push_back(at_ms, model::StaleNan());
     }
-    model::SortAndDedup(series.samples, {});
-    return absl::OkStatus();
+    if (data.samples.size() > floats) model::SortAndDedup(data.samples, {});
   }
 
   const std::unique_ptr<cluster::SeriesMerge> merge_;

@@ -18,6 +18,16 @@ double Rounded(double value, int digits) {
   return std::isfinite(rounded) ? rounded : value;
 }
 
+histogram::FloatHistogram Rounded(histogram::FloatHistogram h, int digits) {
+  for (double* number : {&h.count, &h.sum, &h.zero_count}) {
+    *number = Rounded(*number, digits);
+  }
+  for (std::vector<double>* buckets : {&h.positive, &h.negative}) {
+    for (double& count : *buckets) count = Rounded(count, digits);
+  }
+  return h;
+}
+
 class ResultWriter {
  public:
   ResultWriter(Answer& answer, const ResultFormat& format)
@@ -44,6 +54,22 @@ class ResultWriter {
     AppendJsonSample(text(), timestamp_ms,
                      Rounded(value, format_.round_digits));
   }
+  void AppendHistogram(int64_t timestamp_ms,
+                       const histogram::FloatHistogram& histogram) {
+    if (format_.round_digits >= 100) {
+      AppendJsonHistogram(text(), timestamp_ms, histogram);
+    } else {
+      AppendJsonHistogram(text(), timestamp_ms,
+                          Rounded(histogram, format_.round_digits));
+    }
+  }
+  // ,"values":[…] and ,"histograms":[…] of what is there; nothing if there is
+  // nothing. `at_ms(i)` is the time of the i-th.
+  template <typename TimeOf>
+  absl::Status WriteFloats(const std::vector<double>& values, TimeOf at_ms);
+  template <typename TimeOf>
+  absl::Status WriteHistograms(
+      const std::vector<histogram::HistogramPtr>& histograms, TimeOf at_ms);
 
   absl::Status WriteScalar(const eval::EvalResult& result);
   absl::Status WriteVector(const eval::EvalResult& result);
@@ -55,6 +81,36 @@ class ResultWriter {
   int64_t written_ = 0;
   bool truncated_ = false;
 };
+
+template <typename TimeOf>
+absl::Status ResultWriter::WriteFloats(const std::vector<double>& values,
+                                       TimeOf at_ms) {
+  bool first = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (model::IsStaleNan(values[i])) continue;
+    text() += first ? ",\"values\":[" : ",";
+    first = false;
+    AppendSample(at_ms(i), values[i]);
+    RETURN_IF_ERROR(answer_.Flush());
+  }
+  if (!first) text().push_back(']');
+  return absl::OkStatus();
+}
+
+template <typename TimeOf>
+absl::Status ResultWriter::WriteHistograms(
+    const std::vector<histogram::HistogramPtr>& histograms, TimeOf at_ms) {
+  bool first = true;
+  for (size_t i = 0; i < histograms.size(); ++i) {
+    if (histograms[i] == nullptr) continue;
+    text() += first ? ",\"histograms\":[" : ",";
+    first = false;
+    AppendHistogram(at_ms(i), *histograms[i]);
+    RETURN_IF_ERROR(answer_.Flush());
+  }
+  if (!first) text().push_back(']');
+  return absl::OkStatus();
+}
 
 absl::Status ResultWriter::Write(const eval::EvalResult& result) {
   if (format_.is_range) return WriteRange(result);
@@ -89,10 +145,18 @@ absl::Status ResultWriter::WriteScalar(const eval::EvalResult& result) {
 absl::Status ResultWriter::WriteVector(const eval::EvalResult& result) {
   text() += "{\"resultType\":\"vector\",\"result\":[";
   for (const eval::ResultSeries& series : result.series) {
-    if (series.values.empty() || model::IsStaleNan(series.values[0])) continue;
+    if (series.values.empty()) continue;
+    const bool has_histogram =
+        !series.histograms.empty() && series.histograms[0] != nullptr;
+    if (!has_histogram && model::IsStaleNan(series.values[0])) continue;
     if (!BeginSeries(series.labels)) break;
-    text() += ",\"value\":";
-    AppendSample(format_.start_ms, series.values[0]);
+    if (has_histogram) {
+      text() += ",\"histogram\":";
+      AppendHistogram(format_.start_ms, *series.histograms[0]);
+    } else {
+      text() += ",\"value\":";
+      AppendSample(format_.start_ms, series.values[0]);
+    }
     text().push_back('}');
     RETURN_IF_ERROR(answer_.Flush());
   }
@@ -103,23 +167,20 @@ absl::Status ResultWriter::WriteVector(const eval::EvalResult& result) {
 absl::Status ResultWriter::WriteRange(const eval::EvalResult& result) {
   text() += "{\"resultType\":\"matrix\",\"result\":[";
   for (const eval::ResultSeries& series : result.series) {
-    const auto is_there = [](double value) {
-      return !model::IsStaleNan(value);
+    const auto is_absent = [](double value) {
+      return model::IsStaleNan(value);
     };
-    if (std::none_of(series.values.begin(), series.values.end(), is_there)) {
+    if (series.histograms.empty() &&
+        std::all_of(series.values.begin(), series.values.end(), is_absent)) {
       continue;
     }
     if (!BeginSeries(series.labels)) break;
-    text() += ",\"values\":[";
-    bool first = true;
-    for (size_t i = 0; i < series.values.size(); ++i) {
-      if (!is_there(series.values[i])) continue;
-      if (!first) text().push_back(',');
-      first = false;
-      AppendSample(format_.start_ms + static_cast<int64_t>(i) * format_.step_ms,
-                   series.values[i]);
-    }
-    text() += "]}";
+    const auto at_ms = [this](size_t step) {
+      return format_.start_ms + static_cast<int64_t>(step) * format_.step_ms;
+    };
+    RETURN_IF_ERROR(WriteFloats(series.values, at_ms));
+    RETURN_IF_ERROR(WriteHistograms(series.histograms, at_ms));
+    text().push_back('}');
     RETURN_IF_ERROR(answer_.Flush());
   }
   text() += "]}";
@@ -131,18 +192,15 @@ absl::Status ResultWriter::WriteRange(const eval::EvalResult& result) {
 absl::Status ResultWriter::WriteRaw(const eval::EvalResult& result) {
   text() += "{\"resultType\":\"matrix\",\"result\":[";
   for (const eval::SeriesData& series : result.raw) {
-    if (series.samples.empty()) continue;
+    if (series.samples.empty() && series.histograms.empty()) continue;
     if (!BeginSeries(series.labels)) break;
-    text() += ",\"values\":[";
-    bool first = true;
-    for (size_t i = 0; i < series.samples.size(); ++i) {
-      if (model::IsStaleNan(series.samples.values[i])) continue;
-      if (!first) text().push_back(',');
-      first = false;
-      AppendSample(series.samples.timestamps_ms[i], series.samples.values[i]);
-      RETURN_IF_ERROR(answer_.Flush());
-    }
-    text() += "]}";
+    RETURN_IF_ERROR(WriteFloats(series.samples.values, [&series](size_t i) {
+      return series.samples.timestamps_ms[i];
+    }));
+    RETURN_IF_ERROR(WriteHistograms(
+        series.histograms.histograms,
+        [&series](size_t i) { return series.histograms.timestamps_ms[i]; }));
+    text().push_back('}');
   }
   text() += "]}";
   return absl::OkStatus();

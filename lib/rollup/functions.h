@@ -6,6 +6,7 @@
 
 #include <span>
 
+#include "lib/histogram/arithmetic.h"
 #include "lib/rollup/rollup.h"
 
 namespace varve::rollup {
@@ -33,6 +34,18 @@ void ComputeFilter(Function function, const Series& series,
 void ComputeSpread(Function function, const Series& series,
                    const Windows& windows, const Arguments& arguments,
                    std::span<double> out);
+// kRate, kIncrease, kDelta of series with histograms.
+void ComputeMixedRate(Function function, const MixedSeries& series,
+                      const Windows& windows, const MixedOutput& out,
+                      Notes& notes);
+// kIrate, kIdelta of series with histograms.
+void ComputeMixedInstant(Function function, const MixedSeries& series,
+                         const Windows& windows, const MixedOutput& out,
+                         Notes& notes);
+Note NoteOf(histogram::Mismatch mismatch);
+// kAnchoredRate to kSmoothedDefault.
+void ComputeExtended(Function function, const Series& series,
+                     const Windows& windows, std::span<double> out);
 // All others: they pick or count samples.
 void ComputePick(Function function, const Series& series,
                  const Windows& windows, std::span<double> out);

@@ -116,6 +116,10 @@ Function PickOf(Function function) {
   }
 }
 
+bool IsExtended(Function function) {
+  return function >= Function::kAnchoredRate;
+}
+
 bool IsBetween(Function function, Function first, Function last) {
   return function >= first && function <= last;
 }
@@ -162,7 +166,7 @@ bool ReadsStale(Function function) {
 }
 
 bool IsMetricsql(Function function) {
-  return function >= Function::kIncreasePure;
+  return function >= Function::kIncreasePure && !IsExtended(function);
 }
 
 bool ReadsPrevious(Function function) {
@@ -175,7 +179,8 @@ bool ReadsPrevious(Function function) {
     default:
       return IsBetween(function, Function::kIncreasePure, Function::kZscore) ||
              IsBetween(function, Function::kOpen, Function::kHigh) ||
-             function >= Function::kMetricsqlRate;
+             IsBetween(function, Function::kMetricsqlRate,
+                       Function::kMetricsqlResets);
   }
 }
 
@@ -195,9 +200,16 @@ size_t ArgumentCount(Function function) {
   }
 }
 
+int64_t AfterMs(Function function, const Windows& windows) {
+  return function >= Function::kSmoothedRate ? windows.previous_ms : 0;
+}
+
 int64_t BeforeMs(Function function, const Windows& windows) {
   // As far as the longest scrape intervals that are usual.
   constexpr int64_t kReadMs = 300'000;
+  if (IsExtended(function)) {
+    return function == Function::kSmoothedDefault ? 0 : windows.previous_ms;
+  }
   if (!ReadsPrevious(function)) return 0;
   return std::max(kReadMs, windows.previous_ms);
 }
@@ -244,6 +256,9 @@ void DropGaps(Function function, model::SampleColumns& columns) {
 void Compute(Function function, const Series& series, const Windows& windows,
              const Arguments& arguments, std::span<double> out) {
   assert(out.size() == windows.count);
+  if (IsExtended(function)) {
+    return ComputeExtended(function, series, windows, out);
+  }
   if (IsMetricsql(function)) {
     return ComputeMetricsql(function, series, windows, arguments, out);
   }

@@ -123,6 +123,17 @@ enum class Function : uint8_t {
   kMetricsqlIrate,
   kMetricsqlChanges,
   kMetricsqlResets,
+  // Without names: of ranges that are `anchored` or `smoothed`, which use what
+  // lies up to windows.previous_ms around them.
+  kAnchoredRate,
+  kAnchoredIncrease,
+  kAnchoredDelta,
+  kAnchoredChanges,
+  kAnchoredResets,
+  kSmoothedRate,
+  kSmoothedIncrease,
+  kSmoothedDelta,
+  kSmoothedDefault,  // an instant selector's; the lookback is its range
 };
 
 // By the name users type ("rate", "sum_over_time"); absent_over_time is not
@@ -162,7 +173,8 @@ struct Windows {
   int64_t first_eval_ms = 0;
   int64_t eval_step_ms = 0;
   // How far before a window's begin the sample before it still counts, for
-  // ReadsPrevious(function); 0: as the series' own scrape interval says.
+  // ReadsPrevious(function); 0: as the series' own scrape interval says. Of
+  // extended ranges: how far around the window samples count.
   int64_t previous_ms = 0;
 
   int64_t End(size_t step) const {
@@ -171,8 +183,10 @@ struct Windows {
 };
 
 // How far before the first window's begin samples are wanted; 0 unless
-// ReadsPrevious(function).
+// ReadsPrevious(function) or the range is extended.
 int64_t BeforeMs(Function function, const Windows& windows);
+// How far behind the last window's end: 0 unless the range is smoothed.
+int64_t AfterMs(Function function, const Windows& windows);
 
 // Scalar arguments, one value per step: quantile_over_time's phi,
 // predict_linear's seconds, double_exponential_smoothing's two factors, the

@@ -168,18 +168,50 @@ class KindsTest(unittest.TestCase):
             self.assertEqual(sorted(copy.splitlines()),
                              sorted(lines.splitlines()))
 
-    def test_a_query_that_meets_histograms_says_so(self):
-        with Cluster(storages=1) as cluster:
+    def test_queries_answer_histograms_from_memory_and_disk(self):
+        with Cluster(storages=2, replication_factor=2) as cluster:
             at_ms = int(time.time()) * 1000 - 60_000
             self.assertEqual(
                 cluster.write_body(body(at_ms), TENANT).status, 204)
-            answer = cluster.query("sum(latency)", at_ms / 1000 + 10, TENANT)
-            self.assertEqual(answer["errorType"], "422", answer)
-            self.assertIn("stored but not evaluated yet; latency{",
-                          answer["error"])
-            answer = cluster.query("sum(requests_bucket)", at_ms / 1000 + 10,
-                                   TENANT)
-            self.assertEqual(answer["status"], "success", answer)
+            self.check_answers(cluster, at_ms)
+            for storage in cluster.storages:
+                storage.flush()
+            self.check_answers(cluster, at_ms)
+
+    def check_answers(self, cluster, at_ms):
+        at = at_ms // 1000 + 10
+        value = {"count": "6", "sum": "0", "buckets": [
+            [1, "-1", "-0.9170040432046711", "1"],
+            [3, "-0.001", "0.001", "1"],
+            [0, "0.7711054127039704", "0.8408964152537144", "3"],
+            [0, "1", "1.0905077326652577", "1"]]}
+        name = {"__name__": "latency", "series": "0"}
+        answer = cluster.query('latency{series="0"}', at, TENANT)
+        self.assertEqual(answer["data"]["result"],
+                         [{"metric": name, "histogram": [at, value]}])
+        raw = cluster.query('latency{series="0"}[1m]', at, TENANT)
+        self.assertEqual(
+            raw["data"]["result"],
+            [{"metric": name, "histograms": [
+                [ms / 1000, value] for ms in range(at_ms, at_ms + 3000, 1000)
+            ]}])
+        answer = cluster.query_range(
+            'histogram_count(latency{series="1"}) or latency{series="0"}',
+            at, at + 10, 10, TENANT)
+        self.assertEqual(answer["data"]["result"], [
+            {"metric": name, "histograms": [[at, value], [at + 10, value]]},
+            {"metric": {"series": "1"}, "values": [[at, "1.5"],
+                                                   [at + 10, "1.5"]]}])
+        answer = cluster.query("sum(latency)", at, TENANT)
+        self.assertEqual(answer["data"]["result"], [])
+        self.assertEqual(answer["warnings"], [
+            "PromQL warning: vector contains a mix of histograms with "
+            'exponential and custom buckets schemas for metric name "latency" '
+            "(1:5)"])
+        answer = cluster.query('sum(rate(latency{series="0"}[1m])) * 0', at,
+                               TENANT, round_digits=3)
+        self.assertEqual(answer["data"]["result"], [
+            {"metric": {}, "histogram": [at, {"count": "0", "sum": "0"}]}])
 
 
 CONFIG = """
