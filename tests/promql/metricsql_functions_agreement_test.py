@@ -208,7 +208,7 @@ class MetricsqlFunctionsAgreementTest(unittest.TestCase):
         # Two days ago, a moment that all steps here divide.
         cls.start_s = int(time.time()) // 3600 * 3600 - 2 * 86400
         series = dataset(cls.start_s * 1000)
-        cls.cluster = Cluster(storages=1)
+        cls.cluster = Cluster(storages=2, replication_factor=2)
         cls.addClassCleanup(cls.cluster.close)
         answer = cls.cluster.write(series)
         assert answer.status == 204, answer.text
