@@ -171,13 +171,9 @@ void ComputeMixedRate(Function function, const MixedSeries& series,
     if (increase == nullptr) return;
     const int64_t end_ms = windows.End(step);
     const int64_t begin_ms = end_ms - windows.range_ms;
-    const double first_count = histograms[lo]->count;
-    double factor = is_counter ? ExtrapolationFactor<true>(
-                                     ts[lo], ts[hi - 1], begin_ms, end_ms,
-                                     hi - lo - 1, first_count, increase->count)
-                               : ExtrapolationFactor<false>(
-                                     ts[lo], ts[hi - 1], begin_ms, end_ms,
-                                     hi - lo - 1, first_count, increase->count);
+    // Not stopped where the count would be 0: that is for floats alone.
+    double factor = ExtrapolationFactor<false>(ts[lo], ts[hi - 1], begin_ms,
+                                               end_ms, hi - lo - 1, 0, 0);
     if (function == Function::kRate) factor /= range_s;
     histogram::Scale(*increase, factor);
     out.histograms[step] = std::move(increase);

@@ -144,6 +144,19 @@ TEST_CASE("increases go over resets", "[rollup]") {
   CHECK(Run(Function::kChanges, input, 30).values[4] == 2);
 }
 
+TEST_CASE("an increase of histograms is not cut where the count was zero",
+          "[rollup]") {
+  // As in Prometheus 3.5: only floats that begin at 0 begin there.
+  Input histograms;
+  histograms.H(Of(0)).H(Of(6));
+  Input floats;
+  floats.F(0).F(6);
+  CHECK(Run(Function::kIncrease, floats, 100).values[1] == 6);
+  const Output out = Run(Function::kIncrease, histograms, 100);
+  REQUIRE(out.histograms[1] != nullptr);
+  CHECK(out.histograms[1]->count == 9);  // and half a distance before
+}
+
 TEST_CASE("counters and gauges are told apart", "[rollup]") {
   Input counter;
   counter.H(Of(1)).H(Of(2));
