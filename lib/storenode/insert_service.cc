@@ -17,6 +17,11 @@ namespace {
 // Insert nodes send thousands; this bounds what one call can define.
 constexpr int kDefinitionsMax = 100'000;
 
+// Stands for rows that were acknowledged before their fsync: a crash of the
+// machine may take them from one owner alone, so that nobody may answer for
+// the others.
+constexpr uint64_t kUnsyncedRing = UINT64_MAX;
+
 // A record begins with the ring it was routed by (lib/encoding/data_record.h).
 absl::StatusOr<uint64_t> RingOf(std::string_view record) {
   base::ByteReader reader(record);
@@ -116,14 +121,15 @@ absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
     ack.set_redefine(true);
   } else {
     ASSIGN_OR_RETURN(const uint64_t ring, RingOf(frame.record()));
-    RETURN_IF_ERROR(kept_->NoteRing(ring));
+    const auto level = static_cast<storage::AckLevel>(frame.ack);
+    RETURN_IF_ERROR(kept_->NoteRing(
+        level == storage::AckLevel::kDurable ? ring : kUnsyncedRing));
     // Nobody has an acknowledgement of these rows yet: they are after every
     // delete that is here, whatever the sender's clock says.
     wire::RaiseAcceptMs(frame, engine_->newest_delete_ms());
     ASSIGN_OR_RETURN(
         const storage::AppendResult result,
-        engine_->Append(frame.record(), frame.packed,
-                        static_cast<storage::AckLevel>(frame.ack)));
+        engine_->Append(frame.record(), frame.packed, level));
     ack.set_rows(result.rows);
     ack.set_too_old(result.too_old);
     ack.set_too_new(result.too_new);

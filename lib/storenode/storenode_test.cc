@@ -89,12 +89,12 @@ struct Node {
     return response;
   }
   proto::Ack Data(uint64_t ref_epoch, uint64_t ref, int64_t at_ms,
-                  double value) {
+                  double value, uint8_t ack_level = 0) {
     wire::DataFrameBuilder builder;
     builder.Start(1, at_ms);
     builder.Add(kTenant, ref, std::span(&at_ms, 1), std::span(&value, 1));
     const auto answer = Call(*inserts, wire::kData,
-                             builder.Finish(0, ref_epoch, true));
+                             builder.Finish(ack_level, ref_epoch, true));
     INFO(answer.status());
     REQUIRE(answer.ok());
     proto::Ack ack;
@@ -320,6 +320,12 @@ TEST_CASE("a plan made before a MISSED record or a ring is refused",
   REQUIRE(list.rings_size() == 1);
   CHECK(list.rings(0).ring_id() == 1);
   CHECK(list.rings(0).members().empty());
+  // Rows that a crash may take from this node alone.
+  request.mutable_search()->set_coverage_version(version());
+  CHECK_FALSE(refused());
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1, /*ack_level=*/1);
+  CHECK(refused());
 }
 
 TEST_CASE("the read that meets a damaged table of the index says so",
