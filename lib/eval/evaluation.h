@@ -69,6 +69,7 @@ class Evaluation {
 
   // MetricsQL's keep_metric_names, or a function that keeps them anyway.
   bool KeepsNames(const promql::Expr& expr) const;
+  bool keeps_names() const { return keep_names_; }
   // Removes the metadata labels, at once or (delayed) at the end, unless the
   // expression under way keeps them.
   void DropName(EvalSeries& series) const;

@@ -1,5 +1,6 @@
 #include "lib/eval/evaluator.h"
 
+#include <cmath>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -78,6 +79,19 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
   return raw;
 }
 
+// In MetricsQL a scalar is a series without labels, and NaN is no sample.
+void AsMetricsql(Value& value) {
+  if (value.type == ValueType::kScalar) {
+    value.type = ValueType::kVector;
+    value.series.push_back({{}, false, std::move(value.scalar), {}});
+  }
+  for (EvalSeries& series : value.series) {
+    for (double& v : series.values) {
+      if (std::isnan(v)) v = Absent();
+    }
+  }
+}
+
 absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
   if (ev.request().delayed_name_removal) {
     for (EvalSeries& series : value.series) {
@@ -117,6 +131,10 @@ absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
     ASSIGN_OR_RETURN(result.raw, RawSamples(ev, expr, steps));
   } else {
     ASSIGN_OR_RETURN(Value value, ev.Eval(expr, steps));
+    if (request.dialect == promql::Dialect::kMetricsql) {
+      AsMetricsql(value);
+      if (!range) result.type = value.type;
+    }
     if (value.type == ValueType::kScalar) {
       result.series.push_back({{}, std::move(value.scalar)});
     } else if (value.type == ValueType::kString) {

@@ -47,6 +47,10 @@ struct EvalRequest {
   // What MetricsQL takes for the step of an instant query: rate(m), m[5i].
   int64_t default_step_ms = 300'000;
   int64_t lookback_ms = 300'000;
+  // How far apart samples of a series are taken to be by MetricsQL, which
+  // looks at each series otherwise; 0: no bound.
+  int64_t staleness_min_ms = 0;
+  int64_t staleness_max_ms = 0;
   int64_t subquery_step_ms = 60'000;  // for [1h:]
   // Prometheus' promql-delayed-name-removal: names go at the end only.
   bool delayed_name_removal = false;

@@ -26,6 +26,7 @@ using rollup::Function;
 // the source is not told, or are rare.
 bool IsPushed(const Evaluation& ev, const RollupPlan& plan) {
   if (ev.request().dialect != promql::Dialect::kPromql ||
+      plan.windows.fits_interval ||
       plan.selector->edges != promql::RangeEdges::kPlain) {
     return false;
   }

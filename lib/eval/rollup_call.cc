@@ -46,7 +46,7 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
     value.series.push_back(std::move(out));
   }
   RETURN_IF_ERROR(ev.Charge(value.charge, value.series));
-  if (!rollup::KeepsName(function)) {
+  if (!rollup::KeepsName(function) && !ev.keeps_names()) {
     RETURN_IF_ERROR(DropNames(ev, true, value.series));
   }
   return value;
@@ -62,8 +62,8 @@ absl::StatusOr<Value> RollupCall(Evaluation& ev, const promql::Call& call,
                                  "() of this kind of argument is not "
                                  "implemented");
     }
-    return RollupOverSubquery(ev, *rollup::FunctionByName(call.function),
-                              arguments, steps);
+    return RollupOverSubquery(ev, FunctionOf(ev, call, arguments), arguments,
+                              steps);
   }
   StreamPlan plan;
   RETURN_IF_ERROR(MakeStreamPlan(ev, call, steps, plan));

@@ -71,6 +71,15 @@ rollup::Function ExtendedOf(std::string_view name, promql::RangeEdges edges) {
                   : rollup::Function::kDefault;
 }
 
+// What an instant selector reads in MetricsQL: the step, but no more than
+// max_lookback.
+int64_t InstantRangeMs(const EvalRequest& request) {
+  const int64_t step_ms = QueryStepMs(request);
+  return request.staleness_max_ms > 0
+             ? std::min(step_ms, request.staleness_max_ms)
+             : step_ms;
+}
+
 }  // namespace
 
 RollupArguments SplitArguments(const promql::Call& call) {
@@ -130,19 +139,25 @@ absl::Status CheckEdges(const promql::VectorSelector& selector,
 absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
                          std::string_view function_name, const StepRange& steps,
                          StreamPlan& plan) {
-  int64_t range_ms = ev.request().lookback_ms;
+  const EvalRequest& request = ev.request();
+  const bool metricsql = request.dialect == promql::Dialect::kMetricsql;
+  int64_t range_ms = request.lookback_ms;
+  bool fits_interval = metricsql;
   if (range_vector.kind == ExprKind::kMatrixSelector) {
     const auto& matrix =
         static_cast<const promql::MatrixSelector&>(range_vector);
     plan.rollup.selector = matrix.selector.get();
-    ASSIGN_OR_RETURN(range_ms, RangeMs(ev.request(), matrix));
+    ASSIGN_OR_RETURN(range_ms, RangeMs(request, matrix));
+    fits_interval = matrix.implicit;
   } else {
     plan.rollup.selector =
         static_cast<const promql::VectorSelector*>(&range_vector);
+    if (metricsql) range_ms = InstantRangeMs(request);
   }
   ASSIGN_OR_RETURN(
       plan.rollup.windows,
-      WindowsOf(ev.request(), plan.rollup.selector->time, range_ms, steps));
+      WindowsOf(request, plan.rollup.selector->time, range_ms, steps));
+  plan.rollup.windows.fits_interval = fits_interval;
   if (plan.rollup.selector->edges == promql::RangeEdges::kPlain) {
     return absl::OkStatus();
   }
@@ -152,6 +167,20 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
   plan.rollup.function = ExtendedOf(function_name, plan.rollup.selector->edges);
   plan.rollup.windows.previous_ms = ev.request().lookback_ms;
   return absl::OkStatus();
+}
+
+rollup::Function FunctionOf(const Evaluation& ev, const promql::Call& call,
+                            const RollupArguments& arguments) {
+  const rollup::Function function = *rollup::FunctionByName(call.function);
+  const promql::Expr* range = arguments.range_vector;
+  const bool implicit =
+      (range->kind == ExprKind::kMatrixSelector &&
+       static_cast<const promql::MatrixSelector*>(range)->implicit) ||
+      (range->kind == ExprKind::kSubquery &&
+       static_cast<const promql::SubqueryExpr*>(range)->implicit);
+  const bool metricsql =
+      implicit || ev.request().dialect == promql::Dialect::kMetricsql;
+  return metricsql ? rollup::InMetricsql(function) : function;
 }
 
 bool CanStream(const promql::Expr& unwrapped) {
@@ -171,8 +200,8 @@ absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,
     return FillWindows(ev, unwrapped, "", steps, plan);
   }
   const auto& call = static_cast<const promql::Call&>(unwrapped);
-  const rollup::Function function = *rollup::FunctionByName(call.function);
   const RollupArguments arguments = SplitArguments(call);
+  const rollup::Function function = FunctionOf(ev, call, arguments);
   RETURN_IF_ERROR(FillArguments(ev, function, arguments, steps, plan));
   RETURN_IF_ERROR(
       FillWindows(ev, *arguments.range_vector, call.function, steps, plan));

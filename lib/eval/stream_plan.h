@@ -52,6 +52,11 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
 absl::Status CheckEdges(const promql::VectorSelector& selector,
                         std::string_view function_name);
 
+// What a call computes: as PromQL or as MetricsQL has it. A call without a
+// written range is MetricsQL's. REQUIRES: it is a window function's.
+rollup::Function FunctionOf(const Evaluation& ev, const promql::Call& call,
+                            const RollupArguments& arguments);
+
 bool CanStream(const promql::Expr& unwrapped);
 // REQUIRES: CanStream(unwrapped).
 absl::Status MakeStreamPlan(Evaluation& ev, const promql::Expr& unwrapped,

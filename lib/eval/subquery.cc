@@ -55,6 +55,7 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
   SubqueryResult result;
   ASSIGN_OR_RETURN(result.windows,
                    WindowsOf(request, expr.time, range_ms, steps));
+  result.windows.fits_interval = expr.implicit;
   const int64_t begin_ms = result.windows.first_end_ms - range_ms -
                            rollup::BeforeMs(function, result.windows);
   const int64_t end_ms = result.windows.End(result.windows.count - 1);

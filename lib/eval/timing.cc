@@ -67,6 +67,8 @@ absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
   if (request.step_ms == 0 && steps.count == 1) {
     windows.previous_ms = request.default_step_ms;
   }
+  windows.previous_min_ms = request.staleness_min_ms;
+  windows.previous_max_ms = request.staleness_max_ms;
   switch (time.at) {
     case promql::AtKind::kNone:
       windows.first_end_ms = steps.start_ms;

@@ -36,7 +36,7 @@ constexpr Case kCases[] = {
     {"up{}", "up"},
     {"up{job=\"x\",a!=\"b\",}", "up{a!=\"b\",job=\"x\"}"},
     {"{__name__=~\"a|b\",x!~\"y\"}", nullptr},
-    {"{\"foo.bar\",\"a.b\"=\"c\"}", nullptr},
+    {"{\"foo.bar\",\"a.b\"=\"c\"}", "{\"a.b\"=\"c\",__name__=\"foo.bar\"}"},
     {"{\"up\"}", "{__name__=\"up\"}"},
     {"foo:bar:rate5m", nullptr},
     {"sum", nullptr},

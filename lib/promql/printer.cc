@@ -66,13 +66,18 @@ class Printer {
         return PrintCall(static_cast<const Call&>(expr));
       case ExprKind::kParen:
         return PrintParen(static_cast<const ParenExpr&>(expr));
-      case ExprKind::kShift: {
-        const auto& shift = static_cast<const ShiftExpr&>(expr);
-        Print(*shift.expr);
-        return PrintTime(shift.time);
-      }
+      case ExprKind::kShift:
+        Print(*static_cast<const ShiftExpr&>(expr).expr);
+        return PrintSuffix(expr);
     }
   }
+
+  // "sum by (x) "
+  void PrintHead(const AggregateExpr& aggregate);
+  // "== bool on (x)"
+  void PrintClauses(const BinaryExpr& binary);
+  // What stands behind the parts of an expression.
+  void PrintSuffix(const Expr& expr);
 
  private:
   void PrintNumber(const NumberLiteral& number);
@@ -104,8 +109,7 @@ void Printer::PrintNumber(const NumberLiteral& number) {
   out_ += DurationText(static_cast<int64_t>(std::round(number.value * 1000)));
 }
 
-// The quoted form `{"a.b"}` where a name needs it; equal names of a plain
-// form stand before the braces only if they were written there.
+// A name stands before the braces only if it was written there.
 void Printer::PrintSelector(const VectorSelector& selector) {
   const bool named = !selector.name.empty();
   out_ += selector.name;
@@ -123,14 +127,9 @@ void Printer::PrintSelector(const VectorSelector& selector) {
 
 void Printer::PrintMatchers(const model::Matchers& matchers, bool named) {
   std::vector<std::string> parts;
-  std::string name_first;
   for (const model::Matcher& matcher : matchers) {
-    const bool is_equal_name = matcher.name == model::kMetricName &&
-                               matcher.type == model::MatchType::kEqual;
-    if (is_equal_name && named) continue;
-    if (is_equal_name && !matcher.value.empty() && name_first.empty() &&
-        !IsPlainMetricName(matcher.value)) {
-      name_first = QuotedText(matcher.value);
+    if (named && matcher.name == model::kMetricName &&
+        matcher.type == model::MatchType::kEqual) {
       continue;
     }
     static constexpr std::string_view kOperators[] = {"=", "!=", "=~", "!~"};
@@ -141,7 +140,6 @@ void Printer::PrintMatchers(const model::Matchers& matchers, bool named) {
                                  QuotedText(matcher.value)));
   }
   std::sort(parts.begin(), parts.end());
-  if (!name_first.empty()) parts.insert(parts.begin(), name_first);
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0) out_ += ",";
     out_ += parts[i];
@@ -194,15 +192,45 @@ void Printer::PrintMatrix(const MatrixSelector& matrix) {
 
 void Printer::PrintSubquery(const SubqueryExpr& subquery) {
   Print(*subquery.expr);
-  if (subquery.implicit) return;
-  out_ += "[";
-  PrintDuration(subquery.range);
-  out_ += ":";
-  if (subquery.step.expr != nullptr || subquery.step.ms != 0) {
-    PrintDuration(subquery.step);
+  PrintSuffix(subquery);
+}
+
+void Printer::PrintSuffix(const Expr& expr) {
+  switch (expr.kind) {
+    case ExprKind::kSubquery: {
+      const auto& subquery = static_cast<const SubqueryExpr&>(expr);
+      if (subquery.implicit) return;
+      out_ += "[";
+      PrintDuration(subquery.range);
+      out_ += ":";
+      if (subquery.step.expr != nullptr || subquery.step.ms != 0) {
+        PrintDuration(subquery.step);
+      }
+      out_ += "]";
+      return PrintTime(subquery.time);
+    }
+    case ExprKind::kShift:
+      return PrintTime(static_cast<const ShiftExpr&>(expr).time);
+    case ExprKind::kAggregate: {
+      const int64_t limit = static_cast<const AggregateExpr&>(expr).limit;
+      if (limit > 0) StrAppend(&out_, " limit ", limit);
+      return;
+    }
+    case ExprKind::kCall:
+      if (!static_cast<const Call&>(expr).keep_metric_names) return;
+      out_ += " keep_metric_names";
+      return;
+    case ExprKind::kParen: {
+      const Expr& inner = *static_cast<const ParenExpr&>(expr).expr;
+      if (inner.kind != ExprKind::kBinary) return;
+      if (static_cast<const BinaryExpr&>(inner).keep_metric_names) {
+        out_ += " keep_metric_names";
+      }
+      return;
+    }
+    default:
+      return;
   }
-  out_ += "]";
-  PrintTime(subquery.time);
 }
 
 // A chain a + b + c … from its innermost operator outwards.
@@ -216,21 +244,23 @@ void Printer::PrintChain(const BinaryExpr& binary) {
 }
 
 void Printer::PrintOperator(const BinaryExpr& binary) {
-  StrAppend(&out_, " ", OperatorText(binary.op));
-  if (binary.return_bool) out_ += " bool";
-  if (binary.matching) PrintMatching(*binary.matching);
+  out_ += " ";
+  PrintClauses(binary);
   out_ += " ";
   Print(*binary.rhs);
+}
+
+void Printer::PrintClauses(const BinaryExpr& binary) {
+  out_ += OperatorText(binary.op);
+  if (binary.return_bool) out_ += " bool";
+  if (binary.matching) PrintMatching(*binary.matching);
 }
 
 void Printer::PrintParen(const ParenExpr& paren) {
   out_ += "(";
   Print(*paren.expr);
   out_ += ")";
-  if (paren.expr->kind == ExprKind::kBinary &&
-      static_cast<const BinaryExpr&>(*paren.expr).keep_metric_names) {
-    out_ += " keep_metric_names";
-  }
+  PrintSuffix(paren);
 }
 
 void Printer::PrintFill(std::string_view name, double value) {
@@ -261,25 +291,19 @@ void Printer::PrintMatching(const VectorMatching& matching) {
   if (fill_right) PrintFill("fill_right", *fill_right);
 }
 
-void Printer::PrintAggregate(const AggregateExpr& aggregate) {
+void Printer::PrintHead(const AggregateExpr& aggregate) {
   out_ += AggregateText(aggregate.op);
   if (aggregate.without || !aggregate.grouping.empty()) {
     out_ += aggregate.without ? " without " : " by ";
     AppendLabels(out_, aggregate.grouping);
     out_ += " ";
   }
-  const AggregateInfo& info = InfoOf(aggregate.op);
-  std::vector<const Expr*> args;
-  if (aggregate.param != nullptr) args.push_back(aggregate.param.get());
-  for (const ExprPtr& param : aggregate.more_params) {
-    args.push_back(param.get());
-  }
-  // The tail stands after the vector.
-  const bool has_tail = info.has_tail && !aggregate.more_params.empty();
-  args.insert(args.end() - (has_tail ? 1 : 0), aggregate.expr.get());
-  for (const ExprPtr& expr : aggregate.more_exprs) args.push_back(expr.get());
-  PrintArguments(args);
-  if (aggregate.limit > 0) StrAppend(&out_, " limit ", aggregate.limit);
+}
+
+void Printer::PrintAggregate(const AggregateExpr& aggregate) {
+  PrintHead(aggregate);
+  PrintArguments(ArgumentsOf(aggregate));
+  PrintSuffix(aggregate);
 }
 
 void Printer::PrintArguments(const std::vector<const Expr*>& args) {
@@ -294,13 +318,50 @@ void Printer::PrintArguments(const std::vector<const Expr*>& args) {
 void Printer::PrintCall(const Call& call) {
   if (call.implicit) return Print(*call.args[0]);
   out_ += call.function;
-  std::vector<const Expr*> args;
-  for (const ExprPtr& arg : call.args) args.push_back(arg.get());
-  PrintArguments(args);
-  if (call.keep_metric_names) out_ += " keep_metric_names";
+  PrintArguments(ArgumentsOf(call));
+  PrintSuffix(call);
 }
 
 }  // namespace
+
+std::vector<const Expr*> ArgumentsOf(const Expr& expr) {
+  std::vector<const Expr*> args;
+  if (expr.kind == ExprKind::kCall) {
+    for (const ExprPtr& arg : static_cast<const Call&>(expr).args) {
+      args.push_back(arg.get());
+    }
+    return args;
+  }
+  const auto& aggregate = static_cast<const AggregateExpr&>(expr);
+  if (aggregate.param != nullptr) args.push_back(aggregate.param.get());
+  for (const ExprPtr& param : aggregate.more_params) {
+    args.push_back(param.get());
+  }
+  // The tail stands after the vector.
+  const bool has_tail =
+      InfoOf(aggregate.op).has_tail && !aggregate.more_params.empty();
+  args.insert(args.end() - (has_tail ? 1 : 0), aggregate.expr.get());
+  for (const ExprPtr& more : aggregate.more_exprs) args.push_back(more.get());
+  return args;
+}
+
+std::string HeadText(const AggregateExpr& aggregate) {
+  Printer printer;
+  printer.PrintHead(aggregate);
+  return printer.Take();
+}
+
+std::string ClausesText(const BinaryExpr& binary) {
+  Printer printer;
+  printer.PrintClauses(binary);
+  return printer.Take();
+}
+
+std::string SuffixText(const Expr& expr) {
+  Printer printer;
+  printer.PrintSuffix(expr);
+  return printer.Take();
+}
 
 std::string ExprText(const Expr& expr) {
   Printer printer;

@@ -95,6 +95,17 @@ class Checker {
     return ParseErrorAt(query_, expr.position.begin, base::StrCat(pieces...));
   }
 
+  // At the operator itself.
+  template <typename... Pieces>
+  absl::Status OperatorError(const BinaryExpr& binary,
+                             const Pieces&... pieces) {
+    const size_t at =
+        query_.find_first_not_of(" \t\r\n", binary.lhs->position.end);
+    return ParseErrorAt(query_,
+                        static_cast<uint32_t>(std::min(at, query_.size())),
+                        base::StrCat(pieces...));
+  }
+
   // Makes `slot` have the type if it can; `lenient` as in MetricsQL.
   absl::Status ExpectType(ExprPtr& slot, ValueType want, bool lenient,
                           std::string_view context) {
@@ -277,16 +288,16 @@ absl::Status Checker::CheckChain(BinaryExpr& binary) {
 
 absl::Status Checker::CheckBinary(BinaryExpr& binary) {
   if (binary.return_bool && !IsComparison(binary.op)) {
-    return ErrorAt(binary,
-                   "bool modifier can only be used on comparison operators");
+    return OperatorError(
+        binary, "bool modifier can only be used on comparison operators");
   }
   if (lenient_) ConvertSides(binary);
   const ValueType lhs = binary.lhs->type;
   const ValueType rhs = binary.rhs->type;
   if (IsComparison(binary.op) && !binary.return_bool &&
       lhs == ValueType::kScalar && rhs == ValueType::kScalar) {
-    return ErrorAt(binary,
-                   "comparisons between scalars must use BOOL modifier");
+    return OperatorError(binary,
+                         "comparisons between scalars must use BOOL modifier");
   }
   for (const Expr* side : {binary.lhs.get(), binary.rhs.get()}) {
     if (IsScalarOrVector(side->type)) continue;
@@ -330,8 +341,8 @@ absl::Status Checker::CheckMatching(BinaryExpr& binary) {
     for (const std::string& label : matching.labels) {
       if (std::ranges::find(matching.include, label) !=
           matching.include.end()) {
-        return ErrorAt(binary, "label ", QuotedText(label),
-                       " must not occur in ON and GROUP clause at once");
+        return OperatorError(binary, "label ", QuotedText(label),
+                             " must not occur in ON and GROUP clause at once");
       }
     }
   }

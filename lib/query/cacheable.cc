@@ -36,9 +36,12 @@ bool IsCacheableNode(const promql::Expr& expr) {
     case ExprKind::kNumber:
     case ExprKind::kString:
     case ExprKind::kUnary:
-    case ExprKind::kBinary:
     case ExprKind::kParen:
       return true;
+    case ExprKind::kBinary:
+      // `default` asks whether the left side has any series at all.
+      return !promql::IsFillOperator(
+          static_cast<const promql::BinaryExpr&>(expr).op);
     case ExprKind::kVectorSelector: {
       const auto& selector = static_cast<const promql::VectorSelector&>(expr);
       // A smoothed one reads the sample behind its end.

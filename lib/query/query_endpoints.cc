@@ -1,4 +1,4 @@
-// /api/v1/query, /api/v1/query_range and /api/v1/format_query.
+// /api/v1/query and /api/v1/query_range.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -6,7 +6,6 @@
 #include "lib/base/status.h"
 #include "lib/promql/functions.h"
 #include "lib/promql/parser.h"
-#include "lib/promql/printer.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cacheable.h"
 #include "lib/query/cached_evaluation.h"
@@ -28,13 +27,6 @@ int64_t ResultSamples(const eval::EvalResult& result) {
   return samples;
 }
 
-absl::Status CheckDialect(const http::Request& request) {
-  const std::string_view dialect = request.Argument("dialect");
-  if (dialect.empty() || dialect == "promql") return absl::OkStatus();
-  return base::InvalidArgument("dialect=", dialect,
-                               " is not supported; supported: promql");
-}
-
 absl::Status CheckRangeType(const promql::Expr& expr) {
   if (expr.type == promql::ValueType::kScalar ||
       expr.type == promql::ValueType::kVector) {
@@ -50,7 +42,6 @@ absl::Status CheckRangeType(const promql::Expr& expr) {
 
 absl::Status SelectApi::ReadEvalArguments(Context& context,
                                           eval::EvalRequest& request) {
-  RETURN_IF_ERROR(CheckDialect(context.request));
   request.lookback_ms = options_.lookback_ms;
   for (const char* name : {"max_lookback", "lookback_delta"}) {
     ASSIGN_OR_RETURN(
@@ -61,6 +52,7 @@ absl::Status SelectApi::ReadEvalArguments(Context& context,
     return base::InvalidArgument("lookback_delta must be greater than 0");
   }
   request.delayed_name_removal = options_.delayed_name_removal;
+  RETURN_IF_ERROR(ReadDialect(context.request, options_.dialect, request));
   request.limits = options_.limits;
   request.pool = pool_;
   return absl::OkStatus();
@@ -76,8 +68,12 @@ absl::Status SelectApi::Query(Context& context) {
   ASSIGN_OR_RETURN(
       request.start_ms,
       TimeArgument(context.request, "time", context.now_ms, context.now_ms));
+  ASSIGN_OR_RETURN(const int64_t shift_ms,
+                   InstantShiftMs(context.request, options_.dialect, request,
+                                  request.start_ms, context.now_ms));
+  request.start_ms -= shift_ms;
   request.end_ms = request.start_ms;
-  return Evaluate(context, request, /*is_range=*/false);
+  return Evaluate(context, request, /*is_range=*/false, shift_ms);
 }
 
 absl::Status SelectApi::QueryRange(Context& context) {
@@ -108,14 +104,15 @@ absl::Status SelectApi::QueryRange(Context& context) {
         "; the maximum number of points is ", points_max,
         " (-search.maxPointsPerTimeseries)");
   }
+  AlignRange(context.request, request);
   return Evaluate(context, request, /*is_range=*/true);
 }
 
 absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
-                                 bool is_range) {
+                                 bool is_range, int64_t shift_ms) {
   RETURN_IF_ERROR(CheckQueryLength(context.query));
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
-                   promql::ParseExpr(context.query));
+                   promql::ParseExpr(context.query, request.dialect));
   if (is_range) RETURN_IF_ERROR(CheckRangeType(*expr));
   ASSIGN_OR_RETURN(const int64_t limit,
                    IntArgument(context.request, "limit", 0));
@@ -145,6 +142,10 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   }
   const OutcomeCollector& outcomes = *collected;
   if (!result.ok()) return AsExecutionError(result.status());
+  if (is_range) {
+    RETURN_IF_ERROR(RepeatLastPoints(context.request, options_.dialect, request,
+                                     context.now_ms, *result));
+  }
   CountEvaluation(*result);
   const auto series =
       static_cast<int64_t>(result->series.size() + result->raw.size());
@@ -157,7 +158,7 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   CountPartial("search", outcomes.is_partial());
   ResultFormat format;
   format.is_range = is_range;
-  format.start_ms = request.start_ms;
+  format.start_ms = request.start_ms + shift_ms;
   format.step_ms = request.step_ms;
   format.round_digits =
       static_cast<int>(std::clamp<int64_t>(round_digits, -100, 100));
@@ -232,17 +233,6 @@ absl::Status SelectApi::AnswerResult(Context& context,
   }
   if (written.ok() || !answer.begun()) return written;
   context.writer.Abort();
-  return absl::OkStatus();
-}
-
-absl::Status SelectApi::FormatQuery(Context& context) {
-  const std::string_view query = context.request.Argument("query");
-  RETURN_IF_ERROR(CheckQueryLength(query));
-  ASSIGN_OR_RETURN(const promql::ExprPtr expr, promql::ParseExpr(query));
-  std::string out = "{\"status\":\"success\",\"data\":";
-  AppendJsonString(out, promql::ExprText(*expr));
-  out += "}";
-  context.writer.Send(200, kJson, out);
   return absl::OkStatus();
 }
 

@@ -27,8 +27,10 @@
 #include "lib/base/mutex.h"
 #include "lib/base/thread_pool.h"
 #include "lib/eval/evaluator.h"
+#include "lib/promql/ast.h"
 #include "lib/query/cluster_source.h"
 #include "lib/query/concurrency_gate.h"
+#include "lib/query/dialect.h"
 #include "lib/query/result_cache.h"
 #include "lib/query/result_json.h"
 #include "lib/query/storage_reader.h"
@@ -62,6 +64,7 @@ struct SelectOptions {
   bool load_cache = true;  // false: what is there is not read
   // Differs where flags make answers differ.
   uint64_t cache_configuration = 0;
+  DialectOptions dialect;
   bool deny_partial = false;
   bool delayed_name_removal = true;
   // Asked of /internal/resetRollupResultCache; null or "" for none.
@@ -119,9 +122,9 @@ class SelectApi {
   // query_endpoints.cc
   absl::Status Query(Context& context);
   absl::Status QueryRange(Context& context);
-  absl::Status FormatQuery(Context& context);
+  // `shift_ms`: the answer of an instant query is of so much later.
   absl::Status Evaluate(Context& context, eval::EvalRequest& request,
-                        bool is_range);
+                        bool is_range, int64_t shift_ms = 0);
   absl::Status AnswerResult(Context& context, const eval::EvalResult& result,
                             const ResultFormat& format,
                             const OutcomeCollector& outcomes);
@@ -131,6 +134,12 @@ class SelectApi {
       const eval::EvalRequest& request, const OutcomeCollector& outcomes);
   void CountEvaluation(const eval::EvalResult& result);
   absl::Status ReadEvalArguments(Context& context, eval::EvalRequest& request);
+  // language_endpoints.cc
+  absl::StatusOr<promql::ExprPtr> ParseArgument(const Context& context) const;
+  absl::Status FormatQuery(Context& context);
+  absl::Status ParseQuery(Context& context);
+  absl::Status PrettifyQuery(Context& context);
+  absl::Status ExpandWithExprs(Context& context);
   // series_endpoints.cc
   absl::Status Series(Context& context);
   absl::Status LabelNames(Context& context);

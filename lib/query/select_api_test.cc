@@ -121,8 +121,7 @@ TEST_CASE("errors carry their HTTP code as type", "[query]") {
   check(api.Get("api/v1/query", {}), 400);
   check(api.Get("api/v1/query", {{"query", "sum("}}), 400);
   check(api.Get("api/v1/query", {{"query", "1"}, {"time", "x"}}), 400);
-  check(api.Get("api/v1/query", {{"query", "1"}, {"dialect", "metricsql"}}),
-        400);
+  check(api.Get("api/v1/query", {{"query", "1"}, {"dialect", "sql"}}), 400);
   check(api.Get("api/v1/query", {{"query", std::string(31, '1')}}), 400);
   check(api.Get("api/v1/query_range", {{"query", "\"x\""}}), 400);
   check(api.Get("api/v1/query_range", {{"query", "1"}, {"step", "0"}}), 400);
@@ -202,6 +201,48 @@ TEST_CASE("constant endpoints answer as dashboards expect", "[query]") {
   CHECK(api.Get("api/v1/format_query", {{"query", "sum(x)by(y)"}}).body ==
         "{\"status\":\"success\",\"data\":\"sum by (y) (x)\"}");
   CHECK(api.Call("/internal/resetRollupResultCache", {}, {}).status == 200);
+}
+
+TEST_CASE("queries are shown as texts and trees", "[query]") {
+  Api api;
+  const std::string with = "WITH (f = {a=\"b\"}) sum(m{f})";
+  CHECK(api.Get("prettify-query", {{"query", with}}).body ==
+        "{\"status\":\"success\",\"query\":\"sum(m{a=\\\"b\\\"})\"}");
+  CHECK(api.Get("expand-with-exprs", {{"query", with}}).body ==
+        "{\"status\":\"success\",\"expr\":\"sum(m{a=\\\"b\\\"})\"}");
+  const KeptAnswer refused = api.Get("prettify-query", {{"query", "sum("}});
+  CHECK(refused.status == 200);
+  CHECK(refused.body.starts_with("{\"status\":\"error\",\"msg\":\"1:5: "));
+  CHECK(api.Get("expand-with-exprs", {{"query", "a("}})
+            .body.starts_with("{\"status\":\"error\",\"error\":\"Cannot parse "
+                              "query: 1:1: "));
+  CHECK(api.Get("api/v1/parse_query", {{"query", "-up[5m] > 1"}}).status ==
+        400);
+  CHECK(
+      api.Get("api/v1/parse_query", {{"query", "sum by (y) (x) + 1"}}).body ==
+      "{\"status\":\"success\",\"data\":{\"type\":\"binaryExpr\",\"op\":\"+\","
+      "\"lhs\":{\"type\":\"aggregation\",\"op\":\"sum\",\"expr\":{\"type\":"
+      "\"vectorSelector\",\"name\":\"x\",\"matchers\":[{\"name\":\"__name__\","
+      "\"type\":\"=\",\"value\":\"x\"}],\"offset\":0,\"timestamp\":null,"
+      "\"startOrEnd\":null},\"param\":null,\"grouping\":[\"y\"],\"without\":"
+      "false},\"rhs\":{\"type\":\"numberLiteral\",\"val\":\"1\"},\"matching\":"
+      "null,\"bool\":false}}");
+}
+
+TEST_CASE("the metricsql dialect answers scalars as series", "[query]") {
+  Api api;
+  const auto result = [&api](const char* dialect, const char* query) {
+    return api
+        .Get("api/v1/query",
+             {{"query", query}, {"time", "10"}, {"dialect", dialect}})
+        .body;
+  };
+  CHECK(result("promql", "1 + 1").find("\"resultType\":\"scalar\"") !=
+        std::string::npos);
+  CHECK(result("metricsql", "1 + 1")
+            .find("\"resultType\":\"vector\",\"result\":[{\"metric\":{},"
+                  "\"value\":[10,\"2\"]}]") != std::string::npos);
+  CHECK(result("metricsql", "NaN").find("\"result\":[]") != std::string::npos);
 }
 
 TEST_CASE("queries over the limit are told to come back", "[query]") {

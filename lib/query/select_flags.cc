@@ -16,10 +16,13 @@ namespace {
 
 // Known to operators, without effect yet and missed by whoever sets them.
 constexpr std::string_view kNotYet[] = {
-    "clusternativeListenAddr", "pushmetrics.url",
+    "clusternativeListenAddr",
+    "pushmetrics.url",
     "retentionFilter",
-    "search.skipSlowReplicas", "storageNode.discoveryInterval",
-    "storageNode.filter",      "vmalert.proxyURL",
+    "search.skipSlowReplicas",
+    "storageNode.discoveryInterval",
+    "storageNode.filter",
+    "vmalert.proxyURL",
 };
 
 // Known to operators; nothing here depends on them.
@@ -61,7 +64,6 @@ constexpr std::string_view kIgnored[] = {
     "search.graphiteStorageStep",
     "search.ignoreExtraFiltersAtLabelsAPI",
     "search.inmemoryBufSizeBytes",
-    "search.latencyOffset",
     "search.logImplicitConversion",
     "search.logQueryMemoryUsage",
     "search.logSlowQueryStats",
@@ -73,9 +75,6 @@ constexpr std::string_view kIgnored[] = {
     "search.maxGraphiteTagValues",
     "search.maxSamplesPerSeries",
     "search.maxSeriesPerAggrFunc",
-    "search.maxStalenessInterval",
-    "search.maxStepForPointsAdjustment",
-    "search.minStalenessInterval",
     "search.minWindowForInstantRollupOptimization",
     "search.noStaleMarkers",
     "search.queryStats.lastQueriesCount",
@@ -124,7 +123,24 @@ ParseReplicationFactors(const std::vector<std::string>& items) {
 
 SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
     : dialect(flags.String("search.dialect", "promql",
-                           "Language and semantics of queries: promql")),
+                           "By which rules queries without a `dialect` are "
+                           "evaluated: promql or metricsql")),
+      latency_offset(flags.Duration(
+          "search.latencyOffset", "30s",
+          "In the metricsql dialect: how old the newest samples shown are")),
+      min_staleness(flags.Duration(
+          "search.minStalenessInterval", "0",
+          "In the metricsql dialect: the least distance of samples that "
+          "belong together. 0: as far as those of the series are")),
+      max_staleness(flags.Duration(
+          "search.maxStalenessInterval", "0",
+          "In the metricsql dialect: the largest distance of samples that "
+          "belong together; max_lookback of a request goes before it. 0: as "
+          "far as those of the series are")),
+      max_step_for_adjustment(flags.Duration(
+          "search.maxStepForPointsAdjustment", "1m",
+          "In the metricsql dialect: steps from here on show their newest "
+          "points as they are, whatever -search.latencyOffset")),
       max_concurrent_requests(flags.Int(
           "search.maxConcurrentRequests", 0,
           "Queries that run at once; others wait. 0: twice the CPUs")),
@@ -298,12 +314,26 @@ int64_t SelectFlags::query_memory_bytes_max() const {
                                              : memory_bytes_allowed() / 4;
 }
 
-absl::StatusOr<SelectOptions> SelectFlags::Options() const {
-  if (query_.dialect.value() != "promql") {
-    return base::InvalidArgument("-search.dialect=", query_.dialect.value(),
-                                 " is not supported; supported: promql");
+absl::StatusOr<DialectOptions> SelectFlags::QueryFlags::Dialect() const {
+  DialectOptions options;
+  const auto parsed = ParseDialect(dialect.value());
+  if (!parsed.ok()) {
+    return base::InvalidArgument("-search.", base::Message(parsed.status()));
   }
+  options.dialect = *parsed;
+  options.latency_offset_ms = absl::ToInt64Milliseconds(latency_offset.value());
+  options.min_staleness_interval_ms =
+      absl::ToInt64Milliseconds(min_staleness.value());
+  options.max_staleness_interval_ms =
+      absl::ToInt64Milliseconds(max_staleness.value());
+  options.max_step_for_points_adjustment_ms =
+      absl::ToInt64Milliseconds(max_step_for_adjustment.value());
+  return options;
+}
+
+absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   SelectOptions options;
+  ASSIGN_OR_RETURN(options.dialect, query_.Dialect());
   const int64_t concurrency = query_.max_concurrent_requests.value();
   options.max_concurrent_requests =
       concurrency > 0 ? concurrency : DefaultConcurrency();

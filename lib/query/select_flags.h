@@ -38,7 +38,12 @@ class SelectFlags {
   // What holds for queries.
   struct QueryFlags {
     explicit QueryFlags(base::FlagSet& flags);
+    absl::StatusOr<DialectOptions> Dialect() const;
     const base::StringFlag& dialect;
+    const base::DurationFlag& latency_offset;
+    const base::DurationFlag& min_staleness;
+    const base::DurationFlag& max_staleness;
+    const base::DurationFlag& max_step_for_adjustment;
     const base::IntFlag& max_concurrent_requests;
     const base::DurationFlag& max_queue_duration;
     const base::DurationFlag& max_query_duration;

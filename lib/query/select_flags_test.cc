@@ -60,7 +60,10 @@ TEST_CASE("limits reach the options", "[query]") {
 }
 
 TEST_CASE("what is not supported is refused, not ignored", "[query]") {
-  CHECK_FALSE(Parsed({"-search.dialect=metricsql"}).select.Options().ok());
+  CHECK_FALSE(Parsed({"-search.dialect=sql"}).select.Options().ok());
+  CHECK(
+      Parsed({"-search.dialect=metricsql"}).select.Options()->dialect.dialect ==
+      promql::Dialect::kMetricsql);
 }
 
 TEST_CASE("replication factors are numbers by group", "[query]") {

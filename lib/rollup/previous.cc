@@ -20,17 +20,29 @@ int64_t ScrapeIntervalMs(std::span<const int64_t> timestamps_ms,
   return interval > 0 ? interval : fallback_ms;
 }
 
-int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
-                        const Windows& windows) {
-  if (windows.previous_ms > 0) return windows.previous_ms;
-  const int64_t interval =
-      ScrapeIntervalMs(timestamps_ms, windows.eval_step_ms);
+namespace {
+
+// The interval and the part of it by which scrapes may be late.
+int64_t WithJitter(int64_t interval) {
   if (interval <= 2'000) return interval * 5;
   if (interval <= 4'000) return interval * 3;
   if (interval <= 8'000) return interval * 2;
   if (interval <= 16'000) return interval + interval / 2;
   if (interval <= 32'000) return interval + interval / 4;
   return interval + interval / 8;
+}
+
+}  // namespace
+
+int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
+                        const Windows& windows) {
+  if (windows.previous_ms > 0) return windows.previous_ms;
+  int64_t reach =
+      WithJitter(ScrapeIntervalMs(timestamps_ms, windows.eval_step_ms));
+  if (windows.previous_max_ms > 0) {
+    reach = std::min(reach, windows.previous_max_ms);
+  }
+  return std::max(reach, windows.previous_min_ms);
 }
 
 }  // namespace varve::rollup

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/rollup/functions.h"
+#include "lib/rollup/previous.h"
 
 namespace varve::rollup {
 namespace {
@@ -204,13 +205,31 @@ int64_t AfterMs(Function function, const Windows& windows) {
   return function >= Function::kSmoothedRate ? windows.previous_ms : 0;
 }
 
+bool FitsInterval(Function function) {
+  switch (function) {
+    case Function::kDefault:
+    case Function::kTsOfDefault:
+    case Function::kDeriv:
+    case Function::kDerivFast:
+    case Function::kIderiv:
+    case Function::kMetricsqlIrate:
+    case Function::kMetricsqlRate:
+    case Function::kRateOverSum:
+    case Function::kScrapeInterval:
+      return true;
+    default:
+      return false;
+  }
+}
+
 int64_t BeforeMs(Function function, const Windows& windows) {
   // As far as the longest scrape intervals that are usual.
   constexpr int64_t kReadMs = 300'000;
   if (IsExtended(function)) {
     return function == Function::kSmoothedDefault ? 0 : windows.previous_ms;
   }
-  if (!ReadsPrevious(function)) return 0;
+  const bool fits = windows.fits_interval && FitsInterval(function);
+  if (!fits && !ReadsPrevious(function)) return 0;
   return std::max(kReadMs, windows.previous_ms);
 }
 
@@ -258,6 +277,13 @@ void Compute(Function function, const Series& series, const Windows& windows,
   assert(out.size() == windows.count);
   if (IsExtended(function)) {
     return ComputeExtended(function, series, windows, out);
+  }
+  if (windows.fits_interval && FitsInterval(function)) {
+    Windows own = windows;
+    own.fits_interval = false;
+    own.range_ms =
+        std::max(own.range_ms, PreviousReachMs(series.timestamps_ms, windows));
+    return Compute(function, series, own, arguments, out);
   }
   if (IsMetricsql(function)) {
     return ComputeMetricsql(function, series, windows, arguments, out);

@@ -160,6 +160,10 @@ bool ReadsPrevious(Function function);
 // How many of the scalar arguments below the function takes.
 size_t ArgumentCount(Function function);
 
+// True when a range that was not written reaches at least as far back as a
+// sample before the window would count.
+bool FitsInterval(Function function);
+
 // What a function that PromQL and MetricsQL give the same name computes in
 // MetricsQL; any other function is itself.
 Function InMetricsql(Function function);
@@ -176,6 +180,11 @@ struct Windows {
   // ReadsPrevious(function); 0: as the series' own scrape interval says. Of
   // extended ranges: how far around the window samples count.
   int64_t previous_ms = 0;
+  // Bounds of that interval and its part; 0: none.
+  int64_t previous_min_ms = 0;
+  int64_t previous_max_ms = 0;
+  // The range, which was not written, is at least as long.
+  bool fits_interval = false;
 
   int64_t End(size_t step) const {
     return first_end_ms + static_cast<int64_t>(step) * end_step_ms;

@@ -1,5 +1,5 @@
-// Any text is a query or an error; a query's canonical text is a query again
-// and prints the same.
+// Any text is a query or an error, in both dialects; a query's canonical text
+// is a query again and prints the same, on one line and on several.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -10,16 +10,28 @@
 #include "lib/promql/printer.h"
 #include "tests/fuzz/seeds.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace varve::promql;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
-  (void)ParseSelector(text, true);
-  (void)ParseDurationMs(text);
-  const auto expr = ParseExpr(text);
-  if (!expr.ok()) return 0;
+namespace {
+
+using namespace varve::promql;
+
+void CheckText(std::string_view text, Dialect dialect) {
+  const auto expr = ParseExpr(text, dialect);
+  if (!expr.ok()) return;
   const std::string printed = ExprText(**expr);
-  const auto again = ParseExpr(printed);
+  const auto again = ParseExpr(printed, dialect);
   if (!again.ok() || ExprText(**again) != printed) std::abort();
+  const auto pretty = ParseExpr(PrettyText(**expr), dialect);
+  if (!pretty.ok() || ExprText(**pretty) != printed) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  (void)ParseSelectorGroups(text, true);
+  (void)ParseDurationMs(text);
+  CheckText(text, Dialect::kPromql);
+  CheckText(text, Dialect::kMetricsql);
   return 0;
 }
 
@@ -28,7 +40,11 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
        {"sum by (x) (rate(a{b=~\"c.*\",d!='e'}[5m:1m] @ start() offset -1h))",
         "a > bool on(x) group_left(y) fill(0) topk(5, {\"f.g\", "
         "\"\\xff\"=\"`\"})",
-        "m[max(step(), 0x1F)] offset (-2 ^ 2)", "-1_0.5e3 ^ 017 % NaN"}) {
+        "m[max(step(), 0x1F)] offset (-2 ^ 2)", "-1_0.5e3 ^ 017 % NaN",
+        "with (f = {a=\"b\"}, w = 1.5h, x(q) = -q) x(m{f or c=\"d\"+\"e\"}[w])",
+        "sum(a, b) by (x) limit 5 default (rate(m) + 8Ki) keep_metric_names",
+        "a * on(x) group_left(*) prefix \"p\" (b, c) if rate(m[5i] "
+        "smoothed)"}) {
     add(text.data(), text.size());
   }
 }
