@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <atomic>
 
-#include "lib/base/clock.h"
 #include "lib/base/status.h"
+#include "lib/cluster/node_reading.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/cluster/series_table.h"
 #include "lib/wire/series_batch.h"
@@ -10,8 +10,6 @@
 namespace varve::cluster {
 namespace {
 
-// How soon the reading of one node notices that another's error ended all.
-constexpr int64_t kNoticeMs = 100;
 // Series given out at once, and in one piece of work.
 constexpr size_t kBatchSeries = 512;
 constexpr size_t kSliceSeries = 128;
@@ -20,7 +18,8 @@ class HashMerge final : public SeriesMerge {
  public:
   explicit HashMerge(MergeContext context)
       : context_(std::move(context)),
-        table_(context_.options->memory_bytes_max),
+        table_(context_.options->memory_bytes_max,
+               context_.options->memory_pool),
         judge_(context_.nodes, context_.options) {}
 
   absl::Status Next(std::vector<MergedSeries>& batch) override {
@@ -31,6 +30,7 @@ class HashMerge final : public SeriesMerge {
     const size_t slices = (n + kSliceSeries - 1) / kSliceSeries;
     std::vector<absl::Status> statuses(slices);
     context_.pool->ParallelFor(slices, slices, [&](size_t slice) {
+      const base::CpuShare cpu(CpuMeterOf(context_.request));
       const size_t end = std::min(n, (slice + 1) * kSliceSeries);
       for (size_t i = slice * kSliceSeries; i < end; ++i) {
         HeldSeries& held = held_[given_ + i];
@@ -51,14 +51,23 @@ class HashMerge final : public SeriesMerge {
         n, absl::StatusOr<proto::Coverage>(proto::Coverage()));
     std::atomic<bool> give_up{false};
     context_.pool->ParallelFor(n, n, [&](size_t i) {
-      ends[i] = ReadNode(*context_.calls[i], give_up);
-      if (!ends[i].ok() && IsRequestsFault(ends[i].status())) give_up = true;
+      const base::CpuShare cpu(CpuMeterOf(context_.request));
+      NodeReading reading(context_.request, "search",
+                          context_.nodes->node(i).address);
+      ends[i] = ReadNode(*context_.calls[i], give_up, reading);
+      if (ends[i].ok()) {
+        reading.Ended(*ends[i]);
+        return;
+      }
+      reading.Failed(ends[i].status());
+      if (IsRequestsFault(ends[i].status())) give_up = true;
     });
     context_.calls.clear();
     for (size_t i = 0; i < n; ++i) {
       if (ends[i].ok()) {
         judge_.Answered(i, *ends[i]);
-      } else if (IsRequestsFault(ends[i].status())) {
+      } else if (IsRequestsFault(ends[i].status()) ||
+                 IsCancelled(context_.request)) {
         return ends[i].status();
       } else {
         judge_.Failed(i, ends[i].status());
@@ -73,27 +82,22 @@ class HashMerge final : public SeriesMerge {
 
   // Puts all of one node's series into the table.
   absl::StatusOr<proto::Coverage> ReadNode(rpc::Call& call,
-                                           const std::atomic<bool>& give_up) {
-    const int64_t deadline_ms = context_.request.deadline_steady_ms;
-    while (!give_up) {
-      const int64_t now_ms = base::SystemClock().SteadyMs();
-      auto message = call.Next(std::min(deadline_ms, now_ms + kNoticeMs));
-      if (absl::IsDeadlineExceeded(message.status()) &&
-          base::SystemClock().SteadyMs() < deadline_ms) {
-        continue;
-      }
-      RETURN_IF_ERROR(message.status());
-      if (!*message) {
+                                           const std::atomic<bool>& give_up,
+                                           NodeReading& reading) {
+    while (true) {
+      ASSIGN_OR_RETURN(const std::optional<std::string> message,
+                       NextMessage(call, context_.request, &give_up));
+      if (!message) {
         return base::DataLoss("the answer ended without coverage");
       }
+      reading.Received(message->size());
       ASSIGN_OR_RETURN(wire::SeriesBatch batch,
-                       wire::DecodeSeriesBatch(**message));
+                       wire::DecodeSeriesBatch(*message));
       if (batch.is_end) return std::move(batch.coverage);
       for (wire::WireSeries& series : batch.series) {
         RETURN_IF_ERROR(table_.Add(std::move(series)));
       }
     }
-    return base::Cancelled("given up because of another node's error");
   }
 
   MergeContext context_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/cluster/node_reading.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/cluster/series_table.h"
 #include "lib/wire/series_batch.h"
@@ -23,9 +24,14 @@ class PlannedMerge final : public SeriesMerge {
         plan_(std::move(plan)),
         planner_(planner),
         read_all_(std::move(read_all)),
-        table_(context_.options->memory_bytes_max),
+        table_(context_.options->memory_bytes_max,
+               context_.options->memory_pool),
         judge_(context_.nodes, context_.options),
         open_(context_.calls.size(), true) {
+    for (size_t node = 0; node < open_.size(); ++node) {
+      readings_.emplace_back(context_.request, "search",
+                             context_.nodes->node(node).address);
+    }
     rule_ = judge_.dedup();
     rule_.interval_ms =
         std::max(rule_.interval_ms, plan_->dedup.interval_ms);
@@ -63,7 +69,10 @@ class PlannedMerge final : public SeriesMerge {
     }
     context_.pool->ParallelFor(
         messages.size(), messages.size(),
-        [&](size_t i) { messages[i].status = Decode(messages[i]); });
+        [&](size_t i) {
+          const base::CpuShare cpu(CpuMeterOf(context_.request));
+          messages[i].status = Decode(messages[i]);
+        });
     for (Message& message : messages) {
       if (!message.status.ok()) return GiveUp(message.status);
       if (message.batch.is_end) {
@@ -83,8 +92,9 @@ class PlannedMerge final : public SeriesMerge {
       rpc::Call& call = *context_.calls[node];
       if (i > 0 && !call.ready()) break;
       ASSIGN_OR_RETURN(std::optional<std::string> bytes,
-                       call.Next(context_.request.deadline_steady_ms));
+                       NextMessage(call, context_.request));
       if (!bytes) return base::DataLoss("the answer ended without coverage");
+      readings_[node].Received(bytes->size());
       if (wire::IsSearchEnd(*bytes)) open_[node] = false;
       messages.push_back({.node = node, .bytes = *std::move(bytes)});
     }
@@ -110,6 +120,7 @@ class PlannedMerge final : public SeriesMerge {
   }
 
   absl::Status End(size_t node, const proto::Coverage& coverage) {
+    readings_[node].Ended(coverage);
     judge_.Answered(node, coverage);
     const bool complete =
         !coverage.damaged() && !coverage.replaying() &&
@@ -139,6 +150,7 @@ class PlannedMerge final : public SeriesMerge {
   // the plan have been given out already.
   absl::Status GiveUp(const absl::Status& why) {
     if (!absl::IsAborted(why) && IsRequestsFault(why)) return why;
+    if (IsCancelled(context_.request)) return why;
     context_.calls.clear();
     planner_->Forget();
     if (delivered_) {
@@ -156,6 +168,7 @@ class PlannedMerge final : public SeriesMerge {
   SeriesTable table_;  // of disputed slots
   ReadJudge judge_;
   model::DedupRule rule_;
+  std::vector<NodeReading> readings_;  // by node
   std::vector<bool> open_;  // by node: its stream has not ended
   bool delivered_ = false;
   bool collected_ = false;

@@ -108,7 +108,10 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
                                             base::Message(failures_[i])));
   }
   if (std::find(answered_.begin(), answered_.end(), true) == answered_.end()) {
-    std::string text = "no storage node answered";
+    std::string text = all_late
+                           ? "no storage node answered in the request's time "
+                             "(`timeout`, -search.maxQueryDuration)"
+                           : "no storage node answered";
     for (const std::string& warning : outcome.warnings) {
       base::StrAppend(&text, "; ", warning);
     }

@@ -32,6 +32,7 @@ class ReadJudge {
   model::DedupRule dedup() const { return dedup_; }
 
   bool answered(size_t node) const { return answered_[node]; }
+  const NodeSet& nodes() const { return *nodes_; }
 
   // `history` as a node told it, with what this role does to the samples.
   NodeHistory HistoryOf(const proto::Coverage& coverage,

@@ -8,6 +8,7 @@
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/cluster/cardinality_merge.h"
+#include "lib/cluster/node_reading.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/read_planner.h"
 #include "lib/cluster/rollup_read.h"
@@ -42,6 +43,12 @@ void FillRequest(const ReadRequest& request, Message& message) {
   wire::ToProto(request.matcher_groups, *message.mutable_groups());
   message.set_start_ms(request.range.start_ms);
   message.set_end_ms(request.range.end_ms);
+  if (request.deadline_steady_ms != INT64_MAX) {
+    // A node that is late to hear that nobody waits ends by itself.
+    message.set_timeout_ms(
+        std::max<int64_t>(1, request.deadline_steady_ms -
+                                 base::SystemClock().SteadyMs()));
+  }
 }
 
 std::vector<std::unique_ptr<rpc::Call>> StartAll(NodeSet& nodes,
@@ -56,9 +63,9 @@ std::vector<std::unique_ptr<rpc::Call>> StartAll(NodeSet& nodes,
 }
 
 template <typename Message>
-absl::StatusOr<Message> OneAnswer(rpc::Call& call, int64_t deadline_ms) {
+absl::StatusOr<Message> OneAnswer(rpc::Call& call, const ReadRequest& request) {
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   call.Next(deadline_ms));
+                   NextMessage(call, request));
   Message message;
   if (!bytes || !message.ParseFromString(*bytes)) {
     return base::DataLoss("an answer that cannot be read");
@@ -73,15 +80,20 @@ absl::Status AskAll(NodeSet& nodes, rpc::Method method,
                     ReadJudge& judge, Fn&& fn) {
   auto calls = StartAll(nodes, method, payload);
   for (size_t i = 0; i < calls.size(); ++i) {
-    auto message = OneAnswer<Message>(*calls[i], request.deadline_steady_ms);
+    NodeReading reading(request, "ask", nodes.node(i).address);
+    auto message = OneAnswer<Message>(*calls[i], request);
     if (message.ok()) {
+      reading.Received(message->ByteSizeLong());
+      reading.Ended(message->coverage());
       judge.Answered(i, message->coverage());
       fn(i, *std::move(message));
-    } else if (IsRequestsFault(message.status())) {
-      return message.status();
-    } else {
-      judge.Failed(i, message.status());
+      continue;
     }
+    reading.Failed(message.status());
+    if (IsRequestsFault(message.status()) || IsCancelled(request)) {
+      return message.status();
+    }
+    judge.Failed(i, message.status());
   }
   return absl::OkStatus();
 }
@@ -309,8 +321,7 @@ absl::Status Reader::CountAgreed(const ReadRequest& request,
   }
   for (const auto& call : calls) {
     ASSIGN_OR_RETURN(const auto counted,
-                     OneAnswer<proto::CardinalityResponse>(
-                         *call, request.deadline_steady_ms));
+                     OneAnswer<proto::CardinalityResponse>(*call, request));
     merge.Add(counted);
   }
   return absl::OkStatus();
@@ -355,7 +366,7 @@ absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
     }
     if (status.ok()) status = CountAgreed(request, plan, focus_label, merge);
     if (status.ok()) return merge.Finish(top_n);
-    if (IsRequestsFault(status)) return status;
+    if (IsRequestsFault(status) || IsCancelled(request)) return status;
   }
   return status;
 }
@@ -398,9 +409,8 @@ absl::Status Reader::ResetNameUsage(const ReadRequest& request) {
   absl::Status status;
   for (const auto& call :
        StartAll(*nodes_, wire::kNameUsage, message.SerializeAsString())) {
-    status.Update(OneAnswer<proto::NameUsageResponse>(
-                      *call, request.deadline_steady_ms)
-                      .status());
+    status.Update(
+        OneAnswer<proto::NameUsageResponse>(*call, request).status());
   }
   return status;
 }

@@ -19,6 +19,7 @@
 #ifndef VARVE_LIB_CLUSTER_READER_H_
 #define VARVE_LIB_CLUSTER_READER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -27,8 +28,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/memory_pool.h"
 #include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
+#include "lib/cluster/read_meter.h"
 #include "lib/model/downsampling.h"
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
@@ -38,6 +41,7 @@
 #include "lib/model/sample.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
+#include "lib/telemetry/trace.h"
 #include "proto/varve_rpc.pb.h"
 
 namespace varve::cluster {
@@ -61,6 +65,11 @@ struct ReadRequest {
   // first series had been given out.
   bool one_copy = false;
   int64_t deadline_steady_ms = INT64_MAX;
+  // Ends the read soon with Cancelled, on the storage nodes too. May be null,
+  // as may the two below.
+  const std::atomic<bool>* cancelled = nullptr;
+  ReadMeter* meter = nullptr;
+  telemetry::Trace* trace = nullptr;  // gets a part for each node
 };
 
 // What one node says of the past of a range of time, before it was read. While
@@ -117,6 +126,8 @@ struct ReaderOptions {
   // -search.maxMemoryPerQuery: what series held for merging may take, each
   // search; ResourceExhausted above it. 0: no limit.
   int64_t memory_bytes_max = 0;
+  // What all searches and queries of the process hold together; may be null.
+  base::MemoryPool* memory_pool = nullptr;
   // Reads and decodes nodes side by side. Null: the reader has its own.
   base::ThreadPool* pool = nullptr;
 };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lib/base/status.h"
+#include "lib/cluster/node_reading.h"
 
 namespace varve::cluster {
 
@@ -34,6 +35,8 @@ absl::StatusOr<bool> RollupRead::Next(proto::RollupResponse& response) {
   if (const absl::Status status = CheckEnd(response); !status.ok()) {
     return GiveUp(status);
   }
+  NodeReading(request_, "aggregate", judge_.nodes().node(node_).address)
+      .Ended(response.coverage());
   judge_.Answered(node_, response.coverage());
   ++node_;
   return true;
@@ -41,8 +44,11 @@ absl::StatusOr<bool> RollupRead::Next(proto::RollupResponse& response) {
 
 absl::Status RollupRead::Read(proto::RollupResponse& response) {
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   calls_[node_]->Next(request_.deadline_steady_ms));
+                   NextMessage(*calls_[node_], request_));
   if (!bytes) return base::DataLoss("the answer ended without coverage");
+  if (request_.meter != nullptr) {
+    request_.meter->bytes += static_cast<int64_t>(bytes->size());
+  }
   if (!response.ParseFromString(*bytes)) {
     return base::DataLoss("an answer that cannot be read");
   }
@@ -63,6 +69,7 @@ absl::Status RollupRead::CheckEnd(
 }
 
 absl::Status RollupRead::GiveUp(const absl::Status& why) {
+  if (IsCancelled(request_)) return why;
   if (!absl::IsAborted(why) && !absl::IsUnimplemented(why) &&
       IsRequestsFault(why)) {
     return why;

@@ -56,6 +56,13 @@ void AppendColumns(const model::SampleColumns& from,
 absl::Status SeriesTable::Charge(size_t bytes) {
   const auto more = static_cast<int64_t>(bytes);
   const int64_t total = bytes_.fetch_add(more) + more;
+  if (pool_ != nullptr && !pool_->Add(more)) {
+    return base::ResourceExhausted(
+        "not enough memory for processing the query: all queries together "
+        "need more than ", pool_->bytes_max(),
+        " bytes; try later, or see -memory.allowedPercent and "
+        "-search.maxConcurrentRequests");
+  }
   if (bytes_max_ <= 0 || total <= bytes_max_) return absl::OkStatus();
   return base::ResourceExhausted(
       "not enough memory for processing the query: its series take more than "

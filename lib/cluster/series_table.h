@@ -12,6 +12,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "lib/base/memory_pool.h"
 #include "lib/base/mutex.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
@@ -29,8 +30,15 @@ struct HeldSeries {
 
 class SeriesTable {
  public:
-  // 0: no limit.
-  explicit SeriesTable(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  // 0: no limit. `pool`, of all searches, may be null; it gets the bytes back
+  // when the table goes, whoever has the series then.
+  explicit SeriesTable(int64_t bytes_max, base::MemoryPool* pool = nullptr)
+      : bytes_max_(bytes_max), pool_(pool) {}
+  ~SeriesTable() {
+    if (pool_ != nullptr) pool_->Remove(bytes_.load());
+  }
+  SeriesTable(const SeriesTable&) = delete;
+  SeriesTable& operator=(const SeriesTable&) = delete;
 
   // The same samples again cost nothing. ResourceExhausted over the limit.
   absl::Status Add(wire::WireSeries series);
@@ -48,6 +56,7 @@ class SeriesTable {
   absl::Status Charge(size_t bytes);
 
   const int64_t bytes_max_;
+  base::MemoryPool* const pool_;
   std::atomic<int64_t> bytes_{0};
   std::array<Shard, kShards> shards_;
 };

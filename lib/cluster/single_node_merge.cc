@@ -1,6 +1,7 @@
 #include <atomic>
 
 #include "lib/base/status.h"
+#include "lib/cluster/node_reading.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/wire/series_batch.h"
 
@@ -14,7 +15,9 @@ class SingleNodeMerge final : public SeriesMerge {
  public:
   explicit SingleNodeMerge(MergeContext context)
       : context_(std::move(context)),
-        judge_(context_.nodes, context_.options) {}
+        judge_(context_.nodes, context_.options),
+        reading_(context_.request, "search",
+                 context_.nodes->node(0).address) {}
 
   absl::Status Next(std::vector<MergedSeries>& batch) override {
     batch.clear();
@@ -28,7 +31,8 @@ class SingleNodeMerge final : public SeriesMerge {
 
  private:
   absl::Status Fail(const absl::Status& status) {
-    if (IsRequestsFault(status)) return status;
+    reading_.Failed(status);
+    if (IsRequestsFault(status) || IsCancelled(context_.request)) return status;
     judge_.Failed(0, status);
     // With one node there is nothing to fall back on, but what it gave before
     // it failed is a partial answer.
@@ -44,14 +48,14 @@ class SingleNodeMerge final : public SeriesMerge {
   absl::Status ReadMessages() {
     messages_.clear();
     do {
-      auto message =
-          context_.calls[0]->Next(context_.request.deadline_steady_ms);
+      auto message = NextMessage(*context_.calls[0], context_.request);
       if (!message.ok() || !*message) {
         failure_ = message.ok()
                        ? base::DataLoss("the answer ended without coverage")
                        : message.status();
         break;
       }
+      reading_.Received((*message)->size());
       messages_.push_back(**std::move(message));
     } while (messages_.size() < kMessagesAtOnce && context_.calls[0]->ready());
     return absl::OkStatus();
@@ -63,6 +67,7 @@ class SingleNodeMerge final : public SeriesMerge {
         n, absl::StatusOr<wire::SeriesBatch>(wire::SeriesBatch()));
     std::vector<std::vector<MergedSeries>> merged(n);
     context_.pool->ParallelFor(n, n, [&](size_t i) {
+      const base::CpuShare cpu(CpuMeterOf(context_.request));
       decoded[i] = wire::DecodeSeriesBatch(messages_[i]);
       messages_[i] = std::string();
       if (!decoded[i].ok()) return;
@@ -76,6 +81,7 @@ class SingleNodeMerge final : public SeriesMerge {
       }
       delivered_ = delivered_ || !merged[i].empty();
       if (decoded[i]->is_end) {
+        reading_.Ended(decoded[i]->coverage);
         judge_.Answered(0, decoded[i]->coverage);
         return End();
       }
@@ -106,6 +112,7 @@ class SingleNodeMerge final : public SeriesMerge {
 
   MergeContext context_;
   ReadJudge judge_;
+  NodeReading reading_;
   std::vector<std::string> messages_;
   absl::Status failure_;
   bool delivered_ = false;

@@ -38,6 +38,7 @@ class SeriesWorker {
     const size_t used = std::clamp<size_t>(wanted, 1, lanes_.size());
     if (used == 1) return RunRange(0, batch);
     ev_.request().pool->ParallelFor(used, used, [&](size_t lane) {
+      const base::CpuShare cpu(ev_.request().cpu);
       const size_t begin = batch.size() * lane / used;
       const size_t end = batch.size() * (lane + 1) / used;
       lanes_[lane].status =
@@ -125,7 +126,7 @@ absl::Status ForEachBatch(Evaluation& ev, SeriesStream& stream, Use use) {
 template <typename Use>
 absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
-                   ev.request().source->Select(SelectOf(plan)));
+                   ev.request().source->Select(SelectOf(ev, plan)));
   return ForEachBatch(ev, *stream, std::move(use));
 }
 
@@ -183,9 +184,10 @@ SeriesData CutSamples(SeriesData& series, int64_t begin_ms, int64_t end_ms) {
 
 }  // namespace
 
-SelectRequest SelectOf(const RollupPlan& plan) {
+SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan) {
   const rollup::Windows& windows = plan.windows;
   SelectRequest request;
+  request.trace = ev.trace();
   request.matcher_groups = plan.selector->MatcherGroups();
   request.range.start_ms = windows.first_end_ms - windows.range_ms -
                            rollup::BeforeMs(plan.function, windows) + 1;
@@ -197,7 +199,7 @@ SelectRequest SelectOf(const RollupPlan& plan) {
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
                            ColumnSink& sink) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SeriesStream> stream,
-                   ev.request().source->Select(SelectOf(plan)));
+                   ev.request().source->Select(SelectOf(ev, plan)));
   return StreamColumns(ev, plan, *stream, sink);
 }
 

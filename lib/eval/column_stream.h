@@ -42,7 +42,7 @@ struct RollupPlan {
 };
 
 // What the plan reads.
-SelectRequest SelectOf(const RollupPlan& plan);
+SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan);
 
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
                            ColumnSink& sink);

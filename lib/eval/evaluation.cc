@@ -11,6 +11,7 @@
 #include "lib/eval/timing.h"
 #include "lib/histogram/arithmetic.h"
 #include "lib/promql/functions.h"
+#include "lib/promql/printer.h"
 
 namespace varve::eval {
 namespace {
@@ -83,7 +84,8 @@ const promql::Expr& Unwrap(const promql::Expr& expr) {
 Evaluation::Evaluation(const EvalRequest& request)
     : request_(request),
       lanes_(LanesOf(request)),
-      memory_(request.limits.memory_bytes_max) {}
+      trace_(request.trace),
+      memory_(request.limits.memory_bytes_max, request.limits.memory_pool) {}
 
 absl::StatusOr<Value> Evaluation::Eval(const promql::Expr& wrapped,
                                        const StepRange& steps) {
@@ -92,12 +94,31 @@ absl::StatusOr<Value> Evaluation::Eval(const promql::Expr& wrapped,
     return base::Internal("a range vector was evaluated as an instant one");
   }
   RETURN_IF_ERROR(CheckAlive());
-  if (steps.count == 1 || !IsStepInvariant(expr)) return EvalNode(expr, steps);
+  if (steps.count == 1 || !IsStepInvariant(expr)) {
+    return EvalTraced(expr, steps);
+  }
   StepRange first = steps;
   first.count = 1;
-  ASSIGN_OR_RETURN(Value value, EvalNode(expr, first));
+  ASSIGN_OR_RETURN(Value value, EvalTraced(expr, first));
   Broadcast(value, steps.count);
   RETURN_IF_ERROR(Charge(value.charge, value.series));
+  return value;
+}
+
+absl::StatusOr<Value> Evaluation::EvalTraced(const promql::Expr& expr,
+                                             const StepRange& steps) {
+  if (trace_ == nullptr || expr.kind == promql::ExprKind::kNumber ||
+      expr.kind == promql::ExprKind::kString) {
+    return EvalNode(expr, steps);
+  }
+  telemetry::TraceSpan span(
+      trace_, base::StrCat("eval ", promql::ExprText(expr), " at ",
+                           steps.count, " steps"));
+  telemetry::Trace* const outer = std::exchange(trace_, span.get());
+  absl::StatusOr<Value> value = EvalNode(expr, steps);
+  trace_ = outer;
+  span.Note(value.ok() ? base::StrCat(value->series.size(), " series")
+                       : std::string(base::Message(value.status())));
   return value;
 }
 

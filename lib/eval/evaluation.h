@@ -45,6 +45,8 @@ class Evaluation {
   Evaluation& operator=(const Evaluation&) = delete;
 
   const EvalRequest& request() const { return request_; }
+  // The part that is evaluated now; null: nobody asked for a trace.
+  telemetry::Trace* trace() const { return trace_; }
   MemoryAccount& memory() { return memory_; }
   // How many series ranges are worked on at a time; at least 1.
   size_t lanes() const { return lanes_; }
@@ -93,10 +95,13 @@ class Evaluation {
                                  const StepRange& steps);
   absl::StatusOr<Value> EvalShift(const promql::ShiftExpr& shift,
                                   const StepRange& steps);
+  absl::StatusOr<Value> EvalTraced(const promql::Expr& expr,
+                                   const StepRange& steps);
 
   bool keep_names_ = false;  // of the node under way
   const EvalRequest& request_;
   const size_t lanes_;
+  telemetry::Trace* trace_;
   MemoryAccount memory_;
   std::atomic<int64_t> series_{0};
   std::atomic<int64_t> samples_{0};

@@ -109,6 +109,34 @@ absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<EvalResult> EvaluateTree(Evaluation& ev,
+                                        const promql::Expr& expr,
+                                        const StepRange& steps) {
+  const bool range = ev.request().step_ms != 0;
+  EvalResult result;
+  result.type = range ? ValueType::kMatrix : expr.type;
+  if (expr.type == ValueType::kMatrix) {
+    ASSIGN_OR_RETURN(result.raw, RawSamples(ev, expr, steps));
+  } else {
+    ASSIGN_OR_RETURN(Value value, ev.Eval(expr, steps));
+    if (ev.request().dialect == promql::Dialect::kMetricsql) {
+      AsMetricsql(value);
+      if (!range) result.type = value.type;
+    }
+    if (value.type == ValueType::kScalar) {
+      result.series.push_back({{}, std::move(value.scalar)});
+    } else if (value.type == ValueType::kString) {
+      result.string_value = std::move(value.text);
+    } else {
+      RETURN_IF_ERROR(MoveSeries(ev, std::move(value), result));
+    }
+  }
+  result.warnings = ev.warnings();
+  result.infos = ev.infos();
+  result.stats = ev.stats();
+  return result;
+}
+
 }  // namespace
 
 absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
@@ -125,27 +153,8 @@ absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
         "\" for range query, must be Scalar or instant Vector");
   }
   Evaluation ev(request);
-  EvalResult result;
-  result.type = range ? ValueType::kMatrix : expr.type;
-  if (expr.type == ValueType::kMatrix) {
-    ASSIGN_OR_RETURN(result.raw, RawSamples(ev, expr, steps));
-  } else {
-    ASSIGN_OR_RETURN(Value value, ev.Eval(expr, steps));
-    if (request.dialect == promql::Dialect::kMetricsql) {
-      AsMetricsql(value);
-      if (!range) result.type = value.type;
-    }
-    if (value.type == ValueType::kScalar) {
-      result.series.push_back({{}, std::move(value.scalar)});
-    } else if (value.type == ValueType::kString) {
-      result.string_value = std::move(value.text);
-    } else {
-      RETURN_IF_ERROR(MoveSeries(ev, std::move(value), result));
-    }
-  }
-  result.warnings = ev.warnings();
-  result.infos = ev.infos();
-  result.stats = ev.stats();
+  absl::StatusOr<EvalResult> result = EvaluateTree(ev, expr, steps);
+  if (request.stats != nullptr) *request.stats = ev.stats();
   return result;
 }
 

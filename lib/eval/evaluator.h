@@ -18,10 +18,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/cpu_meter.h"
+#include "lib/base/memory_pool.h"
 #include "lib/base/thread_pool.h"
 #include "lib/eval/series_source.h"
 #include "lib/promql/ast.h"
 #include "lib/promql/dialect.h"
+#include "lib/telemetry/trace.h"
 
 namespace varve::eval {
 
@@ -32,7 +35,15 @@ struct Limits {
   int64_t subquery_points_max =
       100'000;                   // -search.maxPointsSubqueryPerTimeseries
   int64_t memory_bytes_max = 0;  // -search.maxMemoryPerQuery
+  // What all queries of the process hold; may be null, else outlives them.
+  base::MemoryPool* memory_pool = nullptr;
   int threads_max = 1;           // -search.maxWorkersPerQuery
+};
+
+struct EvalStats {
+  int64_t series_fetched = 0;
+  int64_t samples_scanned = 0;
+  int64_t memory_bytes_peak = 0;
 };
 
 struct EvalRequest {
@@ -59,6 +70,12 @@ struct EvalRequest {
   base::ThreadPool* pool = nullptr;              // null: no parallelism
   const std::atomic<bool>* cancelled = nullptr;  // may be null
   int64_t deadline_steady_ms = INT64_MAX;        // of base::SystemClock()
+  // The three below may be null. The trace gets a part for each node of the
+  // tree that is evaluated by itself; the meter the time of other threads.
+  telemetry::Trace* trace = nullptr;
+  base::CpuMeter* cpu = nullptr;
+  // Filled whether or not the evaluation succeeds.
+  EvalStats* stats = nullptr;
 };
 
 // One series of a result. Where a step has no float, values[i] has the
@@ -67,12 +84,6 @@ struct ResultSeries {
   model::LabelSet labels;
   std::vector<double> values;                         // one per step
   std::vector<histogram::HistogramPtr> histograms{};  // the same, or empty
-};
-
-struct EvalStats {
-  int64_t series_fetched = 0;
-  int64_t samples_scanned = 0;
-  int64_t memory_bytes_peak = 0;
 };
 
 struct EvalResult {

@@ -109,6 +109,24 @@ TEST_CASE("each limit says which flag it is", "[eval]") {
   CHECK(Says(status, "-search.maxMemoryPerQuery"));
 }
 
+TEST_CASE("all queries together have a bound, and give back what they held",
+          "[eval]") {
+  base::MemoryPool pool(100'000);
+  REQUIRE(pool.Add(98'000));  // another query's
+  Query query("m + on(host, zone) m");
+  query.request.limits.memory_pool = &pool;
+  const absl::Status status = query.Error();
+  CHECK(status.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(Says(status, "not enough memory for processing"));
+  CHECK(Says(status, "-memory.allowedPercent"));
+  CHECK(pool.bytes() == 98'000);
+  pool.Remove(98'000);
+  Query again("m + on(host, zone) m");
+  again.request.limits.memory_pool = &pool;
+  CHECK(again.Get().series.size() > 0);
+  CHECK(pool.bytes() == 0);
+}
+
 TEST_CASE("an aggregation holds its groups, not its series", "[eval]") {
   const EvalResult all = Query("m").Range(600'000, 1'000).Get();
   const EvalResult sum = Query("sum(m)").Range(600'000, 1'000).Get();

@@ -9,14 +9,16 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "lib/base/memory_pool.h"
 #include "lib/base/status.h"
 
 namespace varve::eval {
 
 class MemoryAccount {
  public:
-  // 0: no limit.
-  explicit MemoryAccount(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  // 0: no limit. `pool`, of all queries, may be null.
+  explicit MemoryAccount(int64_t bytes_max, base::MemoryPool* pool = nullptr)
+      : bytes_max_(bytes_max), pool_(pool) {}
 
   // ResourceExhausted naming the flag; the bytes count all the same, until
   // they are given back.
@@ -25,16 +27,28 @@ class MemoryAccount {
     int64_t peak = peak_.load();
     while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
     }
-    if (bytes_max_ <= 0 || now <= bytes_max_) return absl::OkStatus();
+    const bool fits_pool = pool_ == nullptr || pool_->Add(bytes);
+    if (bytes_max_ <= 0 || now <= bytes_max_) {
+      if (fits_pool) return absl::OkStatus();
+      return base::ResourceExhausted(
+          "not enough memory for processing the query: all queries together "
+          "need more than ", pool_->bytes_max(),
+          " bytes; try later, or see -memory.allowedPercent and "
+          "-search.maxConcurrentRequests");
+    }
     return base::ResourceExhausted(
         "not enough memory for processing the query: it needs more than ",
         bytes_max_, " bytes; see -search.maxMemoryPerQuery");
   }
-  void Remove(int64_t bytes) { bytes_.fetch_sub(bytes); }
+  void Remove(int64_t bytes) {
+    bytes_.fetch_sub(bytes);
+    if (pool_ != nullptr) pool_->Remove(bytes);
+  }
   int64_t peak() const { return peak_.load(); }
 
  private:
   const int64_t bytes_max_;
+  base::MemoryPool* const pool_;
   std::atomic<int64_t> bytes_{0};
   std::atomic<int64_t> peak_{0};
 };

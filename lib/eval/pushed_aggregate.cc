@@ -153,7 +153,7 @@ class PushedGroups final : public ColumnSink {
 AggregateRequest RequestOf(Evaluation& ev, const promql::AggregateExpr& expr,
                            const StreamPlan& plan) {
   AggregateRequest request;
-  request.select = SelectOf(plan.rollup);
+  request.select = SelectOf(ev, plan.rollup);
   request.function = rollup::NameOf(plan.rollup.function);
   request.first_end_ms = plan.rollup.windows.first_end_ms;
   request.end_step_ms = plan.rollup.windows.end_step_ms;

@@ -21,12 +21,14 @@
 #include "lib/model/matcher.h"
 #include "lib/model/sample.h"
 #include "lib/model/time_range.h"
+#include "lib/telemetry/trace.h"
 
 namespace varve::eval {
 
 struct SelectRequest {
   std::vector<model::Matchers> matcher_groups;  // or-ed; each and-ed inside
   model::TimeRange range;                       // samples outside may come
+  telemetry::Trace* trace = nullptr;            // gets a part for the read
 };
 
 // Native histograms of one series; timestamps ascending, none is null. They

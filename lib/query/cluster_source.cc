@@ -1,6 +1,7 @@
 #include "lib/query/cluster_source.h"
 
 #include <iterator>
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -11,11 +12,13 @@ namespace {
 class Stream final : public eval::SeriesStream {
  public:
   Stream(std::unique_ptr<cluster::SeriesMerge> merge, model::TimeRange range,
-         OutcomeCollector* outcomes, const http::ResponseWriter* client)
+         OutcomeCollector* outcomes, const http::ResponseWriter* client,
+         int64_t samples_per_series_max)
       : merge_(std::move(merge)),
         range_(range),
         outcomes_(outcomes),
-        client_(client) {}
+        client_(client),
+        samples_per_series_max_(samples_per_series_max) {}
 
   absl::Status Next(std::vector<eval::SeriesData>& batch) override {
     batch.clear();
@@ -26,6 +29,7 @@ class Stream final : public eval::SeriesStream {
     if (merged_.empty()) outcomes_->Add(range_, merge_->outcome());
     batch.reserve(merged_.size());
     for (cluster::MergedSeries& series : merged_) {
+      RETURN_IF_ERROR(CheckSamples(series));
       eval::SeriesData& data = batch.emplace_back();
       data.labels = std::move(series.labels);
       data.samples = std::move(series.samples);
@@ -54,21 +58,36 @@ class Stream final : public eval::SeriesStream {
     if (data.samples.size() > floats) model::SortAndDedup(data.samples, {});
   }
 
+  absl::Status CheckSamples(const cluster::MergedSeries& series) const {
+    const auto samples = static_cast<int64_t>(series.samples.size() +
+                                              series.histograms.size());
+    if (samples_per_series_max_ <= 0 || samples <= samples_per_series_max_) {
+      return absl::OkStatus();
+    }
+    return base::ResourceExhausted(
+        "the query reads ", samples, " samples of the series ",
+        series.labels.Text(), "; the maximum is ", samples_per_series_max_,
+        "; shorten its time range or raise -search.maxSamplesPerSeries");
+  }
+
   const std::unique_ptr<cluster::SeriesMerge> merge_;
   const model::TimeRange range_;
   OutcomeCollector* const outcomes_;
   const http::ResponseWriter* const client_;
+  const int64_t samples_per_series_max_;
   std::vector<cluster::MergedSeries> merged_;
 };
 
 class Aggregates final : public eval::AggregateStream {
  public:
   Aggregates(std::unique_ptr<cluster::RollupRead> read, model::TimeRange range,
-             OutcomeCollector* outcomes, const http::ResponseWriter* client)
+             OutcomeCollector* outcomes, const http::ResponseWriter* client,
+             int64_t samples_per_series_max)
       : read_(std::move(read)),
         range_(range),
         outcomes_(outcomes),
-        client_(client) {}
+        client_(client),
+        samples_per_series_max_(samples_per_series_max) {}
 
   absl::StatusOr<bool> Next(eval::AggregatedPart& part) override {
     part = {};
@@ -99,7 +118,7 @@ class Aggregates final : public eval::AggregateStream {
     if (rest == nullptr) return nullptr;
     outcomes_->Started();
     return std::make_unique<Stream>(std::move(rest), range_, outcomes_,
-                                    client_);
+                                    client_, samples_per_series_max_);
   }
 
  private:
@@ -112,6 +131,7 @@ class Aggregates final : public eval::AggregateStream {
   const model::TimeRange range_;
   OutcomeCollector* const outcomes_;
   const http::ResponseWriter* const client_;
+  const int64_t samples_per_series_max_;
   proto::RollupResponse response_;
 };
 
@@ -149,6 +169,20 @@ std::vector<model::Matchers> WithFilters(
   return all;
 }
 
+void ClipToRange(const model::TimeRange& range,
+                 cluster::MergedSeries& series) {
+  auto& times = series.samples.timestamps_ms;
+  auto& values = series.samples.values;
+  const auto end = std::upper_bound(times.begin(), times.end(), range.end_ms);
+  values.resize(static_cast<size_t>(end - times.begin()));
+  times.erase(end, times.end());
+  const auto begin =
+      std::lower_bound(times.begin(), times.end(), range.start_ms);
+  values.erase(values.begin(), values.begin() + (begin - times.begin()));
+  times.erase(times.begin(), begin);
+  model::KeepRange(range.start_ms, range.end_ms, 0, series.histograms);
+}
+
 ClusterSource::ClusterSource(StorageReader* reader, Options options,
                              OutcomeCollector* outcomes)
     : reader_(reader), options_(std::move(options)), outcomes_(outcomes) {}
@@ -158,6 +192,7 @@ cluster::ReadRequest ClusterSource::ReadOf(
   cluster::ReadRequest read = options_.base;
   read.matcher_groups = WithFilters(request.matcher_groups, options_.filters);
   read.range = request.range;
+  if (request.trace != nullptr) read.trace = request.trace;
   return read;
 }
 
@@ -167,7 +202,8 @@ absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
   outcomes_->Started();
   ASSIGN_OR_RETURN(auto merge, reader_->Search(read));
   return std::make_unique<Stream>(std::move(merge), read.range, outcomes_,
-                                  options_.client);
+                                  options_.client,
+                                  options_.samples_per_series_max);
 }
 
 absl::StatusOr<std::unique_ptr<eval::AggregateStream>>
@@ -177,7 +213,8 @@ ClusterSource::Aggregate(const eval::AggregateRequest& request) {
   ASSIGN_OR_RETURN(auto rollup, reader_->Rollup(read, WorkOf(request)));
   if (rollup == nullptr) return nullptr;
   return std::make_unique<Aggregates>(std::move(rollup), read.range, outcomes_,
-                                      options_.client);
+                                      options_.client,
+                                      options_.samples_per_series_max);
 }
 
 }  // namespace varve::query

@@ -26,6 +26,9 @@ std::vector<model::Matchers> WithFilters(
     std::vector<model::Matchers> groups,
     const std::vector<model::Matchers>& filters);
 
+// Storage nodes may give more than was asked for: leaves what is in `range`.
+void ClipToRange(const model::TimeRange& range, cluster::MergedSeries& series);
+
 class ClusterSource final : public eval::SeriesSource {
  public:
   struct Options {
@@ -34,6 +37,7 @@ class ClusterSource final : public eval::SeriesSource {
     std::vector<model::Matchers> filters;  // or-ed
     // Null: clients do not go away.
     const http::ResponseWriter* client = nullptr;
+    int64_t samples_per_series_max = 0;  // 0: no limit
   };
 
   ClusterSource(StorageReader* reader, Options options,

@@ -1,8 +1,16 @@
 #include "lib/query/concurrency_gate.h"
 
+#include <algorithm>
+
 #include "lib/base/clock.h"
 
 namespace varve::query {
+namespace {
+
+// How soon one that waits notices that nobody waits for it.
+constexpr int64_t kAskMs = 200;
+
+}  // namespace
 
 ConcurrencyGate::ConcurrencyGate(int64_t capacity, absl::Duration queue_max,
                                  telemetry::Metrics& metrics)
@@ -17,7 +25,7 @@ ConcurrencyGate::ConcurrencyGate(int64_t capacity, absl::Duration queue_max,
       .Set(static_cast<double>(capacity));
 }
 
-bool ConcurrencyGate::Enter() {
+bool ConcurrencyGate::Enter(const std::function<bool()>& gives_up) {
   base::MutexLock lock(mutex_);
   if (running_ >= capacity_) {
     limit_reached_.Increment();
@@ -29,7 +37,11 @@ bool ConcurrencyGate::Enter() {
         limit_timeout_.Increment();
         return false;
       }
-      left_.WaitFor(lock, absl::Milliseconds(left_ms));
+      left_.WaitFor(lock, absl::Milliseconds(std::min(left_ms, kAskMs)));
+      if (gives_up()) {
+        left_.NotifyOne();  // a place that was meant for this one
+        return false;
+      }
     }
   }
   ++running_;

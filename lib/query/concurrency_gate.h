@@ -9,6 +9,7 @@
 #define VARVE_LIB_QUERY_CONCURRENCY_GATE_H_
 
 #include <cstdint>
+#include <functional>
 
 #include "absl/time/time.h"
 #include "lib/base/mutex.h"
@@ -24,7 +25,9 @@ class ConcurrencyGate {
   // Holds a place for as long as it lives, if there was one.
   class Pass {
    public:
-    explicit Pass(ConcurrencyGate& gate) : gate_(gate), held_(gate.Enter()) {}
+    // `gives_up` is asked while it waits.
+    Pass(ConcurrencyGate& gate, const std::function<bool()>& gives_up)
+        : gate_(gate), held_(gate.Enter(gives_up)) {}
     ~Pass() {
       if (held_) gate_.Leave();
     }
@@ -40,7 +43,7 @@ class ConcurrencyGate {
   int64_t capacity() const { return capacity_; }
 
  private:
-  bool Enter();
+  bool Enter(const std::function<bool()>& gives_up);
   void Leave();
 
   const int64_t capacity_;

@@ -38,7 +38,7 @@ absl::Status SelectApi::DeleteSeries(Context& context) {
                                  " ms is after `end` ", command.range.end_ms,
                                  " ms");
   }
-  ASSIGN_OR_RETURN(const int64_t series, reader_->Delete(command));
+  ASSIGN_OR_RETURN(const int64_t series, context.reader->Delete(command));
   base::LogInfo("deleted ", series, " copies of series of tenant ",
                 model::TenantText(context.tenant), " on all storage nodes, by ",
                 context.request.remote_addr);

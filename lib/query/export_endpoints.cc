@@ -1,4 +1,4 @@
-// Raw samples: /api/v1/export.
+// Raw samples: /api/v1/export and /api/v1/export/csv.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -7,6 +7,8 @@
 #include "lib/histogram/float_histogram.h"
 #include "lib/model/sample.h"
 #include "lib/query/arguments.h"
+#include "lib/query/cluster_source.h"
+#include "lib/query/csv_format.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
 #include "lib/query/series_text.h"
@@ -68,18 +70,8 @@ absl::Status WriteSeries(cluster::SeriesMerge& merge, model::TimeRange range,
     RETURN_IF_ERROR(merge.Next(batch));
     if (batch.empty()) return absl::OkStatus();
     for (cluster::MergedSeries& series : batch) {
-      auto& times = series.samples.timestamps_ms;
-      auto& values = series.samples.values;
-      const auto end =
-          std::upper_bound(times.begin(), times.end(), range.end_ms);
-      values.resize(end - times.begin());
-      times.erase(end, times.end());
-      const auto begin =
-          std::lower_bound(times.begin(), times.end(), range.start_ms);
-      values.erase(values.begin(), values.begin() + (begin - times.begin()));
-      times.erase(times.begin(), begin);
-      model::KeepRange(range.start_ms, range.end_ms, 0, series.histograms);
-      if (times.empty() && series.histograms.empty()) continue;
+      ClipToRange(range, series);
+      if (series.samples.empty() && series.histograms.empty()) continue;
       switch (format) {
         case ExportFormat::kJsonLines:
           AppendHistogramLines(answer.text(), series, rows_max);
@@ -108,6 +100,10 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::ExportRequest(
   if (groups.empty()) return base::InvalidArgument("missing `match[]` arg");
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
   read.matcher_groups = WithFilters(std::move(groups), filters);
+  // By default everything up to now.
+  ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
+                                              context.now_ms));
+  read.series_max = options_.max_export_series;
   // A part of the data that looks like all of it would be taken for a backup.
   read.deny_partial = true;
   return read;
@@ -118,11 +114,7 @@ absl::Status SelectApi::Export(Context& context) {
   ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
   ASSIGN_OR_RETURN(const int64_t rows_max,
                    IntArgument(context.request, "max_rows_per_line", 0));
-  // By default everything up to now.
-  ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
-                                              context.now_ms));
-  read.series_max = options_.max_export_series;
-  const auto merge = reader_->Search(read);
+  const auto merge = context.reader->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());
   Answer answer(context.writer, ContentType(format));
   if (format == ExportFormat::kPromApi) {
@@ -139,6 +131,30 @@ absl::Status SelectApi::Export(Context& context) {
   if (status.ok() || !answer.begun()) return AsExecutionError(status);
   // The client must see a cut body, not a complete one.
   context.writer.Abort();
+  return absl::OkStatus();
+}
+
+absl::Status SelectApi::ExportCsv(Context& context) {
+  ASSIGN_OR_RETURN(const CsvFormat format,
+                   CsvFormat::Parse(context.request.Argument("format")));
+  ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
+  const auto merge = context.reader->Search(read);
+  if (!merge.ok()) return AsExecutionError(merge.status());
+  Answer answer(context.writer, "text/csv; charset=utf-8");
+  std::vector<cluster::MergedSeries> batch;
+  absl::Status status;
+  while (status.ok()) {
+    status = (*merge)->Next(batch);
+    if (!status.ok() || batch.empty()) break;
+    for (cluster::MergedSeries& series : batch) {
+      ClipToRange(read.range, series);
+      format.Append(answer.text(), series);
+      status.Update(answer.Flush());
+    }
+  }
+  if (status.ok()) status = answer.Finish();
+  if (status.ok() || !answer.begun()) return AsExecutionError(status);
+  context.writer.Abort();  // a cut body, not a complete one
   return absl::OkStatus();
 }
 

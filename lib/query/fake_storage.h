@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,10 @@ class FakeStorage final : public StorageReader {
     last_request = request;
     ++searches;
     RETURN_IF_ERROR(status);
+    while (hang) {
+      if (request.cancelled->load()) return base::Cancelled("query was canceled");
+      std::this_thread::yield();
+    }
     if (outcome.is_partial && request.deny_partial) {
       return base::Unavailable("partial answers are denied");
     }
@@ -158,6 +163,7 @@ class FakeStorage final : public StorageReader {
   cluster::ReadOutcome outcome;  // of every answer
   proto::NameUsageResponse name_usage;
   int fail_after = -1;           // batches before DataLoss; -1: never
+  bool hang = false;             // searches wait until they are cancelled
   cluster::ReadRequest last_request;
   int searches = 0;
   cluster::DeleteCommand last_delete;

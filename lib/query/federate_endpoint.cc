@@ -147,7 +147,7 @@ absl::Status SelectApi::Federate(Context& context) {
   // Left-open, as an instant query's lookback.
   read.range = {end_ms - lookback_ms + 1, end_ms};
   read.series_max = options_.max_federate_series;
-  const auto merge = reader_->Search(read);
+  const auto merge = context.reader->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());
   const Format format = WantedFormat(context.request.Header("accept"));
   std::vector<LatestSample> samples;

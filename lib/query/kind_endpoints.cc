@@ -52,18 +52,19 @@ absl::Status AppendExemplars(std::string& out,
 }  // namespace
 
 absl::Status SelectApi::QueryExemplars(Context& context) {
-  context.query = context.request.Argument("query");
-  if (context.query.empty()) {
+  context.text.query = context.request.Argument("query");
+  if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
   }
-  RETURN_IF_ERROR(CheckQueryLength(context.query));
+  RETURN_IF_ERROR(CheckQueryLength(context.text.query));
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
-                   promql::ParseExpr(context.query));
+                   promql::ParseExpr(context.text.query));
   ASSIGN_OR_RETURN(cluster::ReadRequest read,
                    BaseRequest(context, options_.max_query_duration));
   ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
                                               options_.lookback_ms));
-  context.range = read.range;
+  context.text.range = read.range;
+  if (context.run) context.run->Describe(context.text);
   std::vector<model::Matchers> groups = SelectorsOf(*expr);
   Answer answer(context.writer, "application/json");
   if (groups.empty()) {
@@ -73,7 +74,7 @@ absl::Status SelectApi::QueryExemplars(Context& context) {
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
   read.matcher_groups = WithFilters(std::move(groups), filters);
   read.exemplars = true;
-  const auto merge = reader_->Search(read);
+  const auto merge = context.reader->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());
   // Few: a ring's worth of each series. Whether they are all is known last.
   std::vector<cluster::MergedSeries> found;
@@ -114,7 +115,7 @@ absl::Status SelectApi::Metadata(Context& context) {
   ASSIGN_OR_RETURN(const int64_t per_metric,
                    IntArgument(context.request, "limit_per_metric", 0));
   cluster::ReadOutcome outcome;
-  const auto found = reader_->Metadata(read, metric, limit, outcome);
+  const auto found = context.reader->Metadata(read, metric, limit, outcome);
   if (!found.ok()) return AsExecutionError(found.status());
   CountPartial("searchMetadata", outcome.is_partial);
   Answer answer(context.writer, "application/json");

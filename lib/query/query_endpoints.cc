@@ -3,12 +3,14 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "lib/base/status.h"
 #include "lib/promql/functions.h"
 #include "lib/promql/parser.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cacheable.h"
 #include "lib/query/cached_evaluation.h"
+#include "lib/query/cost_text.h"
 #include "lib/query/json.h"
 #include "lib/query/result_json.h"
 #include "lib/query/select_api.h"
@@ -55,12 +57,16 @@ absl::Status SelectApi::ReadEvalArguments(Context& context,
   RETURN_IF_ERROR(ReadDialect(context.request, options_.dialect, request));
   request.limits = options_.limits;
   request.pool = pool_;
+  request.trace = context.trace.get();
+  request.cpu = &context.meter.cpu;
+  request.stats = &context.stats;
+  if (context.run) request.cancelled = &context.run->cancelled();
   return absl::OkStatus();
 }
 
 absl::Status SelectApi::Query(Context& context) {
-  context.query = context.request.Argument("query");
-  if (context.query.empty()) {
+  context.text.query = context.request.Argument("query");
+  if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
   }
   eval::EvalRequest request;
@@ -77,8 +83,8 @@ absl::Status SelectApi::Query(Context& context) {
 }
 
 absl::Status SelectApi::QueryRange(Context& context) {
-  context.query = context.request.Argument("query");
-  if (context.query.empty()) {
+  context.text.query = context.request.Argument("query");
+  if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
   }
   eval::EvalRequest request;
@@ -110,9 +116,9 @@ absl::Status SelectApi::QueryRange(Context& context) {
 
 absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
                                  bool is_range, int64_t shift_ms) {
-  RETURN_IF_ERROR(CheckQueryLength(context.query));
+  RETURN_IF_ERROR(CheckQueryLength(context.text.query));
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
-                   promql::ParseExpr(context.query, request.dialect));
+                   promql::ParseExpr(context.text.query, request.dialect));
   if (is_range) RETURN_IF_ERROR(CheckRangeType(*expr));
   ASSIGN_OR_RETURN(const int64_t limit,
                    IntArgument(context.request, "limit", 0));
@@ -123,12 +129,14 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
                    BaseRequest(context, options_.max_query_duration));
   ASSIGN_OR_RETURN(source_options.filters, ExtraFilters(context));
   source_options.client = &context.writer;
+  source_options.samples_per_series_max = options_.max_samples_per_series;
   request.deadline_steady_ms = source_options.base.deadline_steady_ms;
-  context.range = {request.start_ms, request.end_ms};
-  context.step_ms = request.step_ms;
+  context.text.range = {request.start_ms, request.end_ms};
+  context.text.step_ms = request.step_ms;
+  if (context.run) context.run->Describe(context.text);
 
   request.expr = expr.get();
-  request.text = context.query;
+  request.text = context.text.query;
   std::optional<OutcomeCollector> collected;
   absl::StatusOr<eval::EvalResult> result = absl::AbortedError("not begun");
   // A node may fail within a read of one copy: then all copies are read.
@@ -136,17 +144,18 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
     if (!absl::IsAborted(result.status())) break;
     source_options.base.one_copy = one_copy;
     collected.emplace();
-    ClusterSource source(reader_, source_options, &*collected);
+    ClusterSource source(context.reader, source_options, &*collected);
     request.source = &source;
     result = EvaluateExpr(context, source_options, request, *collected);
   }
   const OutcomeCollector& outcomes = *collected;
+  if (result.ok()) context.stats = result->stats;
+  CountEvaluation(context.stats);
   if (!result.ok()) return AsExecutionError(result.status());
   if (is_range) {
     RETURN_IF_ERROR(RepeatLastPoints(context.request, options_.dialect, request,
                                      context.now_ms, *result));
   }
-  CountEvaluation(*result);
   const auto series =
       static_cast<int64_t>(result->series.size() + result->raw.size());
   if (options_.max_response_series > 0 &&
@@ -171,12 +180,13 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
     const eval::EvalRequest& request, const OutcomeCollector& outcomes) {
   if (cache_.bytes_max() == 0 || request.step_ms == 0 ||
       request.dialect != promql::Dialect::kPromql ||
+      context.is_multitenant ||
       BoolArgument(context.request, "nocache") || !IsCacheable(*request.expr)) {
     return eval::Evaluate(request);
   }
   CachedEvaluation cached;
   cached.cache = &cache_;
-  cached.reader = reader_;
+  cached.reader = context.reader;
   cached.base = read.base;
   cached.settled_before_ms =
       context.now_ms -
@@ -198,12 +208,12 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
   return result;
 }
 
-void SelectApi::CountEvaluation(const eval::EvalResult& result) {
-  const auto samples = static_cast<double>(result.stats.samples_scanned);
+void SelectApi::CountEvaluation(const eval::EvalStats& stats) {
+  const auto samples = static_cast<double>(stats.samples_scanned);
   statistics_->rows_read_per_query.Observe(samples);
   statistics_->rows_scanned_per_query.Observe(samples);
   statistics_->series_read_per_query.Observe(
-      static_cast<double>(result.stats.series_fetched));
+      static_cast<double>(stats.series_fetched));
 }
 
 absl::Status SelectApi::AnswerResult(Context& context,
@@ -223,17 +233,38 @@ absl::Status SelectApi::AnswerResult(Context& context,
     warnings.insert(warnings.end(), result.warnings.begin(),
                     result.warnings.end());
     if (truncated) warnings.emplace_back("results truncated due to limit");
-    base::StrAppend(&answer.text(), ",\"stats\":{\"seriesFetched\": \"",
-                    result.stats.series_fetched, "\",\"executionTimeMsec\":",
-                    base::SystemClock().SteadyMs() - context.steady_start_ms,
-                    "}");
+    AppendStats(answer.text(), context);
     AppendAnnotations(answer.text(), warnings, result.infos);
+    if (context.trace) context.trace->End();
+    AppendTrace(answer.text(), context.trace.get());
     answer.text() += "}";
     written = answer.Finish();
   }
   if (written.ok() || !answer.begun()) return written;
   context.writer.Abort();
   return absl::OkStatus();
+}
+
+// The first two are what alerting reads; any `stats` asks for the rest, with
+// Prometheus' names where it has them.
+void SelectApi::AppendStats(std::string& out, const Context& context) const {
+  const int64_t elapsed_ms =
+      base::SystemClock().SteadyMs() - context.steady_start_ms;
+  base::StrAppend(&out, ",\"stats\":{\"seriesFetched\": \"",
+                  context.stats.series_fetched,
+                  "\",\"executionTimeMsec\":", elapsed_ms);
+  if (!context.request.Argument("stats").empty()) {
+    absl::StrAppendFormat(
+        &out,
+        ",\"timings\":{\"evalTotalTime\":%.3f,\"execQueueTime\":%.3f,"
+        "\"execTotalTime\":%.3f},\"samples\":{\"totalQueryableSamples\":%d}",
+        static_cast<double>(elapsed_ms) / 1000,
+        static_cast<double>(context.queued_ms) / 1000,
+        static_cast<double>(elapsed_ms + context.queued_ms) / 1000,
+        context.stats.samples_scanned);
+    AppendCost(out, context.stats, context.meter);
+  }
+  out += "}";
 }
 
 }  // namespace varve::query

@@ -8,7 +8,7 @@
 namespace varve::query {
 
 absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
-    const Context& context, absl::Duration duration_max) const {
+    Context& context, absl::Duration duration_max) const {
   const int64_t max_ms = absl::ToInt64Milliseconds(duration_max);
   ASSIGN_OR_RETURN(int64_t timeout_ms,
                    DurationArgument(context.request, "timeout", max_ms));
@@ -21,6 +21,9 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
           ? BoolArgument(context.request, "deny_partial_response")
           : options_.deny_partial;
   read.deadline_steady_ms = context.steady_start_ms + timeout_ms;
+  if (context.run) read.cancelled = &context.run->cancelled();
+  read.meter = &context.meter;
+  read.trace = context.trace.get();
   return read;
 }
 

@@ -5,6 +5,10 @@
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/base/stopwatch.h"
+#include "lib/base/version.h"
+#include "lib/query/arguments.h"
+#include "lib/query/cost_text.h"
 #include "lib/query/json.h"
 #include "lib/query/result_cache_file.h"
 #include "lib/query/statistics.h"
@@ -19,6 +23,9 @@ constexpr size_t kCountedTenantsMax = 10'000;
 
 // Query arguments are short; matchers of label APIs are lists of them.
 constexpr int64_t kFormBytesMax = 4 << 20;
+
+constexpr std::string_view kMultitenant = "multitenant";
+constexpr std::string_view kText = "text/plain; charset=utf-8";
 
 }  // namespace
 
@@ -44,10 +51,12 @@ absl::Status AsExecutionError(const absl::Status& status) {
   return base::FailedPrecondition(base::Message(status));
 }
 
-std::string ErrorJson(int http_status, std::string_view text) {
+std::string ErrorJson(int http_status, std::string_view text,
+                      const telemetry::Trace* trace) {
   std::string out = base::StrCat("{\"status\":\"error\",\"errorType\":\"",
                                  http_status, "\",\"error\":");
   AppendJsonString(out, text);
+  AppendTrace(out, trace);
   out.push_back('}');
   return out;
 }
@@ -59,6 +68,7 @@ struct SelectApi::Endpoint {
   const char* duration_path = nullptr;
   // Reads storage: takes a place of -search.maxConcurrentRequests.
   bool limited = false;
+  bool sees_all = false;  // other tenants' queries too
 };
 
 SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
@@ -66,13 +76,16 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
                      const base::Clock* clock)
     : options_(std::move(options)),
       reader_(reader),
+      all_tenants_(reader),
       metrics_(metrics),
       pool_(pool),
       clock_(clock),
       gate_(options_.max_concurrent_requests, options_.max_queue_duration,
             *metrics),
       cache_(options_.cache_bytes),
-      statistics_(std::make_unique<Statistics>(*metrics)) {
+      top_(options_.top_queries),
+      statistics_(std::make_unique<Statistics>(*metrics)),
+      started_ms_(clock->NowMs()) {
   const telemetry::MetricLabels labels = {{"type", "promql/rollupResult"}};
   metrics->AddCallback(this, "vm_cache_entries", labels,
                        [this] { return cache_.entries(); });
@@ -124,11 +137,19 @@ const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
       {"api/v1/label/{}/values", &A::LabelValues, "/api/v1/label/{}/values",
        true},
       {"api/v1/export", &A::Export, "/api/v1/export", true},
+      {"api/v1/export/csv", &A::ExportCsv, "/api/v1/export/csv", true},
+      {"api/v1/read", &A::RemoteRead, "/api/v1/read", true},
       {"api/v1/status/tsdb", &A::StatusTsdb, "/api/v1/status/tsdb", true},
       {"api/v1/status/metric_names_stats", &A::MetricNamesStats,
        "/api/v1/status/metric_names_stats", true},
       {"federate", &A::Federate, "/federate", true},
+      {"api/v1/status/active_queries", &A::ListActiveQueries},
+      {"api/v1/status/active_queries/cancel", &A::CancelQuery},
+      {"api/v1/status/top_queries", &A::ListTopQueries},
       {"api/v1/status/buildinfo", &A::BuildInfo},
+      {"api/v1/status/runtimeinfo", &A::RuntimeInfo},
+      {"api/v1/status/flags", &A::Flags},
+      {"api/v1/status/config", &A::Config},
       {"api/v1/metadata", &A::Metadata, nullptr, true},
       {"api/v1/query_exemplars", &A::QueryExemplars, nullptr, true},
       {"api/v1/format_query", &A::FormatQuery},
@@ -146,11 +167,49 @@ const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
   return endpoints;
 }
 
-std::vector<http::Route> SelectApi::Routes(bool from_root) {
-  struct Prefix {
-    std::string text;
-    bool has_tenant;
+const std::vector<SelectApi::Endpoint>& SelectApi::GlobalEndpoints() {
+  using A = SelectApi;
+  static const std::vector<Endpoint> endpoints = {
+      {.suffix = "api/v1/status/active_queries",
+       .method = &A::ListActiveQueries,
+       .sees_all = true},
+      {.suffix = "api/v1/status/active_queries/cancel",
+       .method = &A::CancelQuery,
+       .sees_all = true},
+      {.suffix = "api/v1/status/top_queries",
+       .method = &A::ListTopQueries,
+       .sees_all = true},
   };
+  return endpoints;
+}
+
+const std::vector<SelectApi::Endpoint>& SelectApi::GraphiteEndpoints() {
+  using A = SelectApi;
+  static const std::vector<Endpoint> endpoints = {
+      {"metrics/find", &A::GraphiteFind, nullptr, true},
+      {"metrics/find/", &A::GraphiteFind, nullptr, true},
+      {"metrics/expand", &A::GraphiteExpand, nullptr, true},
+      {"metrics/expand/", &A::GraphiteExpand, nullptr, true},
+      {"metrics/index.json", &A::GraphiteIndex, nullptr, true},
+      {"metrics/index.json/", &A::GraphiteIndex, nullptr, true},
+      {"tags", &A::GraphiteTags, nullptr, true},
+      {"tags/findSeries", &A::GraphiteFindSeries, nullptr, true},
+      {"tags/autoComplete/tags", &A::GraphiteCompleteTags, nullptr, true},
+      {"tags/autoComplete/values", &A::GraphiteCompleteValues, nullptr, true},
+      {"tags/tagSeries", &A::GraphiteTagSeries},
+      {"tags/tagMultiSeries", &A::GraphiteTagSeries},
+      {"tags/{}", &A::GraphiteTagValues, nullptr, true},
+  };
+  return endpoints;
+}
+
+bool SelectApi::TellsOfQueries(const Endpoint& endpoint) {
+  return std::ranges::any_of(GlobalEndpoints(), [&](const Endpoint& one) {
+    return std::string_view(one.suffix) == endpoint.suffix;
+  });
+}
+
+std::vector<http::Route> SelectApi::Routes(bool from_root) {
   std::vector<Prefix> prefixes = {{"/select/{}/prometheus/", true},
                                   {"/select/{}/", true},
                                   {"/select/prometheus/", false},
@@ -162,13 +221,37 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
   std::vector<http::Route> routes;
   for (const Prefix& prefix : prefixes) {
     for (const Endpoint& endpoint : Endpoints()) {
-      // /-/healthy of the root is a route of every role.
-      if (prefix.text == "/" && endpoint.suffix[0] == '-') continue;
+      // /-/healthy of the root is a route of every role; queries are told of
+      // there over all tenants, see below.
+      if (prefix.text == "/" &&
+          (endpoint.suffix[0] == '-' || TellsOfQueries(endpoint))) {
+        continue;
+      }
       routes.push_back(MakeRoute(prefix.text, prefix.has_tenant, endpoint));
     }
   }
-  static const Endpoint kTenants = {"admin/tenants", &SelectApi::AdminTenants,
-                                    "/admin/tenants", true};
+  AddGraphiteRoutes(from_root, routes);
+  AddDeleteRoutes(from_root, routes);
+  AddNodeRoutes(routes);
+  return routes;
+}
+
+void SelectApi::AddGraphiteRoutes(bool from_root,
+                                  std::vector<http::Route>& routes) {
+  std::vector<Prefix> graphites = {{"/select/{}/graphite/", true},
+                                   {"/select/graphite/", false}};
+  if (from_root) graphites.push_back({"/graphite/", false});
+  for (const Prefix& prefix : graphites) {
+    for (const Endpoint& endpoint : GraphiteEndpoints()) {
+      routes.push_back(MakeRoute(prefix.text, prefix.has_tenant, endpoint));
+      routes.back().label =
+          base::StrCat("/select/{}/graphite/", endpoint.suffix);
+    }
+  }
+}
+
+void SelectApi::AddDeleteRoutes(bool from_root,
+                                std::vector<http::Route>& routes) {
   static const Endpoint kDelete = {"api/v1/admin/tsdb/delete_series",
                                    &SelectApi::DeleteSeries};
   std::vector<Prefix> deletes = {{"/delete/{}/prometheus/", true},
@@ -185,6 +268,12 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
         "/delete/{}/prometheus/api/v1/admin/tsdb/delete_series";
     routes.back().auth_key = options_.delete_auth_key;
   }
+}
+
+// Of the node as a whole.
+void SelectApi::AddNodeRoutes(std::vector<http::Route>& routes) {
+  static const Endpoint kTenants = {"admin/tenants", &SelectApi::AdminTenants,
+                                    "/admin/tenants", true};
   static const Endpoint kReset = {"internal/resetRollupResultCache",
                                   &SelectApi::ResetCache};
   routes.push_back(MakeRoute("/", false, kTenants));
@@ -195,12 +284,15 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
   static const Endpoint kResetUsage = {
       "api/v1/admin/status/metric_names_stats/reset",
       &SelectApi::ResetMetricNamesStats};
+  for (const Endpoint& endpoint : GlobalEndpoints()) {
+    routes.push_back(MakeRoute("/", false, endpoint));
+    routes.back().label = base::StrCat("/", endpoint.suffix);
+  }
   for (const char* const prefix : {"/", "/admin/"}) {
     routes.push_back(MakeRoute(prefix, false, kResetUsage));
     routes.back().label = "/admin/api/v1/admin/status/metric_names_stats/reset";
     routes.back().auth_key = options_.reset_usage_auth_key;
   }
-  return routes;
 }
 
 http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
@@ -223,37 +315,65 @@ http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
 void SelectApi::Run(const Endpoint& endpoint, bool has_tenant,
                     const http::Request& request,
                     http::ResponseWriter& writer) {
-  constexpr std::string_view kText = "text/plain; charset=utf-8";
-  const auto tenant = has_tenant
-                          ? TenantOfPath(request.captures[0], request.path)
-                          : TenantOfHeaders(request);
+  const bool all = has_tenant
+                       ? request.captures[0] == kMultitenant
+                       : request.Header("accountid") == kMultitenant;
+  const auto tenant =
+      all          ? model::TenantId()
+      : has_tenant ? TenantOfPath(request.captures[0], request.path)
+                   : TenantOfHeaders(request);
   if (!tenant.ok()) {
     return writer.Send(400, kText, base::Message(tenant.status()));
   }
   Context context{request, writer, *tenant};
   context.captures.assign(request.captures.begin() + (has_tenant ? 1 : 0),
                           request.captures.end());
-  std::optional<ConcurrencyGate::Pass> pass;
+  context.sees_all = endpoint.sees_all;
+  context.is_multitenant = all;
+  context.reader = reader_;
+  if (all) context.reader = &all_tenants_;
   if (endpoint.limited) {
-    pass.emplace(gate_);
-    if (!pass->held()) {
-      writer.SetHeader("Retry-After", "10");
-      return writer.Send(
-          429, kText,
-          base::StrCat("could not start the query in ",
-                       absl::FormatDuration(options_.max_queue_duration),
-                       " (-search.maxQueueDuration), since ", gate_.capacity(),
-                       " queries (-search.maxConcurrentRequests) are running; "
-                       "try later, or add resources\n"));
-    }
+    RunLimited(endpoint, context);
+  } else {
+    Call(endpoint, context);
   }
+}
+
+void SelectApi::RunLimited(const Endpoint& endpoint, Context& context) {
+  http::ResponseWriter& writer = context.writer;
+  const base::Stopwatch queued;
+  const ConcurrencyGate::Pass pass(
+      gate_, [&writer] { return writer.client_gone(); });
+  if (!pass.held()) {
+    writer.SetHeader("Retry-After", "10");
+    return writer.Send(
+        429, kText,
+        base::StrCat("could not start the query in ",
+                     absl::FormatDuration(options_.max_queue_duration),
+                     " (-search.maxQueueDuration), since ", gate_.capacity(),
+                     " queries (-search.maxConcurrentRequests) are running; "
+                     "try later, or add resources\n"));
+  }
+  context.queued_ms = queued.ElapsedUs() / 1000;
+  context.run.emplace(&active_, &writer, context.tenant,
+                      context.is_multitenant, context.request.remote_addr);
+  if (!options_.deny_trace && BoolArgument(context.request, "trace")) {
+    context.trace = std::make_unique<telemetry::Trace>(
+        base::StrCat("varve-select ", base::kVersion, ": ",
+                     context.request.path));
+  }
+  Call(endpoint, context);
+}
+
+void SelectApi::Call(const Endpoint& endpoint, Context& context) {
   context.now_ms = clock_->NowMs();
   context.steady_start_ms = base::SystemClock().SteadyMs();
   const absl::Status status = (this->*endpoint.method)(context);
   if (!status.ok()) {
     const int code = HttpStatusOf(status);
-    writer.Send(code, "application/json",
-                ErrorJson(code, base::Message(status)));
+    context.writer.Send(
+        code, "application/json",
+        ErrorJson(code, base::Message(status), context.trace.get()));
   }
   Finish(endpoint, context);
 }
@@ -261,30 +381,49 @@ void SelectApi::Run(const Endpoint& endpoint, bool has_tenant,
 void SelectApi::Finish(const Endpoint& endpoint, const Context& context) {
   const int64_t elapsed_ms =
       base::SystemClock().SteadyMs() - context.steady_start_ms;
-  const double elapsed_s = static_cast<double>(elapsed_ms) / 1000;
   if (endpoint.duration_path != nullptr) {
     metrics_
         ->AddSummary("vm_request_duration_seconds",
                      {{"path", endpoint.duration_path}})
-        .Observe(elapsed_s);
+        .Observe(static_cast<double>(elapsed_ms) / 1000);
   }
   if (endpoint.limited) CountTenant(context, elapsed_ms);
+  if (context.text.query.empty()) return;
+  RanQuery ran;
+  ran.query = context.text.query;
+  ran.tenant = context.tenant;
+  ran.is_multitenant = context.is_multitenant;
+  ran.range_s =
+      (context.text.range.end_ms - context.text.range.start_ms) / 1000;
+  ran.end_steady_ms = base::SystemClock().SteadyMs();
+  ran.duration_ms = elapsed_ms;
+  ran.memory_bytes = context.stats.memory_bytes_peak;
+  top_.Add(std::move(ran));
+  LogSlow(context, elapsed_ms);
+}
+
+void SelectApi::LogSlow(const Context& context, int64_t elapsed_ms) {
   const int64_t slow_ms =
       absl::ToInt64Milliseconds(options_.log_slow_query_duration);
-  if (context.query.empty() || slow_ms <= 0 || elapsed_ms < slow_ms) return;
+  if (slow_ms <= 0 || elapsed_ms < slow_ms) return;
   statistics_->slow_queries.Increment();
   base::LogWarn("slow query according to -search.logSlowQueryDuration=",
                 absl::FormatDuration(options_.log_slow_query_duration),
                 ": remoteAddr=\"", context.request.remote_addr,
-                "\", duration=", elapsed_s,
-                " seconds, start=", context.range.start_ms,
-                ", end=", context.range.end_ms, ", step=", context.step_ms,
-                ", tenant=", model::TenantText(context.tenant), ", query=\"",
-                context.query, "\"");
+                "\", duration=", static_cast<double>(elapsed_ms) / 1000,
+                " seconds, start=", context.text.range.start_ms,
+                ", end=", context.text.range.end_ms,
+                ", step=", context.text.step_ms,
+                ", tenant=",
+                context.is_multitenant ? std::string(kMultitenant)
+                                       : model::TenantText(context.tenant),
+                ", ",
+                CostText(context.stats, context.meter), ", query=\"",
+                context.text.query, "\"");
 }
 
 void SelectApi::CountTenant(const Context& context, int64_t elapsed_ms) {
-  if (context.tenant.kind != 0) return;
+  if (context.tenant.kind != 0 || context.is_multitenant) return;
   base::MutexLock lock(tenants_mutex_);
   auto found = tenant_counters_.find(context.tenant);
   if (found == tenant_counters_.end()) {

@@ -2,7 +2,8 @@
 //
 // Every endpoint is reachable under /select/<tenant>/prometheus/…, without
 // `prometheus`, without a tenant (then AccountID and ProjectID headers count),
-// and, in the single process, from the root. Answers have Prometheus' shapes
+// and, in the single process, from the root. The tenant `multitenant` reads all
+// of them (multitenant_reader.h). Answers have Prometheus' shapes
 // plus isPartial and stats; errors are
 // {"status":"error","errorType":"<HTTP code>","error":"…"}.
 //
@@ -19,22 +20,29 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
+#include "lib/base/flags.h"
 #include "lib/base/mutex.h"
 #include "lib/base/thread_pool.h"
 #include "lib/eval/evaluator.h"
+#include "lib/graphite/path_pattern.h"
 #include "lib/promql/ast.h"
+#include "lib/query/active_queries.h"
 #include "lib/query/cluster_source.h"
 #include "lib/query/concurrency_gate.h"
 #include "lib/query/dialect.h"
+#include "lib/query/multitenant_reader.h"
 #include "lib/query/result_cache.h"
 #include "lib/query/result_json.h"
 #include "lib/query/storage_reader.h"
+#include "lib/query/top_queries.h"
 #include "lib/telemetry/metrics.h"
+#include "lib/telemetry/trace.h"
 #include "net/http/server.h"
 
 namespace varve::query {
@@ -75,6 +83,11 @@ struct SelectOptions {
   absl::Duration max_delete_duration = absl::Minutes(5);
   // Likewise of /admin/api/v1/admin/status/metric_names_stats/reset.
   const std::string* reset_usage_auth_key = nullptr;
+  bool deny_trace = false;  // trace=1 has no effect
+  int64_t max_graphite_items = 300'000;  // -search.maxGraphiteSeries
+  int64_t max_samples_per_series = 30'000'000;
+  const base::FlagSet* flags = nullptr;  // told by status/flags
+  TopQueriesOptions top_queries;
   eval::Limits limits;
 };
 
@@ -104,19 +117,44 @@ class SelectApi {
     std::vector<std::string> captures;  // after the tenant
     int64_t now_ms = 0;
     int64_t steady_start_ms = 0;
-    // What the slow-query log says of it.
-    std::string query;
-    model::TimeRange range;
-    int64_t step_ms = 0;
+    StorageReader* reader = nullptr;  // of the tenant, or of all of them
+    bool is_multitenant = false;      // `tenant` has no meaning then
+    bool sees_all = false;            // other tenants' queries too
+    QueryText text;         // empty unless the endpoint evaluates one
+    std::optional<QueryRun> run;
+    // What it took.
+    int64_t queued_ms = 0;
+    cluster::ReadMeter meter;
+    eval::EvalStats stats;
+    std::unique_ptr<telemetry::Trace> trace;  // null unless asked for
+
+    bool IsOwn(const model::TenantId& other, bool of_all) const {
+      return of_all ? is_multitenant : !is_multitenant && other == tenant;
+    }
   };
   using Method = absl::Status (SelectApi::*)(Context&);
 
   static const std::vector<Endpoint>& Endpoints();
+  // Those of the node as a whole, without a tenant.
+  static const std::vector<Endpoint>& GlobalEndpoints();
+  static const std::vector<Endpoint>& GraphiteEndpoints();
+  static bool TellsOfQueries(const Endpoint& endpoint);
+  struct Prefix {
+    std::string text;
+    bool has_tenant;
+  };
+  void AddGraphiteRoutes(bool from_root, std::vector<http::Route>& routes);
+  void AddDeleteRoutes(bool from_root, std::vector<http::Route>& routes);
+  void AddNodeRoutes(std::vector<http::Route>& routes);
   http::Route MakeRoute(const std::string& prefix, bool has_tenant,
                         const Endpoint& endpoint);
   void Run(const Endpoint& endpoint, bool has_tenant,
            const http::Request& request, http::ResponseWriter& writer);
+  // Waits for a place and runs the endpoint's method.
+  void RunLimited(const Endpoint& endpoint, Context& context);
+  void Call(const Endpoint& endpoint, Context& context);
   void Finish(const Endpoint& endpoint, const Context& context);
+  void LogSlow(const Context& context, int64_t elapsed_ms);
   void CountTenant(const Context& context, int64_t elapsed_ms);
 
   // query_endpoints.cc
@@ -132,7 +170,8 @@ class SelectApi {
   absl::StatusOr<eval::EvalResult> EvaluateExpr(
       const Context& context, const ClusterSource::Options& read,
       const eval::EvalRequest& request, const OutcomeCollector& outcomes);
-  void CountEvaluation(const eval::EvalResult& result);
+  void CountEvaluation(const eval::EvalStats& stats);
+  void AppendStats(std::string& out, const Context& context) const;
   absl::Status ReadEvalArguments(Context& context, eval::EvalRequest& request);
   // language_endpoints.cc
   absl::StatusOr<promql::ExprPtr> ParseArgument(const Context& context) const;
@@ -148,9 +187,14 @@ class SelectApi {
   absl::Status StatusTsdb(Context& context);
   using Entries =
       google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
-  void AppendMetricNames(std::string& out, const Entries& entries,
+  void AppendMetricNames(std::string& out, const Context& context,
+                         const Entries& entries,
                          const cluster::ReadRequest& read);
   absl::Status AdminTenants(Context& context);
+  // status_endpoints.cc
+  absl::Status ListActiveQueries(Context& context);
+  absl::Status CancelQuery(Context& context);
+  absl::Status ListTopQueries(Context& context);
   // usage_endpoints.cc
   absl::Status MetricNamesStats(Context& context);
   absl::Status ResetMetricNamesStats(Context& context);
@@ -163,12 +207,36 @@ class SelectApi {
   absl::Status DeleteSeries(Context& context);
   // export_endpoints.cc, federate_endpoint.cc
   absl::Status Export(Context& context);
+  absl::Status ExportCsv(Context& context);
   absl::Status Federate(Context& context);
   absl::StatusOr<cluster::ReadRequest> ExportRequest(Context& context);
   // kind_endpoints.cc
   absl::Status Metadata(Context& context);
   absl::Status QueryExemplars(Context& context);
+  // remote_read_endpoint.cc
+  absl::Status RemoteRead(Context& context);
+  // graphite_endpoints.cc
+  absl::Status GraphiteFind(Context& context);
+  absl::Status GraphiteExpand(Context& context);
+  absl::Status GraphiteIndex(Context& context);
+  absl::StatusOr<cluster::ReadRequest> GraphiteRequest(Context& context);
+  // Names or values, at most -search.maxGraphiteSeries of them.
+  absl::StatusOr<std::vector<std::string>> GraphiteLabels(
+      Context& context, cluster::ReadRequest read,
+      std::vector<model::Matchers> groups, const std::string& label);
+  absl::StatusOr<std::vector<graphite::PathNode>> GraphiteNodes(
+      Context& context, const graphite::PathPattern& pattern);
+  // graphite_tags.cc
+  absl::Status GraphiteTags(Context& context);
+  absl::Status GraphiteTagValues(Context& context);
+  absl::Status GraphiteFindSeries(Context& context);
+  absl::Status GraphiteCompleteTags(Context& context);
+  absl::Status GraphiteCompleteValues(Context& context);
+  absl::Status GraphiteTagSeries(Context& context);
   // static_endpoints.cc
+  absl::Status RuntimeInfo(Context& context);
+  absl::Status Flags(Context& context);
+  absl::Status Config(Context& context);
   absl::Status BuildInfo(Context& context);
   absl::Status Rules(Context& context);
   absl::Status Alerts(Context& context);
@@ -179,8 +247,9 @@ class SelectApi {
 
   // request_parts.cc: what several endpoints read from a request.
   // Tenant, deadline (`timeout` may only lower `duration_max`), deny_partial.
+  // The reads that are made with it end when the request does.
   absl::StatusOr<cluster::ReadRequest> BaseRequest(
-      const Context& context, absl::Duration duration_max) const;
+      Context& context, absl::Duration duration_max) const;
   // match[] and match, parsed; the extra filters of the request.
   absl::StatusOr<std::vector<model::Matchers>> Selectors(
       const Context& context) const;
@@ -191,12 +260,16 @@ class SelectApi {
 
   const SelectOptions options_;
   StorageReader* const reader_;
+  MultitenantReader all_tenants_;
   telemetry::Metrics* const metrics_;
   base::ThreadPool* const pool_;
   const base::Clock* const clock_;
   ConcurrencyGate gate_;
   ResultCache cache_;
+  ActiveQueries active_;
+  TopQueries top_;
   const std::unique_ptr<Statistics> statistics_;
+  const int64_t started_ms_;
 
   base::Mutex tenants_mutex_;
   std::map<model::TenantId, std::pair<telemetry::Counter*, telemetry::Counter*>>
@@ -209,7 +282,8 @@ int HttpStatusOf(const absl::Status& status);
 // FailedPrecondition (422 instead of 400).
 absl::Status AsExecutionError(const absl::Status& status);
 // {"status":"error",…}
-std::string ErrorJson(int http_status, std::string_view text);
+std::string ErrorJson(int http_status, std::string_view text,
+                      const telemetry::Trace* trace = nullptr);
 
 }  // namespace varve::query
 

@@ -35,7 +35,6 @@ constexpr std::string_view kIgnored[] = {
     "clusternative.maxTagKeys",
     "clusternative.maxTagValueSuffixesPerSearch",
     "clusternative.maxTagValues",
-    "denyQueryTracing",
     "insert.maxQueueDuration",
     "maxConcurrentInserts",
     "enableMultitenancyViaHeaders",
@@ -70,16 +69,11 @@ constexpr std::string_view kIgnored[] = {
     "search.logSlowQueryStatsHeaders",
     "search.maxBinaryOpPushdownLabelValues",
     "search.maxGraphitePathExpressionLen",
-    "search.maxGraphiteSeries",
     "search.maxGraphiteTagKeys",
     "search.maxGraphiteTagValues",
-    "search.maxSamplesPerSeries",
     "search.maxSeriesPerAggrFunc",
     "search.minWindowForInstantRollupOptimization",
     "search.noStaleMarkers",
-    "search.queryStats.lastQueriesCount",
-    "search.queryStats.minQueryDuration",
-    "search.queryStats.minQueryMemoryUsage",
     "search.setLookbackToStep",
     "search.tenantCacheExpireDuration",
     "search.treatDotsAsIsInRegexps",
@@ -154,6 +148,9 @@ SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
       max_samples_per_query(
           flags.Int("search.maxSamplesPerQuery", 1'000'000'000,
                     "Raw samples a query may read; bounds CPU and memory")),
+      max_samples_per_series(
+          flags.Int("search.maxSamplesPerSeries", 30'000'000,
+                    "Raw samples a query may read of one series")),
       max_unique_series(
           flags.Int("search.maxUniqueTimeseries", 0,
                     "Series a query may select. 0: the storage nodes decide")),
@@ -182,7 +179,19 @@ SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
           "Prometheus with promql-delayed-name-removal")),
       log_slow_query_duration(
           flags.Duration("search.logSlowQueryDuration", "5s",
-                         "Queries that take longer are logged. 0: none")) {}
+                         "Queries that take longer are logged. 0: none")),
+      deny_trace(flags.Bool("denyQueryTracing", false,
+                            "trace=1 of queries has no effect")),
+      top_queries_max(flags.Int(
+          "search.queryStats.lastQueriesCount", 20'000,
+          "The last queries that status/top_queries knows of. 0: none")),
+      top_duration_min(flags.Duration(
+          "search.queryStats.minQueryDuration", "1ms",
+          "Quicker queries are left out there, unless for their memory")),
+      top_memory_min(flags.Bytes(
+          "search.queryStats.minQueryMemoryUsage", "1KiB",
+          "Queries that take less are left out there, unless for their "
+          "duration")) {}
 
 SelectFlags::CacheFlags::CacheFlags(base::FlagSet& flags)
     : disable(flags.Bool("search.disableCache", false,
@@ -207,6 +216,9 @@ SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
                                   "Series that /api/v1/export may return")),
       max_export_duration(flags.Duration("search.maxExportDuration", "720h",
                                          "The longest an export may run")),
+      max_graphite_series(
+          flags.Int("search.maxGraphiteSeries", 300'000,
+                    "Paths, tags or values that Graphite's API may return")),
       max_labels_series(
           flags.Int("search.maxLabelsAPISeries", 1'000'000,
                     "Series that label APIs may scan for match[]")),
@@ -377,6 +389,16 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   options.max_delete_series = endpoint_.max_delete_series.value();
   options.max_delete_duration = endpoint_.max_delete_duration.value();
   options.reset_usage_auth_key = &endpoint_.reset_usage_auth_key.value();
+  options.deny_trace = query_.deny_trace.value();
+  options.top_queries = {
+      .queries_max = query_.top_queries_max.value(),
+      .duration_ms_min =
+          absl::ToInt64Milliseconds(query_.top_duration_min.value()),
+      .memory_bytes_min = query_.top_memory_min.value()};
+  options.flags = &flags_;
+  options.max_graphite_items =
+      std::max<int64_t>(1, endpoint_.max_graphite_series.value());
+  options.max_samples_per_series = query_.max_samples_per_series.value();
   options.limits.samples_max = query_.max_samples_per_query.value();
   options.limits.points_per_series_max = query_.max_points.value();
   options.limits.subquery_points_max = query_.max_subquery_points.value();

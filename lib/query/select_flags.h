@@ -49,6 +49,7 @@ class SelectFlags {
     const base::DurationFlag& max_query_duration;
     const base::BytesFlag& max_query_bytes;
     const base::IntFlag& max_samples_per_query;
+    const base::IntFlag& max_samples_per_series;
     const base::IntFlag& max_unique_series;
     const base::IntFlag& max_points;
     const base::IntFlag& max_subquery_points;
@@ -59,6 +60,10 @@ class SelectFlags {
     const base::BoolFlag& deny_partial;
     const base::BoolFlag& delayed_name_removal;
     const base::DurationFlag& log_slow_query_duration;
+    const base::BoolFlag& deny_trace;
+    const base::IntFlag& top_queries_max;
+    const base::DurationFlag& top_duration_min;
+    const base::BytesFlag& top_memory_min;
   };
   struct CacheFlags {
     explicit CacheFlags(base::FlagSet& flags);
@@ -74,6 +79,7 @@ class SelectFlags {
     const base::IntFlag& max_federate_series;
     const base::IntFlag& max_export_series;
     const base::DurationFlag& max_export_duration;
+    const base::IntFlag& max_graphite_series;
     const base::IntFlag& max_labels_series;
     const base::DurationFlag& max_labels_duration;
     const base::DurationFlag& max_status_duration;

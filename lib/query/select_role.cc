@@ -15,20 +15,39 @@ absl::StatusOr<std::unique_ptr<SelectRole>> SelectRole::Make(
                    flags.ReaderOptions());
   std::unique_ptr<SelectRole> role(
       new SelectRole(std::move(options), std::move(reader_options),
-                     flags.workers_max(), nodes, metrics));
+                     flags, nodes, metrics));
   role->api_.LoadKeptAnswers();
   return role;
 }
 
+namespace {
+
+// Half of what the process may use is for what queries hold.
+constexpr int64_t kQueriesShare = 2;
+
+cluster::ReaderOptions WithPool(cluster::ReaderOptions options,
+                                base::MemoryPool* pool) {
+  options.memory_pool = pool;
+  return options;
+}
+
+SelectOptions WithPool(SelectOptions options, base::MemoryPool* pool) {
+  options.limits.memory_pool = pool;
+  return options;
+}
+
+}  // namespace
+
 SelectRole::SelectRole(SelectOptions options,
                        cluster::ReaderOptions reader_options,
-                       int64_t workers_max, cluster::NodeSet* nodes,
+                       const SelectFlags& flags, cluster::NodeSet* nodes,
                        telemetry::Metrics* metrics)
-    : reader_(nodes, std::move(reader_options)),
+    : memory_(flags.memory_bytes_allowed() / kQueriesShare),
+      reader_(nodes, WithPool(std::move(reader_options), &memory_)),
       deleter_(nodes, &base::SystemClock()),
       storage_(&reader_, &deleter_),
-      pool_("query", static_cast<size_t>(workers_max)),
-      api_(std::move(options), &storage_, metrics, &pool_,
+      pool_("query", static_cast<size_t>(flags.workers_max())),
+      api_(WithPool(std::move(options), &memory_), &storage_, metrics, &pool_,
            &base::SystemClock()) {}
 
 }  // namespace varve::query

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/memory_pool.h"
 #include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/reader.h"
@@ -41,9 +42,10 @@ class SelectRole {
 
  private:
   SelectRole(SelectOptions options, cluster::ReaderOptions reader_options,
-             int64_t workers_max, cluster::NodeSet* nodes,
+             const SelectFlags& flags, cluster::NodeSet* nodes,
              telemetry::Metrics* metrics);
 
+  base::MemoryPool memory_;  // of all queries
   cluster::Reader reader_;
   cluster::Deleter deleter_;
   ClusterStorageReader storage_;

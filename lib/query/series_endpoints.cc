@@ -100,7 +100,7 @@ absl::Status SelectApi::Series(Context& context) {
     read.matcher_groups = {
         {{model::MatchType::kNotEqual, std::string(model::kMetricName), ""}}};
   }
-  const auto merge = reader_->Search(read);
+  const auto merge = context.reader->Search(read);
   auto failed = [&](const absl::Status& status) {
     return WithFlag(status, "-search.maxSeries", options_.max_series);
   };
@@ -156,7 +156,7 @@ absl::Status SelectApi::AnswerLabels(Context& context, const std::string& label,
                    IntArgument(context.request, "limit", 0));
   cluster::ReadOutcome outcome;
   // One more than asked for, to know whether there are more.
-  auto items = reader_->Labels(read, label, limit > 0 ? limit + 1 : 0, outcome);
+  auto items = context.reader->Labels(read, label, limit > 0 ? limit + 1 : 0, outcome);
   if (!items.ok()) {
     return WithFlag(items.status(), "-search.maxLabelsAPISeries",
                     options_.max_labels_series);
@@ -184,7 +184,7 @@ absl::Status SelectApi::SeriesCount(Context& context) {
                                  options_.max_status_series));
   if (context.request.Argument("start").empty()) read.range.start_ms = 0;
   cluster::ReadOutcome outcome;
-  const auto counts = reader_->Cardinality(read, "", 0, outcome);
+  const auto counts = context.reader->Cardinality(read, "", 0, outcome);
   if (!counts.ok()) return AsExecutionError(counts.status());
   CountPartial("seriesCount", outcome.is_partial);
   std::string out = Head(outcome.is_partial);
@@ -195,10 +195,11 @@ absl::Status SelectApi::SeriesCount(Context& context) {
 }
 
 // With how often each was read, where the storage tracks it.
-void SelectApi::AppendMetricNames(std::string& out, const Entries& entries,
+void SelectApi::AppendMetricNames(std::string& out, const Context& context,
+                                  const Entries& entries,
                                   const cluster::ReadRequest& read) {
   cluster::ReadOutcome ignored;  // what is missing reads as never
-  const auto usage = reader_->NameUsage(read, ignored);
+  const auto usage = context.reader->NameUsage(read, ignored);
   absl::flat_hash_map<std::string, std::pair<int64_t, int64_t>> by_name;
   if (usage.ok()) {
     for (const auto& one : usage->names()) {
@@ -232,7 +233,7 @@ absl::Status SelectApi::StatusTsdb(Context& context) {
   top = std::clamp<int64_t>(top, 1, options_.max_status_top);
   const std::string focus(context.request.Argument("focusLabel"));
   cluster::ReadOutcome outcome;
-  const auto counts = reader_->Cardinality(read, focus, top, outcome);
+  const auto counts = context.reader->Cardinality(read, focus, top, outcome);
   if (!counts.ok()) {
     return WithFlag(counts.status(), "-search.maxTSDBStatusSeries",
                     options_.max_status_series);
@@ -242,7 +243,8 @@ absl::Status SelectApi::StatusTsdb(Context& context) {
   base::StrAppend(
       &out, "{\"totalSeries\":", counts->total_series(),
       ",\"totalLabelValuePairs\":", counts->total_label_value_pairs());
-  AppendMetricNames(out, counts->series_count_by_metric_name(), read);
+  AppendMetricNames(out, context, counts->series_count_by_metric_name(),
+                    read);
   AppendEntries(out, "seriesCountByLabelName",
                 counts->series_count_by_label_name());
   AppendEntries(out, "seriesCountByFocusLabelValue",
@@ -263,7 +265,7 @@ absl::Status SelectApi::AdminTenants(Context& context) {
   ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
                                               context.now_ms));
   cluster::ReadOutcome outcome;
-  auto tenants = reader_->Tenants(read, outcome);
+  auto tenants = context.reader->Tenants(read, outcome);
   if (!tenants.ok()) return AsExecutionError(tenants.status());
   CountPartial("tenants", outcome.is_partial);
   std::sort(tenants->begin(), tenants->end());

@@ -37,7 +37,7 @@ absl::Status SelectApi::MetricNamesStats(Context& context) {
                    IntArgument(context.request, "le", -1));
   ASSIGN_OR_RETURN(const auto pattern, PatternArgument(context.request));
   cluster::ReadOutcome outcome;
-  const auto usage = reader_->NameUsage(read, outcome);
+  const auto usage = context.reader->NameUsage(read, outcome);
   if (!usage.ok()) return AsExecutionError(usage.status());
   CountPartial("metricNamesStats", outcome.is_partial);
   Answer answer(context.writer, "application/json");
@@ -66,7 +66,7 @@ absl::Status SelectApi::MetricNamesStats(Context& context) {
 absl::Status SelectApi::ResetMetricNamesStats(Context& context) {
   ASSIGN_OR_RETURN(const cluster::ReadRequest read,
                    BaseRequest(context, options_.max_status_duration));
-  RETURN_IF_ERROR(AsExecutionError(reader_->ResetNameUsage(read)));
+  RETURN_IF_ERROR(AsExecutionError(context.reader->ResetNameUsage(read)));
   context.writer.Send(204, "", "");
   return absl::OkStatus();
 }

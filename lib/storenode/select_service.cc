@@ -1,12 +1,16 @@
 #include "lib/storenode/select_service.h"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 
+#include "lib/base/alive.h"
+#include "lib/base/clock.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/storenode/message.h"
 #include "lib/storenode/rollup_search.h"
+#include "lib/storenode/search_meter.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
@@ -14,6 +18,9 @@
 
 namespace varve::storenode {
 namespace {
+
+// Far beyond any query; keeps sums within int64.
+constexpr int64_t kTimeoutMaxMs = int64_t{1} << 50;
 
 using Entries =
     google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
@@ -74,6 +81,17 @@ absl::Status CheckVersion(const proto::SearchRequest& request,
     return absl::OkStatus();
   }
   return absl::AbortedError("the node's coverage has changed");
+}
+
+// The caller waits for so long, and may give up before.
+base::Alive AliveOf(const rpc::ServerCall& call, int64_t timeout_ms) {
+  base::Alive alive;
+  alive.cancelled = [&call] { return call.cancelled(); };
+  if (timeout_ms > 0) {
+    const int64_t now_ms = base::SystemClock().SteadyMs();
+    alive.deadline_steady_ms = now_ms + std::min(timeout_ms, kTimeoutMaxMs);
+  }
+  return alive;
 }
 
 // After a read, beside what Coverage() told before it: a read that meets damage
@@ -159,7 +177,10 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
 absl::Status SelectService::Search(rpc::ServerCall& call) {
   proto::SearchRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
-  ASSIGN_OR_RETURN(const SearchPlan plan, SearchPlan::Make(request));
+  ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request));
+  const base::Alive alive = AliveOf(call, request.timeout_ms());
+  plan.search.alive = &alive;
+  SearchMeter meter;
   // Before the search: what is missed or changes from now on is told by newer
   // ones.
   const uint64_t version = engine_->coverage_version();
@@ -168,6 +189,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
       engine_->HistoryOf(plan.search.tenant, plan.search.range);
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
                    engine_->Search(plan.search));
+  meter.IndexDone();
   wire::SeriesBatchWriter writer(request.all_kinds());
   storage::SearchSeries series;
   while (true) {
@@ -183,22 +205,23 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     }
     if (writer.samples() + series.samples.size() + series.histograms.size() >
         wire::kBatchSamplesMax) {
-      RETURN_IF_ERROR(call.Send(writer.Finish()));
+      RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
     }
+    meter.Count(series);
     if (request.all_kinds()) {
       writer.Add(series.hash, series.labels, series.samples,
                  series.histograms, series.exemplars);
     } else {
       writer.Add(series.hash, series.labels, series.samples);
     }
-    if (writer.full()) RETURN_IF_ERROR(call.Send(writer.Finish()));
-    if (call.cancelled()) return base::Cancelled("the client has gone");
+    if (writer.full()) RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
   }
-  if (!writer.empty()) RETURN_IF_ERROR(call.Send(writer.Finish()));
+  if (!writer.empty()) RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
   ASSIGN_OR_RETURN(proto::Coverage coverage,
                    Coverage(version, plan.search.range));
   if (!cursor->complete()) coverage.set_damaged(true);
   ToProto(history, *coverage.mutable_history());
+  meter.Tell(cursor->cost(), *coverage.mutable_cost());
   return call.Send(wire::EncodeSearchEnd(coverage));
 }
 
@@ -207,6 +230,9 @@ absl::Status SelectService::Rollup(rpc::ServerCall& call) {
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request.search()));
   plan.search.hashes = false;
+  const base::Alive alive = AliveOf(call, request.search().timeout_ms());
+  plan.search.alive = &alive;
+  SearchMeter meter;
   ASSIGN_OR_RETURN(const std::unique_ptr<RollupSearch> rollup,
                    RollupSearch::Make(request));
   const uint64_t version = engine_->coverage_version();
@@ -217,18 +243,28 @@ absl::Status SelectService::Rollup(rpc::ServerCall& call) {
       auto cursors,
       engine_->SearchParts(plan.search,
                            static_cast<size_t>(base::CpuThreads())));
+  meter.IndexDone();
   ASSIGN_OR_RETURN(
       proto::RollupResponse last,
       rollup->Run(
-          cursors, pool_, [&call] { return call.cancelled(); },
-          [&call](const proto::RollupResponse& message) {
-            return call.Send(message.SerializeAsString());
+          cursors, pool_, [&alive] { return !alive.Check().ok(); },
+          [&call, &meter](const proto::RollupResponse& message) {
+            return meter.Send(call, message.SerializeAsString());
           }));
   ASSIGN_OR_RETURN(*last.mutable_coverage(),
                    Coverage(version, plan.search.range));
+  storage::SearchCost cost;
   for (const auto& cursor : cursors) {
     if (!cursor->complete()) last.mutable_coverage()->set_damaged(true);
+    const storage::SearchCost part = cursor->cost();
+    cost.series_matched += part.series_matched;
+    cost.blocks += part.blocks;
+    cost.block_bytes += part.block_bytes;
   }
+  proto::ReadCost& told = *last.mutable_coverage()->mutable_cost();
+  meter.Tell(cost, told);
+  told.set_series(last.series());
+  told.set_samples(last.samples());
   ToProto(history, *last.mutable_coverage()->mutable_history());
   return call.Send(last.SerializeAsString());
 }
@@ -250,6 +286,8 @@ absl::Status SelectService::Labels(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(labels.matcher_groups, wire::FromProto(request.groups()));
   labels.range = {request.start_ms(), request.end_ms()};
   labels.limit = request.limit();
+  const base::Alive alive = AliveOf(call, request.timeout_ms());
+  labels.alive = &alive;
   proto::LabelsResponse response;
   ASSIGN_OR_RETURN(*response.mutable_coverage(),
                    Coverage(engine_->coverage_version(), labels.range));
@@ -275,6 +313,8 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
                    SlotsOf(request.slots()));
   if (slots) wanted.slots = &*slots;
+  const base::Alive alive = AliveOf(call, request.timeout_ms());
+  wanted.alive = &alive;
   proto::CardinalityResponse response;
   ASSIGN_OR_RETURN(*response.mutable_coverage(),
                    Coverage(engine_->coverage_version(), wanted.range));

@@ -122,6 +122,10 @@ std::string AnswerHead(int status, std::string_view content_type,
 }
 
 void StreamedResponse::SetHeader(std::string name, std::string value) {
+  // The handler encoded the body itself.
+  if (absl::EqualsIgnoreCase(base::ToAbsl(name), "Content-Encoding")) {
+    traits_.coding = Coding::kNone;
+  }
   headers_.emplace_back(std::move(name), std::move(value));
 }
 

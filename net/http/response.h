@@ -8,6 +8,7 @@
 #define VARVE_NET_HTTP_RESPONSE_H_
 
 #include <atomic>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,7 +77,8 @@ class StreamedResponse final : public ResponseWriter {
 
   net::Stream* const stream_;
   AnswerTraits traits_;
-  State state_ = State::kNothing;
+  // Written by the handler; client_gone() may be asked from elsewhere.
+  std::atomic<State> state_{State::kNothing};
   int status_ = 0;
   std::string content_type_;
   Arguments headers_;

@@ -70,6 +70,7 @@ class ResponseWriter {
   // After an error past Begin: closes the connection, so that the client sees
   // a cut body rather than a complete one.
   virtual void Abort() = 0;
+  // From any thread.
   virtual bool client_gone() const = 0;
 };
 

@@ -116,6 +116,7 @@ absl::Status BlockScan::Find(size_t source_index, const ScanSeries& series,
                        .begin = bytes_.size(),
                        .size = value.size()});
     bytes_.append(value);
+    loaded_bytes_ += static_cast<int64_t>(value.size());
   }
   return absl::OkStatus();
 }

@@ -66,6 +66,8 @@ class BlockScan {
                      SegmentReadStats& stats,
                      const SegmentVisitor& visitor = nullptr) const;
   int64_t memory_bytes() const;
+  // Of values, compressed, since the beginning.
+  int64_t loaded_bytes() const { return loaded_bytes_; }
 
  private:
   struct Source {
@@ -100,6 +102,7 @@ class BlockScan {
 
   size_t batch_ = 16;
   std::string bytes_;
+  int64_t loaded_bytes_ = 0;
   std::vector<Value> values_;     // by series, then by source
   std::vector<uint32_t> begins_;  // of each series in values_
 };

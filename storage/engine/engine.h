@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/alive.h"
 #include "lib/base/clock.h"
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
@@ -151,6 +152,8 @@ struct SearchRequest {
   bool keep_all = false;
   // Exemplars instead of samples.
   bool exemplars = false;
+  // Asked all along, by the cursor too, which it outlives; null: always.
+  const base::Alive* alive = nullptr;
 };
 
 struct SearchSeries {
@@ -168,6 +171,13 @@ struct MetadataRequest {
   int64_t limit = 0;   // 0: none
 };
 
+// What a search did so far.
+struct SearchCost {
+  int64_t series_matched = 0;  // by the index
+  int64_t blocks = 0;          // segments looked at
+  int64_t block_bytes = 0;     // of the values they lie in, compressed
+};
+
 // One search's series, in (metric, id) order. Pins what it reads.
 // REQUIRES: the engine outlives it; one thread.
 class SeriesCursor {
@@ -178,6 +188,7 @@ class SeriesCursor {
   virtual absl::StatusOr<bool> Next(SearchSeries& series) = 0;
   // False when a damaged block was left out of what was read so far.
   virtual bool complete() const = 0;
+  virtual SearchCost cost() const { return {}; }
 };
 
 // What may be kept of an answer about `range`; see HistoryOf.
@@ -191,6 +202,7 @@ struct LabelRequest {
   std::vector<model::Matchers> matcher_groups;  // none: everything
   model::TimeRange range;
   int64_t limit = 0;  // 0: none
+  const base::Alive* alive = nullptr;
 };
 
 struct TopEntry {
@@ -216,6 +228,7 @@ struct CardinalityRequest {
   int64_t top_n = 10;
   const model::SlotSet* slots = nullptr;  // only series of these; null: all
   bool value_hashes = false;
+  const base::Alive* alive = nullptr;
 };
 struct Cardinality {
   int64_t total_series = 0;

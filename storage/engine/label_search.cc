@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<std::string>> EngineImpl::LabelNames(
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
   if (!days) return std::vector<std::string>();
   return index_->LabelNames(request.tenant, request.matcher_groups, *days,
-                            request.limit);
+                            request.limit, request.alive);
 }
 
 absl::StatusOr<std::vector<std::string>> EngineImpl::LabelValues(
@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<std::string>> EngineImpl::LabelValues(
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
   if (!days) return std::vector<std::string>();
   return index_->LabelValues(request.tenant, request.matcher_groups, *days,
-                             label, request.limit);
+                             label, request.limit, request.alive);
 }
 
 absl::StatusOr<Cardinality> EngineImpl::Status(
@@ -66,7 +66,8 @@ absl::StatusOr<Cardinality> EngineImpl::Status(
                              .slots = request.slots,
                              .focus_label = request.focus_label,
                              .top_n = request.top_n,
-                             .value_hashes = request.value_hashes}));
+                             .value_hashes = request.value_hashes,
+                             .alive = request.alive}));
   Cardinality out;
   out.total_series = counted.total_series;
   out.total_label_value_pairs = counted.total_label_value_pairs;
@@ -94,7 +95,8 @@ absl::StatusOr<std::vector<SlotDigest>> EngineImpl::SlotDigests(
   ASSIGN_OR_RETURN(const std::vector<IndexSlotDigest> found,
                    index_->SlotDigests({.tenant = request.tenant,
                                         .groups = request.matcher_groups,
-                                        .days = *days}));
+                                        .days = *days,
+                                        .alive = request.alive}));
   std::vector<SlotDigest> out;
   out.reserve(found.size());
   for (const IndexSlotDigest& one : found) {

@@ -21,6 +21,8 @@ constexpr size_t kSeriesKeptMax = 32 << 10;
 constexpr size_t kSeriesPerPiece = 1024;
 // Fewer are not worth a thread.
 constexpr size_t kSeriesPerPartMin = 128;
+// Series between two looks at the clock.
+constexpr size_t kSeriesUnasked = 16;
 
 // Label sets one after another in one string.
 class LabelArena {
@@ -93,6 +95,7 @@ class SearchCursor final : public SeriesCursor {
               .keep_all =
                   engine.options_.dedup.keep_all || request.keep_all},
         exemplars_(request.exemplars),
+        alive_(request.alive),
         head_(engine.head_->View(range.start_ms)),
         kind_head_(engine.kind_head_->Generations()),
         lacked_(engine.MayLack(range)),
@@ -118,6 +121,7 @@ class SearchCursor final : public SeriesCursor {
   absl::StatusOr<bool> Next(SearchSeries& series) override {
     if (!begun_) RETURN_IF_ERROR(Begin());
     for (; at_ < entries_.size(); ++at_) {
+      if (at_ % kSeriesUnasked == 0) RETURN_IF_ERROR(base::CheckAlive(alive_));
       const ScanSeries& entry = entries_[at_];
       series.samples.clear();
       series.histograms.clear();
@@ -145,6 +149,11 @@ class SearchCursor final : public SeriesCursor {
     return stats_.complete() && !lacked_ &&
            index_damage_ == engine_.index_db_->damaged_files() &&
            !engine_.MayLack(range_);
+  }
+  SearchCost cost() const override {
+    return {.series_matched = static_cast<int64_t>(entries_.size()),
+            .blocks = stats_.segments,
+            .block_bytes = scan_ ? scan_->loaded_bytes() : 0};
   }
 
  private:
@@ -371,6 +380,7 @@ class SearchCursor final : public SeriesCursor {
   const bool labels_only_;
   const model::DedupRule rule_;
   const bool exemplars_;
+  const base::Alive* const alive_;
   const HeadView head_;  // pinned before families and snapshot
   const KindHead::View kind_head_;
   std::unique_ptr<BlockScan> scan_;
@@ -418,7 +428,8 @@ EngineImpl::SearchParts(const SearchRequest& request, size_t parts) {
     ASSIGN_OR_RETURN(
         ids, index_->Select(request.tenant, request.matcher_groups,
                             DayRange{.first = model::DayOf(range.start_ms),
-                                     .last = model::DayOf(range.end_ms)}));
+                                     .last = model::DayOf(range.end_ms)},
+                            request.alive));
   }
   const int64_t limit = request.series_max > 0 ? request.series_max
                                                : options_.unique_series_max;

@@ -30,6 +30,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/alive.h"
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
 #include "lib/model/refusal.h"
@@ -113,6 +114,7 @@ struct IndexCountRequest {
   std::string_view focus_label;
   int64_t top_n = 10;
   bool value_hashes = false;
+  const base::Alive* alive = nullptr;
 };
 
 // The series of one slot: equal counts and sums are equal series.
@@ -190,10 +192,12 @@ class Index {
   virtual absl::Status Flush() = 0;
 
   // Ids of the series that match any of `groups` (no groups: all series) and
-  // were active in `days` (all(): whatever their days), ascending.
+  // were active in `days` (all(): whatever their days), ascending. Here and
+  // below, `alive` is asked between values that a regular expression judges;
+  // null: it runs to its end.
   virtual absl::StatusOr<std::vector<uint64_t>> Select(
-      const model::TenantId& tenant,
-      std::span<const model::Matchers> groups, const DayRange& days) const = 0;
+      const model::TenantId& tenant, std::span<const model::Matchers> groups,
+      const DayRange& days, const base::Alive* alive = nullptr) const = 0;
 
   // Calls `fn` for each known id of `ids`, in their order; unknown ids and
   // ids of other tenants are left out. Quickest with ascending ids (about
@@ -205,10 +209,12 @@ class Index {
   // Sorted, without repeats; `limit` 0: all.
   virtual absl::StatusOr<std::vector<std::string>> LabelNames(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days, int64_t limit) const = 0;
+      const DayRange& days, int64_t limit,
+      const base::Alive* alive = nullptr) const = 0;
   virtual absl::StatusOr<std::vector<std::string>> LabelValues(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days, std::string_view label, int64_t limit) const = 0;
+      const DayRange& days, std::string_view label, int64_t limit,
+      const base::Alive* alive = nullptr) const = 0;
 
   // Every series counts once, flushes or not. With slots, about 0.2 us for
   // each series more.

@@ -10,6 +10,9 @@
 namespace varve::storage {
 namespace {
 
+// Pairs counted between two looks at the clock.
+constexpr size_t kVisitedUnasked = 256;
+
 using Counts = absl::flat_hash_map<std::string, int64_t>;
 using Hashes = absl::flat_hash_map<std::string, std::vector<uint64_t>>;
 
@@ -50,7 +53,8 @@ std::vector<std::pair<std::string, std::vector<uint64_t>>> Fitting(
 absl::StatusOr<std::optional<IdSet>> IndexImpl::CountRestriction(
     const IndexCountRequest& request) const {
   ASSIGN_OR_RETURN(std::optional<IdSet> ids,
-                   Restriction(request.tenant, request.groups, request.days));
+                   Restriction(request.tenant, request.groups, request.days,
+                               request.alive));
   if (request.slots == nullptr) return ids;
   if (!ids) {
     ids.emplace();
@@ -77,8 +81,12 @@ absl::StatusOr<IndexCardinality> IndexImpl::CardinalityOf(
   IndexCardinality result;
   Counts by_metric, by_label, by_focus, by_pair, values_by_label;
   Hashes hashes;
+  size_t visited = 0;
   const auto count = [&](std::string_view name, std::string_view value,
                          const PostingView& posting) -> absl::StatusOr<bool> {
+    if (++visited % kVisitedUnasked == 0) {
+      RETURN_IF_ERROR(base::CheckAlive(request.alive));
+    }
     IdSet ids;
     RETURN_IF_ERROR(posting.AddTo(ids));
     const auto n = static_cast<int64_t>(
@@ -123,7 +131,7 @@ absl::StatusOr<std::vector<IndexSlotDigest>> IndexImpl::SlotDigests(
     const IndexCountRequest& request) const {
   ASSIGN_OR_RETURN(
       const std::vector<uint64_t> ids,
-      Select(request.tenant, request.groups, request.days));
+      Select(request.tenant, request.groups, request.days, request.alive));
   std::vector<IndexSlotDigest> all(model::SlotSet::kSlots);
   RETURN_IF_ERROR(
       ForEachSeries(request.tenant, ids, [&](const IndexSeries& series) {

@@ -90,17 +90,18 @@ class IndexImpl final : public Index {
   absl::Status Flush() override;
   absl::StatusOr<std::vector<uint64_t>> Select(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days) const override;
+      const DayRange& days, const base::Alive* alive) const override;
   absl::Status ForEachSeries(
       const model::TenantId& tenant, std::span<const uint64_t> ids,
       const std::function<void(const IndexSeries&)>& fn) const override;
   absl::StatusOr<std::vector<std::string>> LabelNames(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days, int64_t limit) const override;
+      const DayRange& days, int64_t limit,
+      const base::Alive* alive) const override;
   absl::StatusOr<std::vector<std::string>> LabelValues(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days, std::string_view label,
-      int64_t limit) const override;
+      const DayRange& days, std::string_view label, int64_t limit,
+      const base::Alive* alive) const override;
   absl::StatusOr<IndexCardinality> CardinalityOf(
       const IndexCountRequest& request) const override;
   absl::StatusOr<std::vector<IndexSlotDigest>> SlotDigests(
@@ -228,7 +229,7 @@ class IndexImpl final : public Index {
   // The ids that match and were active; nothing when that is all of them.
   absl::StatusOr<std::optional<IdSet>> Restriction(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
-      const DayRange& days) const;
+      const DayRange& days, const base::Alive* alive) const;
 
   const IndexTables tables_;
   std::atomic<uint64_t> ref_epoch_{0};

@@ -15,6 +15,8 @@ using base::ReaderLock;
 constexpr uint64_t kDecodeSeriesMax = 4096;
 // Series of one round of ForEachSeries: what is copied under the lock.
 constexpr size_t kRoundSeries = 1024;
+// Values whose postings are looked at between two looks at the clock.
+constexpr size_t kVisitedUnasked = 256;
 
 void SortUnique(std::vector<std::string>& texts, int64_t limit) {
   std::sort(texts.begin(), texts.end());
@@ -70,8 +72,9 @@ absl::Status IndexImpl::ForEachSource(
 
 absl::StatusOr<std::optional<IdSet>> IndexImpl::Restriction(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
-    const DayRange& days) const {
-  ASSIGN_OR_RETURN(const PreparedGroups prepared, PreparedGroups::Make(groups));
+    const DayRange& days, const base::Alive* alive) const {
+  ASSIGN_OR_RETURN(const PreparedGroups prepared,
+                   PreparedGroups::Make(groups, alive));
   if (prepared.all() && days.all()) return std::optional<IdSet>();
   IdSet active;
   if (!days.all()) {
@@ -90,9 +93,9 @@ absl::StatusOr<std::optional<IdSet>> IndexImpl::Restriction(
 
 absl::StatusOr<std::vector<uint64_t>> IndexImpl::Select(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
-    const DayRange& days) const {
+    const DayRange& days, const base::Alive* alive) const {
   ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
-                   Restriction(tenant, groups, days));
+                   Restriction(tenant, groups, days, alive));
   if (restriction) return ToIds(*restriction);
   IdSet all;
   RETURN_IF_ERROR(ForEachSource(tenant, [&](const PostingSource& source) {
@@ -166,9 +169,9 @@ absl::Status IndexImpl::ForEachSeries(
 
 absl::StatusOr<std::vector<std::string>> IndexImpl::LabelNames(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
-    const DayRange& days, int64_t limit) const {
+    const DayRange& days, int64_t limit, const base::Alive* alive) const {
   ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
-                   Restriction(tenant, groups, days));
+                   Restriction(tenant, groups, days, alive));
   std::vector<std::string> names;
   if (restriction && restriction->cardinality() <= kDecodeSeriesMax) {
     absl::flat_hash_map<std::string, bool> seen;
@@ -203,10 +206,12 @@ absl::StatusOr<std::vector<std::string>> IndexImpl::LabelNames(
 
 absl::StatusOr<std::vector<std::string>> IndexImpl::LabelValues(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
-    const DayRange& days, std::string_view label, int64_t limit) const {
+    const DayRange& days, std::string_view label, int64_t limit,
+    const base::Alive* alive) const {
   ASSIGN_OR_RETURN(const std::optional<IdSet> restriction,
-                   Restriction(tenant, groups, days));
+                   Restriction(tenant, groups, days, alive));
   std::vector<std::string> values;
+  size_t visited = 0;
   if (restriction && restriction->cardinality() <= kDecodeSeriesMax) {
     absl::flat_hash_map<std::string, bool> seen;
     RETURN_IF_ERROR(ForEachSeries(
@@ -228,6 +233,9 @@ absl::StatusOr<std::vector<std::string>> IndexImpl::LabelValues(
         [&](std::string_view, std::string_view value,
             const PostingView& posting) -> absl::StatusOr<bool> {
           if (!values.empty() && values.back() == value) return true;
+          if (++visited % kVisitedUnasked == 0) {
+            RETURN_IF_ERROR(base::CheckAlive(alive));
+          }
           if (restriction) {
             IdSet ids;
             RETURN_IF_ERROR(posting.AddTo(ids));

@@ -1,5 +1,7 @@
 #include "storage/index/matcher_algebra.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -12,6 +14,10 @@ using model::MatchType;
 
 // Point lookups beat a scan up to about this many.
 constexpr size_t kLiteralsMax = 1000;
+// A value is at most a few KiB, and matching it takes at worst its length times
+// the size of the compiled expression: so many instructions are met with a
+// value each between two looks at the clock.
+constexpr size_t kInstructionsUnasked = 4096;
 constexpr std::string_view kMeta = ".+*?()[]{}^$\\|";
 
 bool IsMeta(char c) { return kMeta.find(c) != std::string_view::npos; }
@@ -140,14 +146,18 @@ absl::Status PreparedGroups::AddTerm(const model::Matcher& matcher,
   term.scan_key.push_back('\0');
   term.scan_key.push_back(term.wanted != negative ? '=' : '!');
   term.scan_key += text;
+  term.values_unasked = std::max<size_t>(
+      1, kInstructionsUnasked /
+             static_cast<size_t>(std::max(1, compiled.regex()->ProgramSize())));
   term.matcher = std::move(compiled);
   group.terms.push_back(std::move(term));
   return absl::OkStatus();
 }
 
 absl::StatusOr<PreparedGroups> PreparedGroups::Make(
-    std::span<const model::Matchers> groups) {
+    std::span<const model::Matchers> groups, const base::Alive* alive) {
   PreparedGroups prepared;
+  prepared.alive_ = alive;
   prepared.all_ = groups.empty();
   for (const model::Matchers& matchers : groups) {
     Group group;
@@ -162,7 +172,8 @@ absl::StatusOr<PreparedGroups> PreparedGroups::Make(
 }
 
 absl::Status PreparedGroups::AddIds(const Term& term,
-                                    const PostingSource& source, IdSet& ids) {
+                                    const PostingSource& source,
+                                    IdSet& ids) const {
   if (!term.scan) {
     for (const std::string& value : term.values) {
       RETURN_IF_ERROR(source.AddPair(term.name, value, ids));
@@ -177,11 +188,16 @@ absl::Status PreparedGroups::AddIds(const Term& term,
   // Parts of one value's ids follow one another: judge the value once.
   std::string judged;
   bool verdict = false;
+  size_t unasked = 0;
   RETURN_IF_ERROR(source.VisitValues(
       term.name, term.prefix,
       [&](std::string_view, std::string_view value,
           const PostingView& posting) -> absl::StatusOr<bool> {
         if (judged.empty() || value != judged) {
+          if (++unasked >= term.values_unasked) {
+            unasked = 0;
+            RETURN_IF_ERROR(base::CheckAlive(alive_));
+          }
           judged = value;
           verdict = term.matcher->Matches(value) == term.wanted;
         }
@@ -195,7 +211,7 @@ absl::Status PreparedGroups::AddIds(const Term& term,
 
 absl::Status PreparedGroups::Keep(const Term& term,
                                   const PostingSource& source,
-                                  std::optional<IdSet>& result) {
+                                  std::optional<IdSet>& result) const {
   IdSet kept;
   if (!result || term.scan) {
     RETURN_IF_ERROR(AddIds(term, source, kept));
@@ -221,7 +237,7 @@ absl::Status PreparedGroups::Keep(const Term& term,
 
 absl::Status PreparedGroups::TakeAway(const Term& term,
                                       const PostingSource& source,
-                                      IdSet& result) {
+                                      IdSet& result) const {
   if (term.scan) {
     IdSet ids;
     RETURN_IF_ERROR(AddIds(term, source, ids));
@@ -264,8 +280,8 @@ PreparedGroups::InOrder(const Group& group, const PostingSource& source) {
   return terms;
 }
 
-absl::StatusOr<IdSet> PreparedGroups::Matching(const Group& group,
-                                               const PostingSource& source) {
+absl::StatusOr<IdSet> PreparedGroups::Matching(
+    const Group& group, const PostingSource& source) const {
   std::optional<IdSet> result;
   ASSIGN_OR_RETURN(const std::vector<const Term*> kept,
                    InOrder(group, source));

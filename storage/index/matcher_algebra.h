@@ -7,7 +7,7 @@
 // is kept by the source, where that pays.
 //
 // Errors:  InvalidArgument for a bad regular expression; DataLoss from the
-//          source.
+//          source; what `alive` says, asked between the values of a scan.
 // Threads: PreparedGroups is immutable.
 // Source:  Prometheus' PostingsForMatchers for the treatment of "".
 #ifndef VARVE_STORAGE_INDEX_MATCHER_ALGEBRA_H_
@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/alive.h"
 #include "lib/model/matcher.h"
 #include "storage/index/posting_source.h"
 
@@ -28,8 +29,10 @@ namespace varve::storage {
 
 class PreparedGroups {
  public:
+  // `alive` may be null; else it outlives the groups.
   static absl::StatusOr<PreparedGroups> Make(
-      std::span<const model::Matchers> groups);
+      std::span<const model::Matchers> groups,
+      const base::Alive* alive = nullptr);
 
   // No groups, or one without matchers: every series.
   bool all() const { return all_; }
@@ -46,6 +49,7 @@ class PreparedGroups {
     std::vector<std::string> values;  // when not a scan
     std::string prefix;               // of scans
     std::string scan_key;             // names its result
+    size_t values_unasked = 1;  // scans: values judged between two `alive`
   };
   struct Group {
     std::vector<Term> terms;
@@ -53,22 +57,23 @@ class PreparedGroups {
   };
 
   static absl::Status AddTerm(const model::Matcher& matcher, Group& group);
-  static absl::Status AddIds(const Term& term, const PostingSource& source,
-                             IdSet& ids);
+  absl::Status AddIds(const Term& term, const PostingSource& source,
+                      IdSet& ids) const;
   // What `result` has in common with the term; all of the term for the first.
-  static absl::Status Keep(const Term& term, const PostingSource& source,
-                           std::optional<IdSet>& result);
-  static absl::Status TakeAway(const Term& term, const PostingSource& source,
-                               IdSet& result);
+  absl::Status Keep(const Term& term, const PostingSource& source,
+                    std::optional<IdSet>& result) const;
+  absl::Status TakeAway(const Term& term, const PostingSource& source,
+                        IdSet& result) const;
   // The terms to keep, the smallest postings first. Scans last: they are dear,
   // and spared when nothing is left.
   static absl::StatusOr<std::vector<const Term*>> InOrder(
       const Group& group, const PostingSource& source);
-  static absl::StatusOr<IdSet> Matching(const Group& group,
-                                        const PostingSource& source);
+  absl::StatusOr<IdSet> Matching(const Group& group,
+                                 const PostingSource& source) const;
 
   std::vector<Group> groups_;
   bool all_ = false;
+  const base::Alive* alive_ = nullptr;
 };
 
 // "a|b\.c|(d|e)" and its like: the strings it matches; nothing when the

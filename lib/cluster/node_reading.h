@@ -1,0 +1,51 @@
+// Reading one storage node's answer: waits that end when the request is
+// cancelled, and what the answer took.
+//
+// Threads: a NodeReading belongs to the call's thread.
+#ifndef VARVE_LIB_CLUSTER_NODE_READING_H_
+#define VARVE_LIB_CLUSTER_NODE_READING_H_
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "lib/cluster/reader.h"
+#include "net/rpc/rpc.h"
+
+namespace varve::cluster {
+
+inline bool IsCancelled(const ReadRequest& request) {
+  return request.cancelled != nullptr && request.cancelled->load();
+}
+// Where this node's CPU is added up; null: nowhere.
+inline base::CpuMeter* CpuMeterOf(const ReadRequest& request) {
+  return request.meter == nullptr ? nullptr : &request.meter->cpu;
+}
+
+// Call::Next until the request's deadline; ends with Cancelled soon after
+// request.cancelled or `give_up` (may be null) is set.
+absl::StatusOr<std::optional<std::string>> NextMessage(
+    rpc::Call& call, const ReadRequest& request,
+    const std::atomic<bool>* give_up = nullptr);
+
+class NodeReading {
+ public:
+  // `action` names the request in the trace.
+  NodeReading(const ReadRequest& request, std::string_view action,
+              const std::string& address);
+
+  void Received(size_t bytes);
+  // The node's answer is complete.
+  void Ended(const proto::Coverage& coverage);
+  void Failed(const absl::Status& status);
+
+ private:
+  ReadMeter* const meter_;
+  telemetry::Trace* const trace_;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_NODE_READING_H_

@@ -1,0 +1,110 @@
+// Reads over all tenants.
+#include <string>
+
+#include "lib/query/multitenant_reader.h"
+#include "lib/query/test_api.h"
+
+namespace varve::query {
+namespace {
+
+using model::TenantId;
+
+void AddTenants(Api& api) {
+  const auto add = [&](const char* job, TenantId tenant, double value) {
+    api.storage.Add(Up(job), {{kT - 30'000, value}}, tenant);
+  };
+  add("a", TenantId::Numeric(1, 0), 1);
+  add("b", TenantId::Numeric(1, 0), 2);
+  add("a", TenantId::Numeric(2, 7), 4);
+  add("a", TenantId{1, 99}, 8);  // has a name, no numbers
+}
+
+KeptAnswer All(Api& api, const std::string& path, http::Arguments arguments) {
+  return api.Call("/select/{}/prometheus/" + path, {"multitenant"},
+                  std::move(arguments));
+}
+
+TEST_CASE("a query over all tenants names the tenant of each series",
+          "[query]") {
+  Api api;
+  AddTenants(api);
+  const std::string body =
+      All(api, "api/v1/query", {{"query", "up{job=\"a\"}"}}).body;
+  CHECK(body.find("{\"__name__\":\"up\",\"job\":\"a\",\"vm_account_id\":\"1\","
+                  "\"vm_project_id\":\"0\"}") != std::string::npos);
+  CHECK(body.find("{\"__name__\":\"up\",\"job\":\"a\",\"vm_account_id\":\"2\","
+                  "\"vm_project_id\":\"7\"}") != std::string::npos);
+  CHECK(All(api, "api/v1/query", {{"query", "sum(up)"}})
+            .body.find("\"7\"]") != std::string::npos);
+  CHECK(All(api, "api/v1/query",
+            {{"query", "sum by (vm_account_id) (up{vm_project_id=~\"0|1\"})"}})
+            .body.find("[{\"metric\":{\"vm_account_id\":\"1\"},\"value\":["
+                       "1795167840,\"3\"]}]") != std::string::npos);
+  http::Arguments headers = {{"accountid", "multitenant"}};
+  CHECK(api.Call("/select/prometheus/api/v1/query", {},
+                 {{"query", "count(up)"}}, headers)
+            .body.find("\"3\"]") != std::string::npos);
+}
+
+TEST_CASE("extra filters narrow a query's own tenants, never widen them",
+          "[query]") {
+  Api api;
+  AddTenants(api);
+  const auto count = [&](const std::string& query,
+                         const std::string& name, const std::string& filter) {
+    return All(api, "api/v1/query", {{"query", query}, {name, filter}}).body;
+  };
+  CHECK(count("up{vm_account_id=\"2\"}", "extra_filters[]",
+              "{vm_account_id=\"1\"}")
+            .find("\"result\":[]") != std::string::npos);
+  CHECK(count("up{vm_account_id=\"2\"}", "extra_label", "vm_account_id=1")
+            .find("\"result\":[]") != std::string::npos);
+  CHECK(count("sum(up)", "extra_label", "vm_account_id=2")
+            .find("\"4\"]") != std::string::npos);
+}
+
+TEST_CASE("labels and series over all tenants", "[query]") {
+  Api api;
+  AddTenants(api);
+  CHECK(All(api, "api/v1/labels", {}).body.find(
+            "[\"__name__\",\"job\",\"vm_account_id\",\"vm_project_id\"]") !=
+        std::string::npos);
+  CHECK(api.Call("/select/{}/prometheus/api/v1/label/{}/values",
+                 {"multitenant", "vm_account_id"},
+                 {{"match[]", "up{job=\"b\"}"}})
+            .body.find("\"data\":[\"1\"]") != std::string::npos);
+  CHECK(api.Call("/select/{}/prometheus/api/v1/label/{}/values",
+                 {"multitenant", "job"}, {{"match[]", "{vm_account_id=\"2\"}"}})
+            .body.find("\"data\":[\"a\"]") != std::string::npos);
+  const std::string series =
+      All(api, "api/v1/series", {{"match[]", "up{vm_project_id!=\"0\"}"}}).body;
+  CHECK(series.find("\"vm_project_id\":\"7\"") != std::string::npos);
+  CHECK(series.find("\"vm_project_id\":\"0\"") == std::string::npos);
+}
+
+TEST_CASE("what makes no sense over all tenants is refused", "[query]") {
+  Api api;
+  CHECK(api.Call("/delete/{}/prometheus/api/v1/admin/tsdb/delete_series",
+                 {"multitenant"}, {{"match[]", "up"}}, {}, "POST")
+            .status == 400);
+  CHECK(All(api, "api/v1/status/metric_names_stats", {}).status == 422);
+}
+
+TEST_CASE("matchers of tenants choose them and are taken out", "[query]") {
+  const std::vector<TenantId> tenants = {TenantId::Numeric(1, 0),
+                                         TenantId::Numeric(2, 7)};
+  const model::Matcher job{model::MatchType::kEqual, "job", "a"};
+  const model::Matcher first{model::MatchType::kEqual, "vm_account_id", "1"};
+  const auto parts = PartsByTenant(tenants, {{job, first}, {job}}).value();
+  REQUIRE(parts.size() == 2);
+  CHECK(parts[0].groups.size() == 2);
+  CHECK(parts[1].groups == std::vector<model::Matchers>{{job}});
+  CHECK(PartsByTenant(tenants, {{first}}).value()[0].groups.empty());
+  CHECK(PartsByTenant(tenants, {}).value().size() == 2);
+  CHECK_FALSE(PartsByTenant(tenants, {{{model::MatchType::kRegex,
+                                        "vm_account_id", "("}}})
+                  .ok());
+}
+
+}  // namespace
+}  // namespace varve::query

@@ -1,0 +1,45 @@
+#include "lib/query/top_queries.h"
+
+#include <map>
+#include <tuple>
+#include <utility>
+
+namespace varve::query {
+
+void TopQueries::Add(RanQuery query) {
+  if (options_.queries_max <= 0) return;
+  if (query.duration_ms < options_.duration_ms_min &&
+      query.memory_bytes < options_.memory_bytes_min) {
+    return;
+  }
+  base::MutexLock lock(mutex_);
+  if (ring_.size() < static_cast<size_t>(options_.queries_max)) {
+    ring_.push_back(std::move(query));
+    return;
+  }
+  ring_[next_] = std::move(query);
+  next_ = (next_ + 1) % ring_.size();
+}
+
+std::vector<QuerySummary> TopQueries::Summaries(
+    int64_t since_steady_ms,
+    const std::function<bool(const RanQuery&)>& takes) const {
+  using Key = std::tuple<model::TenantId, bool, std::string_view, int64_t>;
+  std::map<Key, QuerySummary> sums;
+  base::MutexLock lock(mutex_);
+  for (const RanQuery& one : ring_) {
+    if (one.end_steady_ms < since_steady_ms || !takes(one)) continue;
+    QuerySummary& sum =
+        sums[{one.tenant, one.is_multitenant, one.query, one.range_s}];
+    if (sum.count == 0) sum.query = one;
+    ++sum.count;
+    sum.sum_duration_s += static_cast<double>(one.duration_ms) / 1000;
+    sum.sum_memory_bytes += static_cast<double>(one.memory_bytes);
+  }
+  std::vector<QuerySummary> all;
+  all.reserve(sums.size());
+  for (auto& [key, sum] : sums) all.push_back(std::move(sum));
+  return all;
+}
+
+}  // namespace varve::query
