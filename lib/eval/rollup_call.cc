@@ -37,6 +37,7 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
   Value value;
   SeriesData scratch;
   for (EvalSeries& series : inner.value.series) {
+    RETURN_IF_ERROR(ev.CheckAlive());
     EvalSeries out =
         RollupSamples(ev, function, inner, series, plan.rollup.arguments,
                       plan.rollup.position, scratch);

@@ -265,6 +265,8 @@ absl::Status SelectService::Rollup(rpc::ServerCall& call) {
   meter.Tell(cost, told);
   told.set_series(last.series());
   told.set_samples(last.samples());
+  // Beside what was sent before: this message, still without its cost.
+  told.set_bytes(told.bytes() + static_cast<int64_t>(last.ByteSizeLong()));
   ToProto(history, *last.mutable_coverage()->mutable_history());
   return call.Send(last.SerializeAsString());
 }
