@@ -1,4 +1,5 @@
 // Selectors: names, matchers, ranges, subqueries, offset and @.
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -143,6 +144,10 @@ absl::StatusOr<std::vector<model::Matchers>> Grammar::ParseMatcherGroups() {
   } while (TakeWord("or"));
   RETURN_IF_ERROR(
       Expect(TokenKind::kRightBrace, "label matching", "\",\" or \"}\""));
+  // A group without matchers takes whatever the others take.
+  if (std::ranges::any_of(groups, &model::Matchers::empty)) {
+    return std::vector<model::Matchers>(1);
+  }
   return groups;
 }
 

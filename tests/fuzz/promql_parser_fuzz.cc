@@ -1,10 +1,12 @@
 // Any text is a query or an error, in both dialects; a query's canonical text
 // is a query again and prints the same, on one line and on several.
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "lib/base/status.h"
 #include "lib/promql/duration.h"
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
@@ -14,14 +16,24 @@ namespace {
 
 using namespace varve::promql;
 
+// `text`, which was printed for `query`, is `printed` once parsed and printed.
+void CheckPrintsAs(std::string_view query, const std::string& text,
+                   const std::string& printed, Dialect dialect) {
+  const auto again = ParseExpr(text, dialect);
+  if (again.ok() && ExprText(**again) == printed) return;
+  std::fprintf(stderr, "query %.*s\ntext  %s\ngives %s\n",
+               static_cast<int>(query.size()), query.data(), text.c_str(),
+               again.ok() ? ExprText(**again).c_str()
+                          : std::string(varve::base::Message(again.status())).c_str());
+  std::abort();
+}
+
 void CheckText(std::string_view text, Dialect dialect) {
   const auto expr = ParseExpr(text, dialect);
   if (!expr.ok()) return;
   const std::string printed = ExprText(**expr);
-  const auto again = ParseExpr(printed, dialect);
-  if (!again.ok() || ExprText(**again) != printed) std::abort();
-  const auto pretty = ParseExpr(PrettyText(**expr), dialect);
-  if (!pretty.ok() || ExprText(**pretty) != printed) std::abort();
+  CheckPrintsAs(text, printed, printed, dialect);
+  CheckPrintsAs(text, PrettyText(**expr), printed, dialect);
 }
 
 }  // namespace
