@@ -386,7 +386,7 @@ std::string FlagSet::ShownText(const Flag& flag) const {
     lower.push_back(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
   }
   bool hidden = flag.is_secret();
-  for (const char* word : {"pass", "key", "secret", "token"}) {
+  for (const char* word : {"pass", "key", "secret", "token", "url", "header"}) {
     // Hides paths such as -tlsKeyFile too: better one too many.
     if (lower.find(word) != std::string::npos) hidden = true;
   }

@@ -37,11 +37,13 @@ std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
     known = told_[i].connection_epoch == nodes_->channel(i).connection_epoch();
   }
   if (!known) {
-    const int64_t now_ms = base::SystemClock().SteadyMs();
-    if (!plannable_ && learned_ms_ > now_ms - kRetryMs) return nullptr;
-    learned_ms_ = now_ms;
+    if (!plannable_ &&
+        learned_ms_ > base::SystemClock().SteadyMs() - kRetryMs) {
+      return nullptr;
+    }
     plans_.clear();
     plannable_ = Learn() && FindOwners();
+    learned_ms_ = base::SystemClock().SteadyMs();
     if (!plannable_) told_.clear();
   }
   if (!plannable_) return nullptr;
@@ -107,6 +109,7 @@ bool ReadPlanner::FindOwners() {
     const proto::Coverage& first = told_[0].coverage;
     if (told.coverage.node_id() == 0 ||
         !ids.insert(told.coverage.node_id()).second ||
+        told.coverage.storage_rules() != first.storage_rules() ||
         told.coverage.dedup_interval_ms() != first.dedup_interval_ms() ||
         told.coverage.dedup_keep_all() != first.dedup_keep_all()) {
       return false;

@@ -101,6 +101,7 @@ const Token& Grammar::Take() {
   const Token& token = Peek();
   last_end_ = token.end();
   ++taken_;
+  taken_bytes_ += token.text.size();
   if (next_ + 1 < list_.tokens.size()) ++next_;
   return token;
 }
@@ -161,10 +162,11 @@ absl::StatusOr<ExprPtr> Grammar::ParseQuery() {
 absl::StatusOr<ExprPtr> Grammar::ParseBinary(int precedence_min) {
   const NestingGuard guard(*this);
   RETURN_IF_ERROR(guard.status());
-  if (taken_ > kTokensMax) {
+  if (taken_ > kTokensMax || taken_bytes_ > kTokenBytesMax) {
     return ErrorAt(Peek().begin,
                    base::StrCat("WITH templates expand to more than ",
-                                kTokensMax, " tokens"));
+                                kTokensMax, " tokens or ", kTokenBytesMax,
+                                " bytes"));
   }
   ASSIGN_OR_RETURN(ExprPtr lhs, ParseUnary());
   for (;;) {

@@ -34,6 +34,7 @@ inline constexpr int kNestingMax = 1000;
 // Tokens read in all, those of templates once for each use: doubling
 // templates must not grow without bound. 32 times the longest query.
 inline constexpr size_t kTokensMax = 500'000;
+inline constexpr size_t kTokenBytesMax = 4 << 20;
 
 // Precedences of the operators, weakest first.
 enum Precedence : int {
@@ -172,6 +173,7 @@ class Grammar {
   size_t first_ = 0;  // the query's own first token
   size_t next_ = 0;
   size_t taken_ = 0;
+  size_t taken_bytes_ = 0;
   uint32_t last_end_ = 0;
   int nesting_ = 0;
   std::deque<Binding> bindings_;  // all there were; they point at one another

@@ -69,8 +69,11 @@ std::string Split(const Expr& expr, int level) {
 }
 
 std::string Pretty(const Expr& expr, int level) {
-  const std::string flat = ExprText(expr);
-  if (flat.size() > kLineMax && level < kLevelMax) return Split(expr, level);
+  std::string flat = ExprText(expr);
+  if (flat.size() > kLineMax && level < kLevelMax) {
+    flat = std::string();  // not one for each level of the tree
+    return Split(expr, level);
+  }
   // As in Prometheus, a subquery that fits is not indented.
   if (expr.kind == ExprKind::kSubquery) return flat;
   return base::StrCat(Indent(level), flat);

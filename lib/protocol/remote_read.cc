@@ -7,6 +7,7 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/compress/compress.h"
+#include "lib/model/time_range.h"
 #include "lib/protocol/prometheus_chunk.h"
 #include "proto/remote_write_v1.pb.h"
 
@@ -67,7 +68,12 @@ absl::StatusOr<bool> AnswersChunks(const v1::ReadRequest& request) {
 
 absl::StatusOr<RemoteReadQuery> QueryOf(const v1::ReadQuery& from) {
   RemoteReadQuery query;
-  query.range = {from.start_timestamp_ms(), from.end_timestamp_ms()};
+  // Prometheus asks for all time by the ends of int64.
+  const auto within = [](int64_t at_ms) {
+    return std::clamp(at_ms, -model::kTimestampMaxMs, model::kTimestampMaxMs);
+  };
+  query.range = {within(from.start_timestamp_ms()),
+                 within(from.end_timestamp_ms())};
   if (query.range.start_ms > query.range.end_ms) {
     return base::InvalidArgument("remote read from ", query.range.start_ms,
                                  " ms to ", query.range.end_ms, " ms");

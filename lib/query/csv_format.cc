@@ -9,6 +9,7 @@ namespace varve::query {
 namespace {
 
 constexpr size_t kColumnsMax = 256;
+constexpr size_t kLayoutBytesMax = 256;
 constexpr std::string_view kTimestamp = "__timestamp__";
 
 void AppendField(std::string& out, std::string_view text) {
@@ -53,6 +54,11 @@ absl::StatusOr<CsvFormat> CsvFormat::Parse(std::string_view text) {
     } else if (how.starts_with(":custom:")) {
       column.kind = Kind::kCalendar;
       column.text = how.substr(8);
+      if (column.text.size() > kLayoutBytesMax) {
+        return base::InvalidArgument("a layout of ", column.text.size(),
+                                     " bytes in `format`; at most ",
+                                     kLayoutBytesMax, " are taken");
+      }
     } else {
       return base::InvalidArgument(
           "unsupported column \"", name,

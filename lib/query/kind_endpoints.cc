@@ -52,11 +52,11 @@ absl::Status AppendExemplars(std::string& out,
 }  // namespace
 
 absl::Status SelectApi::QueryExemplars(Context& context) {
+  RETURN_IF_ERROR(CheckQueryLength(context.request.Argument("query")));
   context.text.query = context.request.Argument("query");
   if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
   }
-  RETURN_IF_ERROR(CheckQueryLength(context.text.query));
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
                    promql::ParseExpr(context.text.query));
   ASSIGN_OR_RETURN(cluster::ReadRequest read,
@@ -107,8 +107,12 @@ absl::Status SelectApi::QueryExemplars(Context& context) {
 }
 
 absl::Status SelectApi::Metadata(Context& context) {
-  ASSIGN_OR_RETURN(const cluster::ReadRequest read,
+  ASSIGN_OR_RETURN(cluster::ReadRequest read,
                    BaseRequest(context, options_.max_labels_duration));
+  // They say of which tenants; metadata has no labels of its own.
+  if (context.is_multitenant) {
+    ASSIGN_OR_RETURN(read.matcher_groups, ExtraFilters(context));
+  }
   const std::string metric(context.request.Argument("metric"));
   ASSIGN_OR_RETURN(const int64_t limit,
                    IntArgument(context.request, "limit", 0));

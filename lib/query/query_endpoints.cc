@@ -7,6 +7,7 @@
 #include "lib/base/status.h"
 #include "lib/promql/functions.h"
 #include "lib/promql/parser.h"
+#include "lib/promql/printer.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cacheable.h"
 #include "lib/query/cached_evaluation.h"
@@ -65,6 +66,7 @@ absl::Status SelectApi::ReadEvalArguments(Context& context,
 }
 
 absl::Status SelectApi::Query(Context& context) {
+  RETURN_IF_ERROR(CheckQueryLength(context.request.Argument("query")));
   context.text.query = context.request.Argument("query");
   if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
@@ -83,6 +85,7 @@ absl::Status SelectApi::Query(Context& context) {
 }
 
 absl::Status SelectApi::QueryRange(Context& context) {
+  RETURN_IF_ERROR(CheckQueryLength(context.request.Argument("query")));
   context.text.query = context.request.Argument("query");
   if (context.text.query.empty()) {
     return base::InvalidArgument("missing `query` arg");
@@ -116,7 +119,6 @@ absl::Status SelectApi::QueryRange(Context& context) {
 
 absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
                                  bool is_range, int64_t shift_ms) {
-  RETURN_IF_ERROR(CheckQueryLength(context.text.query));
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
                    promql::ParseExpr(context.text.query, request.dialect));
   if (is_range) RETURN_IF_ERROR(CheckRangeType(*expr));
@@ -194,7 +196,9 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
   for (const model::Matchers& filter : read.filters) {
     cached.key += '{';
     for (const model::Matcher& matcher : filter) {
-      base::StrAppend(&cached.key, matcher.Text(), ",");
+      base::StrAppend(&cached.key, promql::QuotedText(matcher.name),
+                      static_cast<int>(matcher.type),
+                      promql::QuotedText(matcher.value), ",");
     }
     cached.key += '}';
   }

@@ -6,6 +6,13 @@
 #include "lib/query/select_api.h"
 
 namespace varve::query {
+namespace {
+
+// Every group of one is and-ed with every group of the other.
+constexpr size_t kMatchGroupsMax = 2000;
+constexpr size_t kFilterGroupsMax = 200;
+
+}  // namespace
 
 absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
     Context& context, absl::Duration duration_max) const {
@@ -40,6 +47,10 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::Selectors(
                                      base::Message(matchers.status()));
       }
       groups.insert(groups.end(), matchers->begin(), matchers->end());
+      if (groups.size() > kMatchGroupsMax) {
+        return base::InvalidArgument("more than ", kMatchGroupsMax,
+                                     " groups of matchers in match[]");
+      }
     }
   }
   return groups;
@@ -68,6 +79,10 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::ExtraFilters(
         return base::InvalidArgument("cannot parse ", name, "=",
                                      promql::QuotedText(text), ": ",
                                      base::Message(matchers.status()));
+      }
+      if (filters.size() + matchers->size() > kFilterGroupsMax) {
+        return base::InvalidArgument("more than ", kFilterGroupsMax,
+                                     " groups of matchers in extra filters");
       }
       for (model::Matchers& group : *matchers) {
         group.insert(group.end(), labels.begin(), labels.end());

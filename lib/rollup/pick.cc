@@ -1,4 +1,5 @@
 // Functions that pick or count samples of a window.
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -9,17 +10,40 @@
 namespace varve::rollup {
 namespace {
 
-// The window's best index by `better(candidate, best)`; a NaN is worse than
-// anything that follows it.
+// The best sample of each window by `better(candidate, best)`; a NaN is worse
+// than anything that follows it. What a later sample beats is never asked for
+// again, so that each sample is looked at twice however long the windows are.
 template <typename Better>
-size_t Best(std::span<const double> values, size_t lo, size_t hi,
-            Better better) {
-  size_t best = lo;
-  for (size_t i = lo; i < hi; ++i) {
-    if (better(values[i], values[best]) || std::isnan(values[best])) best = i;
+class SlidingBest {
+ public:
+  SlidingBest(std::span<const double> values, Better better)
+      : values_(values), better_(better) {}
+
+  // REQUIRES: neither bound decreases from call to call; lo < hi.
+  size_t Of(size_t lo, size_t hi) {
+    next_ = std::max(next_, lo);
+    for (; next_ < hi; ++next_) {
+      while (first_ < left_.size() && Beats(next_, left_.back())) {
+        left_.pop_back();
+      }
+      left_.push_back(next_);
+    }
+    while (left_[first_] < lo) ++first_;
+    return left_[first_];
   }
-  return best;
-}
+
+ private:
+  bool Beats(size_t candidate, size_t best) const {
+    return std::isnan(values_[best]) ||
+           better_(values_[candidate], values_[best]);
+  }
+
+  const std::span<const double> values_;
+  const Better better_;
+  size_t next_ = 0;   // the first sample not seen
+  size_t first_ = 0;  // of left_: the best of the window
+  std::vector<size_t> left_;
+};
 
 // Counts of `differs(previous, current)` up to and with each sample, so that
 // a window's count is a difference of two.
@@ -40,25 +64,40 @@ double Seconds(int64_t timestamp_ms) {
   return static_cast<double>(timestamp_ms) / 1000;
 }
 
+template <typename Better>
+void BestValues(const Series& series, const Windows& windows,
+                std::span<double> out, Better better) {
+  SlidingBest best(series.values, better);
+  SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {
+    return series.values[best.Of(lo, hi)];
+  });
+}
+
+template <typename Better>
+void BestTimes(const Series& series, const Windows& windows,
+               std::span<double> out, Better better) {
+  SlidingBest best(series.values, better);
+  SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {
+    return Seconds(series.timestamps_ms[best.Of(lo, hi)]);
+  });
+}
+
 void Extreme(Function function, const Series& series, const Windows& windows,
              std::span<double> out) {
-  const std::span<const double> values = series.values;
-  SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {
-    switch (function) {
-      case Function::kMin:
-        return values[Best(values, lo, hi,
-                           [](double a, double b) { return a < b; })];
-      case Function::kMax:
-        return values[Best(values, lo, hi,
-                           [](double a, double b) { return a > b; })];
-      case Function::kTsOfMin:
-        return Seconds(series.timestamps_ms[Best(
-            values, lo, hi, [](double a, double b) { return a <= b; })]);
-      default:
-        return Seconds(series.timestamps_ms[Best(
-            values, lo, hi, [](double a, double b) { return a >= b; })]);
-    }
-  });
+  switch (function) {
+    case Function::kMin:
+      return BestValues(series, windows, out,
+                        [](double a, double b) { return a < b; });
+    case Function::kMax:
+      return BestValues(series, windows, out,
+                        [](double a, double b) { return a > b; });
+    case Function::kTsOfMin:
+      return BestTimes(series, windows, out,
+                       [](double a, double b) { return a <= b; });
+    default:
+      return BestTimes(series, windows, out,
+                       [](double a, double b) { return a >= b; });
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <random>
 #include <vector>
 
 namespace varve::rollup {
@@ -166,6 +167,40 @@ TEST_CASE("every function has one name", "[rollup]") {
   CHECK_FALSE(FunctionByName("absent_over_time").has_value());
   CHECK(KeepsName(Function::kLast));
   CHECK_FALSE(KeepsName(Function::kRate));
+}
+
+TEST_CASE("sliding extremes are those of each window alone") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 200; ++round) {
+    model::SampleColumns samples;
+    int64_t at_ms = 0;
+    for (int i = 0; i < 60; ++i) {
+      at_ms += 1 + static_cast<int64_t>(random() % 40);
+      const int value = static_cast<int>(random() % 6);
+      samples.push_back(at_ms, value == 5 ? model::NormalNan() : value);
+    }
+    const Series series = {samples.timestamps_ms, samples.values};
+    const Windows windows = {.first_end_ms = 1 + static_cast<int64_t>(
+                                                     random() % 100),
+                             .end_step_ms = static_cast<int64_t>(random() % 50),
+                             .range_ms = 1 + static_cast<int64_t>(
+                                                 random() % 200),
+                             .count = 40};
+    for (const Function function : {Function::kMin, Function::kMax,
+                                    Function::kTsOfMin, Function::kTsOfMax}) {
+      std::vector<double> all(windows.count);
+      Compute(function, series, windows, {}, all);
+      for (size_t step = 0; step < windows.count; ++step) {
+        Windows one = windows;
+        one.first_end_ms = windows.End(step);
+        one.count = 1;
+        double alone = 0;
+        Compute(function, series, one, {}, std::span(&alone, 1));
+        CAPTURE(round, step, static_cast<int>(function));
+        REQUIRE(model::SameBits(all[step], alone));
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ namespace varve::storenode {
 struct ServiceOptions {
   std::string token;  // asked of clients; "" for none
   std::string zone;
+  uint64_t storage_rules = 0;  // see proto Coverage
 };
 
 class InsertService final : public rpc::Service {

@@ -68,8 +68,10 @@ absl::Status KeptState::NoteRing(uint64_t ring_id) {
   const std::string key = base::StrCat(storage::kRingStatePrefix,
                                        absl::StrFormat("%016x", ring_id));
   ASSIGN_OR_RETURN(const proto::Ring kept, Kept<proto::Ring>(key));
-  known_ring_ = ring_id;
-  if (kept.ring_id() == ring_id) return absl::OkStatus();
+  if (kept.ring_id() == ring_id) {
+    known_ring_ = ring_id;
+    return absl::OkStatus();
+  }
   proto::Ring unknown;
   unknown.set_ring_id(ring_id);
   return JoinRing(unknown);
@@ -87,7 +89,8 @@ absl::StatusOr<proto::RingList> KeptState::Rings() const {
 }
 
 absl::Status KeptState::PutMissed(const proto::Missed& missed) {
-  if (missed.owner() == 0 || missed.slots_size() > kSlotsMax ||
+  // Owner 0 is a node that nobody has heard yet.
+  if (missed.slots_size() > kSlotsMax ||
       missed.start_ms() > missed.end_ms()) {
     return base::InvalidArgument("MISSED for node ", missed.owner(), " with ",
                                  missed.slots_size(), " slots");

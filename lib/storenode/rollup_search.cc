@@ -89,13 +89,16 @@ absl::StatusOr<std::unique_ptr<RollupSearch>> RollupSearch::Make(
   if (request.aggregate() >= rollup::kAggregates) {
     return base::Unimplemented("aggregation ", request.aggregate());
   }
-  if (request.steps() == 0 || request.steps() > kStepsMax ||
-      request.range_ms() <= 0 || request.end_step_ms() < 0 ||
-      request.grouping_size() > kGroupingMax) {
+  if (request.steps() == 0 || request.range_ms() <= 0 ||
+      request.end_step_ms() < 0) {
     return base::InvalidArgument(
         "ROLLUP over ", request.steps(), " steps of ", request.end_step_ms(),
-        " ms, windows of ", request.range_ms(), " ms and ",
-        request.grouping_size(), " labels to group by");
+        " ms and windows of ", request.range_ms(), " ms");
+  }
+  if (request.steps() > kStepsMax || request.grouping_size() > kGroupingMax) {
+    return base::Unimplemented("ROLLUP over ", request.steps(),
+                               " steps grouped by ", request.grouping_size(),
+                               " labels");
   }
   return std::unique_ptr<RollupSearch>(new RollupSearch(request, *function));
 }

@@ -168,6 +168,7 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
   }
   coverage.set_node_id(engine_->node_id());
   coverage.set_coverage_version(version);
+  coverage.set_storage_rules(options_.storage_rules);
   coverage.set_dedup_interval_ms(dedup_.interval_ms);
   coverage.set_dedup_keep_all(dedup_.keep_all);
   coverage.set_damaged(engine_->MayLack(range));

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "lib/base/hash.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
 #include "lib/promql/filter_flags.h"
 
 namespace varve::storenode {
@@ -237,6 +239,21 @@ StorageFlags::RetentionFilters() const {
 absl::StatusOr<model::DownsampleRules> StorageFlags::Downsampling() const {
   return promql::ParseDownsampling(retention_.downsampling.value(),
                                    dedup().interval_ms);
+}
+
+uint64_t StorageFlags::rules_hash() const {
+  std::string rules = base::StrCat(
+      absl::FormatDuration(retention_.period.value()), "|",
+      absl::FormatDuration(retention_.future.value()), "|",
+      absl::FormatDuration(retention_.backfill_age.value()));
+  for (const base::ListFlag* list :
+       {&retention_.filters, &retention_.downsampling}) {
+    rules += "|";
+    for (const std::string& item : list->value()) {
+      base::StrAppend(&rules, item, ",");
+    }
+  }
+  return base::Hash64Of(rules);
 }
 
 storage::EngineOptions StorageFlags::EngineOptions() const {

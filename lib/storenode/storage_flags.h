@@ -33,6 +33,8 @@ class StorageFlags {
   const std::string& path() const { return path_.value(); }
   const std::string& insert_address() const { return insert_address_.value(); }
   const std::string& select_address() const { return select_address_.value(); }
+  // A hash of what decides which rows are kept.
+  uint64_t rules_hash() const;
   // What Coverage tells: keep_all when the user said 0.
   model::DedupRule dedup() const;
   // From the flags, else the memory limit and -memory.allowedPercent.

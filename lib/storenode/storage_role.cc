@@ -11,17 +11,15 @@
 namespace varve::storenode {
 namespace {
 
-// Rows of the time since the backup may be with the other copies and are not
-// here: once another node fails, answers must say so. Samples arrive late by
-// minutes, so the hour before counts too.
-constexpr int64_t kGapMarginMs = 3'600'000;
-
-absl::Status NoteRestoredGap(storage::Engine& engine,
-                             const model::TimeRange& gap) {
+// Rows written since the backup may be with the other copies and are not here:
+// until they are, answers are made of all copies, and say so once another node
+// fails. A backfill writes rows of any time.
+absl::Status NoteRestored(storage::Engine& engine,
+                          const model::TimeRange& /*since_backup*/) {
   proto::Missed missed;
   missed.set_owner(engine.node_id());
-  missed.set_start_ms(std::max<int64_t>(0, gap.start_ms - kGapMarginMs));
-  missed.set_end_ms(std::max(missed.start_ms(), gap.end_ms));
+  missed.set_start_ms(0);
+  missed.set_end_ms(model::kTimestampMaxMs);
   return KeptState(&engine).PutMissed(missed);
 }
 
@@ -45,11 +43,12 @@ void ForceFlush(storage::Engine& engine, const http::Request& request,
 absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
     StorageRoleOptions options) {
   RETURN_IF_ERROR(options.flags->Check());
+  options.service.storage_rules = options.flags->rules_hash();
   const int64_t begin_ms = base::SystemClock().SteadyMs();
   base::LogInfo("opening storage \"", options.flags->path(), "\"");
   storage::EngineOptions engine_options = options.flags->EngineOptions();
   engine_options.stop_requested = options.stop_requested;
-  engine_options.on_restored = NoteRestoredGap;
+  engine_options.on_restored = NoteRestored;
   ASSIGN_OR_RETURN(std::unique_ptr<storage::Engine> engine,
                    storage::Engine::Open(engine_options));
   base::LogInfo("opened in ", base::SystemClock().SteadyMs() - begin_ms,

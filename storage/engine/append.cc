@@ -147,7 +147,8 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
       DropLateCopies(decoded.accept_ms, section, result);
       AppendToHead(section, 0, 1);
       const model::TenantId tenant{section.tenant_kind, section.tenant_id};
-      NoteLateRows(tenant, span, now_ms);
+      // By the time they are visible: the log may have been slow.
+      NoteLateRows(tenant, span, options_.clock->NowMs());
       active_series_.MarkWritten(tenant, now_ms, section.refs);
     }
     if (!decoded.kinds.empty()) {
@@ -156,7 +157,7 @@ absl::StatusOr<AppendResult> EngineImpl::Append(std::string_view record,
       DropLateCopies(decoded.accept_ms, decoded.kinds, result);
       AppendKinds(decoded.kinds, decoded.accept_ms);
       for (const KindSection& section : decoded.kinds.sections) {
-        NoteLateRows(section, now_ms);
+        NoteLateRows(section, options_.clock->NowMs());
         active_series_.MarkWritten(section.tenant, now_ms, RefsOf(section));
       }
     }

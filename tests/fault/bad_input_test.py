@@ -94,7 +94,7 @@ class BadInputTest(unittest.TestCase):
             self.assertIn("unsupported path requested", answer.text)
 
     def test_malformed_queries_are_400_with_their_position(self):
-        for query in ("", "up{", "sum(", "rate(up)", "up[5m]]", "1 +",
+        for query in ("", "up{", "sum(", "rate(up, up)", "up[5m]]", "1 +",
                       "foo{bar=~\"(\"}", "(" * 10000, "up offset"):
             answer = http_client.post_form(
                 self.cluster.select, "/select/0/prometheus/api/v1/query",
