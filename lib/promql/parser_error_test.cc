@@ -193,7 +193,15 @@ TEST_CASE("WITH templates are bounded", "[promql]") {
   const auto refused = ParseExpr(doubling + ") x40");
   REQUIRE_FALSE(refused.ok());
   CHECK(base::Message(refused.status())
-            .ends_with("WITH templates expand to more than 500000 tokens"));
+            .ends_with("WITH templates expand to more than 500000 tokens or "
+                       "4194304 bytes"));
+  // Few tokens, many bytes.
+  const std::string text(8000, 'a');
+  std::string wide = "with (x = m{a=\"" + text + "\"}, y = x";
+  for (int i = 0; i < 1000; ++i) wide += "+x";
+  const auto too_wide = ParseExpr(wide + ") y");
+  REQUIRE_FALSE(too_wide.ok());
+  CHECK(base::Message(too_wide.status()).ends_with("4194304 bytes"));
   // A template never knows itself: here x is a metric.
   CHECK(ExprText(*ParseExpr("with (x = x + 1) x").value()) == "(x + 1)");
 

@@ -89,8 +89,9 @@ absl::StatusOr<proto::RingList> KeptState::Rings() const {
 }
 
 absl::Status KeptState::PutMissed(const proto::Missed& missed) {
-  // Owner 0 is a node that nobody has heard yet.
-  if (missed.slots_size() > kSlotsMax ||
+  // Owner 0 is a node that nobody has heard yet: then the slots say something.
+  if ((missed.owner() == 0 && missed.slots().empty()) ||
+      missed.slots_size() > kSlotsMax ||
       missed.start_ms() > missed.end_ms()) {
     return base::InvalidArgument("MISSED for node ", missed.owner(), " with ",
                                  missed.slots_size(), " slots");
