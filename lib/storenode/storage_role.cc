@@ -14,8 +14,7 @@ namespace {
 // Rows written since the backup may be with the other copies and are not here:
 // until they are, answers are made of all copies, and say so once another node
 // fails. A backfill writes rows of any time.
-absl::Status NoteRestored(storage::Engine& engine,
-                          const model::TimeRange& /*since_backup*/) {
+absl::Status NoteRestored(storage::Engine& engine) {
   proto::Missed missed;
   missed.set_owner(engine.node_id());
   missed.set_start_ms(0);

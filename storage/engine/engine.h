@@ -105,10 +105,9 @@ struct EngineOptions {
   // Asked before each record of a replay; true ends Open with Cancelled.
   std::function<bool()> stop_requested;
   // Called by Open when it has built the directory from a restored backup:
-  // what arrived in `gap` may be missing. An error ends Open; the next one
+  // what arrived since that may be missing. An error ends Open; the next one
   // starts the restore over.
-  std::function<absl::Status(Engine& engine, const model::TimeRange& gap)>
-      on_restored;
+  std::function<absl::Status(Engine& engine)> on_restored;
   // Asked after each step of a flush; false ends it there, as a crash would.
   // For tests.
   std::function<bool(FlushStep)> flush_hook;

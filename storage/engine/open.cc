@@ -202,11 +202,7 @@ absl::Status EngineImpl::BuildRestoredDirectory() {
 absl::Status EngineImpl::FinishRestoredDirectory() {
   if (restored_) {
     RETURN_IF_ERROR(index_->RenewRefEpoch());
-    const model::TimeRange gap = {restored_->created_ms,
-                                  options_.clock->NowMs()};
-    if (options_.on_restored) {
-      RETURN_IF_ERROR(options_.on_restored(*this, gap));
-    }
+    if (options_.on_restored) RETURN_IF_ERROR(options_.on_restored(*this));
   }
   return FinishRestore(fs_, options_.path);
 }

@@ -1,0 +1,128 @@
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "lib/base/clock.h"
+#include "lib/base/strings.h"
+#include "lib/model/time_range.h"
+#include "lib/storenode/kept_state.h"
+#include "lib/storenode/test_node.h"
+
+namespace varve::storenode {
+namespace {
+
+TEST_CASE("a plan made before a MISSED record or a ring is refused",
+          "[storenode]") {
+  TestNode node;
+  const auto version = [&node] {
+    const auto answer = node.Call(*node.selects, wire::kCoverage, "");
+    REQUIRE(answer.ok());
+    proto::Coverage coverage;
+    REQUIRE(coverage.ParseFromString(*answer));
+    return coverage.coverage_version();
+  };
+  proto::RollupRequest request = SumByJob("rate");
+  request.mutable_search()->set_coverage_version(version());
+  CHECK(node.Rollup(request).ok());
+  const auto refused = [&] {
+    return absl::IsAborted(node.Rollup(request).status());
+  };
+  proto::Missed missed;
+  missed.set_owner(7);
+  missed.set_end_ms(1);
+  REQUIRE(node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+              .ok());
+  CHECK(refused());
+  request.mutable_search()->set_coverage_version(version());
+  CHECK_FALSE(refused());
+  // Rows routed by a ring nobody has put.
+  const auto defined = node.Define({{"__name__", "up"}});
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1);
+  CHECK(refused());
+  const auto rings = node.Call(*node.selects, wire::kGetRings, "");
+  REQUIRE(rings.ok());
+  proto::RingList list;
+  REQUIRE(list.ParseFromString(*rings));
+  REQUIRE(list.rings_size() == 1);
+  CHECK(list.rings(0).ring_id() == 1);
+  CHECK(list.rings(0).members().empty());
+  // Rows that a crash may take from this node alone.
+  request.mutable_search()->set_coverage_version(version());
+  CHECK_FALSE(refused());
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1, /*ack_level=*/1);
+  CHECK(refused());
+}
+
+TEST_CASE("rings widen and MISSED records join, over a restart",
+          "[storenode]") {
+  TestNode node;
+  proto::Ring ring;
+  ring.set_ring_id(9);
+  ring.add_members()->set_node_id(1);
+  for (const auto& [first, last] : {std::pair{50, 60}, {40, 55}, {58, 70}}) {
+    ring.set_first_ms(first);
+    ring.set_last_ms(last);
+    CHECK(node.Call(*node.inserts, wire::kPutRing, ring.SerializeAsString())
+              .ok());
+  }
+  const uint64_t before = node.role->engine().coverage_version();
+  proto::Missed missed;
+  missed.set_owner(3);
+  missed.set_ring(9);
+  missed.set_end_ms(100);
+  for (const uint32_t slot : {7u, 5u, 7u, 65'535u}) {
+    missed.clear_slots();
+    missed.add_slots(slot);
+    CHECK(node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+              .ok());
+  }
+  CHECK(node.role->engine().coverage_version() != before);
+  missed.add_slots(65'536);
+  CHECK_FALSE(
+      node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+          .ok());
+  node.Close();
+  node.Open();
+  proto::RingList rings;
+  REQUIRE(rings.ParseFromString(
+      *node.Call(*node.selects, wire::kGetRings, "")));
+  REQUIRE(rings.rings_size() == 1);
+  CHECK(rings.rings(0).first_ms() == 40);
+  CHECK(rings.rings(0).last_ms() == 70);
+  KeptState kept(&node.role->engine());
+  const auto records = kept.Missed();
+  REQUIRE(records.ok());
+  REQUIRE(records->size() == 1);
+  CHECK(std::vector<uint32_t>((*records)[0].slots().begin(),
+                              (*records)[0].slots().end()) ==
+        std::vector<uint32_t>{5, 7, 65'535});
+}
+
+TEST_CASE("a restored node may have missed rows of any time", "[storenode]") {
+  namespace fs = std::filesystem;
+  TestNode node;
+  const auto defined = node.Define({{"__name__", "up"}});
+  node.Data(defined.ref_epoch(), defined.refs(0), base::SystemClock().NowMs(),
+            1);
+  const auto snapshot = node.role->engine().CreateSnapshot();
+  REQUIRE(snapshot.ok());
+  const std::string restored_path = node.path + "-restored";
+  fs::copy(base::StrCat(node.path, "/snapshots/", *snapshot), restored_path,
+           fs::copy_options::recursive);
+  node.Close();
+  fs::remove_all(node.path);
+  fs::rename(restored_path, node.path);
+  node.Open();
+  const auto records = KeptState(&node.role->engine()).Missed();
+  REQUIRE(records.ok());
+  REQUIRE(records->size() == 1);
+  const proto::Missed& missed = records->front();
+  CHECK(missed.owner() == node.role->engine().node_id());
+  CHECK(missed.slots().empty());
+  CHECK(missed.start_ms() == 0);
+  CHECK(missed.end_ms() == model::kTimestampMaxMs);
+}
+
+}  // namespace
+}  // namespace varve::storenode
