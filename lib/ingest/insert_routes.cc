@@ -8,6 +8,7 @@
 #include "lib/protocol/json_lines.h"
 #include "lib/protocol/prometheus_text.h"
 #include "lib/protocol/remote_write.h"
+#include "lib/protocol/remote_write_2.h"
 #include "lib/protocol/remote_write_body.h"
 
 namespace varve::ingest {
@@ -74,30 +75,64 @@ absl::StatusOr<std::vector<model::Label>> ExtraLabels(
   return labels;
 }
 
-bool IsRemoteWrite2(const http::Request& request) {
-  return request.Header("content-type").find("io.prometheus.write.v2") !=
-         std::string_view::npos;
+enum class WriteVersion { k1, k2 };
+
+// By the parameter `proto` of the Content-Type; 1.0 without one.
+absl::StatusOr<WriteVersion> WriteVersionOf(const http::Request& request) {
+  const std::string_view type = request.Header("content-type");
+  for (size_t at = type.find(';'); at != std::string_view::npos;) {
+    const size_t next = type.find(';', at + 1);
+    std::string_view parameter = type.substr(at + 1, next - at - 1);
+    at = next;
+    while (parameter.starts_with(' ')) parameter.remove_prefix(1);
+    while (parameter.ends_with(' ')) parameter.remove_suffix(1);
+    constexpr std::string_view kProto = "proto=";
+    if (!parameter.starts_with(kProto)) continue;
+    const std::string_view message = parameter.substr(kProto.size());
+    if (message == "io.prometheus.write.v2.Request") return WriteVersion::k2;
+    if (message == "prometheus.WriteRequest") return WriteVersion::k1;
+    return base::Unimplemented(
+        "remote write of the message ", message.substr(0, 100),
+        " is not supported; prometheus.WriteRequest (1.0) and "
+        "io.prometheus.write.v2.Request (2.0) are");
+  }
+  return WriteVersion::k1;
+}
+
+// Remote write 2.0 tells with every answer what was written.
+void SetWrittenHeaders(const InsertOutcome& outcome,
+                       http::ResponseWriter& response) {
+  const auto set = [&response](std::string_view what, int64_t count) {
+    response.SetHeader(
+        base::StrCat("X-Prometheus-Remote-Write-", what, "-Written"),
+        base::StrCat(count));
+  };
+  set("Samples", outcome.samples_stored);
+  set("Histograms", outcome.histograms_stored);
+  set("Exemplars", outcome.exemplars_stored);
 }
 
 // Frees what an unusually large request has grown, however it ends: there are
 // many threads, and each keeps its buffers.
 class ShrinkAfter {
  public:
-  ShrinkAfter(std::string& body, protocol::SampleBatch& batch)
-      : body_(body), batch_(batch) {}
+  explicit ShrinkAfter(std::string& body) : body_(&body) {}
+  explicit ShrinkAfter(protocol::SampleBatch& batch) : batch_(&batch) {}
   ~ShrinkAfter() {
     constexpr size_t kBodyBytesKept = 4 << 20;
-    if (body_.capacity() > kBodyBytesKept) std::string().swap(body_);
-    if (batch_.values.capacity() > 2 * kBatchRows) {
-      batch_ = protocol::SampleBatch();
+    if (body_ != nullptr && body_->capacity() > kBodyBytesKept) {
+      std::string().swap(*body_);
+    }
+    if (batch_ != nullptr && batch_->values.capacity() > 2 * kBatchRows) {
+      *batch_ = protocol::SampleBatch();
     }
   }
   ShrinkAfter(const ShrinkAfter&) = delete;
   ShrinkAfter& operator=(const ShrinkAfter&) = delete;
 
  private:
-  std::string& body_;
-  protocol::SampleBatch& batch_;
+  std::string* const body_ = nullptr;
+  protocol::SampleBatch* const batch_ = nullptr;
 };
 
 std::string RejectionText(const InsertOutcome& outcome) {
@@ -158,25 +193,16 @@ void InsertRoutes::CountRows(Format& format, const model::TenantId& tenant,
   if (counter != nullptr) counter->Add(rows);
 }
 
-absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
-                                           const model::TenantId& tenant,
-                                           http::ResponseWriter& response) {
-  if (IsRemoteWrite2(request)) {
-    return base::Unimplemented(
-        "remote write 2.0 is not supported; send prometheus.WriteRequest "
-        "(1.0)");
-  }
-  ASSIGN_OR_RETURN(const std::vector<model::Label> extra, ExtraLabels(request));
-  // Kept by the thread: a fresh megabyte per request is page faults.
-  static thread_local std::string body;
+template <typename Walker>
+absl::Status InsertRoutes::StoreSeries(const std::string& body,
+                                       absl::Status (*check)(std::string_view),
+                                       const model::TenantId& tenant,
+                                       const std::vector<model::Label>& extra,
+                                       InsertOutcome& outcome) {
+  // Kept by the thread, as the body is.
   static thread_local protocol::SampleBatch batch;
-  const ShrinkAfter shrink(body, batch);
-  ASSIGN_OR_RETURN(const protocol::BodyCodec codec,
-                   protocol::OpenRemoteWriteBody(
-                       request.body, request.Header("content-encoding"),
-                       options_.request_bytes_max, kLimitFlag, body));
-  protocol::RemoteWriteWalker walker(body);
-  InsertOutcome outcome;
+  const ShrinkAfter shrink(batch);
+  Walker walker(body);
   bool more = true;
   for (bool first = true; more; first = false) {
     batch.Clear();
@@ -184,12 +210,45 @@ absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
     ASSIGN_OR_RETURN(more, walker.Next(batch, kBatchRows));
     // A broken request is stored not at all: before its first part is, the
     // rest is looked through.
-    if (first && more) RETURN_IF_ERROR(protocol::CheckRemoteWrite(body));
+    if (first && more) RETURN_IF_ERROR(check(body));
     RETURN_IF_ERROR(inserter_->Store(tenant, extra, batch, outcome));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<protocol::BodyCodec> InsertRoutes::StoreRemoteWrite(
+    const http::Request& request, bool version_2,
+    const model::TenantId& tenant, InsertOutcome& outcome) {
+  ASSIGN_OR_RETURN(const std::vector<model::Label> extra, ExtraLabels(request));
+  // Kept by the thread: a fresh megabyte per request is page faults.
+  static thread_local std::string body;
+  const ShrinkAfter shrink(body);
+  ASSIGN_OR_RETURN(const protocol::BodyCodec codec,
+                   protocol::OpenRemoteWriteBody(
+                       request.body, request.Header("content-encoding"),
+                       options_.request_bytes_max, kLimitFlag, body));
+  RETURN_IF_ERROR(
+      version_2
+          ? StoreSeries<protocol::RemoteWrite2Walker>(
+                body, protocol::CheckRemoteWrite2, tenant, extra, outcome)
+          : StoreSeries<protocol::RemoteWriteWalker>(
+                body, protocol::CheckRemoteWrite, tenant, extra, outcome));
+  return codec;
+}
+
+absl::Status InsertRoutes::TakeRemoteWrite(const http::Request& request,
+                                           const model::TenantId& tenant,
+                                           http::ResponseWriter& response) {
+  ASSIGN_OR_RETURN(const WriteVersion version, WriteVersionOf(request));
+  const bool version_2 = version == WriteVersion::k2;
+  InsertOutcome outcome;
+  const absl::StatusOr<protocol::BodyCodec> codec =
+      StoreRemoteWrite(request, version_2, tenant, outcome);
+  if (version_2) SetWrittenHeaders(outcome, response);
+  RETURN_IF_ERROR(codec.status());
   CountRows(remote_write_, tenant, outcome.rows_stored);
   remote_write_.metadata->Add(outcome.metadata_stored);
-  if (outcome.series_rejected > 0 && codec != protocol::BodyCodec::kZstd) {
+  if (outcome.series_rejected > 0 && *codec != protocol::BodyCodec::kZstd) {
     response.Send(400, kText, RejectionText(outcome));
   } else {
     response.Send(204, "", "");

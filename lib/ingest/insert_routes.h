@@ -1,13 +1,14 @@
 // The HTTP routes that take samples.
 //
 //   /insert/<tenant>/prometheus/api/v1/write (…/push, prometheus,
-//   prometheus/): remote write 1.0; …/api/v1/import: JSON lines;
+//   prometheus/): remote write 1.0 and 2.0; …/api/v1/import: JSON lines;
 //   …/api/v1/import/prometheus: text. The same below /insert/ without a tenant
 //   (headers name it) and, for the one-process server, below / as well.
 //
 // Answers: 204; 200 "1" to ?get_vm_proto_version; 400 what the client must
-//          fix, naming the flag of a limit; 415 remote write 2.0; 503 with
-//          Retry-After for what a retry cures. Bad series in a good request:
+//          fix, naming the flag of a limit; 415 a message of remote write that
+//          is unknown; 503 with Retry-After for what a retry cures. Of remote
+//          write 2.0 each says in headers what was written. Bad series in a good request:
 //          the good ones are stored, then a snappy or gzip remote write gets
 //          400 naming some and how many were stored (Prometheus expects it),
 //          zstd 204 (vmagent would fall back to snappy for good).
@@ -24,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/ingest/insert_gate.h"
@@ -33,6 +35,7 @@
 
 namespace varve::protocol {
 class ImportReader;
+enum class BodyCodec : uint8_t;
 }
 
 namespace varve::ingest {
@@ -78,6 +81,16 @@ class InsertRoutes {
   absl::Status TakeRemoteWrite(const http::Request& request,
                                const model::TenantId& tenant,
                                http::ResponseWriter& response);
+  // The series of a decompressed body, by a walker of lib/protocol.
+  template <typename Walker>
+  absl::Status StoreSeries(const std::string& body,
+                           absl::Status (*check)(std::string_view),
+                           const model::TenantId& tenant,
+                           const std::vector<model::Label>& extra,
+                           InsertOutcome& outcome);
+  absl::StatusOr<protocol::BodyCodec> StoreRemoteWrite(
+      const http::Request& request, bool version_2,
+      const model::TenantId& tenant, InsertOutcome& outcome);
   absl::Status TakeText(const http::Request& request,
                         const model::TenantId& tenant,
                         http::ResponseWriter& response);

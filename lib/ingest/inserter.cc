@@ -262,6 +262,10 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
     const auto count = static_cast<int64_t>(rows.size());
     if (rows.refused == model::Refusal::kNone) {
       outcome.rows_stored += count;
+      outcome.samples_stored += static_cast<int64_t>(rows.values.size());
+      outcome.histograms_stored +=
+          static_cast<int64_t>(rows.histograms.size());
+      outcome.exemplars_stored += static_cast<int64_t>(rows.exemplars.size());
     } else {
       refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
     }

@@ -35,7 +35,10 @@ struct InserterOptions {
 
 // What became of one request; summed over its batches.
 struct InsertOutcome {
-  int64_t rows_stored = 0;
+  int64_t rows_stored = 0;  // the two below
+  int64_t samples_stored = 0;
+  int64_t histograms_stored = 0;
+  int64_t exemplars_stored = 0;
   int64_t metadata_stored = 0;
   int64_t rows_rejected = 0;
   int64_t series_rejected = 0;

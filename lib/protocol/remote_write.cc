@@ -156,7 +156,8 @@ absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
     } else if (field.number == 4 || field.number == 5) {
       return base::Unimplemented(
           "remote write: the body is a remote write 2.0 message (field ",
-          field.number, "); send prometheus.WriteRequest (1.0)");
+          field.number, "); its Content-Type must say so, with "
+          "proto=io.prometheus.write.v2.Request");
     }
   }
   return !fields.done();

@@ -67,6 +67,7 @@ bool ReadSpan(const Field& of, std::vector<model::HistogramSpan>& spans) {
 struct Message {
   model::Histogram histogram;
   int64_t timestamp_ms = 0;
+  int64_t start_ms = 0;
   uint64_t zero_int = 0;
   uint64_t zero_float = 0;
   std::vector<int64_t> positive_deltas;
@@ -105,6 +106,8 @@ bool Message::ReadScalar(const Field& field) {
     histogram.reset = static_cast<model::CounterReset>(field.scalar & 3);
   } else if (field.number == 15 && is_varint) {
     timestamp_ms = static_cast<int64_t>(field.scalar);
+  } else if (field.number == 17 && is_varint) {
+    start_ms = static_cast<int64_t>(field.scalar);
   }
   return true;
 }
@@ -152,7 +155,7 @@ void Message::Finish() {
 }  // namespace
 
 bool AppendHistogram(std::string_view message, BatchSeries& series,
-                     SampleBatch& batch) {
+                     SampleBatch& batch, int64_t* start_ms) {
   Message read;
   Fields fields(message);
   Field field;
@@ -181,6 +184,7 @@ bool AppendHistogram(std::string_view message, BatchSeries& series,
   model::AppendHistogramBytes(bytes, read.histogram);
   batch.histogram_timestamps_ms.push_back(read.timestamp_ms);
   batch.histograms.push_back(batch.arena.Copy(bytes));
+  if (start_ms != nullptr) *start_ms = read.start_ms;
   return true;
 }
 

@@ -1,5 +1,5 @@
-// What of remote write 1.0 is no sample: native histograms, exemplars,
-// metadata.
+// What of remote write is no sample: native histograms, which 1.0 and 2.0 have
+// in common; exemplars and metadata of 1.0.
 //
 //   Histogram { uint64 count_int = 1; double count_float = 2; double sum = 3;
 //     sint32 schema = 4; double zero_threshold = 5; uint64 zero_count_int = 6;
@@ -7,7 +7,8 @@
 //     sint64 negative_deltas = 9; double negative_counts = 10;
 //     BucketSpan positive_spans = 11; sint64 positive_deltas = 12;
 //     double positive_counts = 13; uint32 reset_hint = 14;
-//     int64 timestamp = 15; double custom_values = 16; }
+//     int64 timestamp = 15; double custom_values = 16;
+//     int64 start_timestamp = 17; }  the last one of 2.0
 //   BucketSpan { sint32 offset = 1; uint32 length = 2; }
 //   Exemplar { Label labels = 1; double value = 2; int64 timestamp = 3; }
 //   MetricMetadata { uint32 type = 1; bytes metric_family_name = 2;
@@ -31,8 +32,10 @@ namespace varve::protocol {
 // As Prometheus: longer ones are not worth a trace. Such are left out.
 inline constexpr size_t kExemplarLabelBytesMax = 1 << 10;
 
+// `start_ms` may be null; 0 when the message has none.
 [[nodiscard]] bool AppendHistogram(std::string_view message,
-                                   BatchSeries& series, SampleBatch& batch);
+                                   BatchSeries& series, SampleBatch& batch,
+                                   int64_t* start_ms = nullptr);
 [[nodiscard]] bool AppendExemplar(std::string_view message,
                                   SampleBatch& batch);
 [[nodiscard]] bool AppendMetadata(std::string_view message,

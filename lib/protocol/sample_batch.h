@@ -1,5 +1,5 @@
 // What every reader of this folder gives: series and their rows, as columns;
-// native histograms, exemplars and metadata beside them.
+// native histograms, exemplars, start timestamps and metadata beside them.
 //
 // A series is named by its identity: either the label fields of a remote-write
 // message as they came (kRemoteWriteLabels; equal bytes mean equal labels, but
@@ -21,6 +21,7 @@
 
 #include "lib/model/exemplar.h"
 #include "lib/model/metadata.h"
+#include "lib/model/start_run.h"
 
 namespace varve::protocol {
 
@@ -72,6 +73,8 @@ struct BatchSeries {
   uint32_t bad_histograms = 0;  // refused by model::CheckHistogram
   uint32_t first_exemplar = 0;
   uint32_t exemplars = 0;
+  uint32_t first_start = 0;
+  uint32_t starts = 0;  // runs of samples and histograms, in no order
 
   bool empty() const {
     return rows + histograms + bad_histograms + exemplars == 0;
@@ -86,6 +89,7 @@ struct SampleBatch {
   std::vector<int64_t> histogram_timestamps_ms;
   std::vector<std::string_view> histograms;  // canonical bytes
   std::vector<model::ExemplarView> exemplars;
+  model::StartRuns starts;
   std::vector<model::MetricMetadata> metadata;  // of no series
   // Why the first of the batch's bad histograms was refused.
   std::string bad_histogram;
@@ -113,6 +117,9 @@ struct SampleBatch {
   std::span<const model::ExemplarView> Exemplars(const BatchSeries& s) const {
     return {exemplars.data() + s.first_exemplar, s.exemplars};
   }
+  std::span<const model::StartRun> Starts(const BatchSeries& s) const {
+    return {starts.data() + s.first_start, s.starts};
+  }
   void Clear() {
     series.clear();
     timestamps_ms.clear();
@@ -120,6 +127,7 @@ struct SampleBatch {
     histogram_timestamps_ms.clear();
     histograms.clear();
     exemplars.clear();
+    starts.clear();
     metadata.clear();
     bad_histogram.clear();
     arena.Clear();
