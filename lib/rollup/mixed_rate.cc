@@ -157,6 +157,7 @@ void ComputeMixedRate(Function function, const MixedSeries& series,
   const auto& [ts, histograms] = series.histograms;
   Increases increases(histograms, is_counter);
   const double range_s = static_cast<double>(windows.range_ms) / 1000;
+  Extrapolation<false> extrapolation(function == Function::kRate ? range_s : 1);
   ForEachWindow(series, windows, [&](const MixedWindow& window, size_t step) {
     if (window.histograms() == 0) return;
     if (window.mixed()) {
@@ -172,9 +173,12 @@ void ComputeMixedRate(Function function, const MixedSeries& series,
     const int64_t end_ms = windows.End(step);
     const int64_t begin_ms = end_ms - windows.range_ms;
     // Not stopped where the count would be 0: that is for floats alone.
-    double factor = ExtrapolationFactor<false>(ts[lo], ts[hi - 1], begin_ms,
-                                               end_ms, hi - lo - 1, 0, 0);
-    if (function == Function::kRate) factor /= range_s;
+    const double factor =
+        extrapolation.Factor({.before_ms = ts[lo] - begin_ms,
+                              .sampled_ms = ts[hi - 1] - ts[lo],
+                              .after_ms = end_ms - ts[hi - 1],
+                              .intervals = hi - lo - 1},
+                             0, 0);
     histogram::Scale(*increase, factor);
     out.histograms[step] = std::move(increase);
   });

@@ -1,4 +1,5 @@
 // rate, increase, delta and their instant kin.
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -9,11 +10,28 @@
 namespace varve::rollup {
 namespace {
 
+// Whether a counter falls in [begin, end): vector code, as it does not leave
+// early.
+bool Falls(std::span<const double> values, size_t begin, size_t end) {
+  uint64_t falls = 0;
+  for (size_t i = begin; i < end; ++i) {
+    falls |= uint64_t{values[i] < values[i - 1]};
+  }
+  return falls != 0;
+}
+
 // Where a counter fell: i with values[i] < values[i-1].
 std::vector<uint32_t> FindResets(std::span<const double> values) {
+  constexpr size_t kBlock = 256;
   std::vector<uint32_t> resets;
-  for (size_t i = 1; i < values.size(); ++i) {
-    if (values[i] < values[i - 1]) resets.push_back(static_cast<uint32_t>(i));
+  for (size_t begin = 1; begin < values.size(); begin += kBlock) {
+    const size_t end = std::min(begin + kBlock, values.size());
+    if (!Falls(values, begin, end)) continue;
+    for (size_t i = begin; i < end; ++i) {
+      if (values[i] < values[i - 1]) {
+        resets.push_back(static_cast<uint32_t>(i));
+      }
+    }
   }
   return resets;
 }
@@ -26,6 +44,7 @@ void Extrapolated(const Series& series, const Windows& windows,
   const std::vector<uint32_t> resets =
       kCounter ? FindResets(series.values) : std::vector<uint32_t>();
   const double range_s = static_cast<double>(windows.range_ms) / 1000;
+  Extrapolation<kCounter> extrapolation(kPerSecond ? range_s : 1);
   size_t reset = 0;
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t step) {
     if (hi - lo < 2) return model::StaleNan();
@@ -37,11 +56,12 @@ void Extrapolated(const Series& series, const Windows& windows,
       }
     }
     const int64_t end_ms = windows.End(step);
-    double factor = ExtrapolationFactor<kCounter>(
-        ts[lo], ts[hi - 1], end_ms - windows.range_ms, end_ms, hi - lo - 1,
-        values[lo], increase);
-    if (kPerSecond) factor /= range_s;
-    return increase * factor;
+    return increase * extrapolation.Factor(
+                          {.before_ms = ts[lo] - (end_ms - windows.range_ms),
+                           .sampled_ms = ts[hi - 1] - ts[lo],
+                           .after_ms = end_ms - ts[hi - 1],
+                           .intervals = hi - lo - 1},
+                          values[lo], increase);
   });
 }
 
