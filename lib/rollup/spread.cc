@@ -22,7 +22,7 @@ double SquareSum(std::span<const double> values) {
 
 double Sum(std::span<const double> values) {
   KahanSum sum;
-  for (double value : values) sum.Add(value);
+  sum.Add(values);
   return sum.Total();
 }
 

@@ -12,13 +12,13 @@ namespace {
 
 double Sum(std::span<const double> values) {
   KahanSum sum;
-  for (double value : values) sum.Add(value);
+  sum.Add(values);
   return sum.Total();
 }
 
 // The mean from the sum; from the first sum that would overflow on, the mean
 // is carried instead.
-double Average(std::span<const double> values) {
+double CarefulAverage(std::span<const double> values) {
   double sum = values[0];
   double mean = 0;
   double compensation = 0;
@@ -45,6 +45,16 @@ double Average(std::span<const double> values) {
     KahanAdd(values[i] / count, mean, compensation);
   }
   if (carry_mean) return mean + compensation;
+  return sum / count + compensation / count;
+}
+
+double Average(std::span<const double> values) {
+  double sum = values[0];
+  double compensation = 0;
+  if (!KahanAddFinite(values.subspan(1), sum, compensation)) {
+    return CarefulAverage(values);
+  }
+  const auto count = static_cast<double>(values.size());
   return sum / count + compensation / count;
 }
 
