@@ -2,9 +2,13 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <random>
+#include <span>
 #include <vector>
+
+#include "lib/rollup/kahan.h"
 
 namespace varve::rollup {
 namespace {
@@ -169,38 +173,120 @@ TEST_CASE("every function has one name", "[rollup]") {
   CHECK_FALSE(KeepsName(Function::kRate));
 }
 
-TEST_CASE("sliding extremes are those of each window alone") {
+// As promql/functions.go compares them.
+double BestByDefinition(std::span<const double> values, bool max) {
+  double best = values[0];
+  for (const double value : values) {
+    const bool better = max ? value > best : value < best;
+    if (better || std::isnan(best)) best = value;
+  }
+  return best;
+}
+
+TEST_CASE("extremes are those of each window alone, to the bit") {
   std::mt19937 random(7);
-  for (int round = 0; round < 200; ++round) {
-    model::SampleColumns samples;
+  const double some[] = {0.0, -0.0, 1, 2, -1, kInf, -kInf, model::NormalNan()};
+  for (int round = 0; round < 300; ++round) {
+    Input input;
+    int64_t at_ms = 0;
+    const size_t kinds = 1 + random() % std::size(some);
+    for (int i = 0; i < 80; ++i) {
+      at_ms += 1 + static_cast<int64_t>(random() % 40);
+      input.ts.push_back(at_ms);
+      input.values.push_back(some[random() % kinds]);
+    }
+    // Windows of 1 sample to all, which overlap little, much or wholly.
+    const Windows windows = {
+        .first_end_ms = static_cast<int64_t>(random() % 100),
+        .end_step_ms = static_cast<int64_t>(random() % 50),
+        .range_ms = 1 + static_cast<int64_t>(random() % 2000),
+        .count = 40};
+    const std::vector<double> min = Run(Function::kMin, input, windows);
+    const std::vector<double> max = Run(Function::kMax, input, windows);
+    for (size_t step = 0; step < windows.count; ++step) {
+      CAPTURE(round, step);
+      std::vector<double> in;
+      for (size_t i = 0; i < input.ts.size(); ++i) {
+        if (input.ts[i] > windows.End(step) - windows.range_ms &&
+            input.ts[i] <= windows.End(step)) {
+          in.push_back(input.values[i]);
+        }
+      }
+      if (in.empty()) {
+        REQUIRE(model::IsStaleNan(min[step]));
+        continue;
+      }
+      REQUIRE(model::SameBits(min[step], BestByDefinition(in, false)));
+      REQUIRE(model::SameBits(max[step], BestByDefinition(in, true)));
+    }
+  }
+}
+
+TEST_CASE("the time of an extreme is that of the window alone") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 100; ++round) {
+    Input input;
     int64_t at_ms = 0;
     for (int i = 0; i < 60; ++i) {
       at_ms += 1 + static_cast<int64_t>(random() % 40);
       const int value = static_cast<int>(random() % 6);
-      samples.push_back(at_ms, value == 5 ? model::NormalNan() : value);
+      input.ts.push_back(at_ms);
+      input.values.push_back(value == 5 ? model::NormalNan() : value);
     }
-    const Series series = {samples.timestamps_ms, samples.values};
-    const Windows windows = {.first_end_ms = 1 + static_cast<int64_t>(
-                                                     random() % 100),
-                             .end_step_ms = static_cast<int64_t>(random() % 50),
-                             .range_ms = 1 + static_cast<int64_t>(
-                                                 random() % 200),
-                             .count = 40};
-    for (const Function function : {Function::kMin, Function::kMax,
-                                    Function::kTsOfMin, Function::kTsOfMax}) {
-      std::vector<double> all(windows.count);
-      Compute(function, series, windows, {}, all);
+    const Windows windows = {
+        .first_end_ms = 1 + static_cast<int64_t>(random() % 100),
+        .end_step_ms = static_cast<int64_t>(random() % 50),
+        .range_ms = 1 + static_cast<int64_t>(random() % 200),
+        .count = 40};
+    for (const Function function :
+         {Function::kTsOfMin, Function::kTsOfMax}) {
+      const std::vector<double> all = Run(function, input, windows);
       for (size_t step = 0; step < windows.count; ++step) {
-        Windows one = windows;
-        one.first_end_ms = windows.End(step);
-        one.count = 1;
-        double alone = 0;
-        Compute(function, series, one, {}, std::span(&alone, 1));
         CAPTURE(round, step, static_cast<int>(function));
-        REQUIRE(model::SameBits(all[step], alone));
+        REQUIRE(model::SameBits(all[step], At(function, input,
+                                              windows.End(step),
+                                              windows.range_ms)));
       }
     }
   }
+}
+
+TEST_CASE("sums of many values have the bits of one addition after another") {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<double> values(1 + random() % 40);
+    for (double& value : values) {
+      const auto tens = static_cast<int>(random() % 40) - 20;
+      value = (static_cast<double>(random() % 2001) - 1000) *
+              std::pow(10.0, round % 2 == 0 ? tens : 0);
+      if (round % 5 == 0 && random() % 20 == 0) value = kInf;
+      if (round % 5 == 1 && random() % 20 == 0) value = 1.7e308;
+      if (round % 5 == 2 && random() % 20 == 0) value = model::NormalNan();
+    }
+    KahanSum together;
+    together.Add(values);
+    KahanSum apart;
+    for (const double value : values) apart.Add(value);
+    CAPTURE(round);
+    REQUIRE(model::SameBits(together.Total(), apart.Total()));
+  }
+}
+
+TEST_CASE("a range of a counter far from zero is extrapolated like the last") {
+  // The second window has a gap, the third is as the first was.
+  Input input = Every(10'000, {50, 60, 70, 80, 90, 100, 110, 120, 130});
+  input.ts.erase(input.ts.begin() + 4);
+  input.values.erase(input.values.begin() + 4);
+  const Windows windows = {.first_end_ms = 30'000, .end_step_ms = 20'000,
+                           .range_ms = 30'000, .count = 3};
+  const std::vector<double> all = Run(Function::kIncrease, input, windows);
+  for (size_t step = 0; step < windows.count; ++step) {
+    CAPTURE(step);
+    CHECK(model::SameBits(all[step], At(Function::kIncrease, input,
+                                        windows.End(step), 30'000)));
+  }
+  CHECK(all[0] == 30);
+  CHECK(all[2] == 30);
 }
 
 }  // namespace
