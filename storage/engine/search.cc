@@ -84,7 +84,6 @@ class SearchCursor final : public SeriesCursor {
                const model::TimeRange& range,
                std::shared_ptr<SearchedNames> searched)
       : engine_(engine),
-        slots_(request.slots),
         hashes_(request.hashes),
         searched_(std::move(searched)),
         tenant_(request.tenant),
@@ -167,10 +166,6 @@ class SearchCursor final : public SeriesCursor {
     std::vector<std::string> names;
     RETURN_IF_ERROR(engine_.index_->ForEachSeries(
         tenant_, ids, [&](const IndexSeries& series) {
-          if (slots_ != nullptr && !slots_->Has(model::SlotOf(model::HashSeries(
-                                      tenant_, series.labels)))) {
-            return;
-          }
           if (!labels_only_ && metrics.insert(series.metric_id).second) {
             names.push_back(MetricNameOf(series.labels));
           }
@@ -370,7 +365,6 @@ class SearchCursor final : public SeriesCursor {
 
   EngineImpl& engine_;
   std::vector<uint64_t> searched_ids_;  // until Begin
-  const model::SlotSet* const slots_;
   const bool hashes_;
   const std::shared_ptr<SearchedNames> searched_;
   bool begun_ = false;
@@ -438,6 +432,9 @@ EngineImpl::SearchParts(const SearchRequest& request, size_t parts) {
         "the number of matching timeseries exceeds ", limit,
         "; either narrow down the search or increase "
         "-search.maxUniqueTimeseries command-line flag value at storage");
+  }
+  if (request.slots != nullptr) {
+    RETURN_IF_ERROR(index_->KeepSlots(request.tenant, *request.slots, ids));
   }
   const size_t used =
       std::clamp<size_t>(ids.size() / kSeriesPerPartMin, 1, parts);

@@ -63,15 +63,11 @@ absl::StatusOr<std::optional<IdSet>> IndexImpl::CountRestriction(
           return source.AddPair("", "", *ids);
         }));
   }
-  IdSet kept;
-  RETURN_IF_ERROR(ForEachSeries(
-      request.tenant, ToIds(*ids), [&](const IndexSeries& series) {
-        if (request.slots->Has(model::SlotOf(
-                model::HashSeries(request.tenant, series.labels)))) {
-          kept.add(static_cast<uint32_t>(series.id));
-        }
-      }));
-  return std::optional<IdSet>(std::move(kept));
+  std::vector<uint64_t> kept = ToIds(*ids);
+  RETURN_IF_ERROR(KeepSlots(request.tenant, *request.slots, kept));
+  IdSet in_slots;
+  for (const uint64_t id : kept) in_slots.add(static_cast<uint32_t>(id));
+  return std::optional<IdSet>(std::move(in_slots));
 }
 
 absl::StatusOr<IndexCardinality> IndexImpl::CardinalityOf(

@@ -94,6 +94,9 @@ class IndexImpl final : public Index {
   absl::Status ForEachSeries(
       const model::TenantId& tenant, std::span<const uint64_t> ids,
       const std::function<void(const IndexSeries&)>& fn) const override;
+  absl::Status KeepSlots(const model::TenantId& tenant,
+                         const model::SlotSet& slots,
+                         std::vector<uint64_t>& ids) const override;
   absl::StatusOr<std::vector<std::string>> LabelNames(
       const model::TenantId& tenant, std::span<const model::Matchers> groups,
       const DayRange& days, int64_t limit,

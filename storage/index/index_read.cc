@@ -167,6 +167,40 @@ absl::Status IndexImpl::ForEachSeries(
   return absl::OkStatus();
 }
 
+absl::Status IndexImpl::KeepSlots(const model::TenantId& tenant,
+                                  const model::SlotSet& slots,
+                                  std::vector<uint64_t>& ids) const {
+  std::vector<int32_t> found;
+  tables_.slot_table().Find(ids, found);
+  std::vector<uint64_t> unknown;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (found[i] == SlotTable::kUnknown) unknown.push_back(ids[i]);
+  }
+  if (!unknown.empty()) {
+    std::vector<int32_t> learned(unknown.size(), SlotTable::kUnknown);
+    RETURN_IF_ERROR(
+        ForEachSeries(tenant, unknown, [&](const IndexSeries& series) {
+          learned[series.position] =
+              model::SlotOf(model::HashSeries(tenant, series.labels));
+        }));
+    tables_.slot_table().Put(unknown, learned);
+    size_t next = 0;
+    for (int32_t& slot : found) {
+      if (slot == SlotTable::kUnknown) slot = learned[next++];
+    }
+  }
+  size_t kept = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    // Still unknown: the series has left the index meanwhile.
+    if (found[i] != SlotTable::kUnknown &&
+        slots.Has(static_cast<uint16_t>(found[i]))) {
+      ids[kept++] = ids[i];
+    }
+  }
+  ids.resize(kept);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> IndexImpl::LabelNames(
     const model::TenantId& tenant, std::span<const model::Matchers> groups,
     const DayRange& days, int64_t limit, const base::Alive* alive) const {

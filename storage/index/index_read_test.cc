@@ -71,6 +71,36 @@ TEST_CASE("digests and counts by slot add up to the whole", "[index]") {
   }
 }
 
+TEST_CASE("ids of some slots are kept, known or not", "[index]") {
+  TestIndex store;
+  model::SlotSet even;
+  std::vector<uint64_t> in_even;
+  const auto define = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      const LabelSet labels{{"__name__", "up"}, {"i", std::to_string(i)}};
+      const uint64_t id = Define(*store.index, labels).id;
+      const uint16_t slot = model::SlotOf(Definition(kTenant, labels).hash);
+      if (slot % 2 != 0) continue;
+      even.Add(slot);
+      in_even.push_back(id);
+    }
+  };
+  const auto kept = [&] {
+    std::vector<uint64_t> ids = SelectIds(*store.index, {});
+    REQUIRE(store.index->KeepSlots(kTenant, even, ids).ok());
+    return ids;
+  };
+  define(0, 200);
+  CHECK(kept() == in_even);
+  REQUIRE(store.index->Flush().ok());
+  define(200, 300);
+  CHECK(kept() == in_even);
+  CHECK(kept() == in_even);
+  std::vector<uint64_t> ids = SelectIds(*store.index, {});
+  REQUIRE(store.index->KeepSlots(kTenant, model::SlotSet(), ids).ok());
+  CHECK(ids.empty());
+}
+
 // The oracle: matchers on label sets, one by one.
 bool Matches(const std::vector<model::Matchers>& groups,
              const LabelSet& labels) {

@@ -19,6 +19,7 @@
 #include "storage/index/page_cache.h"
 #include "storage/index/posting_source.h"
 #include "storage/index/scan_cache.h"
+#include "storage/index/slot_table.h"
 #include "storage/kv/kv.h"
 
 namespace varve::storage {
@@ -26,6 +27,9 @@ namespace varve::storage {
 // Results of regular expressions kept; one over a million of a tenant's series
 // takes up to 2 MB, most take much less.
 inline constexpr int64_t kScanCacheBytes = 32 << 20;
+
+// Slots of 15 million series.
+inline constexpr int64_t kSlotTableBytes = 32 << 20;
 
 // A pair in more shards than this is folded into one by the next flush.
 inline constexpr size_t kShardsMax = 8;
@@ -61,11 +65,13 @@ class IndexTables {
 
   PageCache& page_cache() const { return page_cache_; }
   ScanCache& scan_cache() const { return scan_cache_; }
+  SlotTable& slot_table() const { return slot_table_; }
 
  private:
   KvDb& db_;
   mutable PageCache page_cache_;
   mutable ScanCache scan_cache_{kScanCacheBytes};
+  mutable SlotTable slot_table_{kSlotTableBytes};
   mutable base::Mutex mutex_;
   mutable std::set<PairName> noted_ GUARDED_BY(mutex_);
 };
