@@ -240,14 +240,17 @@ def main():
                         help="stay up after the queries until a line is read")
     options = parser.parse_args()
     sets = options.sets.split(",")
-    end = int(time.time()) // 60 * 60
     systems = []
     try:
         for name in options.systems.split(","):
-            systems.append(make_system(name))
+            system = make_system(name)
+            systems.append(system)
+            # Of each system its own: a query of the last minutes is one of
+            # what was flushed just now, as it is where samples keep coming.
+            system.end = (int(time.time()) // 60 + 1) * 60
             for data_set in sets:
-                load(systems[-1], data_set, end)
-            systems[-1].flush()
+                load(system, data_set, system.end)
+            system.flush()
         print(f"{'query':52} {'system':9} {'min ms':>8} {'median':>8} "
               f"{'CPU ms':>8} {'storages':>8} {'MiB':>6} {'rows':>6}")
         for query in QUERIES:
@@ -255,14 +258,14 @@ def main():
                 continue
             for system in systems:
                 least, median, cpu, storages, mib, rows = measure(
-                    system, query, end, options.runs)
+                    system, query, system.end, options.runs)
                 print(f"{query[0] + ': ' + query[1]:52} {system.name:9} "
                       f"{least:8.2f} {median:8.2f} {cpu:8.2f} "
                       f"{storages:8.2f} {mib:6.0f} {rows:6}", flush=True)
         if options.wait:
             for system in systems:
                 print(system.name, system.query_pids, system.storage_pids,
-                      *system.read, end, flush=True)
+                      *system.read, system.end, flush=True)
             sys.stdin.readline()
     finally:
         for system in systems:
