@@ -94,10 +94,13 @@ void AsMetricsql(Value& value) {
 
 absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
   if (ev.request().delayed_name_removal) {
+    bool any_dropped = false;
     for (EvalSeries& series : value.series) {
-      if (series.drop_name) RemoveMetadata(series.labels);
+      if (!series.drop_name) continue;
+      RemoveMetadata(series.labels);
+      any_dropped = true;
     }
-    RETURN_IF_ERROR(MergeSameLabels(value.series));
+    if (any_dropped) RETURN_IF_ERROR(MergeSameLabels(value.series));
   }
   RemoveEmpty(value.series);
   if (!value.ordered || ev.request().step_ms != 0) SortByLabels(value.series);

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "lib/base/status.h"
 
 namespace varve::eval {
@@ -43,10 +44,12 @@ void RemoveEmpty(std::vector<EvalSeries>& series) {
 }
 
 void SortByLabels(std::vector<EvalSeries>& series) {
-  std::sort(series.begin(), series.end(),
-            [](const EvalSeries& a, const EvalSeries& b) {
-              return a.labels < b.labels;
-            });
+  const auto by_labels = [](const EvalSeries& a, const EvalSeries& b) {
+    return a.labels < b.labels;
+  };
+  // Most of what is sorted again has kept its order.
+  if (std::is_sorted(series.begin(), series.end(), by_labels)) return;
+  std::sort(series.begin(), series.end(), by_labels);
 }
 
 void RemoveMetadata(model::LabelSet& labels) {
@@ -65,35 +68,43 @@ size_t FirstSample(const EvalSeries& series) {
   return step;
 }
 
+// The samples of `from`, which has the same labels.
+absl::Status MergeInto(EvalSeries& from, EvalSeries& into) {
+  // As in Prometheus the first sample says whether the name goes.
+  if (FirstSample(from) < FirstSample(into)) into.drop_name = from.drop_name;
+  for (size_t step = 0; step < into.values.size(); ++step) {
+    if (!from.HasSample(step)) continue;
+    if (into.HasSample(step)) return base::InvalidArgument(kSameLabelSetText);
+    into.values[step] = from.values[step];
+    if (from.HasHistogram(step)) {
+      into.SetHistogram(step, std::move(from.histograms[step]));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status MergeSameLabels(std::vector<EvalSeries>& series) {
   if (series.size() < 2) return absl::OkStatus();
-  absl::flat_hash_map<model::LabelSet, size_t> first;
-  first.reserve(series.size());
+  const auto hash = [&series](size_t i) {
+    return absl::Hash<model::LabelSet>()(series[i].labels);
+  };
+  const auto equal = [&series](size_t a, size_t b) {
+    return series[a].labels == series[b].labels;
+  };
+  // Places in `series`, so that no labels are copied.
+  absl::flat_hash_set<size_t, decltype(hash), decltype(equal)> first(
+      series.size(), hash, equal);
   size_t kept = 0;
   for (size_t i = 0; i < series.size(); ++i) {
-    const auto [it, is_new] = first.try_emplace(series[i].labels, kept);
+    if (kept != i) series[kept] = std::move(series[i]);
+    const auto [it, is_new] = first.insert(kept);
     if (is_new) {
-      if (kept != i) series[kept] = std::move(series[i]);
       ++kept;
       continue;
     }
-    EvalSeries& into = series[it->second];
-    // As in Prometheus the first sample says whether the name goes.
-    if (FirstSample(series[i]) < FirstSample(into)) {
-      into.drop_name = series[i].drop_name;
-    }
-    for (size_t step = 0; step < into.values.size(); ++step) {
-      if (!series[i].HasSample(step)) continue;
-      if (into.HasSample(step)) {
-        return base::InvalidArgument(kSameLabelSetText);
-      }
-      into.values[step] = series[i].values[step];
-      if (series[i].HasHistogram(step)) {
-        into.SetHistogram(step, std::move(series[i].histograms[step]));
-      }
-    }
+    RETURN_IF_ERROR(MergeInto(series[kept], series[*it]));
   }
   series.resize(kept);
   return absl::OkStatus();

@@ -28,6 +28,17 @@ size_t SequenceSize(std::string_view text) {
   return size;
 }
 
+// Bytes at the start of `text` that stand in JSON as they are and are ASCII.
+size_t PlainSize(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const auto c = static_cast<uint8_t>(text[i]);
+    if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') break;
+    ++i;
+  }
+  return i;
+}
+
 void AppendEscaped(std::string& out, char c) {
   switch (c) {
     case '"':
@@ -64,6 +75,10 @@ void AppendInteger(std::string& out, int64_t value) {
 void AppendJsonString(std::string& out, std::string_view text) {
   out.push_back('"');
   for (size_t i = 0; i < text.size();) {
+    const size_t plain = PlainSize(text.substr(i));
+    out.append(text.substr(i, plain));
+    i += plain;
+    if (i == text.size()) break;
     const auto c = static_cast<uint8_t>(text[i]);
     if (c < 0x20 || c == '"' || c == '\\') {
       AppendEscaped(out, text[i++]);
