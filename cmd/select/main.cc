@@ -43,8 +43,9 @@ absl::Status Run(const base::FlagSet& flags,
                           .dial = {.timeout = select_flags.dial_timeout()},
                           .metrics_name = "vmselect",
                           .metrics = &metrics}));
-  ASSIGN_OR_RETURN(const auto role, query::SelectRole::Make(
-                                        select_flags, nodes.get(), &metrics));
+  ASSIGN_OR_RETURN(const auto role,
+                   query::SelectRole::Make(select_flags, nodes.get(), &metrics,
+                                           &transport));
   http::Lifecycle lifecycle;
   auto routes = http::CommonRoutes(
       {&flags, &metrics, &server_flags, &lifecycle, flags.program()});

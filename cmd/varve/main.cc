@@ -62,6 +62,8 @@ void Append(std::vector<http::Route>& routes, std::vector<http::Route> more) {
 absl::Status Serve(const base::FlagSet& set, const Flags& flags,
                    storenode::StorageRole& storage, telemetry::Metrics& metrics,
                    base::SignalWaiter& signals) {
+  net::EventLoop loop;
+  net::Transport transport(&loop, {.enable_ipv6 = flags.server.enable_ipv6()});
   const auto insert_nodes =
       cluster::LocalNode(&storage.insert_service(), "insert");
   const auto select_nodes =
@@ -71,7 +73,8 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
       ingest::InsertRole::Make(flags.insert, insert_nodes.get(), &metrics));
   ASSIGN_OR_RETURN(
       const auto select,
-      query::SelectRole::Make(flags.select, select_nodes.get(), &metrics));
+      query::SelectRole::Make(flags.select, select_nodes.get(), &metrics,
+                              &transport));
   http::Lifecycle lifecycle;
   std::vector<http::Route> routes =
       http::CommonRoutes({.flags = &set,
@@ -82,8 +85,6 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   Append(routes, insert->Routes());
   Append(routes, select->Routes(/*from_root=*/true));
   Append(routes, storage.Routes());
-  net::EventLoop loop;
-  net::Transport transport(&loop, {.enable_ipv6 = flags.server.enable_ipv6()});
   ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(flags.server, &metrics, &transport, std::move(routes)));

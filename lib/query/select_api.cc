@@ -69,6 +69,7 @@ struct SelectApi::Endpoint {
   // Reads storage: takes a place of -search.maxConcurrentRequests.
   bool limited = false;
   bool sees_all = false;  // other tenants' queries too
+  bool raw_body = false;  // a form's fields are no arguments
 };
 
 SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
@@ -86,6 +87,13 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
       top_(options_.top_queries),
       statistics_(std::make_unique<Statistics>(*metrics)),
       started_ms_(clock->NowMs()) {
+  if (options_.transport != nullptr && !options_.select_nodes.empty()) {
+    peers_.emplace(options_.transport, options_.select_nodes,
+                   options_.reset_cache_auth_key);
+  }
+  if (options_.transport != nullptr && options_.vmalert_url) {
+    vmalert_.emplace(options_.transport, *options_.vmalert_url);
+  }
   const telemetry::MetricLabels labels = {{"type", "promql/rollupResult"}};
   metrics->AddCallback(this, "vm_cache_entries", labels,
                        [this] { return cache_.entries(); });
@@ -156,11 +164,14 @@ const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
       {"api/v1/parse_query", &A::ParseQuery, nullptr, true},
       {"prettify-query", &A::PrettifyQuery, nullptr, true},
       {"expand-with-exprs", &A::ExpandWithExprs, nullptr, true},
-      {"api/v1/rules", &A::Rules},
-      {"api/v1/alerts", &A::Alerts},
-      {"api/v1/notifiers", &A::Notifiers},
-      {"rules", &A::Rules},
-      {"alerts", &A::Alerts},
+      {.suffix = "api/v1/rules", .method = &A::Rules, .raw_body = true},
+      {.suffix = "api/v1/alerts", .method = &A::Alerts, .raw_body = true},
+      {.suffix = "api/v1/notifiers",
+       .method = &A::Notifiers,
+       .raw_body = true},
+      {.suffix = "rules", .method = &A::Rules, .raw_body = true},
+      {.suffix = "alerts", .method = &A::Alerts, .raw_body = true},
+      {.suffix = "vmalert/{*}", .method = &A::Vmalert, .raw_body = true},
       {"-/healthy", &A::Healthy},
       {"-/ready", &A::Ready},
   };
@@ -301,6 +312,7 @@ http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
   route.pattern = prefix + endpoint.suffix;
   route.label = base::StrCat("/select/{}/prometheus/", endpoint.suffix);
   route.body_bytes_max = kFormBytesMax;
+  route.raw_body = endpoint.raw_body;
   if (endpoint.duration_path != nullptr) {
     metrics_->AddSummary("vm_request_duration_seconds",
                          {{"path", endpoint.duration_path}});

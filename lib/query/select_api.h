@@ -39,10 +39,13 @@
 #include "lib/query/multitenant_reader.h"
 #include "lib/query/result_cache.h"
 #include "lib/query/result_json.h"
+#include "lib/query/select_peers.h"
 #include "lib/query/storage_reader.h"
 #include "lib/query/top_queries.h"
+#include "lib/query/vmalert_proxy.h"
 #include "lib/telemetry/metrics.h"
 #include "lib/telemetry/trace.h"
+#include "net/http/client.h"
 #include "net/http/server.h"
 
 namespace varve::query {
@@ -87,6 +90,11 @@ struct SelectOptions {
   int64_t max_graphite_items = 300'000;  // -search.maxGraphiteSeries
   int64_t max_samples_per_series = 30'000'000;
   const base::FlagSet* flags = nullptr;  // told by status/flags
+  // By which other processes are asked; outlives the API. Null: there are
+  // none, whatever the next two say.
+  net::Transport* transport = nullptr;
+  std::vector<std::string> select_nodes;      // host:port
+  std::optional<http::BaseUrl> vmalert_url;  // -vmalert.proxyURL
   TopQueriesOptions top_queries;
   eval::Limits limits;
 };
@@ -233,14 +241,19 @@ class SelectApi {
   absl::Status GraphiteCompleteTags(Context& context);
   absl::Status GraphiteCompleteValues(Context& context);
   absl::Status GraphiteTagSeries(Context& context);
+  // rules_endpoints.cc
+  absl::Status Rules(Context& context);
+  absl::Status Alerts(Context& context);
+  absl::Status Notifiers(Context& context);
+  absl::Status Vmalert(Context& context);
+  // What vmalert answers at `path`; without one 200 and `otherwise`.
+  absl::Status AskVmalert(Context& context, std::string_view path,
+                          std::string_view otherwise);
   // static_endpoints.cc
   absl::Status RuntimeInfo(Context& context);
   absl::Status Flags(Context& context);
   absl::Status Config(Context& context);
   absl::Status BuildInfo(Context& context);
-  absl::Status Rules(Context& context);
-  absl::Status Alerts(Context& context);
-  absl::Status Notifiers(Context& context);
   absl::Status Healthy(Context& context);
   absl::Status Ready(Context& context);
   absl::Status ResetCache(Context& context);
@@ -269,6 +282,8 @@ class SelectApi {
   ActiveQueries active_;
   TopQueries top_;
   const std::unique_ptr<Statistics> statistics_;
+  std::optional<SelectPeers> peers_;      // none without -selectNode
+  std::optional<VmalertProxy> vmalert_;  // none without -vmalert.proxyURL
   const int64_t started_ms_;
 
   base::Mutex tenants_mutex_;

@@ -22,7 +22,6 @@ constexpr std::string_view kNotYet[] = {
     "search.skipSlowReplicas",
     "storageNode.discoveryInterval",
     "storageNode.filter",
-    "vmalert.proxyURL",
 };
 
 // Known to operators; nothing here depends on them.
@@ -77,7 +76,6 @@ constexpr std::string_view kIgnored[] = {
     "search.setLookbackToStep",
     "search.tenantCacheExpireDuration",
     "search.treatDotsAsIsInRegexps",
-    "selectNode",
     "vmstorageUserTimeout",
     "vmui.customDashboardsPath",
     "vmui.defaultTimezone",
@@ -263,6 +261,11 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
           "downsampling.period", "",
           "[{filter}:]offset:interval, as on the storage nodes: merged samples "
           "older than offset are thinned to the last of each interval")),
+      vmalert_url_(flags.String(
+          "vmalert.proxyURL", "",
+          "http://host:port of the vmalert that requests about rules, alerts "
+          "and notifiers, and below vmalert/, are handed to; empty: there are "
+          "none")),
       query_(flags),
       cache_(flags),
       endpoint_(flags) {
@@ -278,9 +281,17 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     global_replication_factor_ =
         &flags.Int("globalReplicationFactor", 1,
                    "How many groups of storage nodes hold each sample");
+    select_nodes_ = &flags.List(
+        "selectNode", "",
+        "Addresses of all select nodes (port 8481 by default): "
+        "/internal/resetRollupResultCache?propagate=1 resets their caches "
+        "too");
     dial_timeout_ =
         &flags.Duration("vmstorageDialTimeout", "3s",
                         "How long connecting to a storage node may take");
+  }
+  if (deployment == SelectDeployment::kSingleProcess) {
+    flags.Accept("selectNode", "Accepted, without effect");
   }
   for (const std::string_view name : kNotYet) {
     flags.Accept(std::string(name), "Accepted, not implemented yet");
@@ -343,6 +354,18 @@ absl::StatusOr<DialectOptions> SelectFlags::QueryFlags::Dialect() const {
   return options;
 }
 
+absl::Status SelectFlags::ReadOthers(SelectOptions& options) const {
+  if (select_nodes_ != nullptr) {
+    ASSIGN_OR_RETURN(options.select_nodes,
+                     ParseSelectNodes(select_nodes_->value()));
+  }
+  if (!vmalert_url_.value().empty()) {
+    ASSIGN_OR_RETURN(options.vmalert_url,
+                     VmalertProxy::ParseUrl(vmalert_url_.value()));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   SelectOptions options;
   ASSIGN_OR_RETURN(options.dialect, query_.Dialect());
@@ -396,6 +419,7 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
           absl::ToInt64Milliseconds(query_.top_duration_min.value()),
       .memory_bytes_min = query_.top_memory_min.value()};
   options.flags = &flags_;
+  RETURN_IF_ERROR(ReadOthers(options));
   options.max_graphite_items =
       std::max<int64_t>(1, endpoint_.max_graphite_series.value());
   options.max_samples_per_series = query_.max_samples_per_series.value();

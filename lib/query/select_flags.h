@@ -93,16 +93,20 @@ class SelectFlags {
   };
 
   int64_t query_memory_bytes_max() const;
+  // The processes that are asked beside the storage nodes.
+  absl::Status ReadOthers(SelectOptions& options) const;
 
   const base::FlagSet& flags_;
   const base::ListFlag* storage_nodes_ = nullptr;
   const base::ListFlag* replication_factors_ = nullptr;
   const base::IntFlag* global_replication_factor_ = nullptr;
+  const base::ListFlag* select_nodes_ = nullptr;
   const base::DurationFlag* dial_timeout_ = nullptr;
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
   const base::DurationFlag& dedup_interval_;
   const base::ListFlag& downsampling_;
+  const base::StringFlag& vmalert_url_;
   const QueryFlags query_;
   const CacheFlags cache_;
   const EndpointFlags endpoint_;

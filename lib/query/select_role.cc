@@ -9,8 +9,9 @@ namespace varve::query {
 
 absl::StatusOr<std::unique_ptr<SelectRole>> SelectRole::Make(
     const SelectFlags& flags, cluster::NodeSet* nodes,
-    telemetry::Metrics* metrics) {
+    telemetry::Metrics* metrics, net::Transport* transport) {
   ASSIGN_OR_RETURN(SelectOptions options, flags.Options());
+  options.transport = transport;
   ASSIGN_OR_RETURN(cluster::ReaderOptions reader_options,
                    flags.ReaderOptions());
   std::unique_ptr<SelectRole> role(

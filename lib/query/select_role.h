@@ -4,10 +4,12 @@
 //   query::SelectFlags select_flags(flags, SelectDeployment::kCluster);
 //   flags.ParseOrExit(argc, argv);
 //   cluster::NodeSet nodes(...);
-//   auto role = query::SelectRole::Make(select_flags, &nodes, &metrics);
+//   auto role = query::SelectRole::Make(select_flags, &nodes, &metrics,
+//                                         &transport);
 //   routes.append((*role)->Routes(/*from_root=*/false));
 //
-// Lifetime: flags, nodes and metrics outlive it; it outlives the server.
+// Lifetime: flags, nodes, metrics and transport outlive it; it outlives the
+//           server.
 #ifndef VARVE_LIB_QUERY_SELECT_ROLE_H_
 #define VARVE_LIB_QUERY_SELECT_ROLE_H_
 
@@ -30,7 +32,7 @@ class SelectRole {
   // InvalidArgument for a flag's value.
   static absl::StatusOr<std::unique_ptr<SelectRole>> Make(
       const SelectFlags& flags, cluster::NodeSet* nodes,
-      telemetry::Metrics* metrics);
+      telemetry::Metrics* metrics, net::Transport* transport);
 
   // After the server: what the next run may use is saved.
   void Close() { api_.SaveKeptAnswers(); }

@@ -4,8 +4,10 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "lib/base/log.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/query/arguments.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
 
@@ -68,21 +70,6 @@ absl::Status SelectApi::Config(Context& context) {
                   "{\"status\":\"success\",\"data\":{\"yaml\":\"\"}}");
 }
 
-absl::Status SelectApi::Rules(Context& context) {
-  return SendJson(context.writer,
-                  "{\"status\":\"success\",\"data\":{\"groups\":[]}}");
-}
-
-absl::Status SelectApi::Alerts(Context& context) {
-  return SendJson(context.writer,
-                  "{\"status\":\"success\",\"data\":{\"alerts\":[]}}");
-}
-
-absl::Status SelectApi::Notifiers(Context& context) {
-  return SendJson(context.writer,
-                  "{\"status\":\"success\",\"data\":{\"notifiers\":[]}}");
-}
-
 absl::Status SelectApi::Healthy(Context& context) {
   context.writer.Send(200, "text/plain; charset=utf-8",
                       "VictoriaMetrics is Healthy.\n");
@@ -95,9 +82,16 @@ absl::Status SelectApi::Ready(Context& context) {
   return absl::OkStatus();
 }
 
-// Kept answers of this process.
+// Kept answers of this process and, with propagate=1, of -selectNode.
 absl::Status SelectApi::ResetCache(Context& context) {
   cache_.Clear();
+  if (peers_ && BoolArgument(context.request, "propagate")) {
+    const absl::Status told = peers_->ResetCaches();
+    if (!told.ok()) {
+      base::LogWarn(base::Message(told));
+      return told;
+    }
+  }
   context.writer.Send(200, "text/plain; charset=utf-8", "OK");
   return absl::OkStatus();
 }
