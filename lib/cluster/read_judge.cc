@@ -98,7 +98,7 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
       ++failed[nodes_->node(i).group];
       outcome.warnings.push_back(base::StrCat(
           "storage node ", nodes_->node(i).address,
-          ": lacks rows of this time range, written while it was away"));
+          ": lacks rows of this time range"));
       continue;
     }
     ++failed[nodes_->node(i).group];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
 
@@ -13,6 +14,8 @@ namespace {
 constexpr int kMembersMax = 10'000;
 constexpr int kSlotsMax = 65'536;
 constexpr size_t kRingsMax = 10'000;
+// Its value: the retention in milliseconds, as text.
+constexpr std::string_view kRetentionStateKey = "retention";
 
 }  // namespace
 
@@ -115,6 +118,26 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   // Told even if putting fails: rather one span too many.
   missed_.insert({missed.owner(), {missed.start_ms(), missed.end_ms()}});
   return engine_->PutState(key, put.SerializeAsString());
+}
+
+absl::Status KeptState::NoteRetention(int64_t retention_ms, int64_t now_ms) {
+  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(kRetentionStateKey));
+  const std::string value = base::StrCat(retention_ms);
+  for (const auto& [key, before] : kept) {
+    if (key != kRetentionStateKey) continue;
+    if (before == value) return absl::OkStatus();
+    int64_t before_ms = 0;
+    if (!absl::SimpleAtoi(before, &before_ms)) {
+      return base::DataLoss("kept state ", key, " cannot be read");
+    }
+    // It may have run until now.
+    if (before_ms >= retention_ms || before_ms >= now_ms) continue;
+    proto::Missed missed;
+    missed.set_owner(engine_->node_id());
+    missed.set_end_ms(now_ms - before_ms);
+    RETURN_IF_ERROR(PutMissed(missed));
+  }
+  return engine_->PutState(kRetentionStateKey, value);
 }
 
 absl::Status KeptState::LoadMissed() const {

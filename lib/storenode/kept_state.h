@@ -1,4 +1,5 @@
-// Rings and MISSED records a storage node keeps for others.
+// Rings and MISSED records a storage node keeps for others, and the retention
+// it ran with.
 //
 // Kept through Engine::PutState, so that they are logged and fsynced before a
 // Put returns. A ring seen again widens its span of time; MISSED records of
@@ -48,6 +49,10 @@ class KeptState {
   absl::StatusOr<proto::RingList> Rings() const;
 
   absl::Status PutMissed(const proto::Missed& missed);
+  // The node runs with this retention from now on. Where it is longer than
+  // what it ran with before, it lacks rows that nodes of a longer one kept: a
+  // MISSED record of its own says so.
+  absl::Status NoteRetention(int64_t retention_ms, int64_t now_ms);
   absl::StatusOr<std::vector<proto::Missed>> Missed() const;
   // Whose copies of rows within `range` are known here to be missing: owners
   // and spans of time, from memory.

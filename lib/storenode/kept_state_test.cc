@@ -99,6 +99,70 @@ TEST_CASE("rings widen and MISSED records join, over a restart",
         std::vector<uint32_t>{5, 7, 65'535});
 }
 
+TEST_CASE("a node whose retention grew lacks what it did not keep",
+          "[storenode]") {
+  TestNode node({"-retentionPeriod=100y"});
+  storage::Engine& engine = node.role->engine();
+  const auto records = [&engine] {
+    const auto missed = KeptState(&engine).Missed();
+    REQUIRE(missed.ok());
+    return *missed;
+  };
+  CHECK(records().empty());
+  KeptState kept(&engine);
+  // Shorter: what is older is not read any more.
+  REQUIRE(kept.NoteRetention(1'000, 50'000).ok());
+  REQUIRE(kept.NoteRetention(1'000, 60'000).ok());
+  CHECK(records().empty());
+  const uint64_t version = engine.coverage_version();
+  REQUIRE(kept.NoteRetention(30'000, 70'000).ok());
+  REQUIRE(records().size() == 1);
+  CHECK(records()[0].owner() == engine.node_id());
+  CHECK(records()[0].start_ms() == 0);
+  CHECK(records()[0].end_ms() == 69'000);
+  CHECK(engine.coverage_version() != version);
+  CHECK(kept.MissedIn({69'000, 69'500})->size() == 1);
+  CHECK(kept.MissedIn({69'001, 69'500})->empty());
+  // The next start, and one after a longer retention than there is time.
+  REQUIRE(kept.NoteRetention(30'000, 80'000).ok());
+  REQUIRE(kept.NoteRetention(90'000, 80'000).ok());
+  REQUIRE(records().size() == 2);
+  REQUIRE(kept.NoteRetention(99'000, 80'000).ok());
+  CHECK(records().size() == 2);
+}
+
+TEST_CASE("a retention that grows with a restart is noticed", "[storenode]") {
+  TestNode node({"-retentionPeriod=2d"});
+  node.Close();
+  node.Open();
+  CHECK(KeptState(&node.role->engine()).Missed()->empty());
+  node.Close();
+  int exit_code = 0;
+  REQUIRE(node.flag_set.Parse({"-retentionPeriod=3d"}, &exit_code).ok());
+  const int64_t before_ms = base::SystemClock().NowMs();
+  node.Open();
+  const auto records = KeptState(&node.role->engine()).Missed();
+  REQUIRE(records.ok());
+  REQUIRE(records->size() == 1);
+  CHECK(records->front().end_ms() >= before_ms - 2 * model::kDayMs);
+  CHECK(records->front().end_ms() <=
+        base::SystemClock().NowMs() - 2 * model::kDayMs);
+}
+
+TEST_CASE("a ring is noted again after a write of it failed", "[storenode]") {
+  TestNode node;
+  storage::Engine& engine = node.role->engine();
+  KeptState kept(&engine);
+  REQUIRE(kept.NoteRing(7).ok());
+  // As on a disk that cannot be written: nothing is taken any more.
+  REQUIRE(node.role->Close().ok());
+  CHECK_FALSE(kept.NoteRing(8).ok());
+  // Not taken for known: rows of it must not be stored unnoticed.
+  CHECK_FALSE(kept.NoteRing(8).ok());
+  // The last one that was kept is known without a write.
+  CHECK(kept.NoteRing(7).ok());
+}
+
 TEST_CASE("a restored node may have missed rows of any time", "[storenode]") {
   namespace fs = std::filesystem;
   TestNode node;

@@ -22,6 +22,16 @@ absl::Status NoteRestored(storage::Engine& engine) {
   return KeptState(&engine).PutMissed(missed);
 }
 
+// A full disk must not keep the node from serving: the next start tries again.
+void NoteRetention(const storage::EngineOptions& options, KeptState& kept) {
+  const absl::Status status = kept.NoteRetention(
+      options.retention_ms, base::SystemClock().NowMs());
+  if (!status.ok()) {
+    base::LogError("keeping what -retentionPeriod is: ",
+                   base::Message(status));
+  }
+}
+
 // What was acknowledged is searchable already: only `to=disk` asks for work.
 void ForceFlush(storage::Engine& engine, const http::Request& request,
                 http::ResponseWriter& writer) {
@@ -53,8 +63,10 @@ absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
   base::LogInfo("opened in ", base::SystemClock().SteadyMs() - begin_ms,
                 " ms; node id ", absl::Hex(engine->node_id(), absl::kZeroPad16));
   base::LogInfo("successfully opened storage \"", options.flags->path(), "\"");
-  return std::unique_ptr<StorageRole>(
+  std::unique_ptr<StorageRole> role(
       new StorageRole(std::move(options), std::move(engine)));
+  NoteRetention(engine_options, role->kept_);
+  return role;
 }
 
 StorageRole::StorageRole(StorageRoleOptions options,

@@ -117,6 +117,41 @@ class OneCopyTest(unittest.TestCase):
             written.write(20, 20)
             self.check(written)
 
+    def test_what_a_shorter_retention_dropped_is_read_elsewhere(self):
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            short = cluster.storages[1]
+
+            def rerun(retention):
+                short.process.stop()
+                short.args = [f"-retentionPeriod={retention}"]
+                self.restart(cluster, short)
+
+            rerun("1d")
+            now = int(time.time())
+            old, kept = now - 3 * 86400, now - 43200
+            rows = [({"__name__": "jobs_total", "series": str(n)},
+                     [(at * 1000, float(n)) for at in (old, kept)])
+                    for n in range(SERIES)]
+            self.assertEqual(cluster.write(rows).status, 204)
+            # Or the log would give the rows back.
+            short.flush()
+            # From now on the flags are equal: what was dropped stays so.
+            rerun("100y")
+            for at in (old, kept):
+                for text in ("jobs_total", "sum by (series) (jobs_total)"):
+                    answer = cluster.query(text, at + 10)
+                    self.assertFalse(answer["isPartial"], text)
+                    self.assertEqual(len(answer["data"]["result"]), SERIES,
+                                     (text, at))
+            # Of the time that only the other node has it cannot answer.
+            cluster.storages[0].process.kill()
+            answer = cluster.query("jobs_total", old + 10)
+            self.assertTrue(answer["isPartial"])
+            self.assertEqual(answer["data"]["result"], [])
+            answer = cluster.query("jobs_total", kept + 10)
+            self.assertFalse(answer["isPartial"])
+            self.assertEqual(len(answer["data"]["result"]), SERIES)
+
     def test_late_rows_are_seen(self):
         with Cluster(storages=2, replication_factor=2) as cluster:
             written = Written(cluster)
