@@ -201,6 +201,16 @@ TEST_CASE("without knowing all there is no plan", "[cluster]") {
     CHECK(plan_of(rules) == nullptr);
   }
   {
+    // Another -retentionPeriod or filter: not the same copies.
+    Nodes rules(2);
+    rules.Put({1, 2}, 2);
+    rules.told[0]->coverage.set_storage_rules(5);
+    rules.told[1]->coverage.set_storage_rules(5);
+    CHECK(plan_of(rules) != nullptr);
+    rules.told[1]->coverage.set_storage_rules(6);
+    CHECK(plan_of(rules) == nullptr);
+  }
+  {
     Nodes damaged(2);
     damaged.Put({1, 2}, 1);
     damaged.told[0]->coverage.set_damaged(true);

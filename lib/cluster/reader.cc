@@ -7,8 +7,8 @@
 #include "lib/base/clock.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
-#include "lib/cluster/cardinality_merge.h"
-#include "lib/cluster/node_reading.h"
+#include "lib/cluster/ask_nodes.h"
+#include "lib/cluster/cardinality_read.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/read_planner.h"
 #include "lib/cluster/rollup_read.h"
@@ -31,81 +31,7 @@ std::unique_ptr<base::ThreadPool> MakePool(const ReaderOptions& options) {
                                4 * static_cast<size_t>(base::CpuThreads())));
 }
 
-// Entries of each list that a node counts for the sum over nodes. A pair that
-// is beyond the list of one node counts less there than that many others.
-constexpr int64_t kCountEntries = 100'000;
-constexpr int kCountAttempts = 3;
-
-// Fills what all requests have.
-template <typename Message>
-void FillRequest(const ReadRequest& request, Message& message) {
-  wire::ToProto(request.tenant, *message.mutable_tenant());
-  wire::ToProto(request.matcher_groups, *message.mutable_groups());
-  message.set_start_ms(request.range.start_ms);
-  message.set_end_ms(request.range.end_ms);
-  if (request.deadline_steady_ms != INT64_MAX) {
-    // A node that is late to hear that nobody waits ends by itself.
-    message.set_timeout_ms(
-        std::max<int64_t>(1, request.deadline_steady_ms -
-                                 base::SystemClock().SteadyMs()));
-  }
-}
-
-std::vector<std::unique_ptr<rpc::Call>> StartAll(NodeSet& nodes,
-                                                 rpc::Method method,
-                                                 const std::string& payload) {
-  std::vector<std::unique_ptr<rpc::Call>> calls;
-  calls.reserve(nodes.size());
-  for (size_t i = 0; i < nodes.size(); ++i) {
-    calls.push_back(nodes.channel(i).Start(method, payload));
-  }
-  return calls;
-}
-
-template <typename Message>
-absl::StatusOr<Message> OneAnswer(rpc::Call& call, const ReadRequest& request) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   NextMessage(call, request));
-  Message message;
-  if (!bytes || !message.ParseFromString(*bytes)) {
-    return base::DataLoss("an answer that cannot be read");
-  }
-  return message;
-}
-
-// Asks all nodes; calls fn(node, message) for each that answered.
-template <typename Message, typename Fn>
-absl::Status AskAll(NodeSet& nodes, rpc::Method method,
-                    const std::string& payload, const ReadRequest& request,
-                    ReadJudge& judge, Fn&& fn) {
-  auto calls = StartAll(nodes, method, payload);
-  for (size_t i = 0; i < calls.size(); ++i) {
-    NodeReading reading(request, "ask", nodes.node(i).address);
-    auto message = OneAnswer<Message>(*calls[i], request);
-    if (message.ok()) {
-      reading.Received(message->ByteSizeLong());
-      reading.Ended(message->coverage());
-      judge.Answered(i, message->coverage());
-      fn(i, *std::move(message));
-      continue;
-    }
-    reading.Failed(message.status());
-    if (IsRequestsFault(message.status()) || IsCancelled(request)) {
-      return message.status();
-    }
-    judge.Failed(i, message.status());
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
-
-struct Reader::CountPlan {
-  std::unique_ptr<ReadJudge> judge;
-  std::vector<model::SlotSet> slots;  // by node
-  model::SlotSet disputed;
-  int64_t agreed_series = 0;  // of all slots but the disputed
-};
 
 Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
@@ -236,139 +162,15 @@ absl::StatusOr<std::vector<std::string>> Reader::Labels(
   return all;
 }
 
-// Series of several nodes are counted by one node each: the nodes first tell a
-// digest of every slot. Where all that have series of a slot agree, one of them
-// counts it; series of the other slots are fetched and merged.
-absl::Status Reader::PlanCount(const ReadRequest& request, CountPlan& plan) {
-  proto::CardinalityRequest message;
-  FillRequest(request, message);
-  message.set_digests(true);
-  plan.judge = std::make_unique<ReadJudge>(nodes_, &options_);
-  plan.slots.assign(nodes_->size(), model::SlotSet());
-  plan.disputed = model::SlotSet();
-  plan.agreed_series = 0;
-  struct Held {
-    uint32_t count = 0;
-    uint64_t sum = 0;
-    bool disputed = false;
-    std::vector<uint16_t> nodes;
-  };
-  std::vector<Held> held(model::SlotSet::kSlots);
-  RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
-      *nodes_, wire::kCardinality, message.SerializeAsString(), request,
-      *plan.judge, [&](size_t node, const proto::CardinalityResponse& digest) {
-        const int n = std::min({digest.digest_slots_size(),
-                                digest.digest_counts_size(),
-                                digest.digest_sums_size()});
-        for (int i = 0; i < n; ++i) {
-          Held& slot = held[digest.digest_slots(i) % held.size()];
-          if (slot.nodes.empty()) {
-            slot.count = digest.digest_counts(i);
-            slot.sum = digest.digest_sums(i);
-          } else if (slot.count != digest.digest_counts(i) ||
-                     slot.sum != digest.digest_sums(i)) {
-            slot.disputed = true;
-          }
-          slot.nodes.push_back(static_cast<uint16_t>(node));
-        }
-      }));
-  for (size_t i = 0; i < held.size(); ++i) {
-    const Held& slot = held[i];
-    if (slot.nodes.empty()) continue;
-    if (slot.disputed) {
-      plan.disputed.Add(static_cast<uint16_t>(i));
-    } else {
-      plan.slots[slot.nodes[i % slot.nodes.size()]].Add(
-          static_cast<uint16_t>(i));
-      plan.agreed_series += slot.count;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Reader::CountDisputed(const ReadRequest& request,
-                                   const CountPlan& plan,
-                                   const std::string& focus_label,
-                                   CardinalityMerge& merge) {
-  if (plan.disputed.empty()) return absl::OkStatus();
-  ReadRequest labels = request;
-  labels.labels_only = true;
-  ASSIGN_OR_RETURN(const std::unique_ptr<SeriesMerge> series,
-                   StartSearch(labels, plan.disputed.Bytes()));
-  std::vector<MergedSeries> batch;
-  while (true) {
-    RETURN_IF_ERROR(series->Next(batch));
-    if (batch.empty()) return absl::OkStatus();
-    for (const MergedSeries& one : batch) merge.Add(one.labels, focus_label);
-  }
-}
-
-absl::Status Reader::CountAgreed(const ReadRequest& request,
-                                 const CountPlan& plan,
-                                 const std::string& focus_label,
-                                 CardinalityMerge& merge) {
-  proto::CardinalityRequest message;
-  FillRequest(request, message);
-  message.set_focus_label(focus_label);
-  message.set_top_n(kCountEntries);
-  message.set_value_hashes(true);
-  std::vector<std::unique_ptr<rpc::Call>> calls;
-  for (size_t node = 0; node < nodes_->size(); ++node) {
-    if (plan.slots[node].empty()) continue;
-    message.set_slots(plan.slots[node].Bytes());
-    calls.push_back(nodes_->channel(node).Start(wire::kCardinality,
-                                                message.SerializeAsString()));
-  }
-  for (const auto& call : calls) {
-    ASSIGN_OR_RETURN(const auto counted,
-                     OneAnswer<proto::CardinalityResponse>(*call, request));
-    merge.Add(counted);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<proto::CardinalityResponse> Reader::CountAlone(
-    const ReadRequest& request, const std::string& focus_label, int64_t top_n,
-    ReadOutcome& outcome) {
-  proto::CardinalityRequest message;
-  FillRequest(request, message);
-  message.set_focus_label(focus_label);
-  message.set_top_n(std::max<int64_t>(top_n, 1));
-  ReadJudge judge(nodes_, &options_);
-  proto::CardinalityResponse counted;
-  RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
-      *nodes_, wire::kCardinality, message.SerializeAsString(), request, judge,
-      [&](size_t, proto::CardinalityResponse response) {
-        counted = std::move(response);
-      }));
-  ASSIGN_OR_RETURN(outcome, judge.Outcome(request.deny_partial));
-  return counted;
-}
-
 absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
     const ReadRequest& request, const std::string& focus_label, int64_t top_n,
     ReadOutcome& outcome) {
-  absl::Status status;
-  if (nodes_->size() == 1) {
-    return CountAlone(request, focus_label, top_n, outcome);
-  }
-  // A node that fails between the two questions is left out of the next plan.
-  for (int attempt = 0; attempt < kCountAttempts; ++attempt) {
-    CountPlan plan;
-    RETURN_IF_ERROR(PlanCount(request, plan));
-    ASSIGN_OR_RETURN(outcome, plan.judge->Outcome(request.deny_partial));
-    CardinalityMerge merge;
-    status = CountDisputed(request, plan, focus_label, merge);
-    if (status.ok() && top_n == 0) {
-      proto::CardinalityResponse all = merge.Finish(1);
-      all.set_total_series(all.total_series() + plan.agreed_series);
-      return all;
-    }
-    if (status.ok()) status = CountAgreed(request, plan, focus_label, merge);
-    if (status.ok()) return merge.Finish(top_n);
-    if (IsRequestsFault(status) || IsCancelled(request)) return status;
-  }
-  return status;
+  const CardinalityRead read(
+      *nodes_, options_,
+      [this](const ReadRequest& labels, const std::string& slots) {
+        return StartSearch(labels, slots);
+      });
+  return read.Count(request, focus_label, top_n, outcome);
 }
 
 absl::StatusOr<proto::NameUsageResponse> Reader::NameUsage(

@@ -46,7 +46,6 @@
 
 namespace varve::cluster {
 
-class CardinalityMerge;
 class ReadPlanner;
 class RollupRead;
 struct MergeContext;
@@ -172,23 +171,10 @@ class Reader {
       const ReadRequest& request, std::span<const model::TimeRange> ranges);
 
  private:
-  absl::StatusOr<proto::CardinalityResponse> CountAlone(
-      const ReadRequest& request, const std::string& focus_label,
-      int64_t top_n, ReadOutcome& outcome);
-  // Which node counts which slots; of the disputed ones nodes differ.
-  struct CountPlan;
-
   base::ThreadPool& pool();
   MergeContext ContextOf(const ReadRequest& request);
   absl::StatusOr<std::unique_ptr<SeriesMerge>> StartSearch(
       const ReadRequest& request, const std::string& slots);
-  absl::Status PlanCount(const ReadRequest& request, CountPlan& plan);
-  absl::Status CountDisputed(const ReadRequest& request, const CountPlan& plan,
-                             const std::string& focus_label,
-                             CardinalityMerge& merge);
-  absl::Status CountAgreed(const ReadRequest& request, const CountPlan& plan,
-                           const std::string& focus_label,
-                           CardinalityMerge& merge);
 
   proto::SearchRequest SearchMessage(const ReadRequest& request) const;
   // One call for each node, its slots and version filled in from the plan.
