@@ -52,7 +52,9 @@ class GroupTable {
           ev_.memory(), static_cast<int64_t>(groups_.back().columns.bytes())));
     }
     Group& group = groups_[it->second];
-    if (!column.histograms.empty()) return AddMixed(group, labels, column);
+    if (!column.histograms.empty()) {
+      return AddMixed(group, without_metadata ? kNoLabels : labels, column);
+    }
     group.columns.Add(column.values);
     return absl::OkStatus();
   }
@@ -147,7 +149,7 @@ class GroupTable {
   }
 
   void Tell() const {
-    const promql::Position position = Unwrap(*expr_.expr).position;
+    const promql::Position position = expr_.expr->position;
     if (notes_.mixed) WarnOfMixedAggregation(ev_, position);
     if (notes_.mixed_buckets) {
       WarnOfMixedBuckets(ev_, notes_.mixed_buckets_name, position);
@@ -159,6 +161,8 @@ class GroupTable {
       TellHistogramIgnored(ev_, promql::AggregateText(expr_.op), position);
     }
   }
+
+  inline static const model::LabelSet kNoLabels;
 
   Evaluation& ev_;
   const promql::AggregateExpr& expr_;

@@ -166,7 +166,7 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
   ASSIGN_OR_RETURN(std::vector<double> parameter,
                    ev.EvalScalar(*expr.param, steps));
   RETURN_IF_ERROR(expr.op == AggregateOp::kLimitRatio
-                      ? CheckRatios(ev, parameter, expr.param->position)
+                      ? CheckRatios(ev, parameter, Unwrap(*expr.param).position)
                       : CheckCounts(parameter));
   ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
   const std::vector<std::vector<size_t>> groups =

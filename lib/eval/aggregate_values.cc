@@ -134,12 +134,13 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
                                    const StepRange& steps) {
   ASSIGN_OR_RETURN(const std::vector<double> phi,
                    ev.EvalScalar(*expr.param, steps));
+  const promql::Position position = Unwrap(*expr.param).position;
   for (double p : phi) {
-    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, expr.param->position);
+    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, position);
   }
   ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
   if (DropAllHistograms(input)) {
-    TellHistogramIgnored(ev, "quantile", Unwrap(*expr.expr).position);
+    TellHistogramIgnored(ev, "quantile", expr.expr->position);
   }
   const Grouping grouping(expr);
   Value value;

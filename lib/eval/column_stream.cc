@@ -19,6 +19,7 @@ struct Lane {
   std::vector<double> column;
   HistogramColumn histograms;  // of the series that have any
   std::string checked_name;    // of the last series asked whether it counts
+  std::vector<bool> told;      // steps whose quantile was warned of
   absl::Status status;
 };
 
@@ -29,6 +30,7 @@ class SeriesWorker {
         plan_(plan),
         sink_(sink),
         counts_(rollup::WantsCounter(plan.function)),
+        bad_quantiles_(HasBadQuantiles(plan)),
         lanes_(ev.lanes()) {
     for (Lane& lane : lanes_) lane.column.resize(plan.windows.count);
   }
@@ -62,6 +64,7 @@ class SeriesWorker {
                     {series.samples.timestamps_ms, series.samples.values},
                     plan_.windows, plan_.arguments, lane.column);
     if (AllAbsent(lane.column)) return absl::OkStatus();
+    if (bad_quantiles_) WarnOfBadQuantiles(lane);
     if (counts_) CheckCounterName(lane, series.labels);
     return sink_.Add(lane_index, series.labels, {lane.column, {}});
   }
@@ -79,10 +82,23 @@ class SeriesWorker {
     const bool has_floats = !AllAbsent(lane.column);
     const bool has_histograms = !AllNull(lane.histograms);
     if (!has_floats && !has_histograms) return absl::OkStatus();
+    if (bad_quantiles_) WarnOfBadQuantiles(lane);
     if (counts_ && has_floats) CheckCounterName(lane, series.labels);
     ColumnView column{lane.column, {}};
     if (has_histograms) column.histograms = lane.histograms;
     return sink_.Add(lane_index, series.labels, column);
+  }
+
+  static bool HasBadQuantiles(const RollupPlan& plan) {
+    if (plan.function != rollup::Function::kQuantile) return false;
+    return !std::all_of(plan.arguments.first.begin(),
+                        plan.arguments.first.end(),
+                        [](double phi) { return phi >= 0 && phi <= 1; });
+  }
+
+  void WarnOfBadQuantiles(Lane& lane) {
+    WarnOfQuantiles(ev_, plan_.arguments.first, lane.column, plan_.position,
+                    lane.told);
   }
 
   void CheckCounterName(Lane& lane, const model::LabelSet& labels) {
@@ -97,6 +113,7 @@ class SeriesWorker {
   const RollupPlan& plan_;
   ColumnSink& sink_;
   const bool counts_;
+  const bool bad_quantiles_;
   std::vector<Lane> lanes_;
 };
 
@@ -191,8 +208,8 @@ SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan) {
   request.matcher_groups = plan.selector->MatcherGroups();
   request.range.start_ms = windows.first_end_ms - windows.range_ms -
                            rollup::BeforeMs(plan.function, windows) + 1;
-  request.range.end_ms = windows.End(windows.count - 1) +
-                         rollup::AfterMs(plan.function, windows);
+  request.range.end_ms =
+      windows.End(windows.count - 1) + rollup::AfterMs(plan.function, windows);
   return request;
 }
 

@@ -63,11 +63,14 @@ void TellForcedMonotonic(Evaluation& ev, const model::LabelSet& labels,
 }
 
 absl::StatusOr<std::vector<double>> QuantileArgument(Evaluation& ev,
-                                                     const promql::Expr& arg,
+                                                     const promql::Call& call,
+                                                     size_t index,
                                                      const StepRange& steps) {
-  ASSIGN_OR_RETURN(std::vector<double> phi, ev.EvalScalar(arg, steps));
+  ASSIGN_OR_RETURN(std::vector<double> phi,
+                   ev.EvalScalar(*call.args[index], steps));
+  const promql::Position position = ArgumentPosition(ev, call, index);
   for (double p : phi) {
-    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, Unwrap(arg).position);
+    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, position);
   }
   return phi;
 }
@@ -99,12 +102,12 @@ std::vector<EvalSeries> Quantiles(Evaluation& ev,
 absl::StatusOr<Value> QuantileCall(Evaluation& ev, const promql::Call& call,
                                    const StepRange& steps) {
   ASSIGN_OR_RETURN(const std::vector<double> phi,
-                   QuantileArgument(ev, *call.args[0], steps));
+                   QuantileArgument(ev, call, 0, steps));
   ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[1], steps));
-  const promql::Position position = Unwrap(*call.args[1]).position;
+  const promql::Position position = ArgumentPosition(ev, call, 1);
   const HistogramVector histograms = FindHistograms(ev, input.series, position);
   return ValueOf(ev, Quantiles(ev, histograms, phi,
-                               Unwrap(*call.args[0]).position, position));
+                               ArgumentPosition(ev, call, 0), position));
 }
 
 // As OpenMetrics writes the values of a quantile label.
@@ -123,12 +126,12 @@ absl::StatusOr<Value> QuantilesCall(Evaluation& ev, const promql::Call& call,
         "invalid label name in histogram_quantiles(): ", Quoted(label.text));
   }
   ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[0], steps));
-  const promql::Position position = Unwrap(*call.args[0]).position;
+  const promql::Position position = ArgumentPosition(ev, call, 0);
   const HistogramVector histograms = FindHistograms(ev, input.series, position);
   std::vector<EvalSeries> all;
   for (size_t i = 2; i < call.args.size(); ++i) {
     ASSIGN_OR_RETURN(const std::vector<double> phi,
-                     QuantileArgument(ev, *call.args[i], steps));
+                     QuantileArgument(ev, call, i, steps));
     for (EvalSeries& series :
          Quantiles(ev, histograms, phi, position, position)) {
       // A quantile that changes from step to step has a series for each value.
@@ -159,7 +162,7 @@ absl::StatusOr<Value> FractionCall(Evaluation& ev, const promql::Call& call,
                    ev.EvalScalar(*call.args[1], steps));
   ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[2], steps));
   const HistogramVector histograms =
-      FindHistograms(ev, input.series, Unwrap(*call.args[2]).position);
+      FindHistograms(ev, input.series, ArgumentPosition(ev, call, 2));
   HistogramFunction function;
   function.classic = [&](std::vector<Bucket>& buckets, const model::LabelSet&,
                          size_t step) {
@@ -173,7 +176,7 @@ absl::StatusOr<Value> FractionCall(Evaluation& ev, const promql::Call& call,
       ev.Info(base::StrCat("input to histogram_fraction has NaN observations, "
                            "which are excluded from all fractions",
                            ForMetric(labels.Get(model::kMetricName))),
-              Unwrap(*call.args[0]).position);
+              ArgumentPosition(ev, call, 0));
     }
     return estimate.value;
   };

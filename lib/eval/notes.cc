@@ -56,6 +56,27 @@ void WarnOfQuantile(Evaluation& ev, double phi, promql::Position position) {
           position);
 }
 
+void WarnOfQuantiles(Evaluation& ev, std::span<const double> phis,
+                     std::span<const double> results, promql::Position position,
+                     std::vector<bool>& told) {
+  told.resize(phis.size());
+  for (size_t step = 0; step < phis.size(); ++step) {
+    if (phis[step] >= 0 && phis[step] <= 1) continue;
+    if (told[step] || IsAbsent(results[step])) continue;
+    told[step] = true;
+    WarnOfQuantile(ev, phis[step], position);
+  }
+}
+
+promql::Position ArgumentPosition(Evaluation& ev, const promql::Call& call,
+                                  size_t argument) {
+  const promql::Expr& written = *call.args[argument];
+  const promql::Expr& inner = Unwrap(written);
+  if (inner.kind == promql::ExprKind::kSubquery) return {};
+  const bool once = ev.IsStepInvariant(written) && !ev.IsStepInvariant(call);
+  return once ? written.position : inner.position;
+}
+
 void WarnOfMixedAggregation(Evaluation& ev, promql::Position position) {
   ev.Warn("encountered a mix of histograms and floats for aggregation",
           position);
@@ -106,7 +127,6 @@ void TellOperandNotes(Evaluation& ev, const OperandNotes& notes,
 }
 
 std::string ForMetric(std::string_view metric_name) {
-  if (metric_name.empty()) return "";
   return base::StrCat(" for metric name ", Quoted(metric_name));
 }
 

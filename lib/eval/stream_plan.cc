@@ -37,14 +37,6 @@ absl::Status CheckFactors(const std::vector<double>& values,
   return absl::OkStatus();
 }
 
-void WarnOfQuantiles(Evaluation& ev, const std::vector<double>& values,
-                     promql::Position position) {
-  for (double value : values) {
-    if (value >= 0 && value <= 1) continue;
-    WarnOfQuantile(ev, value, position);
-  }
-}
-
 struct ExtendedFunction {
   std::string_view name;
   rollup::Function anchored;
@@ -84,9 +76,9 @@ int64_t InstantRangeMs(const EvalRequest& request) {
 
 RollupArguments SplitArguments(const promql::Call& call) {
   RollupArguments arguments;
+  arguments.call = &call;
   for (const promql::ExprPtr& arg : call.args) {
     const promql::Expr& expr = Unwrap(*arg);
-    if (arguments.first == nullptr) arguments.first = &expr;
     if (expr.type == promql::ValueType::kScalar) {
       arguments.scalars.push_back(&expr);
     } else if (expr.type != promql::ValueType::kString) {
@@ -108,11 +100,8 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
                      ev.EvalScalar(*arguments.scalars[1], steps));
   }
   plan.rollup.function = function;
-  plan.rollup.position = arguments.first->position;
+  plan.rollup.position = ArgumentPosition(ev, *arguments.call, 0);
   plan.rollup.arguments = {plan.first_argument, plan.second_argument};
-  if (function == rollup::Function::kQuantile) {
-    WarnOfQuantiles(ev, plan.first_argument, arguments.scalars[0]->position);
-  }
   if (function == rollup::Function::kDoubleExponentialSmoothing) {
     RETURN_IF_ERROR(CheckFactors(plan.first_argument, "smoothing", "sf"));
     RETURN_IF_ERROR(CheckFactors(plan.second_argument, "trend", "tf"));

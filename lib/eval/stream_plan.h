@@ -31,7 +31,7 @@ struct StreamPlan {
 
 // A window function's call: its range vector and its scalars.
 struct RollupArguments {
-  const promql::Expr* first = nullptr;         // unwrapped: what notes point at
+  const promql::Call* call = nullptr;
   const promql::Expr* range_vector = nullptr;  // unwrapped
   std::vector<const promql::Expr*> scalars;
 };
@@ -45,8 +45,8 @@ absl::Status FillArguments(Evaluation& ev, rollup::Function function,
 // The selector and the windows of a range selector, or of an instant one; of
 // an `anchored` or `smoothed` one also the function, by its name.
 absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
-                         std::string_view function_name,
-                         const StepRange& steps, StreamPlan& plan);
+                         std::string_view function_name, const StepRange& steps,
+                         StreamPlan& plan);
 
 // InvalidArgument where `anchored` or `smoothed` does not go with the function.
 absl::Status CheckEdges(const promql::VectorSelector& selector,

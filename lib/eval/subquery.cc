@@ -6,6 +6,7 @@
 #include "lib/base/status.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/timing.h"
+#include "lib/rollup/counter_name.h"
 
 namespace varve::eval {
 namespace {
@@ -37,6 +38,24 @@ HistogramPtr WithoutResetHint(const HistogramPtr& histogram) {
   auto copy = std::make_shared<histogram::FloatHistogram>(*histogram);
   copy->reset = model::CounterReset::kUnknown;
   return copy;
+}
+
+// What a series' floats are told for.
+void TellOfFloats(Evaluation& ev, rollup::Function function,
+                  const model::LabelSet& labels,
+                  const rollup::Arguments& arguments,
+                  const std::vector<double>& results,
+                  promql::Position position) {
+  if (rollup::WantsCounter(function) && !AllAbsent(results)) {
+    const std::string_view name = labels.Get(model::kMetricName);
+    if (!name.empty() && !rollup::LooksLikeCounter(name)) {
+      TellNotCounter(ev, name, position);
+    }
+  }
+  if (function == rollup::Function::kQuantile) {
+    std::vector<bool> told;
+    WarnOfQuantiles(ev, arguments.first, results, position, told);
+  }
 }
 
 }  // namespace
@@ -110,6 +129,7 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
   out.values.resize(result.windows.count);
   if (data.histograms.empty()) {
     rollup::Compute(function, floats, result.windows, arguments, out.values);
+    TellOfFloats(ev, function, series.labels, arguments, out.values, position);
     return out;
   }
   out.histograms.resize(result.windows.count);
@@ -119,6 +139,7 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
       {floats, {data.histograms.timestamps_ms, data.histograms.histograms}},
       result.windows, arguments, {out.values, out.histograms}, notes);
   TellRollupNotes(ev, notes, series.labels, position);
+  TellOfFloats(ev, function, series.labels, arguments, out.values, position);
   return out;
 }
 

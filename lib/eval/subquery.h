@@ -35,7 +35,8 @@ void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
                SeriesData& data);
 
 // A window function over one of its series: columns only, no labels. Notes
-// belong to `position`; `scratch` is reused.
+// belong to `position`; `scratch` is reused. Names that
+// are no counter's are told where the function wants one.
 EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
                          const SubqueryResult& result, const EvalSeries& series,
                          const rollup::Arguments& arguments,
