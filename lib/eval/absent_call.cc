@@ -122,8 +122,8 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
   RETURN_IF_ERROR(CheckEdges(*plan.selector, "absent_over_time"));
   plan.function = rollup::Function::kPresent;
   ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
-  ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
-                                           range_ms, steps));
+  ASSIGN_OR_RETURN(plan.windows,
+                   WindowsOf(ev, plan.selector->time, range_ms, steps));
   ASSIGN_OR_RETURN(present, StreamPresence(ev, plan));
   return Complement(arg, present);
 }

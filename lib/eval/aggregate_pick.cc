@@ -165,10 +165,10 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
                                         const StepRange& steps) {
   ASSIGN_OR_RETURN(std::vector<double> parameter,
                    ev.EvalScalar(*expr.param, steps));
+  ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
   RETURN_IF_ERROR(expr.op == AggregateOp::kLimitRatio
                       ? CheckRatios(ev, parameter, Unwrap(*expr.param).position)
                       : CheckCounts(parameter));
-  ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
   const std::vector<std::vector<size_t>> groups =
       GroupMembers(Grouping(expr), input.series);
   Picker picker(expr.op, input.series);

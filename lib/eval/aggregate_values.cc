@@ -1,4 +1,5 @@
 // quantile and count_values: aggregations that need all values of a step.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <string>
@@ -127,6 +128,17 @@ class ValueCounts {
   std::vector<EvalSeries> out_;
 };
 
+// Of all steps' quantiles Prometheus tells the extremes, or that one is NaN.
+void WarnOfExtremes(Evaluation& ev, const std::vector<double>& phi,
+                    promql::Position position) {
+  const bool has_nan = std::any_of(phi.begin(), phi.end(),
+                                   [](double p) { return std::isnan(p); });
+  if (has_nan) return WarnOfQuantile(ev, model::NormalNan(), position);
+  const auto [least, most] = std::minmax_element(phi.begin(), phi.end());
+  if (*most > 1) WarnOfQuantile(ev, *most, position);
+  if (*least < 0) WarnOfQuantile(ev, *least, position);
+}
+
 }  // namespace
 
 absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
@@ -134,11 +146,8 @@ absl::StatusOr<Value> EvalQuantile(Evaluation& ev,
                                    const StepRange& steps) {
   ASSIGN_OR_RETURN(const std::vector<double> phi,
                    ev.EvalScalar(*expr.param, steps));
-  const promql::Position position = Unwrap(*expr.param).position;
-  for (double p : phi) {
-    if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, position);
-  }
   ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
+  WarnOfExtremes(ev, phi, Unwrap(*expr.param).position);
   if (DropAllHistograms(input)) {
     TellHistogramIgnored(ev, "quantile", expr.expr->position);
   }

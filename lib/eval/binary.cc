@@ -1,9 +1,12 @@
 // Binary operators: scalars with scalars, scalars with vectors.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "lib/base/status.h"
 #include "lib/eval/binary_op.h"
+#include "lib/eval/call_parts.h"
 #include "lib/eval/families.h"
 #include "lib/eval/notes.h"
 #include "lib/eval/text.h"
@@ -48,10 +51,69 @@ absl::StatusOr<Value> ScalarWithVector(Evaluation& ev,
   return vector;
 }
 
+// `(a, b)` beside == or !=: a list of values.
+const promql::Call* ListOf(promql::BinaryOp op, const promql::Expr& expr) {
+  const promql::Expr& inner = Unwrap(expr);
+  if (inner.kind != promql::ExprKind::kCall ||
+      (op != promql::BinaryOp::kEqual && op != promql::BinaryOp::kNotEqual)) {
+    return nullptr;
+  }
+  const auto& call = static_cast<const promql::Call&>(inner);
+  return call.function == "union" ? &call : nullptr;
+}
+
+// An operand of `op`. All series of a list's parts stay, whatever their labels.
+absl::StatusOr<Value> EvalOperand(Evaluation& ev, promql::BinaryOp op,
+                                  const promql::Expr& expr,
+                                  const StepRange& steps) {
+  const promql::Call* list = ListOf(op, expr);
+  if (list == nullptr) return ev.Eval(expr, steps);
+  Value all;
+  for (const promql::ExprPtr& arg : list->args) {
+    ASSIGN_OR_RETURN(Value part, EvalVector(ev, *arg, steps));
+    std::move(part.series.begin(), part.series.end(),
+              std::back_inserter(all.series));
+  }
+  RETURN_IF_ERROR(ev.Charge(all.charge, all.series));
+  return all;
+}
+
+// MetricsQL's `q == (1, 2)` and `q != (1, 2)`: at each step the values of `q`
+// that some series of the list has, or that none has.
+absl::StatusOr<Value> CompareWithList(const Evaluation& ev,
+                                      const promql::BinaryExpr& expr,
+                                      Value vector, const Value& list) {
+  if (expr.return_bool) {
+    return base::InvalidArgument("bool cannot be used with a list: ",
+                                 promql::ExprText(expr));
+  }
+  const bool wanted = expr.op == promql::BinaryOp::kEqual;
+  for (EvalSeries& series : vector.series) {
+    RETURN_IF_ERROR(ev.CheckAlive());
+    series.DropHistograms();
+    for (size_t i = 0; i < series.values.size(); ++i) {
+      const double value = series.values[i];
+      const bool found = std::any_of(
+          list.series.begin(), list.series.end(),
+          [&](const EvalSeries& one) { return one.values[i] == value; });
+      if (found != wanted) series.values[i] = Absent();
+    }
+  }
+  RemoveEmpty(vector.series);
+  vector.ordered = false;
+  return vector;
+}
+
 absl::StatusOr<Value> Apply(Evaluation& ev, const promql::BinaryExpr& expr,
                             Value lhs, Value rhs, const StepRange& steps) {
   if (promql::IsFillOperator(expr.op)) {
     return FillVectors(ev, expr, std::move(lhs), std::move(rhs));
+  }
+  if (ListOf(expr.op, *expr.rhs) != nullptr) {
+    return CompareWithList(ev, expr, AsVector(std::move(lhs)), rhs);
+  }
+  if (ListOf(expr.op, *expr.lhs) != nullptr) {
+    return CompareWithList(ev, expr, AsVector(std::move(rhs)), lhs);
   }
   const bool left_scalar = lhs.type == ValueType::kScalar;
   const bool right_scalar = rhs.type == ValueType::kScalar;
@@ -90,9 +152,11 @@ absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
     chain.push_back(
         static_cast<const promql::BinaryExpr*>(chain.back()->lhs.get()));
   }
-  ASSIGN_OR_RETURN(Value value, ev.Eval(*chain.back()->lhs, steps));
+  const promql::BinaryExpr& first = *chain.back();
+  ASSIGN_OR_RETURN(Value value, EvalOperand(ev, first.op, *first.lhs, steps));
   for (; !chain.empty(); chain.pop_back()) {
-    ASSIGN_OR_RETURN(Value rhs, ev.Eval(*chain.back()->rhs, steps));
+    const promql::BinaryExpr& next = *chain.back();
+    ASSIGN_OR_RETURN(Value rhs, EvalOperand(ev, next.op, *next.rhs, steps));
     ASSIGN_OR_RETURN(value, Apply(ev, *chain.back(), std::move(value),
                                   std::move(rhs), steps));
   }

@@ -28,6 +28,10 @@ absl::StatusOr<std::vector<std::string>> TextArguments(Evaluation& ev,
 absl::StatusOr<Value> EvalVector(Evaluation& ev, const promql::Expr& expr,
                                  const StepRange& steps) {
   ASSIGN_OR_RETURN(Value value, ev.Eval(expr, steps));
+  return AsVector(std::move(value));
+}
+
+Value AsVector(Value value) {
   if (value.type == promql::ValueType::kScalar) {
     EvalSeries series;
     series.values = std::move(value.scalar);

@@ -24,7 +24,10 @@ absl::StatusOr<std::vector<std::string>> TextArguments(Evaluation& ev,
                                                        const promql::Call& call,
                                                        size_t first);
 
-// An expression's series; a scalar is one series without labels.
+// A scalar as one series without labels; a vector as it is.
+Value AsVector(Value value);
+
+// An expression's series, as AsVector.
 absl::StatusOr<Value> EvalVector(Evaluation& ev, const promql::Expr& expr,
                                  const StepRange& steps);
 

@@ -20,8 +20,30 @@ struct Lane {
   HistogramColumn histograms;  // of the series that have any
   std::string checked_name;    // of the last series asked whether it counts
   std::vector<bool> told;      // steps whose quantile was warned of
-  absl::Status status;
 };
+
+// Splits a batch over lanes.
+template <typename RunOne>
+absl::Status InLanes(Evaluation& ev, std::vector<SeriesData>& batch,
+                     RunOne run_one) {
+  const auto run_range = [&](size_t lane, size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      RETURN_IF_ERROR(run_one(lane, batch[i]));
+    }
+    return absl::OkStatus();
+  };
+  const size_t wanted = batch.size() / kSeriesPerLaneMin;
+  const size_t used = std::clamp<size_t>(wanted, 1, ev.lanes());
+  if (used == 1) return run_range(0, 0, batch.size());
+  std::vector<absl::Status> statuses(used);
+  ev.request().pool->ParallelFor(used, used, [&](size_t lane) {
+    const base::CpuShare cpu(ev.request().cpu);
+    statuses[lane] = run_range(lane, batch.size() * lane / used,
+                               batch.size() * (lane + 1) / used);
+  });
+  for (const absl::Status& status : statuses) RETURN_IF_ERROR(status);
+  return absl::OkStatus();
+}
 
 class SeriesWorker {
  public:
@@ -36,26 +58,12 @@ class SeriesWorker {
   }
 
   absl::Status Run(std::vector<SeriesData>& batch) {
-    const size_t wanted = batch.size() / kSeriesPerLaneMin;
-    const size_t used = std::clamp<size_t>(wanted, 1, lanes_.size());
-    if (used == 1) return RunRange(0, batch);
-    ev_.request().pool->ParallelFor(used, used, [&](size_t lane) {
-      const base::CpuShare cpu(ev_.request().cpu);
-      const size_t begin = batch.size() * lane / used;
-      const size_t end = batch.size() * (lane + 1) / used;
-      lanes_[lane].status =
-          RunRange(lane, std::span(batch).subspan(begin, end - begin));
+    return InLanes(ev_, batch, [this](size_t lane, SeriesData& series) {
+      return RunOne(lane, series);
     });
-    for (const Lane& lane : lanes_) RETURN_IF_ERROR(lane.status);
-    return absl::OkStatus();
   }
 
  private:
-  absl::Status RunRange(size_t lane, std::span<SeriesData> batch) {
-    for (SeriesData& series : batch) RETURN_IF_ERROR(RunOne(lane, series));
-    return absl::OkStatus();
-  }
-
   absl::Status RunOne(size_t lane_index, SeriesData& series) {
     Lane& lane = lanes_[lane_index];
     rollup::DropGaps(plan_.function, series.samples);
@@ -229,13 +237,12 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 }
 
 absl::Status StreamSeries(Evaluation& ev, const RollupPlan& plan,
-                          const std::function<absl::Status(SeriesData&)>& use) {
+                          const UseSeries& use) {
   return ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
-    for (SeriesData& series : batch) {
+    return InLanes(ev, batch, [&](size_t lane, SeriesData& series) {
       rollup::DropGaps(plan.function, series.samples);
-      RETURN_IF_ERROR(use(series));
-    }
-    return absl::OkStatus();
+      return use(lane, series);
+    });
   });
 }
 
@@ -247,8 +254,10 @@ absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan) {
 
 absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
                                                        const RollupPlan& plan) {
-  const int64_t end_ms = plan.windows.first_end_ms;
-  const int64_t begin_ms = end_ms - plan.windows.range_ms;
+  const int64_t end_ms =
+      plan.windows.first_end_ms + rollup::AfterMs(plan.function, plan.windows);
+  const int64_t begin_ms = plan.windows.first_end_ms - plan.windows.range_ms -
+                           rollup::BeforeMs(plan.function, plan.windows);
   std::vector<SeriesData> all;
   RETURN_IF_ERROR(ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
     for (SeriesData& series : batch) {

@@ -53,10 +53,11 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 // All series, sorted by labels.
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan);
 
-// Each series with the samples that the plan's function reads, on the query's
-// own thread.
+// Each series with the samples that the plan's function reads; calls of
+// different lanes come at the same time.
+using UseSeries = std::function<absl::Status(size_t lane, SeriesData& series)>;
 absl::Status StreamSeries(Evaluation& ev, const RollupPlan& plan,
-                          const std::function<absl::Status(SeriesData&)>& use);
+                          const UseSeries& use);
 
 // The samples themselves: an instant query of a range selector.
 absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,

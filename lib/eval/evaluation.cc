@@ -112,8 +112,8 @@ absl::StatusOr<Value> Evaluation::EvalTraced(const promql::Expr& expr,
     return EvalNode(expr, steps);
   }
   telemetry::TraceSpan span(
-      trace_, base::StrCat("eval ", promql::ExprText(expr), " at ",
-                           steps.count, " steps"));
+      trace_, base::StrCat("eval ", promql::ExprText(expr), " at ", steps.count,
+                           " steps"));
   telemetry::Trace* const outer = std::exchange(trace_, span.get());
   absl::StatusOr<Value> value = EvalNode(expr, steps);
   trace_ = outer;
@@ -143,7 +143,7 @@ absl::StatusOr<Value> Evaluation::EvalNode(const promql::Expr& expr,
 absl::StatusOr<Value> Evaluation::EvalShift(const promql::ShiftExpr& shift,
                                             const StepRange& steps) {
   ASSIGN_OR_RETURN(const rollup::Windows windows,
-                   WindowsOf(request_, shift.time, 0, steps));
+                   WindowsOf(*this, shift.time, 0, steps));
   StepRange moved = steps;
   moved.start_ms = windows.first_end_ms;
   const bool pinned = windows.end_step_ms == 0 && steps.count > 1;

@@ -47,6 +47,29 @@ absl::StatusOr<StepRange> StepsOf(const EvalRequest& request) {
   return steps;
 }
 
+// Of an `anchored` or `smoothed` range.
+absl::StatusOr<std::vector<SeriesData>> ExtendedSamples(Evaluation& ev,
+                                                        RollupPlan plan) {
+  const bool smoothed = plan.selector->edges == promql::RangeEdges::kSmoothed;
+  plan.function = smoothed ? rollup::Function::kSmoothedDelta
+                           : rollup::Function::kAnchoredDelta;
+  plan.windows.previous_ms = ev.request().lookback_ms;
+  ASSIGN_OR_RETURN(std::vector<SeriesData> all, CollectSamples(ev, plan));
+  const int64_t end_ms = plan.windows.first_end_ms;
+  for (SeriesData& series : all) {
+    if (!series.histograms.empty()) {
+      return base::InvalidArgument(
+          "smoothed and anchored modifiers do not work with native "
+          "histograms");
+    }
+    rollup::ExtendSamples(smoothed, end_ms - plan.windows.range_ms, end_ms,
+                          series.samples);
+  }
+  std::erase_if(
+      all, [](const SeriesData& series) { return series.samples.empty(); });
+  return all;
+}
+
 absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
                                                    const promql::Expr& expr,
                                                    const StepRange& steps) {
@@ -54,15 +77,13 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
     const auto& matrix = static_cast<const promql::MatrixSelector&>(expr);
     RollupPlan plan;
     plan.selector = matrix.selector.get();
-    if (plan.selector->edges != promql::RangeEdges::kPlain) {
-      return base::Unimplemented(
-          "samples of anchored and smoothed ranges are not given by "
-          "themselves");
-    }
     ASSIGN_OR_RETURN(const int64_t range_ms, RangeMs(ev.request(), matrix));
-    ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), plan.selector->time,
-                                             range_ms, steps));
-    return CollectSamples(ev, plan);
+    ASSIGN_OR_RETURN(plan.windows,
+                     WindowsOf(ev, plan.selector->time, range_ms, steps));
+    if (plan.selector->edges == promql::RangeEdges::kPlain) {
+      return CollectSamples(ev, plan);
+    }
+    return ExtendedSamples(ev, plan);
   }
   ASSIGN_OR_RETURN(
       SubqueryResult inner,
@@ -74,6 +95,7 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
     SamplesOf(inner, series, data);
     if (data.samples.empty() && data.histograms.empty()) continue;
     data.labels = std::move(series.labels);
+    if (series.drop_name) RemoveMetadata(data.labels);
     raw.push_back(std::move(data));
   }
   return raw;

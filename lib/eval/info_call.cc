@@ -127,7 +127,7 @@ absl::StatusOr<Value> ReadInfo(Evaluation& ev, const model::Matchers& matchers,
   RollupPlan plan;
   plan.selector = &selector;
   plan.function = function;
-  ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev.request(), selector.time,
+  ASSIGN_OR_RETURN(plan.windows, WindowsOf(ev, selector.time,
                                            ev.request().lookback_ms, steps));
   return CollectColumns(ev, plan);
 }

@@ -90,12 +90,17 @@ absl::StatusOr<Value> RoundCall(Evaluation& ev, const promql::Call& call,
   });
 }
 
-// NaN wins over numbers, unlike std::fmin and std::fmax.
+// The infinity that bounds wins over NaN, and NaN over numbers: as Go, in which
+// Prometheus is written, has Min and Max.
+double Lesser(double a, double b) {
+  if (a == -kInf || b == -kInf) return -kInf;
+  if (std::isnan(a) || std::isnan(b)) return model::NormalNan();
+  return std::fmin(a, b);
+}
+double Greater(double a, double b) { return -Lesser(-a, -b); }
+
 double Clamp(double value, double low, double high) {
-  if (std::isnan(value) || std::isnan(low) || std::isnan(high)) {
-    return model::NormalNan();
-  }
-  return std::fmax(low, std::fmin(high, value));
+  return Greater(low, Lesser(high, value));
 }
 
 absl::StatusOr<Value> ClampCall(Evaluation& ev, const promql::Call& call,

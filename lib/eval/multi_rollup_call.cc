@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -19,6 +20,7 @@
 #include "lib/eval/timing.h"
 #include "lib/eval/vmrange.h"
 #include "lib/rollup/counter_resets.h"
+#include "lib/rollup/previous.h"
 #include "lib/rollup/quantile.h"
 
 namespace varve::eval {
@@ -73,6 +75,8 @@ using Split =
 
 struct MultiRollup {
   std::string label;
+  // A range that was not written reaches at least as far as samples are apart.
+  bool fits_interval = false;
   // Decides what is no sample and how far before the windows is read.
   Function reads_like = Function::kTlast;
   Split split;
@@ -132,14 +136,15 @@ struct RollupKind {
   std::string_view name;
   Differences differences;
   bool of_counter;
+  bool fits_interval;
 };
 constexpr std::array<RollupKind, 6> kRollups = {{
-    {"rollup", Differences::kNone, false},
-    {"rollup_rate", Differences::kSlope, true},
-    {"rollup_deriv", Differences::kSlope, false},
-    {"rollup_increase", Differences::kDelta, true},
-    {"rollup_delta", Differences::kDelta, false},
-    {"rollup_scrape_interval", Differences::kDistance, false},
+    {"rollup", Differences::kNone, false, true},
+    {"rollup_rate", Differences::kSlope, true, true},
+    {"rollup_deriv", Differences::kSlope, false, true},
+    {"rollup_increase", Differences::kDelta, true, false},
+    {"rollup_delta", Differences::kDelta, false, false},
+    {"rollup_scrape_interval", Differences::kDistance, false, true},
 }};
 
 // The part that an optional second argument asks for, or all.
@@ -164,6 +169,7 @@ absl::StatusOr<MultiRollup> MakeRollup(Evaluation& ev, const promql::Call& call,
                                 {Function::kAvg, "avg"}}));
   MultiRollup made;
   if (parts.size() > 1) made.label = "rollup";
+  made.fits_interval = kind.fits_interval;
   made.reads_like = Function::kLag;
   made.split = [kind, parts](const rollup::Series& series,
                              const rollup::Windows& windows, Parts& out) {
@@ -325,7 +331,9 @@ absl::StatusOr<MultiRollup> MakeMultiRollup(Evaluation& ev,
                                   {Function::kClose, "close"},
                                   {Function::kLow, "low"},
                                   {Function::kHigh, "high"}}));
-    return MakeEach(std::move(parts));
+    MultiRollup made = MakeEach(std::move(parts));
+    made.fits_interval = true;
+    return made;
   }
   if (call.function == "aggr_over_time") return MakeAggregates(ev, call);
   if (call.function == "quantiles_over_time") return MakeQuantiles(ev, call);
@@ -338,40 +346,63 @@ StepRange StepsOfCandles(const Evaluation& ev, StepRange steps) {
   return steps;
 }
 
+// The results of one series, appended to `value`.
+absl::Status Add(Evaluation& ev, const MultiRollup& made,
+                 const EvalSeries& like, const SeriesData& data,
+                 const rollup::Windows& windows, Value& value) {
+  const auto& timestamps_ms = data.samples.timestamps_ms;
+  Parts parts(ev, value.charge, windows.count);
+  RETURN_IF_ERROR(made.split({timestamps_ms, data.samples.values},
+                             windows.fits_interval && made.fits_interval
+                                 ? rollup::FitToInterval(timestamps_ms, windows)
+                                 : windows,
+                             parts));
+  parts.MoveTo(like, made.label, value.series);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Value> RunOverSubquery(Evaluation& ev,
+                                      const promql::SubqueryExpr& subquery,
+                                      const MultiRollup& made,
+                                      const StepRange& steps) {
+  ASSIGN_OR_RETURN(SubqueryResult inner,
+                   EvalSubquery(ev, subquery, made.reads_like, steps));
+  Value value;
+  SeriesData data;
+  for (EvalSeries& series : inner.value.series) {
+    RETURN_IF_ERROR(ev.CheckAlive());
+    SamplesOf(inner, series, data);
+    rollup::DropGaps(made.reads_like, data.samples);
+    RETURN_IF_ERROR(Add(ev, made, series, data, inner.windows, value));
+  }
+  return value;
+}
+
 // Runs `made` over each series of a subquery or a range selector.
 absl::StatusOr<Value> Run(Evaluation& ev, const promql::Expr& range_vector,
                           const MultiRollup& made, const StepRange& steps) {
-  Value value;
-  const auto add = [&](EvalSeries& like, const SeriesData& data,
-                       const rollup::Windows& windows) {
-    Parts parts(ev, value.charge, steps.count);
-    RETURN_IF_ERROR(made.split(
-        {data.samples.timestamps_ms, data.samples.values}, windows, parts));
-    parts.MoveTo(like, made.label, value.series);
-    return absl::OkStatus();
-  };
   if (range_vector.kind == promql::ExprKind::kSubquery) {
-    ASSIGN_OR_RETURN(
-        SubqueryResult inner,
-        EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(range_vector),
-                     made.reads_like, steps));
-    SeriesData data;
-    for (EvalSeries& series : inner.value.series) {
-      SamplesOf(inner, series, data);
-      rollup::DropGaps(made.reads_like, data.samples);
-      RETURN_IF_ERROR(add(series, data, inner.windows));
-    }
-    return value;
+    return RunOverSubquery(
+        ev, static_cast<const promql::SubqueryExpr&>(range_vector), made,
+        steps);
   }
   StreamPlan plan;
   RETURN_IF_ERROR(FillWindows(ev, range_vector, "functions of several results",
                               steps, plan));
   plan.rollup.function = made.reads_like;
-  RETURN_IF_ERROR(StreamSeries(ev, plan.rollup, [&](SeriesData& data) {
-    EvalSeries like;
-    like.labels = std::move(data.labels);
-    return add(like, data, plan.rollup.windows);
-  }));
+  std::vector<Value> lanes(ev.lanes());
+  RETURN_IF_ERROR(StreamSeries(
+      ev, plan.rollup, [&](size_t lane, SeriesData& data) -> absl::Status {
+        EvalSeries like;
+        like.labels = std::move(data.labels);
+        return Add(ev, made, like, data, plan.rollup.windows, lanes[lane]);
+      }));
+  Value value;
+  for (Value& lane : lanes) {
+    std::move(lane.series.begin(), lane.series.end(),
+              std::back_inserter(value.series));
+  }
+  RETURN_IF_ERROR(ev.Charge(value.charge, value.series));
   return value;
 }
 

@@ -143,9 +143,8 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
         static_cast<const promql::VectorSelector*>(&range_vector);
     if (metricsql) range_ms = InstantRangeMs(request);
   }
-  ASSIGN_OR_RETURN(
-      plan.rollup.windows,
-      WindowsOf(request, plan.rollup.selector->time, range_ms, steps));
+  ASSIGN_OR_RETURN(plan.rollup.windows,
+                   WindowsOf(ev, plan.rollup.selector->time, range_ms, steps));
   plan.rollup.windows.fits_interval = fits_interval;
   if (plan.rollup.selector->edges == promql::RangeEdges::kPlain) {
     return absl::OkStatus();

@@ -72,8 +72,7 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
     ASSIGN_OR_RETURN(step_ms, StepMs(request, expr));
   }
   SubqueryResult result;
-  ASSIGN_OR_RETURN(result.windows,
-                   WindowsOf(request, expr.time, range_ms, steps));
+  ASSIGN_OR_RETURN(result.windows, WindowsOf(ev, expr.time, range_ms, steps));
   result.windows.fits_interval = expr.implicit;
   const int64_t begin_ms = result.windows.first_end_ms - range_ms -
                            rollup::BeforeMs(function, result.windows);

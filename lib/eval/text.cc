@@ -52,7 +52,24 @@ size_t Utf8SizeAt(std::string_view text, size_t at) {
 
 std::string FixedNumber(double value) {
   if (!std::isfinite(value)) return NotFinite(value);
-  return Digits(value, std::chars_format::fixed);
+  constexpr double kAllDigitsMax = 0x1p53;
+  if (std::fabs(value) < kAllDigitsMax) {
+    return Digits(value, std::chars_format::fixed);
+  }
+  // As few digits as tell the value from others, then zeros: to_chars would
+  // give all digits that it has by accident.
+  std::string text = Digits(value, std::chars_format::scientific);
+  const size_t exponent_at = text.find('e');
+  size_t zeros = 0;
+  for (const char digit : std::string_view(text).substr(exponent_at + 2)) {
+    zeros = 10 * zeros + static_cast<size_t>(digit - '0');
+  }
+  text.resize(exponent_at);
+  if (const size_t point = text.find('.'); point != text.npos) {
+    zeros -= text.size() - point - 1;
+    text.erase(point, 1);
+  }
+  return text.append(zeros, '0');
 }
 
 std::string GeneralNumber(double value) {

@@ -23,6 +23,18 @@ TEST_CASE("numbers are written as Go writes them", "[eval]") {
   CHECK(GeneralNumber(std::numeric_limits<double>::quiet_NaN()) == "NaN");
 }
 
+TEST_CASE("numbers without an exponent have as few digits as they need",
+          "[eval]") {
+  CHECK(FixedNumber(0.25) == "0.25");
+  CHECK(FixedNumber(-1e-7) == "-0.0000001");
+  CHECK(FixedNumber(9007199254740991) == "9007199254740991");
+  CHECK(FixedNumber(9007199254740992) == "9007199254740992");
+  CHECK(FixedNumber(1e22) == "1" + std::string(22, '0'));
+  CHECK(FixedNumber(-1.25e300) == "-125" + std::string(298, '0'));
+  CHECK(FixedNumber(std::numeric_limits<double>::max()) ==
+        "17976931348623157" + std::string(292, '0'));
+}
+
 TEST_CASE("quoted text escapes quotes, controls and broken bytes", "[eval]") {
   CHECK(Quoted("a\"b\\c\n") == "\"a\\\"b\\\\c\\n\"");
   CHECK(Quoted("a\xc5z") == "\"a\\xc5z\"");

@@ -1,9 +1,12 @@
 #include "lib/eval/timing.h"
 
 #include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "lib/base/status.h"
 #include "lib/promql/duration.h"
+#include "lib/promql/printer.h"
 
 namespace varve::eval {
 namespace {
@@ -19,6 +22,20 @@ promql::DurationContext ContextOf(const EvalRequest& request) {
   context.step_ms = request.step_ms;
   context.range_ms = request.end_ms - request.start_ms;
   return context;
+}
+
+// The moment that a scalar names, at the query's start.
+absl::StatusOr<int64_t> EvalAt(Evaluation& ev, const promql::Expr& at) {
+  StepRange start;
+  start.start_ms = ev.request().start_ms;
+  ASSIGN_OR_RETURN(const std::vector<double> seconds, ev.EvalScalar(at, start));
+  const double ms = std::round(seconds[0] * 1000);
+  if (std::isnan(ms)) {
+    return base::InvalidArgument("the time after @ is no number: ",
+                                 promql::ExprText(at));
+  }
+  constexpr auto kMax = static_cast<double>(kTimeMaxMs);
+  return static_cast<int64_t>(std::clamp(ms, -kMax, kMax));
 }
 
 }  // namespace
@@ -52,10 +69,11 @@ absl::StatusOr<int64_t> PositiveDurationMs(
   return ms;
 }
 
-absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
+absl::StatusOr<rollup::Windows> WindowsOf(Evaluation& ev,
                                           const promql::TimeModifiers& time,
                                           int64_t range_ms,
                                           const StepRange& steps) {
+  const EvalRequest& request = ev.request();
   ASSIGN_OR_RETURN(const int64_t offset_ms, DurationMs(request, time.offset));
   rollup::Windows windows;
   windows.range_ms = range_ms;
@@ -84,6 +102,10 @@ absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
       windows.first_end_ms =
           request.step_ms == 0 ? request.start_ms : request.end_ms;
       break;
+    case promql::AtKind::kExpr: {
+      ASSIGN_OR_RETURN(windows.first_end_ms, EvalAt(ev, *time.at_expr));
+      break;
+    }
   }
   // No sample is that far away.
   windows.first_end_ms =

@@ -1,13 +1,15 @@
 // Durations, offsets and @ modifiers of a query made into milliseconds.
 //
-// Errors:  InvalidArgument for a duration expression without a usable value.
-// Threads: free functions without state.
+// Errors:  InvalidArgument for a duration or a time without a usable value;
+//          those of evaluating what stands behind @.
+// Threads: free functions without state; WindowsOf from the query's own.
 #ifndef VARVE_LIB_EVAL_TIMING_H_
 #define VARVE_LIB_EVAL_TIMING_H_
 
 #include <cstdint>
 
 #include "absl/status/statusor.h"
+#include "lib/eval/evaluation.h"
 #include "lib/eval/evaluator.h"
 #include "lib/eval/value.h"
 #include "lib/promql/ast.h"
@@ -33,7 +35,7 @@ absl::StatusOr<int64_t> PositiveDurationMs(
 
 // The windows (end - range, end] that a selector or subquery with `time`
 // reads at `steps`.
-absl::StatusOr<rollup::Windows> WindowsOf(const EvalRequest& request,
+absl::StatusOr<rollup::Windows> WindowsOf(Evaluation& ev,
                                           const promql::TimeModifiers& time,
                                           int64_t range_ms,
                                           const StepRange& steps);

@@ -66,7 +66,8 @@ struct StringLiteral : Expr {
 };
 
 // `offset d`, `@ t`, `@ start()`, `@ end()` of selectors and subqueries.
-enum class AtKind : uint8_t { kNone, kTimestamp, kStart, kEnd };
+// MetricsQL's `@ (expr)`, `@ f(…)`: a scalar, evaluated at the query's start.
+enum class AtKind : uint8_t { kNone, kTimestamp, kStart, kEnd, kExpr };
 // A duration that may be an expression (`offset (2m + step())`): `expr` is
 // set and the value known only at evaluation; else `ms` is the value.
 struct DurationValue {
@@ -76,7 +77,8 @@ struct DurationValue {
 struct TimeModifiers {
   DurationValue offset;
   AtKind at = AtKind::kNone;
-  int64_t at_ms = 0;  // for kTimestamp
+  int64_t at_ms = 0;              // for kTimestamp
+  std::shared_ptr<Expr> at_expr;  // for kExpr: a ParenExpr or a Call
 };
 
 // What a window takes from beyond its samples (`anchored`, `smoothed`).

@@ -44,9 +44,16 @@ absl::StatusOr<DurationValue> Grammar::ParsePositiveDuration() {
 }
 
 // Without parentheses only one term: `m offset 1m + 1m` adds one minute's
-// seconds to the value of m.
+// seconds to the value of m. After `offset (1m)` operators belong to the
+// duration, as in Prometheus.
 absl::StatusOr<DurationValue> Grammar::ParseOffsetDuration() {
   const uint32_t begin = Peek().begin;
+  const bool is_signed = At(TokenKind::kSub) || At(TokenKind::kAdd);
+  if (Peek(is_signed ? 1 : 0).kind == TokenKind::kLeftParen) {
+    ASSIGN_OR_RETURN(ExprPtr expr,
+                     ParseDurationBinary(kAddPrecedence, "offset"));
+    return Fold(std::move(expr));
+  }
   const bool negate = At(TokenKind::kSub);
   if (negate || At(TokenKind::kAdd)) Take();
   ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationPrimary("offset"));
@@ -60,10 +67,11 @@ absl::StatusOr<DurationValue> Grammar::ParseOffsetDuration() {
   return Fold(std::move(expr));
 }
 
-absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min) {
+absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min,
+                                                     std::string_view context) {
   const NestingGuard guard(*this);
   RETURN_IF_ERROR(guard.status());
-  ASSIGN_OR_RETURN(ExprPtr lhs, ParseDurationUnary());
+  ASSIGN_OR_RETURN(ExprPtr lhs, ParseDurationUnary(context));
   for (;;) {
     const BinaryOperatorInfo* info = FindBinaryOperator(Peek());
     if (info == nullptr || info->precedence < precedence_min ||
@@ -77,7 +85,8 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min) {
     const bool right_associative = info->op == BinaryOp::kPow;
     ASSIGN_OR_RETURN(
         binary->rhs,
-        ParseDurationBinary(info->precedence + (right_associative ? 0 : 1)));
+        ParseDurationBinary(info->precedence + (right_associative ? 0 : 1),
+                            context));
     binary->lhs = std::move(lhs);
     RETURN_IF_ERROR(Adopt(*binary, binary->lhs->position.begin,
                           {binary->lhs.get(), binary->rhs.get()}));
@@ -85,14 +94,14 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min) {
   }
 }
 
-absl::StatusOr<ExprPtr> Grammar::ParseDurationUnary() {
+absl::StatusOr<ExprPtr> Grammar::ParseDurationUnary(std::string_view context) {
   if (!At(TokenKind::kAdd) && !At(TokenKind::kSub)) {
-    return ParseDurationPrimary("subquery or range selector");
+    return ParseDurationPrimary(context);
   }
   const Token& sign = Take();
   auto unary = std::make_unique<UnaryExpr>();
   unary->negate = sign.kind == TokenKind::kSub;
-  ASSIGN_OR_RETURN(unary->expr, ParseDurationBinary(kPowPrecedence));
+  ASSIGN_OR_RETURN(unary->expr, ParseDurationBinary(kPowPrecedence, context));
   RETURN_IF_ERROR(Adopt(*unary, sign.begin, {unary->expr.get()}));
   return ExprPtr(std::move(unary));
 }
@@ -106,7 +115,7 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
     const uint32_t begin = Take().begin;
     auto paren = std::make_unique<ParenExpr>();
     paren->type = ValueType::kScalar;
-    ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(kAddPrecedence));
+    ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(kAddPrecedence, context));
     RETURN_IF_ERROR(Expect(TokenKind::kRightParen, context, "\")\""));
     RETURN_IF_ERROR(Adopt(*paren, begin, {paren->expr.get()}));
     return ExprPtr(std::move(paren));

@@ -123,6 +123,7 @@ class Grammar {
   absl::Status ParseOffset(ExprPtr& expr);
   absl::Status ParseAt(ExprPtr& expr);
   absl::StatusOr<double> ParseAtSeconds(uint32_t begin);
+  absl::StatusOr<ExprPtr> ParseAtExpression();
   absl::Status ParseEdges(Expr& expr);
   // Where a time modifier of `expr` goes; wraps it where it has no such place.
   absl::StatusOr<TimeModifiers*> ModifiersFor(ExprPtr& expr,
@@ -140,8 +141,11 @@ class Grammar {
   // Durations (duration_parser.cc).
   absl::StatusOr<DurationValue> ParsePositiveDuration();
   absl::StatusOr<DurationValue> ParseOffsetDuration();
-  absl::StatusOr<ExprPtr> ParseDurationBinary(int precedence_min);
-  absl::StatusOr<ExprPtr> ParseDurationUnary();
+  // `context` is what errors say the duration is part of.
+  absl::StatusOr<ExprPtr> ParseDurationBinary(
+      int precedence_min,
+      std::string_view context = "subquery or range selector");
+  absl::StatusOr<ExprPtr> ParseDurationUnary(std::string_view context);
   absl::StatusOr<ExprPtr> ParseDurationPrimary(std::string_view context);
   absl::StatusOr<ExprPtr> ParseDurationCall();
   absl::StatusOr<DurationValue> Fold(ExprPtr expr);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "lib/base/status.h"
 #include "lib/promql/quoting.h"
 
@@ -54,7 +57,7 @@ class Lexer {
 
   void Emit(TokenKind kind, size_t size) {
     list_.tokens.push_back(
-        {kind, static_cast<uint32_t>(at_), query_.substr(at_, size)});
+        {kind, static_cast<uint32_t>(at_), query_.substr(at_, size), 0});
     at_ += size;
   }
 
@@ -62,7 +65,7 @@ class Lexer {
   void Fail(size_t position, const Pieces&... pieces) {
     list_.error = base::StrCat(pieces...);
     list_.tokens.push_back(
-        {TokenKind::kError, static_cast<uint32_t>(position), {}});
+        {TokenKind::kError, static_cast<uint32_t>(position), {}, 0});
     done_ = true;
   }
 
@@ -89,6 +92,7 @@ class Lexer {
   size_t DurationSize() const;
   size_t SuffixedNumberSize() const;
   void LexWord(bool colons);
+  void LexEscapedWord(bool colons);
 
   const std::string_view query_;
   TokenList list_;
@@ -123,7 +127,7 @@ void Lexer::LexEnd() {
 void Lexer::LexInBraces() {
   const char c = Peek();
   const char next = Peek(1);
-  if (IsAlpha(c)) return LexWord(false);
+  if (IsAlpha(c) || c == '\\') return LexWord(false);
   switch (c) {
     case ',':
       return Emit(TokenKind::kComma, 1);
@@ -155,7 +159,7 @@ void Lexer::LexOutside() {
     return LexNumberOrDuration();
   }
   // In brackets a colon separates; outside it may begin a name.
-  if (IsAlpha(c) || (c == ':' && !in_brackets_)) {
+  if (IsAlpha(c) || c == '\\' || (c == ':' && !in_brackets_)) {
     if (c == ':' && !IsWordChar(Peek(1)) && Peek(1) != ':') {
       return Fail(at_, "unexpected character: '", Rune(), "'");
     }
@@ -362,16 +366,50 @@ void Lexer::LexNumberOrDuration() {
 }
 
 void Lexer::LexWord(bool colons) {
-  size_t size = 1;
+  size_t size = 0;
   while (at_ + size < query_.size() &&
          (IsWordChar(query_[at_ + size]) ||
           (colons && query_[at_ + size] == ':'))) {
     ++size;
   }
+  if (Peek(size) == '\\') return LexEscapedWord(colons);
   const std::string_view word = query_.substr(at_, size);
   const bool is_number =
       !in_braces_ && (IsWordText(word, "inf") || IsWordText(word, "nan"));
   Emit(is_number ? TokenKind::kNumber : TokenKind::kWord, size);
+}
+
+// A character after a backslash stands for itself, x and two hexadecimal digits
+// for a byte.
+void Lexer::LexEscapedWord(bool colons) {
+  std::string word;
+  size_t i = at_;
+  while (i < query_.size()) {
+    const char c = query_[i];
+    if (IsWordChar(c) || (colons && c == ':')) {
+      word += c;
+      ++i;
+      continue;
+    }
+    if (c != '\\') break;
+    if (i + 1 >= query_.size() || IsSpace(query_[i + 1])) {
+      return Fail(i, "nothing to escape after '\\'");
+    }
+    uint32_t byte = 0;
+    if (Lower(query_[i + 1]) == 'x' && i + 3 < query_.size() &&
+        absl::SimpleHexAtoi(base::ToAbsl(query_.substr(i + 2, 2)), &byte)) {
+      word += static_cast<char>(byte);
+      i += 4;
+    } else {
+      word += query_[i + 1];
+      i += 2;
+    }
+  }
+  list_.unescaped.push_back(std::move(word));
+  list_.tokens.push_back({TokenKind::kWord, static_cast<uint32_t>(at_),
+                          list_.unescaped.back(),
+                          static_cast<uint32_t>(i - at_)});
+  at_ = i;
 }
 
 }  // namespace
@@ -379,7 +417,8 @@ void Lexer::LexWord(bool colons) {
 TokenList Tokenize(std::string_view query) { return Lexer(query).Run(); }
 
 bool IsWord(const Token& token, std::string_view lower) {
-  return token.kind == TokenKind::kWord && IsWordText(token.text, lower);
+  return token.kind == TokenKind::kWord && !token.escaped() &&
+         IsWordText(token.text, lower);
 }
 
 std::string TokenText(const Token& token) {

@@ -5,6 +5,9 @@
 // instead of being part of a name. Comments (# to the end of the line) and
 // white space vanish.
 //
+// In a word \- is a - and \x2d the byte 2d, as in MetricsQL; such a word is no
+// keyword.
+//
 // Errors:  a kError token ends the list; its text is what is wrong.
 // Threads: free functions without state.
 // Source:  docs/querying/basics.md, docs/querying/operators.md.
@@ -12,6 +15,7 @@
 #define VARVE_LIB_PROMQL_LEXER_H_
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,14 +61,21 @@ enum class TokenKind : uint8_t {
 struct Token {
   TokenKind kind = TokenKind::kEnd;
   uint32_t begin = 0;
-  std::string_view text;  // into the query; of kError: into `error`
-  uint32_t end() const { return begin + static_cast<uint32_t>(text.size()); }
+  // Into the query; of kError: into `error`; of an escaped word: unescaped.
+  std::string_view text;
+  uint32_t escaped_size = 0;  // of MetricsQL's a\-b in the query; else 0
+  bool escaped() const { return escaped_size > 0; }
+  uint32_t end() const {
+    return begin +
+           (escaped() ? escaped_size : static_cast<uint32_t>(text.size()));
+  }
 };
 
 struct TokenList {
   // Ends with kEnd or kError.
   std::vector<Token> tokens;
   std::string error;
+  std::deque<std::string> unescaped;  // what texts of escaped words point at
 };
 
 // `query` must outlive the tokens.

@@ -76,6 +76,13 @@ constexpr Case kCases[] = {
     {"with (x = a) rate(x[5m])", "rate(a[5m])"},
     {"2 * with (x = 1) x + x", "2 * (1 + 1)"},
     {"with + 1", nullptr},
+    {"m @ (time() - 60)", nullptr},
+    {"rate(m[5m] @ (end() - 1h)) @ min_of(1, 2) offset 5m", nullptr},
+    {"m @ end() - 5", nullptr},
+    {"a\\-b", "{__name__=\"a-b\"}"},
+    {"\\sum{a\\x2db=\"1\"}", "sum{\"a-b\"=\"1\"}"},
+    {"sum by (a\\-b) (m)", "sum by (\"a-b\") (m)"},
+    {"a == (1, 2)", "a == union(1, 2)"},
 };
 
 TEST_CASE("MetricsQL's syntax is read, and its text again", "[promql]") {
@@ -91,6 +98,33 @@ TEST_CASE("MetricsQL's syntax is read, and its text again", "[promql]") {
     REQUIRE(again.ok());
     CHECK(ExprText(**again) == text);
   }
+}
+
+TEST_CASE("templates are shown as they were written, in order", "[promql]") {
+  CHECK(TemplatesText("sum(m)by(x)") == std::nullopt);
+  CHECK(TemplatesText("with(f={a='b', c=~\"d\" or e!=\"\"},x(q)=q*-2,) "
+                      "sum(x(m{f}[5m:1m]offset w))by(a,b)/2 # end") ==
+        "WITH (\n"
+        "  f = {a='b',c=~\"d\" or e!=\"\"},\n"
+        "  x(q) = q * -2\n"
+        ")\n"
+        "sum(x(m{f}[5m:1m] offset w)) by (a, b) / 2");
+  CHECK(TemplatesText("1+with(y=with(z=-1)z)y") ==
+        "1 + WITH (\n"
+        "  y = WITH (\n"
+        "    z = -1\n"
+        "  )\n"
+        "  z\n"
+        ")\n"
+        "y");
+}
+
+TEST_CASE("a time after @ is a scalar", "[promql]") {
+  CHECK_FALSE(ParseExpr("m @ (a)").ok());
+  CHECK_FALSE(ParseExpr("m @ a").ok());
+  CHECK_FALSE(ParseExpr("m @ (1").ok());
+  CHECK(ParseExpr("m @ (a)", Dialect::kMetricsql).ok() == false);
+  CHECK(ParseExpr("m @ scalar(a)").ok());
 }
 
 TEST_CASE("the operators of MetricsQL bind weakest", "[promql]") {

@@ -118,7 +118,9 @@ absl::StatusOr<std::vector<std::string>> Grammar::ParseGroupingLabels() {
       }
       labels.push_back(std::move(label));
       Take();
-    } else if (token.kind == TokenKind::kWord && IsPlainLabelName(token.text)) {
+    } else if (token.kind == TokenKind::kWord &&
+               (IsPlainLabelName(token.text) ||
+                (token.escaped() && IsUtf8(token.text)))) {
       labels.emplace_back(Take().text);
     } else {
       return Unexpected("grouping opts", "label");

@@ -173,6 +173,10 @@ void Printer::PrintTime(const TimeModifiers& time) {
     case AtKind::kEnd:
       out_ += " @ end()";
       break;
+    case AtKind::kExpr:
+      out_ += " @ ";
+      Print(*time.at_expr);
+      break;
   }
   if (time.offset.expr == nullptr && time.offset.ms == 0) return;
   out_ += " offset ";

@@ -7,6 +7,7 @@
 #ifndef VARVE_LIB_PROMQL_PRINTER_H_
 #define VARVE_LIB_PROMQL_PRINTER_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,11 @@ std::string ExprText(const Expr& expr);
 // by two spaces a level; beyond 100 levels nothing is split any more.
 // Source: prometheus/prometheus promql/parser/prettier.go (3.5).
 std::string PrettyText(const Expr& expr);
+
+// The text of a query that has WITH templates, which are kept: each on a line of
+// its own, everything in canonical spacing. None where there are no templates.
+// REQUIRES: the query can be parsed.
+std::optional<std::string> TemplatesText(std::string_view query);
 
 // The parts of the text: "sum by (x) " before an aggregation's arguments;
 // "== bool on (x)" between two operands; what stands behind all parts of an

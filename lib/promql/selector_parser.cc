@@ -66,12 +66,20 @@ absl::StatusOr<ExprPtr> Grammar::ParseSelector(bool named) {
     return ParseTemplateSelector(*found);
   }
   auto selector = std::make_unique<VectorSelector>();
-  if (named) selector->name = Take().text;
+  const std::string name(named ? Take().text : "");
+  // Others are printed among the matchers.
+  if (IsPlainMetricName(name)) selector->name = name;
   std::vector<model::Matchers> groups(1);
   if (At(TokenKind::kLeftBrace)) {
     ASSIGN_OR_RETURN(groups, ParseMatcherGroups());
   }
-  if (named) RETURN_IF_ERROR(AddName(selector->name, groups, begin));
+  if (named) {
+    if (!IsUtf8(name)) {
+      return ErrorAt(begin,
+                     base::StrCat("invalid metric name ", QuotedText(name)));
+    }
+    RETURN_IF_ERROR(AddName(name, groups, begin));
+  }
   selector->matchers = std::move(groups[0]);
   selector->or_matchers.assign(std::move_iterator(groups.begin() + 1),
                                std::move_iterator(groups.end()));
@@ -234,12 +242,12 @@ absl::StatusOr<model::Matcher> Grammar::ParseMatcher(bool& is_name) {
   model::Matcher matcher;
   if (name.kind == TokenKind::kString) {
     ASSIGN_OR_RETURN(matcher.name, UnquoteToken(name));
-    if (!IsUtf8(matcher.name)) {
-      return ErrorAt(name.begin, base::StrCat("invalid label name ",
-                                              QuotedText(matcher.name)));
-    }
   } else {
     matcher.name = name.text;
+  }
+  if (!IsUtf8(matcher.name)) {
+    return ErrorAt(name.begin, base::StrCat("invalid label name ",
+                                            QuotedText(matcher.name)));
   }
   switch (Peek().kind) {
     case TokenKind::kAssign:
@@ -383,12 +391,31 @@ absl::StatusOr<double> Grammar::ParseAtSeconds(uint32_t begin) {
   return seconds;
 }
 
+// In parentheses, or a call: what follows them belongs to the selector.
+absl::StatusOr<ExprPtr> Grammar::ParseAtExpression() {
+  const NestingGuard guard(*this);
+  RETURN_IF_ERROR(guard.status());
+  return ParsePrimary();
+}
+
 absl::Status Grammar::ParseAt(ExprPtr& expr) {
   const uint32_t begin = expr->position.begin;
   Take();
   AtKind kind = AtKind::kTimestamp;
   double seconds = 0;
-  if (AtWord("start") || AtWord("end")) {
+  ExprPtr at;
+  if (At(TokenKind::kLeftParen) ||
+      (At(TokenKind::kWord) && Peek(1).kind == TokenKind::kLeftParen &&
+       !AtWord("start") && !AtWord("end"))) {
+    kind = AtKind::kExpr;
+    ASSIGN_OR_RETURN(at, ParseAtExpression());
+    const int height = std::max<int>(expr->height, at->height + 1);
+    if (height > kNestingMax) {
+      return ErrorAt(begin, base::StrCat("nested more than ", kNestingMax,
+                                         " levels deep"));
+    }
+    expr->height = static_cast<uint16_t>(height);
+  } else if (AtWord("start") || AtWord("end")) {
     kind = AtWord("start") ? AtKind::kStart : AtKind::kEnd;
     Take();
     RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "@", "timestamp"));
@@ -401,6 +428,7 @@ absl::Status Grammar::ParseAt(ExprPtr& expr) {
     return ErrorAt(begin, "@ <timestamp> may not be set multiple times");
   }
   time->at = kind;
+  time->at_expr = std::move(at);
   time->at_ms = static_cast<int64_t>(std::round(seconds * 1000));
   return absl::OkStatus();
 }

@@ -75,7 +75,8 @@ class Checker {
   absl::Status Check(Expr& expr);
 
  private:
-  absl::Status CheckSelector(const VectorSelector& selector);
+  absl::Status CheckSelector(VectorSelector& selector);
+  absl::Status CheckAt(TimeModifiers& time);
   absl::Status CheckUnary(UnaryExpr& unary);
   absl::Status CheckSubquery(SubqueryExpr& subquery);
   absl::Status CheckAggregate(AggregateExpr& aggregate);
@@ -151,7 +152,17 @@ absl::Status Checker::Check(Expr& expr) {
   return base::Internal("expression of unknown kind");
 }
 
-absl::Status Checker::CheckSelector(const VectorSelector& selector) {
+// Of `@ (expr)`; nested no deeper than the parser allows.
+absl::Status Checker::CheckAt(TimeModifiers& time) {
+  if (time.at_expr == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(Check(*time.at_expr));
+  if (time.at_expr->type == ValueType::kScalar) return absl::OkStatus();
+  return ErrorAt(*time.at_expr, "expected type scalar after @, got ",
+                 TypeText(time.at_expr->type));
+}
+
+absl::Status Checker::CheckSelector(VectorSelector& selector) {
+  RETURN_IF_ERROR(CheckAt(selector.time));
   if (lenient_ || !selector.name.empty() ||
       (HasNonEmptyMatcher(selector.matchers) &&
        std::ranges::all_of(selector.or_matchers, HasNonEmptyMatcher))) {
@@ -175,14 +186,18 @@ absl::Status Checker::CheckUnary(UnaryExpr& unary) {
 }
 
 absl::Status Checker::CheckSubquery(SubqueryExpr& subquery) {
+  RETURN_IF_ERROR(CheckAt(subquery.time));
   RETURN_IF_ERROR(Check(*subquery.expr));
   Convert(subquery.expr, ValueType::kVector, lenient_);
   if (subquery.expr->type == ValueType::kVector) return absl::OkStatus();
+  const ValueType type = subquery.expr->type;
   return ErrorAt(subquery, "subquery is only allowed on instant vector, got ",
-                 TypeText(subquery.expr->type), " instead");
+                 type == ValueType::kMatrix ? "matrix" : TypeText(type),
+                 " instead");
 }
 
 absl::Status Checker::CheckShift(ShiftExpr& shift) {
+  RETURN_IF_ERROR(CheckAt(shift.time));
   RETURN_IF_ERROR(Check(*shift.expr));
   return ExpectType(shift.expr, ValueType::kVector, false,
                     "expression with an offset or @ modifier");

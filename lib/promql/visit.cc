@@ -8,21 +8,26 @@ void Append(const std::vector<ExprPtr>& exprs,
   for (const ExprPtr& expr : exprs) children.push_back(expr.get());
 }
 
+void AppendAt(const TimeModifiers& time, std::vector<const Expr*>& children) {
+  if (time.at_expr != nullptr) children.push_back(time.at_expr.get());
+}
+
 }  // namespace
 
 void AppendChildren(const Expr& expr, std::vector<const Expr*>& children) {
   switch (expr.kind) {
     case ExprKind::kNumber:
     case ExprKind::kString:
-    case ExprKind::kVectorSelector:
       return;
+    case ExprKind::kVectorSelector:
+      return AppendAt(static_cast<const VectorSelector&>(expr).time, children);
     case ExprKind::kMatrixSelector:
       children.push_back(
           static_cast<const MatrixSelector&>(expr).selector.get());
       return;
     case ExprKind::kSubquery:
       children.push_back(static_cast<const SubqueryExpr&>(expr).expr.get());
-      return;
+      return AppendAt(static_cast<const SubqueryExpr&>(expr).time, children);
     case ExprKind::kUnary:
       children.push_back(static_cast<const UnaryExpr&>(expr).expr.get());
       return;
@@ -31,7 +36,7 @@ void AppendChildren(const Expr& expr, std::vector<const Expr*>& children) {
       return;
     case ExprKind::kShift:
       children.push_back(static_cast<const ShiftExpr&>(expr).expr.get());
-      return;
+      return AppendAt(static_cast<const ShiftExpr&>(expr).time, children);
     case ExprKind::kBinary:
       children.push_back(static_cast<const BinaryExpr&>(expr).lhs.get());
       children.push_back(static_cast<const BinaryExpr&>(expr).rhs.get());

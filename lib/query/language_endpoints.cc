@@ -52,7 +52,11 @@ absl::Status SelectApi::ParseQuery(Context& context) {
 absl::Status SelectApi::PrettifyQuery(Context& context) {
   const auto expr = ParseArgument(context);
   if (expr.ok()) {
-    Send(context.writer, "query", promql::PrettyText(**expr), "success");
+    const auto with_templates =
+        promql::TemplatesText(context.request.Argument("query"));
+    Send(context.writer, "query",
+         with_templates ? *with_templates : promql::PrettyText(**expr),
+         "success");
   } else {
     Send(context.writer, "msg", base::Message(expr.status()), "error");
   }

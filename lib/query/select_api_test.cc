@@ -206,8 +206,12 @@ TEST_CASE("constant endpoints answer as dashboards expect", "[query]") {
 TEST_CASE("queries are shown as texts and trees", "[query]") {
   Api api;
   const std::string with = "WITH (f = {a=\"b\"}) sum(m{f})";
-  CHECK(api.Get("prettify-query", {{"query", with}}).body ==
-        "{\"status\":\"success\",\"query\":\"sum(m{a=\\\"b\\\"})\"}");
+  CHECK(
+      api.Get("prettify-query", {{"query", with}}).body ==
+      "{\"status\":\"success\",\"query\":\"WITH (\\n  f = {a=\\\"b\\\"}\\n)\\n"
+      "sum(m{f})\"}");
+  CHECK(api.Get("prettify-query", {{"query", "sum(x)by(y)"}}).body ==
+        "{\"status\":\"success\",\"query\":\"sum by (y) (x)\"}");
   CHECK(api.Get("expand-with-exprs", {{"query", with}}).body ==
         "{\"status\":\"success\",\"expr\":\"sum(m{a=\\\"b\\\"})\"}");
   const KeptAnswer refused = api.Get("prettify-query", {{"query", "sum("}});

@@ -63,6 +63,10 @@ void AppendTime(std::string& out, const promql::TimeModifiers& time) {
   out += time.at == promql::AtKind::kStart ? "\"start\""
          : time.at == promql::AtKind::kEnd ? "\"end\""
                                            : "null";
+  if (time.at_expr != nullptr) {
+    Key(out, "timestampExpr");
+    AppendJsonString(out, promql::ExprText(*time.at_expr));
+  }
 }
 
 void AppendMatchers(std::string& out, const model::Matchers& matchers) {

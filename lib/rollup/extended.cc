@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "lib/rollup/functions.h"
 #include "lib/rollup/window.h"
@@ -121,6 +122,35 @@ double ValueAt(const Series& series, const Extended& window) {
 }
 
 }  // namespace
+
+void ExtendSamples(bool smoothed, int64_t begin_ms, int64_t end_ms,
+                   model::SampleColumns& samples) {
+  model::SampleColumns out;
+  const Series series{samples.timestamps_ms, samples.values};
+  const auto& ts = samples.timestamps_ms;
+  if (ts.empty()) return;
+  const Extended window{0, ts.size(), begin_ms, end_ms};
+  size_t first = Anchor(series, window);
+  size_t last = ts.size() - 1;
+  while (smoothed && last > 0 && ts[last - 1] >= end_ms) --last;
+  if (ts[last] > begin_ms && ts[first] <= end_ms) {
+    double left = samples.values[first];
+    double right = samples.values[last];
+    if (smoothed && ts[first] < begin_ms) {
+      left = Interpolate(series, first, begin_ms, false);
+    }
+    if (smoothed && last > 0 && ts[last] > end_ms) {
+      right = Interpolate(series, last - 1, end_ms, false);
+    }
+    out.push_back(begin_ms, left);
+    for (; first <= last; ++first) {
+      if (ts[first] <= begin_ms || ts[first] >= end_ms) continue;
+      out.push_back(ts[first], samples.values[first]);
+    }
+    out.push_back(end_ms, right);
+  }
+  samples = std::move(out);
+}
 
 void ComputeExtended(Function function, const Series& series,
                      const Windows& windows, std::span<double> out) {

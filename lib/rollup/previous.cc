@@ -45,4 +45,13 @@ int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
   return std::max(reach, windows.previous_min_ms);
 }
 
+Windows FitToInterval(std::span<const int64_t> timestamps_ms,
+                      const Windows& windows) {
+  Windows own = windows;
+  own.fits_interval = false;
+  own.range_ms =
+      std::max(own.range_ms, PreviousReachMs(timestamps_ms, windows));
+  return own;
+}
+
 }  // namespace varve::rollup

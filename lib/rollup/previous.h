@@ -30,6 +30,10 @@ int64_t ScrapeIntervalMs(std::span<const int64_t> timestamps_ms,
 int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
                         const Windows& windows);
 
+// The windows, whose range was not written, as long as these samples are apart.
+Windows FitToInterval(std::span<const int64_t> timestamps_ms,
+                      const Windows& windows);
+
 // A window's samples are [lo, hi); lo == hi: it has none.
 struct Window {
   size_t lo = 0;

@@ -288,10 +288,7 @@ void Compute(Function function, const Series& series, const Windows& windows,
     return ComputeExtended(function, series, windows, out);
   }
   if (windows.fits_interval && FitsInterval(function)) {
-    Windows own = windows;
-    own.fits_interval = false;
-    own.range_ms =
-        std::max(own.range_ms, PreviousReachMs(series.timestamps_ms, windows));
+    const Windows own = FitToInterval(series.timestamps_ms, windows);
     return Compute(function, series, own, arguments, out);
   }
   if (IsMetricsql(function)) {

@@ -255,6 +255,12 @@ bool HasStale(std::span<const double> values);
 // them, NaNs if it is MetricsQL's.
 void DropGaps(Function function, model::SampleColumns& columns);
 
+// The samples of an `anchored` or `smoothed` range by themselves: one at each
+// of its edges, and those between. `samples` are those that an anchored or
+// smoothed function reads; afterwards none where such a function has no value.
+void ExtendSamples(bool smoothed, int64_t begin_ms, int64_t end_ms,
+                   model::SampleColumns& samples);
+
 // REQUIRES: out.size() == windows.count; the arguments the function needs
 // have as many values.
 void Compute(Function function, const Series& series, const Windows& windows,

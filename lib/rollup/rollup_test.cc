@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "lib/rollup/kahan.h"
@@ -33,6 +34,22 @@ std::vector<double> Run(Function function, const Input& input,
                         const Windows& windows, Arguments arguments = {}) {
   std::vector<double> out(windows.count);
   Compute(function, {input.ts, input.values}, windows, arguments, out);
+  return out;
+}
+
+std::vector<std::pair<int64_t, double>> Extended(bool smoothed,
+                                                 const Input& input,
+                                                 int64_t begin_ms,
+                                                 int64_t end_ms) {
+  model::SampleColumns samples;
+  for (size_t i = 0; i < input.ts.size(); ++i) {
+    samples.push_back(input.ts[i], input.values[i]);
+  }
+  ExtendSamples(smoothed, begin_ms, end_ms, samples);
+  std::vector<std::pair<int64_t, double>> out;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    out.emplace_back(samples.timestamps_ms[i], samples.values[i]);
+  }
   return out;
 }
 
@@ -287,6 +304,21 @@ TEST_CASE("a range of a counter far from zero is extrapolated like the last") {
   }
   CHECK(all[0] == 30);
   CHECK(all[2] == 30);
+}
+
+TEST_CASE("an extended range has samples at its edges", "[rollup]") {
+  using Samples = std::vector<std::pair<int64_t, double>>;
+  const Input input = Every(10, {1, 2, 4, 8});
+  CHECK(Extended(false, Every(10, {1, 2, 4}), 5, 25) ==
+        Samples{{5, 1}, {10, 2}, {20, 4}, {25, 4}});
+  CHECK(Extended(true, input, 5, 25) ==
+        Samples{{5, 1.5}, {10, 2}, {20, 4}, {25, 6}});
+  CHECK(Extended(true, input, 10, 20) == Samples{{10, 2}, {20, 4}});
+  // Before the first sample its value holds, behind the last one the last.
+  CHECK(Extended(true, input, -5, 5) == Samples{{-5, 1}, {0, 1}, {5, 1.5}});
+  CHECK(Extended(false, input, 25, 45) == Samples{{25, 4}, {30, 8}, {45, 8}});
+  CHECK(Extended(true, input, 30, 40).empty());
+  CHECK(Extended(false, {}, 0, 10).empty());
 }
 
 }  // namespace
