@@ -23,8 +23,9 @@ void CheckPrintsAs(std::string_view query, const std::string& text,
   if (again.ok() && ExprText(**again) == printed) return;
   std::fprintf(stderr, "query %.*s\ntext  %s\ngives %s\n",
                static_cast<int>(query.size()), query.data(), text.c_str(),
-               again.ok() ? ExprText(**again).c_str()
-                          : std::string(varve::base::Message(again.status())).c_str());
+               again.ok()
+                   ? ExprText(**again).c_str()
+                   : std::string(varve::base::Message(again.status())).c_str());
   std::abort();
 }
 
@@ -34,6 +35,9 @@ void CheckText(std::string_view text, Dialect dialect) {
   const std::string printed = ExprText(**expr);
   CheckPrintsAs(text, printed, printed, dialect);
   CheckPrintsAs(text, PrettyText(**expr), printed, dialect);
+  if (const auto with = TemplatesText(text)) {
+    CheckPrintsAs(text, *with, printed, dialect);
+  }
 }
 
 }  // namespace
@@ -53,6 +57,7 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
         "a > bool on(x) group_left(y) fill(0) topk(5, {\"f.g\", "
         "\"\\xff\"=\"`\"})",
         "m[max(step(), 0x1F)] offset (-2 ^ 2)", "-1_0.5e3 ^ 017 % NaN",
+        "a\\-b{c\\x2dd=\"e\"} @ (time() - 60) == (1, max_of(2, 3))",
         "with (f = {a=\"b\"}, w = 1.5h, x(q) = -q) x(m{f or c=\"d\"+\"e\"}[w])",
         "sum(a, b) by (x) limit 5 default (rate(m) + 8Ki) keep_metric_names",
         "a * on(x) group_left(*) prefix \"p\" (b, c) if rate(m[5i] "

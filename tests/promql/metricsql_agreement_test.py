@@ -1,15 +1,13 @@
 """The metricsql dialect against a real victoria-metrics over the same data."""
 
 import math
-import socket
-import tempfile
 import time
 import unittest
 import urllib.parse
 
-from tests.support import http_client, remote_write
-from tests.support.cluster import Cluster
-from tests.support.processes import Process, peer, wait_until
+from tests.support import http_client
+from tests.support.peers import beside_victoria_metrics
+from tests.support.processes import peer
 
 TOLERANCE = 1e-9   # VictoriaMetrics rounds differences of decimals
 SCRAPE_SECONDS = 15
@@ -96,6 +94,21 @@ temperature offset 1m
 rate(requests_total[4i])
 temperature offset 2i
 1.5Ki + 2K
+rollup(temperature)
+rollup_rate(requests_total)
+rollup_deriv(temperature)
+rollup_increase(requests_total)
+rollup_delta(temperature)
+rollup_scrape_interval(temperature)
+rollup_candlestick(temperature)
+quantiles_over_time("phi", 0.1, 0.9, temperature)
+aggr_over_time(("min_over_time", "max_over_time"), temperature)
+histogram_over_time(temperature)
+steps == (1, 3, 5, 21)
+steps != (1, 3, 5, 21)
+(1, 21) == steps
+last_over_time(temperature[1m] @ (end() - 60))
+last_over_time(temperature[1m] @ scalar(start() + 5 + steps * 0))
 absent(nothing)
 absent(temperature)
 -temperature
@@ -108,12 +121,6 @@ histogram_quantile(0.9, sum(rate(latency_bucket[2m])) by (le))
 histogram_quantile(0.5, latency_bucket)
 sort_desc(temperature)
 """.strip().splitlines()
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def data(start_s):
@@ -188,35 +195,10 @@ class MetricsqlAgreementTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="varve-metricsql-")
-        cls.peer = f"127.0.0.1:{free_port()}"
-        cls.process = Process(
-            "victoria-metrics", peer("victoria-metrics"),
-            [f"-storageDataPath={cls.folder.name}/vm",
-             f"-httpListenAddr={cls.peer}", "-retentionPeriod=100y"])
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.addClassCleanup(cls.process.stop)
-        cls.cluster = Cluster(storages=1)
-        cls.addClassCleanup(cls.cluster.close)
-
-        def healthy():
-            try:
-                return http_client.get(cls.peer, "/health").status == 200
-            except OSError:
-                return False
-        wait_until(healthy, 10, "victoria-metrics /health")
         # Far enough in the past for latency offsets not to matter.
         cls.start = (int(time.time()) - 4 * 3600) // 3600 * 3600
-        series = data(cls.start)
-        answer = cls.cluster.write(series)
-        assert answer.status == 204, answer.text
-        body = remote_write.snappy(remote_write.write_request(series))
-        answer = http_client.request(
-            cls.peer, "POST", "/api/v1/write", body,
-            {"Content-Encoding": "snappy",
-             "Content-Type": "application/x-protobuf"}, seconds=60)
-        assert answer.status == 204, answer.text
-        http_client.get(cls.peer, "/internal/force_flush", seconds=60)
+        cls.cluster, cls.peer = beside_victoria_metrics(
+            cls, data(cls.start), storages=1)
 
     def both(self, path, arguments):
         arguments = {**arguments, "nocache": "1"}

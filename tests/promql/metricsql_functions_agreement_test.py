@@ -2,18 +2,13 @@
 on the real victoria-metrics give the same answers, ranges and instants."""
 
 import math
-import os
-import shutil
-import socket
-import tempfile
 import time
 import unittest
 
 from tests.support import http_client
-from tests.support.cluster import Cluster
-from tests.support.processes import Process, peer, wait_until
+from tests.support.peers import beside_victoria_metrics
+from tests.support.processes import peer
 
-PEER = peer("victoria-metrics")
 SAMPLES = 60
 EVERY_S = 10
 # It keeps 12 digits or so.
@@ -121,12 +116,6 @@ FORMS = [
 ]
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def dataset(start_ms):
     """[(labels, [(ms, value)])]"""
     def series(name, labels, value):
@@ -151,17 +140,6 @@ def dataset(start_ms):
         result.append(series("many", {"k": str(k)}, lambda i, k=k:
                              100 if k == 4 and i > 50 else k + i % 2))
     return result
-
-
-def import_text(series):
-    """The same in Prometheus' text format with timestamps."""
-    lines = []
-    for labels, samples in series:
-        inner = ",".join(f'{name}="{value}"' for name, value in labels.items()
-                         if name != "__name__")
-        for ms, value in samples:
-            lines.append(f"{labels['__name__']}{{{inner}}} {value!r} {ms}")
-    return "\n".join(lines) + "\n"
 
 
 def points(answer):
@@ -200,48 +178,15 @@ def differences(ours, theirs):
                 break
 
 
-@unittest.skipUnless(PEER, "skipped: no peer")
+@unittest.skipUnless(peer("victoria-metrics"), "skipped: no peer")
 class MetricsqlFunctionsAgreementTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
         # Two days ago, a moment that all steps here divide.
         cls.start_s = int(time.time()) // 3600 * 3600 - 2 * 86400
-        series = dataset(cls.start_s * 1000)
-        cls.cluster = Cluster(storages=2, replication_factor=2)
-        cls.addClassCleanup(cls.cluster.close)
-        answer = cls.cluster.write(series)
-        assert answer.status == 204, answer.text
-        cls.start_peer(series)
-
-    @classmethod
-    def start_peer(cls, series):
-        folder = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
-        cls.peer = f"127.0.0.1:{free_port()}"
-        process = Process("victoria-metrics", PEER, [
-            f"-storageDataPath={os.path.join(folder, 'data')}",
-            f"-httpListenAddr={cls.peer}"])
-        cls.addClassCleanup(process.stop)
-        wait_until(cls.peer_answers, 20, "the peer's health")
-        http_client.request(cls.peer, "POST", "/api/v1/import/prometheus",
-                            import_text(series).encode(), {})
-        wait_until(cls.peer_has_all, 20, "the peer's data")
-
-    @classmethod
-    def peer_answers(cls):
-        try:
-            return http_client.get(cls.peer, "/health").status == 200
-        except OSError:
-            return False
-
-    @classmethod
-    def peer_has_all(cls):
-        http_client.get(cls.peer, "/internal/force_flush")
-        answer = cls.ask(cls.peer, "/api/v1/query", {
-            "query": "count(last_over_time({__name__!=''}[1h]))",
-            "time": cls.start_s + SAMPLES * EVERY_S})
-        return set(points(answer).get((), {}).values()) == {21}
+        cls.cluster, cls.peer = beside_victoria_metrics(
+            cls, dataset(cls.start_s * 1000), storages=2, replication_factor=2)
 
     @classmethod
     def ask(cls, address, path, arguments):

@@ -1,14 +1,12 @@
 """parse_query, format_query and parse errors against a real Prometheus."""
 
-import os
-import tempfile
 import unittest
 import urllib.parse
 
-from tests.promql.metricsql_agreement_test import free_port
 from tests.support import http_client
 from tests.support.cluster import Cluster
-from tests.support.processes import Process, peer, wait_until
+from tests.support.peers import Prometheus
+from tests.support.processes import peer
 
 # Trees and printed forms are the same.
 QUERIES = """
@@ -78,27 +76,11 @@ class SyntaxAgreementTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="varve-syntax-")
-        cls.addClassCleanup(cls.folder.cleanup)
-        config = os.path.join(cls.folder.name, "prometheus.yml")
-        with open(config, "w", encoding="utf-8"):
-            pass
-        cls.peer = f"127.0.0.1:{free_port()}"
-        process = Process(
-            "prometheus", peer("prometheus"),
-            [f"--config.file={config}",
-             f"--storage.tsdb.path={cls.folder.name}/data",
-             f"--web.listen-address={cls.peer}"])
-        cls.addClassCleanup(process.stop)
+        prometheus = Prometheus()
+        cls.addClassCleanup(prometheus.stop)
+        cls.peer = prometheus.address
         cls.cluster = Cluster(storages=1)
         cls.addClassCleanup(cls.cluster.close)
-
-        def ready():
-            try:
-                return http_client.get(cls.peer, "/-/ready").status == 200
-            except OSError:
-                return False
-        wait_until(ready, 20, "prometheus /-/ready")
 
     def both(self, path, query):
         return (ask(self.cluster.select, "/select/0/prometheus" + path, query),

@@ -1,0 +1,276 @@
+"""Random expressions over random series: a cluster and a real Prometheus give
+the same values, labels, order, warnings and errors.
+
+VARVE_SEED repeats a run; VARVE_LONG=1 asks thousands, VARVE_QUERIES=n as many
+as one likes. A difference is shown by the smallest part of the expression that
+still differs.
+"""
+
+import math
+import os
+import random
+import re
+import time
+import unittest
+
+from tests.promql.random_data import SCRAPE_MS, SCRAPES, Data
+from tests.promql.random_queries import Generator, same_number
+from tests.support import http_client, remote_write
+from tests.support.cluster import Cluster
+from tests.support.peers import Prometheus
+from tests.support.processes import peer
+
+SEED = int(os.environ.get("VARVE_SEED", "0")) or random.randrange(1, 10**6)
+QUERIES = int(os.environ.get("VARVE_QUERIES") or
+              (5000 if os.environ.get("VARVE_LONG") else 300))
+FEATURES = ("promql-experimental-functions", "promql-duration-expr",
+            "native-histograms")
+TOLERANCE = 1e-12
+SHOWN_MAX = 30
+NOTES_SHOWN = 10   # Prometheus picks some at random beyond
+
+
+def floats_of(histogram):
+    """Count, sum and buckets that are not empty."""
+    numbers = [float(histogram["count"]), float(histogram["sum"])]
+    for bucket in histogram.get("buckets") or []:
+        bucket = [float(part) for part in bucket]
+        if bucket[3] != 0:
+            numbers += bucket
+    return numbers
+
+
+def points_of(row):
+    """{ms: numbers}; a float is one number."""
+    points = {}
+    for t, v in row.get("values") or ([row["value"]] if "value" in row else []):
+        points[round(float(t) * 1000)] = [float(v)]
+    for t, h in row.get("histograms") or (
+            [row["histogram"]] if "histogram" in row else []):
+        points[round(float(t) * 1000)] = floats_of(h)
+    return points
+
+
+def same_text(text):
+    """Numbers to as many digits as are compared."""
+    return re.sub(r"-?\d+\.\d+(e[+-]?\d+)?",
+                  lambda number: f"{float(number.group()):.10g}", text)
+
+
+def labels_of(metric):
+    """count_values makes labels of numbers."""
+    return tuple(sorted((name, same_text(value))
+                        for name, value in metric.items()))
+
+
+def series_of(data):
+    if data["resultType"] in ("scalar", "string"):
+        t, value = data["result"]
+        return [((), {round(float(t) * 1000): [float(value)]})]
+    return [(labels_of(row["metric"]), points_of(row))
+            for row in data["result"]]
+
+
+def same_points(a, b):
+    """The parts of a histogram are as exact as its largest."""
+    finite = [abs(x) for x in a if math.isfinite(x)]
+    scale = max([0.001, *finite]) if len(a) > 1 else 0.001
+    return len(a) == len(b) and all(
+        same_number(x, y, TOLERANCE, scale) for x, y in zip(a, b))
+
+
+def differing_series(ours, theirs):
+    """What differs first, or None."""
+    mine, other = dict(ours), dict(theirs)
+    if len(mine) != len(ours):
+        return "Varve has series twice"
+    for labels in sorted(mine.keys() | other.keys()):
+        if labels not in mine or labels not in other:
+            who = "Prometheus" if labels not in mine else "Varve"
+            return f"{dict(labels)} only in {who}"
+        a, b = mine[labels], other[labels]
+        for t in sorted(a.keys() | b.keys()):
+            if t not in a or t not in b or not same_points(a[t], b[t]):
+                return (f"{dict(labels)} at {t}: Varve {a.get(t)}, "
+                        f"Prometheus {b.get(t)}")
+    return None
+
+
+def error_text(answer):
+    """Without which of many series are named as examples."""
+    text = answer["error"].removeprefix('invalid parameter "query": ')
+    # Later releases know more durations.
+    text = text.replace("number, duration, step(), or range()",
+                        "number or duration")
+    text = re.sub(r"for the match group {.*\[.*\]", "[…]", text)
+    # Of several errors, that of the first step.
+    return "many matches" if "many-to-" in text else text
+
+
+def comparable_notes(notes):
+    """Where a group has floats and histograms, Prometheus looks at the
+    histograms' buckets or not, as the first of its series is one or not."""
+    notes = sorted(map(same_text, notes))
+    if any("mix of histograms and floats" in note for note in notes):
+        notes = [note for note in notes if "vector contains" not in note]
+    return notes
+
+
+def same_but_operands(ours, theirs):
+    """Of operands that do not fit, Prometheus names the last pair of a step,
+    whichever it is."""
+    def split(notes):
+        pairs = {n for n in notes if "incompatible sample types" in n}
+        return pairs, [n for n in notes if n not in pairs]
+    (mine, rest), (other, their_rest) = split(ours), split(theirs)
+    return rest == their_rest and other <= mine and bool(other) == bool(mine)
+
+
+# What this release of Prometheus does otherwise, each with its reason.
+KNOWN = (
+    # It does not read the buckets of histograms inside of these, and knows
+    # nothing of resets that only buckets show.
+    r".histogram_(avg|count|sum)\(",
+    # It takes the first bucket of le to reach down to -Inf: later ones to 0.
+    r"histogram_fraction\(",
+    # What is left of a difference is divided by.
+    r"histogram_(avg|stddev|stdvar|quantile|fraction)\(.*delta\(",
+    # Far apart from zero and close to one another: the order decides.
+    r"std(dev|var).*(ts_of_|timestamp)",
+    # Powers differ by a last digit, which is an angle of its own.
+    r"(sin|cos|tan)\(.*\^",
+)
+# Names that are to be dropped come back.
+KNOWN_DELAYED = (r"info\(", r"@.*:|:.*@")
+
+
+def is_known(query, delayed):
+    known = KNOWN + (KNOWN_DELAYED if delayed else ())
+    return any(re.search(pattern, query) for pattern in known)
+
+
+def notes_differ(ours, theirs):
+    for kind in ("warnings", "infos"):
+        a, b = ours.get(kind, []), theirs.get(kind, [])
+        if len(b) >= NOTES_SHOWN:
+            continue
+        a, b = comparable_notes(a), comparable_notes(b)
+        if a != b and not same_but_operands(a, b):
+            return f"{kind}: Varve {sorted(a)}, Prometheus {sorted(b)}"
+    return None
+
+
+def order_of(query, series):
+    """What of an instant answer's order is no accident."""
+    if query.startswith(("sort(", "sort_desc(")):   # equal values in any order
+        return [[[same_text(repr(x)) for x in numbers]
+                 for numbers in points.values()] for _, points in series]
+    if query.startswith("sort_by_label("):
+        return [labels for labels, _ in series]
+    return None
+
+
+def difference(query, ours, theirs, is_range):
+    # MetricsQL's syntax is there beside PromQL's.
+    if "parse error" in theirs.get("error", "") and "data" in ours:
+        return None
+    if ours["status"] != theirs["status"]:
+        return (f"Varve {ours.get('error', 'answers')}, Prometheus "
+                f"{theirs.get('error', 'answers')}")
+    if theirs["status"] != "success":
+        a, b = error_text(ours), error_text(theirs)
+        return None if a == b else f"Varve {a}, Prometheus {b}"
+    if ours["data"]["resultType"] != theirs["data"]["resultType"]:
+        return f"types {ours['data']['resultType']}"
+    mine, other = series_of(ours["data"]), series_of(theirs["data"])
+    found = differing_series(mine, other)
+    if found:
+        return found
+    if order_of(query, mine) != order_of(query, other) or (
+            is_range and [row[0] for row in mine] != [row[0] for row in other]):
+        return f"order: Varve {[dict(row[0]) for row in mine]}"
+    return notes_differ(ours, theirs)
+
+
+@unittest.skipUnless(peer("prometheus"), "skipped: no peer")
+class RandomAgreementTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        # Round, so that steps of subqueries fall alike in every run.
+        cls.start_s = int(time.time()) // 900 * 900 - 3600
+        cls.end_s = cls.start_s + SCRAPES * SCRAPE_MS // 1000
+        data = Data(random.Random(SEED), cls.start_s * 1000)
+        cls.cluster = Cluster(storages=2, replication_factor=2)
+        cls.addClassCleanup(cls.cluster.close)
+        cls.early = cls.cluster.add_select(
+            args=["-search.delayedNameRemoval=false"])
+        cls.peers = []
+        for features in (FEATURES,
+                         FEATURES + ("promql-delayed-name-removal",)):
+            prometheus = Prometheus(features)
+            cls.addClassCleanup(prometheus.stop)
+            cls.peers.append(prometheus.address)
+            for request in data.requests:
+                prometheus.write_body(request)
+        for request in data.requests:
+            answer = cls.cluster.write_body(remote_write.snappy(request))
+            assert answer.status == 204, answer.text
+
+    def ask(self, address, prefix, path, arguments):
+        return http_client.post_form(address, prefix + path, arguments).json()
+
+    def compare(self, node, when, delayed):
+        """What differs, or None."""
+        path = "/api/v1/query" if "time" in when else "/api/v1/query_range"
+        arguments = {"query": str(node), **when}
+        select = self.cluster.select if delayed else self.early
+        ours = self.ask(select, "/select/0/prometheus", path, arguments)
+        theirs = self.ask(self.peers[delayed], "", path, arguments)
+        return difference(str(node), ours, theirs, "time" not in when)
+
+    def smallest(self, node, when, delayed):
+        """The smallest part that differs, and how."""
+        for child in node.children():
+            found = self.smallest(child, when, delayed)
+            if found:
+                return found
+        if node.kind == "matrix" and "time" not in when:
+            return None
+        found = self.compare(node, when, delayed)
+        return (str(node), found) if found else None
+
+    def moments(self, rng):
+        if rng.random() < 0.5:
+            return {"time": round(rng.uniform(self.start_s, self.end_s), 3)}
+        begin = rng.randrange(self.start_s, self.end_s)
+        step = rng.choice((7, 15, 30, 60, 61))
+        return {"start": begin, "end": begin + step * rng.choice((0, 5, 20)),
+                "step": step}
+
+    def check(self, delayed, count):
+        rng = random.Random(SEED + delayed)
+        generator = Generator(rng, self.start_s, self.end_s)
+        found = {}
+        for _ in range(count):
+            node, when = generator.expression(), self.moments(rng)
+            if self.compare(node, when, delayed) is None:
+                continue
+            text, how = (self.smallest(node, when, delayed) or
+                         (str(node), self.compare(node, when, delayed)))
+            if is_known(text, delayed):
+                continue
+            found[text] = f"{when}: {how}"
+        print(f"seed {SEED}: {count - len(found)} of {count} agree")
+        shown = [f"{q}\n    {how}" for q, how in found.items()][:SHOWN_MAX]
+        self.assertFalse(found, f"VARVE_SEED={SEED}\n" + "\n".join(shown))
+
+    def test_random_expressions_agree(self):
+        self.check(False, QUERIES)
+
+    def test_they_agree_with_delayed_name_removal(self):
+        self.check(True, QUERIES // 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
