@@ -1,8 +1,8 @@
 """Random expressions over random series: a cluster and a real Prometheus give
 the same values, labels, order, warnings and errors.
 
-VARVE_SEED repeats a run; VARVE_LONG=1 asks thousands, VARVE_QUERIES=n as many
-as one likes. A difference is shown by the smallest part of the expression that
+VARVE_LONG=1 asks thousands from a new seed, VARVE_QUERIES=n as many as one
+likes; VARVE_SEED repeats a run. A difference is shown by the smallest part of the expression that
 still differs.
 """
 
@@ -20,9 +20,10 @@ from tests.support.cluster import Cluster
 from tests.support.peers import Prometheus
 from tests.support.processes import peer
 
-SEED = int(os.environ.get("VARVE_SEED", "0")) or random.randrange(1, 10**6)
-QUERIES = int(os.environ.get("VARVE_QUERIES") or
-              (5000 if os.environ.get("VARVE_LONG") else 300))
+LONG = bool(os.environ.get("VARVE_LONG"))
+SEED = int(os.environ.get("VARVE_SEED") or
+           (random.randrange(1, 10**6) if LONG else 1))
+QUERIES = int(os.environ.get("VARVE_QUERIES") or (5000 if LONG else 300))
 FEATURES = ("promql-experimental-functions", "promql-duration-expr",
             "native-histograms")
 TOLERANCE = 1e-12
