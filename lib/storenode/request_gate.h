@@ -4,13 +4,14 @@
 #ifndef VARVE_LIB_STORENODE_REQUEST_GATE_H_
 #define VARVE_LIB_STORENODE_REQUEST_GATE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 
@@ -52,9 +53,12 @@ class RequestGate {
   absl::Status Enter() {
     base::MutexLock lock(mutex_);
     if (running_ >= capacity_) ++reached_;
-    const absl::Time end = absl::Now() + queue_max_;
+    const base::Clock& clock = base::SystemClock();
+    const int64_t end_ms =
+        clock.SteadyMs() + absl::ToInt64Milliseconds(queue_max_);
     while (running_ >= capacity_) {
-      if (left_.WaitFor(lock, end - absl::Now())) continue;
+      const int64_t left_ms = std::max<int64_t>(end_ms - clock.SteadyMs(), 0);
+      if (left_.WaitFor(lock, absl::Milliseconds(left_ms))) continue;
       if (running_ < capacity_) break;
       ++timeouts_;
       return base::Unavailable("over ", capacity_,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
@@ -38,13 +39,13 @@ class Awaited {
     value_ = std::move(value);
     set_.NotifyAll();
   }
-  // Nothing when `deadline` passed first.
-  std::optional<Value> Take(absl::Time deadline) {
+  // Nothing when the steady clock passed `deadline_ms` first.
+  std::optional<Value> Take(int64_t deadline_ms) {
     base::MutexLock lock(mutex_);
     while (!value_) {
-      const absl::Duration left = deadline - absl::Now();
-      if (left <= absl::ZeroDuration()) return std::nullopt;
-      set_.WaitFor(lock, left);
+      const int64_t left_ms = deadline_ms - base::SystemClock().SteadyMs();
+      if (left_ms <= 0) return std::nullopt;
+      set_.WaitFor(lock, absl::Milliseconds(left_ms));
     }
     return std::exchange(value_, std::nullopt);
   }
@@ -61,7 +62,8 @@ class Exchange {
   Exchange(const ClientRequest& request, const ClientLimits& limits)
       : request_(request),
         limits_(limits),
-        deadline_(absl::Now() + limits.timeout) {}
+        deadline_ms_(base::SystemClock().SteadyMs() +
+                     absl::ToInt64Milliseconds(limits.timeout)) {}
 
   absl::StatusOr<ClientAnswer> Run(net::Transport& transport) {
     RETURN_IF_ERROR(Connect(transport));
@@ -87,7 +89,7 @@ class Exchange {
                    [dialed](absl::StatusOr<StreamPtr> result) {
                      dialed->Set(std::move(result));
                    });
-    auto result = dialed->Take(deadline_);
+    auto result = dialed->Take(deadline_ms_);
     if (!result) return Late("connecting");
     ASSIGN_OR_RETURN(stream_, std::move(*result));
     return absl::OkStatus();
@@ -118,7 +120,7 @@ class Exchange {
     } else {
       stream_->WhenWritable(tell);
     }
-    return ready->Take(deadline_).has_value();
+    return ready->Take(deadline_ms_).has_value();
   }
 
   absl::Status Send(std::string_view bytes) {
@@ -194,7 +196,7 @@ class Exchange {
 
   const ClientRequest& request_;
   const ClientLimits limits_;
-  const absl::Time deadline_;
+  const int64_t deadline_ms_;
   StreamPtr stream_;
 };
 
