@@ -9,7 +9,13 @@
 namespace varve::eval {
 namespace {
 
-// The labels that `expr` asks to be equal to one value, once each.
+bool IsNegative(const model::Matcher& matcher) {
+  return matcher.type == model::MatchType::kNotEqual ||
+         matcher.type == model::MatchType::kNotRegex;
+}
+
+// The labels that `expr` asks to be equal to one value, once each, and not to
+// differ from another.
 model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
   const promql::VectorSelector* selector = nullptr;
   if (expr.kind == promql::ExprKind::kVectorSelector) {
@@ -25,9 +31,12 @@ model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
     if (matcher.type == model::MatchType::kEqual &&
         seen.insert(matcher.name).second) {
       labels.Set(matcher.name, matcher.value);
-    } else {
+    } else if (!IsNegative(matcher)) {
       labels.Remove(matcher.name);
     }
+  }
+  for (const model::Matcher& matcher : selector->matchers) {
+    if (IsNegative(matcher)) labels.Remove(matcher.name);
   }
   return labels;
 }

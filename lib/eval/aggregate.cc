@@ -111,7 +111,7 @@ class GroupTable {
         group.columns.Add(present_);
         return absl::OkStatus();
       default:
-        notes_.ignored = true;
+        notes_.ignored = notes_.ignored || !AllNull(column.histograms);
         group.columns.Add(column.values);
         return absl::OkStatus();
     }

@@ -137,6 +137,7 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
       function,
       {floats, {data.histograms.timestamps_ms, data.histograms.histograms}},
       result.windows, arguments, {out.values, out.histograms}, notes);
+  if (AllNull(out.histograms)) out.DropHistograms();
   TellRollupNotes(ev, notes, series.labels, position);
   TellOfFloats(ev, function, series.labels, arguments, out.values, position);
   return out;

@@ -80,7 +80,8 @@ constexpr Case kCases[] = {
     {"rate(m[5m] @ (end() - 1h)) @ min_of(1, 2) offset 5m", nullptr},
     {"m @ end() - 5", nullptr},
     {"a\\-b", "{__name__=\"a-b\"}"},
-    {"\\sum{a\\x2db=\"1\"}", "sum{\"a-b\"=\"1\"}"},
+    {"\\sum{a\\x2db=\"1\"}", "{\"a-b\"=\"1\",__name__=\"sum\"}"},
+    {"m + \\On", "m + {__name__=\"On\"}"},
     {"sum by (a\\-b) (m)", "sum by (\"a-b\") (m)"},
     {"a == (1, 2)", "a == union(1, 2)"},
 };

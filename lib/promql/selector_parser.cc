@@ -66,9 +66,10 @@ absl::StatusOr<ExprPtr> Grammar::ParseSelector(bool named) {
     return ParseTemplateSelector(*found);
   }
   auto selector = std::make_unique<VectorSelector>();
+  const bool escaped = named && Peek().escaped();
   const std::string name(named ? Take().text : "");
-  // Others are printed among the matchers.
-  if (IsPlainMetricName(name)) selector->name = name;
+  // An escaped one, perhaps a keyword, is printed among the matchers.
+  if (!escaped) selector->name = name;
   std::vector<model::Matchers> groups(1);
   if (At(TokenKind::kLeftBrace)) {
     ASSIGN_OR_RETURN(groups, ParseMatcherGroups());

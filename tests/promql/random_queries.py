@@ -69,7 +69,7 @@ class Generator:
             return self.matrix(2)
         if chance < 0.1:
             return self._mistaken()
-        return self.vector(self.rng.choice((1, 2, 2, 3, 3, 4)))
+        return self.vector(self.rng.choice((1, 2, 2, 3, 3, 4, 5)))
 
     def _mistaken(self):
         """Types that do not fit: the same error."""
@@ -206,8 +206,8 @@ class Generator:
             # Values that differ, so that the choice is not left open.
             k = rng.choice(("1", "2", "3", "0", "-1", "100", "2.7"))
             return Node("vector", rng.choice(("topk", "bottomk")) + group,
-                        f"({k}, ", self.instant(rng.choice(("g", "other"))),
-                        ")")
+                        f"({k}, ", Node("vector", rng.choice(("g", "other")) +
+                                        self._time()), ")")
         if choice < 0.16:
             return Node("vector", f"quantile{group}(", self.scalar(1), ", ",
                         self.vector(depth - 1), ")")
@@ -307,7 +307,11 @@ class Generator:
 
     def _other(self, depth):
         rng = self.rng
-        choice = rng.randrange(5)
+        choice = rng.randrange(6)
+        if choice == 5:
+            pinned = rng.choice((" @ start()", " @ end()", " offset 1m"))
+            return Node("vector", "max_over_time((", self.vector(depth - 1),
+                        f")[2m:30s]{pinned})")
         if choice == 0:
             return Node("vector", "vector(", self.scalar(depth - 1), ")")
         if choice == 1:
