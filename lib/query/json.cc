@@ -1,6 +1,7 @@
 #include "lib/query/json.h"
 
 #include <charconv>
+#include <cstring>
 
 #include "lib/histogram/buckets.h"
 #include "lib/promql/number_text.h"
@@ -28,9 +29,23 @@ size_t SequenceSize(std::string_view text) {
   return size;
 }
 
+// Whether some of eight bytes is a control character, '"', '\\' or no ASCII.
+bool AnySpecial(uint64_t bytes) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  // The high bit of each byte that is below n, as long as all are ASCII.
+  const auto below = [](uint64_t x, uint64_t n) { return x - kOnes * n; };
+  const uint64_t quotes = below(bytes ^ kOnes * '"', 1);
+  const uint64_t slashes = below(bytes ^ kOnes * '\\', 1);
+  return ((bytes | below(bytes, 0x20) | quotes | slashes) & kOnes * 0x80) != 0;
+}
+
 // Bytes at the start of `text` that stand in JSON as they are and are ASCII.
 size_t PlainSize(std::string_view text) {
   size_t i = 0;
+  for (uint64_t eight; text.size() - i >= sizeof(eight); i += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + i, sizeof(eight));
+    if (AnySpecial(eight)) break;
+  }
   while (i < text.size()) {
     const auto c = static_cast<uint8_t>(text[i]);
     if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\') break;

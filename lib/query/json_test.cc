@@ -31,6 +31,22 @@ TEST_CASE("strings are escaped and always UTF-8", "[query]") {
   CHECK(Json("\xED\xA0\x80").find('\xED') == std::string::npos);
 }
 
+TEST_CASE("a special byte is found wherever it stands", "[query]") {
+  const std::string plain = "node-3.fra1.example.com:9100/~";
+  CHECK(Json(plain) == "\"" + plain + "\"");
+  const std::pair<std::string, std::string> specials[] = {
+      {"\"", "\\\""},       {"\\", "\\\\"},          {"\x1F", "\\u001f"},
+      {"\x80", "\xEF\xBF\xBD"}, {"\xC3\xA9", "\xC3\xA9"}, {"\x7F", "\x7F"}};
+  for (const auto& [special, shown] : specials) {
+    for (size_t at = 0; at <= plain.size(); ++at) {
+      std::string text = plain;
+      std::string want = plain;
+      REQUIRE(Json(text.insert(at, special)) ==
+              "\"" + want.insert(at, shown) + "\"");
+    }
+  }
+}
+
 TEST_CASE("times are whole seconds or have three decimals", "[query]") {
   CHECK(Time(0) == "0");
   CHECK(Time(1'795'167'828'000) == "1795167828");
