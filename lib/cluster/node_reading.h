@@ -5,7 +5,9 @@
 #ifndef VARVE_LIB_CLUSTER_NODE_READING_H_
 #define VARVE_LIB_CLUSTER_NODE_READING_H_
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,13 @@ inline bool IsCancelled(const ReadRequest& request) {
 // Where this node's CPU is added up; null: nowhere.
 inline base::CpuMeter* CpuMeterOf(const ReadRequest& request) {
   return request.meter == nullptr ? nullptr : &request.meter->cpu;
+}
+
+// How many threads decode messages that are of so many bytes together: waking
+// one takes longer than decoding a few series.
+inline size_t DecodeThreads(size_t messages, size_t bytes) {
+  constexpr size_t kBytesPerThreadMin = 16 << 10;
+  return std::min(messages, bytes / kBytesPerThreadMin + 1);
 }
 
 // Call::Next until the request's deadline; ends with Cancelled soon after

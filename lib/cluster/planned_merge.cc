@@ -67,9 +67,10 @@ class PlannedMerge final : public SeriesMerge {
       const absl::Status status = Receive(node, messages);
       if (!status.ok()) return GiveUp(status);
     }
+    size_t bytes = 0;
+    for (const Message& message : messages) bytes += message.bytes.size();
     context_.pool->ParallelFor(
-        messages.size(), messages.size(),
-        [&](size_t i) {
+        messages.size(), DecodeThreads(messages.size(), bytes), [&](size_t i) {
           const base::CpuShare cpu(CpuMeterOf(context_.request));
           messages[i].status = Decode(messages[i]);
         });

@@ -66,7 +66,9 @@ class SingleNodeMerge final : public SeriesMerge {
     std::vector<absl::StatusOr<wire::SeriesBatch>> decoded(
         n, absl::StatusOr<wire::SeriesBatch>(wire::SeriesBatch()));
     std::vector<std::vector<MergedSeries>> merged(n);
-    context_.pool->ParallelFor(n, n, [&](size_t i) {
+    size_t bytes = 0;
+    for (const std::string& message : messages_) bytes += message.size();
+    context_.pool->ParallelFor(n, DecodeThreads(n, bytes), [&](size_t i) {
       const base::CpuShare cpu(CpuMeterOf(context_.request));
       decoded[i] = wire::DecodeSeriesBatch(messages_[i]);
       messages_[i] = std::string();
