@@ -177,7 +177,8 @@ struct SearchCost {
   int64_t block_bytes = 0;     // of the values they lie in, compressed
 };
 
-// One search's series, in (metric, id) order. Pins what it reads.
+// One search's series, in (metric, id) order where blocks are read, else by
+// id. Pins what it reads.
 // REQUIRES: the engine outlives it; one thread.
 class SeriesCursor {
  public:

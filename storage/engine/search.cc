@@ -17,7 +17,7 @@ namespace {
 
 // Labels of so many series are kept for a whole search; above, they are read
 // twice, in pieces, so that memory does not grow with the answer.
-constexpr size_t kSeriesKeptMax = 32 << 10;
+constexpr size_t kSeriesKeptMax = 64 << 10;
 constexpr size_t kSeriesPerPiece = 1024;
 // Fewer are not worth a thread.
 constexpr size_t kSeriesPerPartMin = 128;
@@ -175,11 +175,6 @@ class SearchCursor final : public SeriesCursor {
           if (keep_labels_) labels_.Add(series.labels);
         }));
     searched_->Count(std::move(names));
-    std::sort(entries_.begin(), entries_.end(),
-              [](const ScanSeries& a, const ScanSeries& b) {
-                return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
-                                                  : a.id < b.id;
-              });
     // A head that has all of the range spares the blocks: cold pages shall not
     // delay alerts.
     // The head of histograms keeps nothing that is in blocks.
@@ -190,7 +185,14 @@ class SearchCursor final : public SeriesCursor {
     return Account(0);
   }
 
+  // Blocks are read in the order of their keys; without them that of the ids
+  // stays, in which head and label pages lie.
   void OpenScan() {
+    std::sort(entries_.begin(), entries_.end(),
+              [](const ScanSeries& a, const ScanSeries& b) {
+                return a.metric_id != b.metric_id ? a.metric_id < b.metric_id
+                                                  : a.id < b.id;
+              });
     // Families before the snapshot: what a rewrite moves is in one of them.
     const std::shared_ptr<const BlockFamilies> blocks = engine_.Blocks();
     scan_ = std::make_unique<BlockScan>(*engine_.data_, *blocks, tenant_,

@@ -42,7 +42,9 @@ class HeadTail {
   };
 
   explicit HeadTail(uint64_t generation) : generation_(generation) {}
-  // All samples of an entry.
+  // The place of the series' first entry, or where it would be.
+  size_t FirstOf(uint64_t series_id) const;
+  // Appends all samples of an entry.
   void Decode(const Entry& entry, model::SampleColumns& samples) const;
 
   uint64_t generation_;

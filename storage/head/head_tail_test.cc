@@ -1,9 +1,12 @@
 #include "storage/head/head_tail.h"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <random>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "storage/head/head.h"
 
@@ -112,6 +115,41 @@ TEST_CASE("a tail begins at its time, and a series may come in parts",
   CHECK_FALSE(tail.Read(3, kAlways, samples));
   CHECK(tail.From(kNow + 3 * kMinute).Read(2, kAlways, samples));
   CHECK(samples.values == std::vector<double>{11});
+}
+
+TEST_CASE("a series is found among ids with and without gaps, in parts too",
+          "[head]") {
+  std::mt19937_64 random(5);
+  for (const uint64_t gap : {1, 2, 90}) {
+    CAPTURE(gap);
+    HeadTailBuilder builder(1, kNow, INT64_MAX);
+    std::vector<std::pair<uint64_t, double>> parts;
+    uint64_t id = 1000;
+    for (int i = 0; i < 500; ++i) {
+      id += i % 100 == 99 ? 5000 : 1 + random() % gap;
+      for (uint64_t n = random() % 20 == 0 ? 30 : 1; n > 0; --n) {
+        parts.emplace_back(id, static_cast<double>(parts.size()));
+      }
+    }
+    for (const auto& [series_id, value] : parts) {
+      model::SampleColumns one;
+      one.push_back(kNow, value);
+      builder.Add(series_id, one);
+    }
+    const HeadTail tail = builder.Finish();
+    for (uint64_t asked = 990; asked < id + 10; ++asked) {
+      std::vector<double> wanted;
+      const auto from = std::lower_bound(parts.begin(), parts.end(),
+                                         std::pair(asked, -1.0));
+      for (auto it = from; it != parts.end() && it->first == asked; ++it) {
+        wanted.push_back(it->second);
+      }
+      CAPTURE(asked);
+      model::SampleColumns got;
+      REQUIRE(tail.Read(asked, kAlways, got) == !wanted.empty());
+      REQUIRE(got.values == wanted);
+    }
+  }
 }
 
 TEST_CASE("a series' tail of six minutes at 15 s takes 70 bytes", "[head]") {
