@@ -7,7 +7,9 @@
 #ifndef VARVE_LIB_ROLLUP_KAHAN_H_
 #define VARVE_LIB_ROLLUP_KAHAN_H_
 
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <span>
 
 namespace varve::rollup {
@@ -25,25 +27,36 @@ inline void KahanAdd(double increment, double& sum, double& compensation) {
   sum = total;
 }
 
-// Adds all of `values` to the pair, as KahanAdd one after the other would.
-// False: a total was infinite or NaN, and the pair is to be thrown away.
+// Adds kRuns runs of `count` values to a pair each, as KahanAdd one after the
+// other would. False: a total was infinite or NaN, and all pairs are to be
+// thrown away.
 //
 // What an addition loses is found without asking which summand is the larger
 // (Knuth, TAOCP 4.2.2, theorem B: the same bits), and infinities are looked
-// for at the end: without branches a sample costs the time of one addition.
-inline bool KahanAddFinite(std::span<const double> values, double& sum,
-                           double& compensation) {
-  double total = sum;
-  double lost = compensation;
-  for (const double value : values) {
-    const double next = total + value;
-    const double added = next - total;
-    lost += (total - (next - added)) + (value - added);
-    total = next;
+// for at the end. Each addition waits for the one before it: two runs side by
+// side take hardly longer than one.
+template <size_t kRuns>
+bool KahanAddFinite(const std::array<const double*, kRuns>& values,
+                    size_t count, std::array<double, kRuns>& sums,
+                    std::array<double, kRuns>& compensations) {
+  std::array<double, kRuns> total = sums;
+  std::array<double, kRuns> lost = compensations;
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t run = 0; run < kRuns; ++run) {
+      const double value = values[run][i];
+      const double next = total[run] + value;
+      const double added = next - total[run];
+      lost[run] += (total[run] - (next - added)) + (value - added);
+      total[run] = next;
+    }
   }
-  sum = total;
-  compensation = lost;
-  return std::isfinite(total) && std::isfinite(lost);
+  sums = total;
+  compensations = lost;
+  bool finite = true;
+  for (size_t run = 0; run < kRuns; ++run) {
+    finite &= std::isfinite(total[run]) && std::isfinite(lost[run]);
+  }
+  return finite;
 }
 
 struct KahanSum {
@@ -52,9 +65,14 @@ struct KahanSum {
 
   void Add(double increment) { KahanAdd(increment, sum, compensation); }
   void Add(std::span<const double> increments) {
-    const KahanSum before = *this;
-    if (KahanAddFinite(increments, sum, compensation)) return;
-    *this = before;
+    std::array<double, 1> sums = {sum};
+    std::array<double, 1> compensations = {compensation};
+    if (KahanAddFinite<1>({increments.data()}, increments.size(), sums,
+                          compensations)) {
+      sum = sums[0];
+      compensation = compensations[0];
+      return;
+    }
     for (const double increment : increments) Add(increment);
   }
   double Total() const { return std::isinf(sum) ? sum : sum + compensation; }

@@ -1,5 +1,7 @@
 // Means, sums, deviations and quantiles over a window.
+#include <array>
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "lib/rollup/functions.h"
@@ -10,9 +12,9 @@
 namespace varve::rollup {
 namespace {
 
-double Sum(std::span<const double> values) {
+double CarefulSum(std::span<const double> values) {
   KahanSum sum;
-  sum.Add(values);
+  for (const double value : values) sum.Add(value);
   return sum.Total();
 }
 
@@ -48,14 +50,57 @@ double CarefulAverage(std::span<const double> values) {
   return sum / count + compensation / count;
 }
 
-double Average(std::span<const double> values) {
-  double sum = values[0];
-  double compensation = 0;
-  if (!KahanAddFinite(values.subspan(1), sum, compensation)) {
-    return CarefulAverage(values);
+// The sums or averages of kRuns windows of `count` values.
+template <size_t kRuns, bool kAverage>
+std::array<double, kRuns> SumsOf(
+    const std::array<const double*, kRuns>& windows, size_t count) {
+  std::array<double, kRuns> sums = {};
+  std::array<double, kRuns> compensations = {};
+  std::array<const double*, kRuns> rest = windows;
+  for (size_t i = 0; kAverage && i < kRuns; ++i) sums[i] = *rest[i]++;
+  const bool finite = KahanAddFinite<kRuns>(rest, count - (kAverage ? 1 : 0),
+                                            sums, compensations);
+  for (size_t i = 0; i < kRuns; ++i) {
+    const std::span<const double> values(windows[i], count);
+    if (!finite) {
+      sums[i] = kAverage ? CarefulAverage(values) : CarefulSum(values);
+    } else if (kAverage) {
+      const auto n = static_cast<double>(count);
+      sums[i] = sums[i] / n + compensations[i] / n;
+    } else {
+      sums[i] += compensations[i];
+    }
   }
-  const auto count = static_cast<double>(values.size());
-  return sum / count + compensation / count;
+  return sums;
+}
+
+// Windows with equally many samples, as most have, two at a time.
+template <bool kAverage>
+void SumWindows(const Series& series, const Windows& windows,
+                std::span<double> out) {
+  const double* waiting = nullptr;  // a window whose result is still to come
+  size_t waiting_count = 0;
+  size_t waiting_step = 0;
+  const auto finish = [&] {
+    if (waiting == nullptr) return;
+    out[waiting_step] = SumsOf<1, kAverage>({waiting}, waiting_count)[0];
+    waiting = nullptr;
+  };
+  SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t step) {
+    const double* const window = series.values.data() + lo;
+    if (waiting != nullptr && waiting_count == hi - lo) {
+      const auto both = SumsOf<2, kAverage>({waiting, window}, waiting_count);
+      out[waiting_step] = both[0];
+      waiting = nullptr;
+      return both[1];
+    }
+    finish();
+    waiting = window;
+    waiting_count = hi - lo;
+    waiting_step = step;
+    return 0.0;  // until the next window or the end
+  });
+  finish();
 }
 
 double Variance(std::span<const double> values) {
@@ -81,14 +126,12 @@ double MedianAbsoluteDeviation(std::vector<double>& values) {
 void ComputeStatistics(Function function, const Series& series,
                        const Windows& windows, const Arguments& arguments,
                        std::span<double> out) {
+  if (function == Function::kSum) return SumWindows<false>(series, windows, out);
+  if (function == Function::kAvg) return SumWindows<true>(series, windows, out);
   std::vector<double> scratch;
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t step) {
     const std::span<const double> values = series.values.subspan(lo, hi - lo);
     switch (function) {
-      case Function::kSum:
-        return Sum(values);
-      case Function::kAvg:
-        return Average(values);
       case Function::kStddev:
         return std::sqrt(Variance(values));
       case Function::kStdvar:
