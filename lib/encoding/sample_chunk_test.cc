@@ -1,5 +1,6 @@
 #include "lib/encoding/sample_chunk.h"
 
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -7,6 +8,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "lib/encoding/chunk_part.h"
 
 namespace varve::encoding {
 namespace {
@@ -34,9 +37,56 @@ bool SameBits(const std::vector<double>& a, const std::vector<double>& b) {
          });
 }
 
+// Any part has the bits of the whole.
+void CheckParts(const std::vector<double>& values, std::string_view bytes) {
+  const std::vector<char> exact(bytes.begin(), bytes.end());
+  const size_t n = values.size();
+  for (const size_t begin : {size_t{0}, size_t{1}, n / 2, n - 1}) {
+    for (const size_t size : {size_t{1}, n / 3, n}) {
+      if (begin >= n || size > n - begin || size == 0) continue;
+      CAPTURE(n, begin, size);
+      std::vector<double> part(size);
+      REQUIRE(
+          DecodeValuesPart({exact.data(), exact.size()}, n, begin, part).ok());
+      const auto from = values.begin() + static_cast<ptrdiff_t>(begin);
+      REQUIRE(SameBits(part, {from, from + static_cast<ptrdiff_t>(size)}));
+    }
+  }
+}
+
+void CheckParts(const std::vector<int64_t>& times, const std::string& bytes) {
+  const size_t n = times.size();
+  for (const size_t low : {size_t{0}, n / 3, n - 1}) {
+    for (const size_t high : {low, n / 2, n - 1}) {
+      for (const int64_t apart : {-1, 0, 1}) {
+        int64_t start_ms = 0;
+        int64_t end_ms = 0;
+        if (__builtin_add_overflow(times[low], apart, &start_ms) ||
+            __builtin_sub_overflow(times[high], apart, &end_ms)) {
+          continue;
+        }
+        CAPTURE(n, low, high, apart);
+        std::vector<int64_t> wanted = {-7};
+        size_t before = 0;
+        for (const int64_t ms : times) {
+          if (ms >= start_ms && ms <= end_ms) wanted.push_back(ms);
+          if (ms < start_ms) ++before;
+        }
+        std::vector<int64_t> got = {-7};
+        size_t begin = 0;
+        REQUIRE(AppendTimestampsInside(bytes, n, start_ms, end_ms, got, begin)
+                    .ok());
+        REQUIRE(got == wanted);
+        if (got.size() > 1) REQUIRE(begin == before);
+      }
+    }
+  }
+}
+
 // What one instruction set encodes all others decode, and encode alike.
 void CheckBytes(const std::vector<double>& values, const std::string& bytes,
                 ValueHints hints) {
+  CheckParts(values, bytes);
   for (const ColumnKernels* kernels : SupportedKernels()) {
     CAPTURE(kernels->isa);
     std::vector<double> got(values.size());
@@ -69,6 +119,7 @@ size_t CheckTimes(const std::vector<int64_t>& times) {
     EncodeTimestamps(times, again, *kernels);
     REQUIRE(again == bytes);
   }
+  CheckParts(times, bytes);
   int64_t first = 0;
   int64_t last = 0;
   REQUIRE(DecodeTimestampBounds(bytes, first, last).ok());

@@ -15,6 +15,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/encoding/chunk_part.h"
 #include "lib/encoding/residual_blocks.h"
 #include "lib/encoding/sample_chunk.h"
 
@@ -124,6 +125,30 @@ absl::Status ReadHead(base::ByteReader& reader, uint8_t& form,
   return absl::OkStatus();
 }
 
+// False: the regular form cannot have so many samples.
+bool RegularStep(const base::ByteReader& reader, uint64_t span, size_t samples,
+                 uint64_t& step) {
+  step = samples > 1 ? span / (samples - 1) : 0;
+  return step * (samples - 1) == span && reader.AtEnd();
+}
+
+void FillRegular(uint64_t first, uint64_t step, std::span<int64_t> t) {
+  uint64_t next = first;  // added up: multiplying keeps this from vector code
+  for (int64_t& one : t) {
+    one = static_cast<int64_t>(next);
+    next += step;
+  }
+}
+
+// How many samples of a regular run lie before `ms`.
+size_t RegularBefore(int64_t first_ms, int64_t last_ms, uint64_t step,
+                     size_t samples, int64_t ms) {
+  if (ms <= first_ms) return 0;
+  if (ms > last_ms) return samples;
+  const uint64_t distance = Bits(ms) - Bits(first_ms);
+  return static_cast<size_t>(distance / step + (distance % step != 0 ? 1 : 0));
+}
+
 }  // namespace
 
 void EncodeTimestamps(std::span<const int64_t> timestamps_ms, std::string& out,
@@ -161,13 +186,9 @@ absl::Status DecodeTimestamps(std::string_view src,
   const uint64_t span = Bits(last_ms) - Bits(first_ms);
   timestamps_ms[0] = first_ms;
   if (form == kRegular) {
-    const uint64_t step = n > 1 ? span / (n - 1) : 0;
-    if (step * (n - 1) != span || !reader.AtEnd()) {
-      return Broken("bad regular form");
-    }
-    for (size_t i = 1; i < n; ++i) {
-      timestamps_ms[i] = static_cast<int64_t>(Bits(first_ms) + i * step);
-    }
+    uint64_t step = 0;
+    if (!RegularStep(reader, span, n, step)) return Broken("bad regular form");
+    FillRegular(Bits(first_ms), step, timestamps_ms);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(DecodeBody(form, reader, kernels, timestamps_ms));
@@ -176,6 +197,49 @@ absl::Status DecodeTimestamps(std::string_view src,
     falls |= timestamps_ms[i] < timestamps_ms[i - 1];
   }
   if (falls) return Broken("timestamps fall or miss their end");
+  return absl::OkStatus();
+}
+
+absl::Status AppendTimestampsInside(std::string_view src, size_t samples,
+                                    int64_t start_ms, int64_t end_ms,
+                                    std::vector<int64_t>& timestamps_ms,
+                                    size_t& begin) {
+  begin = 0;
+  if (samples == 0 || end_ms < start_ms) return absl::OkStatus();
+  base::ByteReader reader(src);
+  uint8_t form = 0;
+  int64_t first_ms = 0;
+  int64_t last_ms = 0;
+  RETURN_IF_ERROR(ReadHead(reader, form, first_ms, last_ms));
+  const size_t before = timestamps_ms.size();
+  if (form == kRegular) {
+    uint64_t step = 0;
+    if (!RegularStep(reader, Bits(last_ms) - Bits(first_ms), samples, step)) {
+      return Broken("bad regular form");
+    }
+    begin = RegularBefore(first_ms, last_ms, step, samples, start_ms);
+    const size_t end =
+        end_ms >= last_ms
+            ? samples
+            : RegularBefore(first_ms, last_ms, step, samples, end_ms + 1);
+    timestamps_ms.resize(before + (end - begin));
+    FillRegular(Bits(first_ms) + begin * step, step,
+                std::span(timestamps_ms).subspan(before));
+    return absl::OkStatus();
+  }
+  timestamps_ms.resize(before + samples);
+  absl::Status status =
+      DecodeTimestamps(src, std::span(timestamps_ms).subspan(before));
+  if (!status.ok()) {
+    timestamps_ms.resize(before);
+    return status;
+  }
+  const auto from = timestamps_ms.begin() + static_cast<ptrdiff_t>(before);
+  const auto low = std::lower_bound(from, timestamps_ms.end(), start_ms);
+  timestamps_ms.erase(std::upper_bound(low, timestamps_ms.end(), end_ms),
+                      timestamps_ms.end());
+  begin = static_cast<size_t>(low - from);
+  timestamps_ms.erase(from, low);
   return absl::OkStatus();
 }
 

@@ -4,9 +4,11 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/encoding/chunk_part.h"
 #include "lib/encoding/decimal.h"
 #include "lib/encoding/residual_blocks.h"
 #include "lib/encoding/sample_chunk.h"
@@ -33,9 +35,19 @@ absl::Status DecodeConstant(int scale, base::ByteReader reader,
   return absl::OkStatus();
 }
 
-// Walks the exceptions; with `values` not null, writes them. False: missing or
-// impossible bytes.
-bool WalkExceptions(base::ByteReader& reader, size_t n, double* values) {
+// What is wanted of a run: values[i] is the sample begin + i of `samples`.
+struct Part {
+  size_t samples = 0;
+  size_t begin = 0;
+  std::span<double> values = {};
+
+  size_t end() const { return begin + values.size(); }
+};
+
+// Walks the exceptions and writes those in the part; with none wanted of it
+// only walks. False: missing or impossible bytes.
+bool WalkExceptions(base::ByteReader& reader, const Part& part) {
+  const size_t n = part.samples;
   const uint64_t count = reader.Varint();
   if (count == 0 || count > n) return false;
   size_t index = 0;
@@ -46,7 +58,9 @@ bool WalkExceptions(base::ByteReader& reader, size_t n, double* values) {
     index += gap;
     const uint64_t bits =
         kind == kRawKind ? reader.FixedLe<uint64_t>() : kSpecialBits[kind];
-    if (values != nullptr) values[index] = std::bit_cast<double>(bits);
+    if (index >= part.begin && index < part.end()) {
+      part.values[index - part.begin] = std::bit_cast<double>(bits);
+    }
     // One past the last value would make n - index above wrap around.
     if (index + 1 == n && i + 1 < count) return false;
   }
@@ -63,48 +77,53 @@ class ColumnDecoder {
         bytes_(bytes),
         kernels_(kernels) {}
 
-  absl::Status Decode(std::span<double> values) {
-    if (scheme_ == kNearDecimal && !ReadUlps(values)) {
+  absl::Status Decode(const Part& part) {
+    if (scheme_ == kNearDecimal && !ReadUlps(part)) {
       return Broken("bad units in the last place");
     }
     size_t done = 0;
-    if (!ReadFirst(values, done)) return Broken("cut in its head");
+    if (!ReadFirst(part, done)) return Broken("cut in its head");
     ResidualReader blocks(bytes_, kernels_);
     std::array<int64_t, kResidualBlock> ints;
-    while (done < values.size()) {
-      const size_t n = std::min(kResidualBlock, values.size() - done);
+    while (done < part.end()) {
+      const size_t n = std::min(kResidualBlock, part.samples - done);
       if (!NextInts(blocks, {ints.data(), n})) {
         return Broken("bad residual block");
       }
-      ToFloats(ints.data(), n, values.data() + done);
+      ToFloats({ints.data(), n}, done, part);
       done += n;
     }
-    if (!blocks.rest().empty()) return Broken("surplus bytes");
+    if (done == part.samples && !blocks.rest().empty()) {
+      return Broken("surplus bytes");
+    }
     return absl::OkStatus();
   }
 
  private:
-  // They wait in `values` for their mantissas.
-  bool ReadUlps(std::span<double> values) {
+  // They wait in the part's values for their mantissas.
+  bool ReadUlps(const Part& part) {
     ResidualReader blocks(bytes_, kernels_);
     std::array<int64_t, kResidualBlock> ulps;
-    for (size_t done = 0; done < values.size(); done += kResidualBlock) {
-      const size_t n = std::min(kResidualBlock, values.size() - done);
+    for (size_t done = 0; done < part.samples; done += kResidualBlock) {
+      const size_t n = std::min(kResidualBlock, part.samples - done);
       if (!blocks.NextBlock({ulps.data(), n})) return false;
-      std::memcpy(values.data() + done, ulps.data(), n * sizeof(double));
+      const auto [from, to] = Wanted(done, n, part);
+      if (from >= to) continue;
+      std::memcpy(part.values.data() + (from - part.begin),
+                  ulps.data() + (from - done), (to - from) * sizeof(double));
     }
     bytes_ = blocks.rest();
     return true;
   }
 
   // The integers in front of the blocks.
-  bool ReadFirst(std::span<double> values, size_t& done) {
+  bool ReadFirst(const Part& part, size_t& done) {
     if (predictor_ == kPredictNothing) return true;
     base::ByteReader reader(bytes_);
     last_ = static_cast<uint64_t>(reader.Zigzag());
     std::array<int64_t, 2> first = {static_cast<int64_t>(last_), 0};
     done = 1;
-    if (predictor_ == kPredictDelta2 && values.size() > 1) {
+    if (predictor_ == kPredictDelta2 && part.samples > 1) {
       last_delta_ = static_cast<uint64_t>(reader.Zigzag());
       last_ += last_delta_;
       first[1] = static_cast<int64_t>(last_);
@@ -112,7 +131,7 @@ class ColumnDecoder {
     }
     if (!reader.ok()) return false;
     bytes_ = reader.rest();
-    ToFloats(first.data(), done, values.data());
+    ToFloats({first.data(), done}, 0, part);
     return true;
   }
 
@@ -124,13 +143,25 @@ class ColumnDecoder {
     return true;
   }
 
-  void ToFloats(const int64_t* ints, size_t n, double* out) const {
+  // Of the `n` samples from `at` on those in the part.
+  static std::pair<size_t, size_t> Wanted(size_t at, size_t n,
+                                          const Part& part) {
+    return {std::max(at, part.begin), std::min(at + n, part.end())};
+  }
+
+  // `ints` are those of the samples from `at` on.
+  void ToFloats(std::span<const int64_t> ints, size_t at,
+                const Part& part) const {
+    const auto [from, to] = Wanted(at, ints.size(), part);
+    if (from >= to) return;
+    const int64_t* const first = ints.data() + (from - at);
+    double* const out = part.values.data() + (from - part.begin);
     if (scheme_ == kDecimal) {
-      kernels_.from_mantissas(ints, n, how_, out);
+      kernels_.from_mantissas(first, to - from, how_, out);
     } else if (scheme_ == kOrdered) {
-      kernels_.from_ordered(ints, n, how_, out);
+      kernels_.from_ordered(first, to - from, how_, out);
     } else {
-      kernels_.from_ulps(ints, n, how_, out);
+      kernels_.from_ulps(first, to - from, how_, out);
     }
   }
 
@@ -150,6 +181,13 @@ absl::Status DecodeValues(std::string_view src, std::span<double> values,
   if (values.empty()) {
     return src.empty() ? absl::OkStatus() : Broken("bytes of no values");
   }
+  return DecodeValuesPart(src, values.size(), 0, values, kernels);
+}
+
+absl::Status DecodeValuesPart(std::string_view src, size_t samples,
+                              size_t begin, std::span<double> values,
+                              const ColumnKernels& kernels) {
+  const Part part{.samples = samples, .begin = begin, .values = values};
   base::ByteReader reader(src);
   const auto h = reader.FixedLe<uint8_t>();
   if (!reader.ok()) return Broken("nothing in it");
@@ -167,7 +205,7 @@ absl::Status DecodeValues(std::string_view src, std::span<double> values,
   }
   base::ByteReader exceptions = reader;
   if ((f & kHasExceptions) != 0 &&
-      !WalkExceptions(reader, values.size(), nullptr)) {
+      !WalkExceptions(reader, {.samples = samples})) {
     return Broken("bad exceptions");
   }
   IntTransform how{.scale = scale};
@@ -179,9 +217,9 @@ absl::Status DecodeValues(std::string_view src, std::span<double> values,
     }
   }
   ColumnDecoder decoder(scheme, predictor, how, reader.rest(), kernels);
-  RETURN_IF_ERROR(decoder.Decode(values));
+  RETURN_IF_ERROR(decoder.Decode(part));
   if ((f & kHasExceptions) != 0) {
-    WalkExceptions(exceptions, values.size(), values.data());
+    WalkExceptions(exceptions, part);
   }
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
+#include "lib/encoding/chunk_part.h"
 #include "lib/encoding/sample_chunk.h"
 
 namespace varve::storage {
@@ -67,20 +68,16 @@ absl::Status ParseBody(std::string_view body, SegmentHeader& header) {
       header.timestamps, header.bounds.start_ms, header.bounds.end_ms);
 }
 
-void KeepRange(const model::TimeRange& range, size_t begin,
-               model::SampleColumns& out) {
-  const auto from = out.timestamps_ms.begin() + static_cast<int64_t>(begin);
+// The timestamps of `shared` inside the range; `begin` is the index of the
+// first of them.
+void AppendInside(std::span<const int64_t> shared,
+                  const model::TimeRange& range,
+                  std::vector<int64_t>& timestamps_ms, size_t& begin) {
   const auto low =
-      std::lower_bound(from, out.timestamps_ms.end(), range.start_ms);
-  const auto high =
-      std::upper_bound(low, out.timestamps_ms.end(), range.end_ms);
-  const auto keep_from = low - out.timestamps_ms.begin();
-  const auto keep_to = high - out.timestamps_ms.begin();
-  out.timestamps_ms.erase(high, out.timestamps_ms.end());
-  out.values.erase(out.values.begin() + keep_to, out.values.end());
-  out.timestamps_ms.erase(from, out.timestamps_ms.begin() + keep_from);
-  out.values.erase(out.values.begin() + static_cast<int64_t>(begin),
-                   out.values.begin() + keep_from);
+      std::lower_bound(shared.begin(), shared.end(), range.start_ms);
+  const auto high = std::upper_bound(low, shared.end(), range.end_ms);
+  begin = static_cast<size_t>(low - shared.begin());
+  timestamps_ms.insert(timestamps_ms.end(), low, high);
 }
 
 }  // namespace
@@ -142,30 +139,25 @@ absl::Status DecodeFloatSegment(const SegmentHeader& header,
     bounds = {.start_ms = shared.front(), .end_ms = shared.back()};
   }
   if (!bounds.Overlaps(range)) return absl::OkStatus();
-  const size_t begin = out.size();
-  out.timestamps_ms.resize(begin + header.samples);
-  out.values.resize(begin + header.samples);
+  const size_t before = out.size();
+  size_t begin = 0;  // of what is wanted, in the segment
   absl::Status status;
   if (header.ts_ref != 0) {
-    std::copy(shared.begin(), shared.end(),
-              out.timestamps_ms.begin() + static_cast<int64_t>(begin));
+    AppendInside(shared, range, out.timestamps_ms, begin);
   } else {
-    status = encoding::DecodeTimestamps(
-        header.timestamps, std::span(out.timestamps_ms).subspan(begin));
+    status = encoding::AppendTimestampsInside(header.timestamps,
+                                              header.samples, range.start_ms,
+                                              range.end_ms, out.timestamps_ms,
+                                              begin);
   }
-  if (status.ok()) {
-    status = encoding::DecodeValues(header.chunk,
-                                    std::span(out.values).subspan(begin));
+  if (status.ok() && out.size() > before) {
+    out.values.resize(out.size());
+    status = encoding::DecodeValuesPart(
+        header.chunk, header.samples, begin,
+        std::span(out.values).subspan(before));
   }
-  if (!status.ok()) {
-    out.timestamps_ms.resize(begin);
-    out.values.resize(begin);
-    return status;
-  }
-  if (bounds.start_ms < range.start_ms || bounds.end_ms > range.end_ms) {
-    KeepRange(range, begin, out);
-  }
-  return absl::OkStatus();
+  if (!status.ok()) out.resize(before);
+  return status;
 }
 
 absl::Status ReadFloatSegments(std::string_view value,
