@@ -22,12 +22,14 @@ using storage::RecordType;
 // Twice what the log writes to one segment at most.
 constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 30;
 
-// Histograms, exemplars, metadata. What they say is not printed.
+// Histograms, exemplars, metadata, start timestamps. What they say is not
+// printed.
 absl::Status DescribeKind(const encoding::DataRecordReader& reader,
                           int64_t& rows, std::string& text) {
   std::vector<encoding::HistogramRow> histograms;
   std::vector<encoding::ExemplarRow> exemplars;
   std::vector<model::MetricMetadata> metadata;
+  std::vector<encoding::StartRow> starts;
   absl::Status status;
   switch (reader.kind()) {
     case encoding::SectionKind::kHistograms:
@@ -39,6 +41,9 @@ absl::Status DescribeKind(const encoding::DataRecordReader& reader,
     case encoding::SectionKind::kMetadata:
       status = encoding::DecodeMetadataSection(reader.body(), metadata);
       break;
+    case encoding::SectionKind::kStarts:
+      status = encoding::DecodeStartSection(reader.body(), starts);
+      break;
     default:
       base::StrAppend(&text, " section kind ",
                       static_cast<int>(reader.kind()));
@@ -49,7 +54,7 @@ absl::Status DescribeKind(const encoding::DataRecordReader& reader,
       &text, " tenant=",
       model::TenantText({reader.tenant_kind(), reader.tenant_id()}),
       " histograms=", histograms.size(), " exemplars=", exemplars.size(),
-      " metadata=", metadata.size());
+      " metadata=", metadata.size(), " starts=", starts.size());
   return status;
 }
 

@@ -34,6 +34,7 @@ struct FakeNode {
   std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
   std::map<uint64_t, std::vector<encoding::HistogramRow>> histograms;
   std::map<uint64_t, std::vector<encoding::ExemplarRow>> exemplars;
+  std::map<uint64_t, model::StartRuns> starts;
   std::vector<model::MetricMetadata> metadata;
   uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
@@ -104,6 +105,12 @@ struct FakeNode {
     std::vector<encoding::ExemplarRow> of_exemplars;
     if (reader.kind() == encoding::SectionKind::kMetadata) {
       return encoding::DecodeMetadataSection(reader.body(), metadata);
+    }
+    if (reader.kind() == encoding::SectionKind::kStarts) {
+      std::vector<encoding::StartRow> rows;
+      RETURN_IF_ERROR(encoding::DecodeStartSection(reader.body(), rows));
+      for (const auto& row : rows) starts[row.ref].push_back(row.run);
+      return absl::OkStatus();
     }
     RETURN_IF_ERROR(
         reader.kind() == encoding::SectionKind::kHistograms

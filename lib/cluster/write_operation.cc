@@ -226,6 +226,9 @@ void WriteOperation::AddRows(const SeriesRows& row, uint64_t ref,
     builder.kinds().AddExemplar(row.tenant, ref, one.timestamp_ms, one.value,
                                 one.labels);
   }
+  for (const model::StartRun& run : row.starts) {
+    builder.kinds().AddStart(row.tenant, ref, run);
+  }
 }
 
 void WriteOperation::AddMetadata(std::vector<wire::DataFrameBuilder>& builders,

@@ -40,6 +40,7 @@
 #include "lib/model/exemplar.h"
 #include "lib/model/metadata.h"
 #include "lib/model/refusal.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/telemetry/metrics.h"
 
@@ -63,6 +64,7 @@ struct SeriesRows {
   std::span<const int64_t> histogram_timestamps_ms;
   std::span<const std::string_view> histograms;
   std::span<const model::ExemplarView> exemplars;
+  std::span<const model::StartRun> starts;  // of the rows above
 
   // What is counted as rows.
   size_t size() const { return values.size() + histograms.size(); }

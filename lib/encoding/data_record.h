@@ -3,9 +3,9 @@
 //
 //   record  := ring:u64 accept_ms:i64 section*
 //   section := kind:u8 tenant_kind:u8 tenant_id:u64 size:u32 body[size]
-//   kind 0 floats; 1 native histograms, 2 exemplars, 3 metadata are
-//   lib/encoding/data_record_kinds.h's. HELLO's features say what a reader
-//   knows.
+//   kind 0 floats; 1 native histograms, 2 exemplars, 3 metadata, 4 start
+//   timestamps are lib/encoding/data_record_kinds.h's. HELLO's features say
+//   what a reader knows.
 //
 // The floats' body is drawn in data_record.cc, with real numbers in
 // docs/formats/data_record.md: refs as zigzag deltas, one timestamp run per
@@ -35,6 +35,7 @@ enum class SectionKind : uint8_t {
   kHistograms = 1,
   kExemplars = 2,
   kMetadata = 3,
+  kStarts = 4,
 };
 
 // Rows of one section; also of one record: callers split larger writes.
@@ -59,7 +60,7 @@ class DataRecordBuilder {
   void Add(uint8_t tenant_kind, uint64_t tenant_id, uint64_t ref,
            std::span<const int64_t> timestamps_ms,
            std::span<const double> values);
-  // Histograms, exemplars and metadata, which stand behind the floats.
+  // What stands behind the floats.
   KindSections& kinds() { return kinds_; }
   uint32_t rows() const { return rows_ + kinds_.rows(); }
   // The finished record; the builder is ready for Start again.

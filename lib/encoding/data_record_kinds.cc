@@ -90,6 +90,20 @@ void KindSections::AddMetadata(const model::TenantId& tenant,
   ++rows_;
 }
 
+void KindSections::AddStart(const model::TenantId& tenant, uint64_t ref,
+                            const model::StartRun& run) {
+  Section& section = Open(static_cast<uint8_t>(SectionKind::kStarts), tenant);
+  const size_t before = section.body.size();
+  AddHead(section, ref, run.first_ms);
+  base::PutVarint(section.body,
+                  static_cast<uint64_t>(run.last_ms - run.first_ms));
+  AppendDifference(section.body, static_cast<uint64_t>(run.start_ms),
+                   static_cast<uint64_t>(section.last_start_ms));
+  section.last_start_ms = run.start_ms;
+  bytes_ += section.body.size() - before;
+  ++rows_;
+}
+
 void KindSections::AppendTo(std::string& out) {
   std::string rows;
   for (const Section& section : sections_) {
@@ -169,6 +183,33 @@ absl::Status DecodeMetadataSection(std::string_view body,
   }
   return reader.AtEnd() ? absl::OkStatus()
                         : Broken("surplus bytes behind metadata");
+}
+
+absl::Status DecodeStartSection(std::string_view body,
+                                std::vector<StartRow>& rows) {
+  base::ByteReader reader(body);
+  ASSIGN_OR_RETURN(const uint64_t n, RowCount(reader, 4));
+  StartRow row;
+  uint64_t first_ms = 0;
+  uint64_t start_ms = 0;
+  rows.reserve(rows.size() + n);
+  for (uint64_t i = 0; i < n; ++i) {
+    row.ref += static_cast<uint64_t>(reader.Zigzag());
+    first_ms += static_cast<uint64_t>(reader.Zigzag());
+    const uint64_t length = reader.Varint();
+    start_ms += static_cast<uint64_t>(reader.Zigzag());
+    row.run = {static_cast<int64_t>(first_ms),
+               static_cast<int64_t>(first_ms + length),
+               static_cast<int64_t>(start_ms)};
+    if (!reader.ok()) return Broken("a start timestamp is cut");
+    if (start_ms == 0 || length > static_cast<uint64_t>(INT64_MAX) ||
+        row.run.last_ms < row.run.first_ms) {
+      return Broken("an impossible run of start timestamps");
+    }
+    rows.push_back(row);
+  }
+  return reader.AtEnd() ? absl::OkStatus()
+                        : Broken("surplus bytes behind start timestamps");
 }
 
 }  // namespace varve::encoding

@@ -1,12 +1,15 @@
 // The sections of a data record that are no floats: native histograms,
-// exemplars, metadata.
+// exemplars, metadata, start timestamps.
 //
 //   histograms := rows:varint { ref:zigzag ts:zigzag size:varint bytes }*
 //   exemplars  := rows:varint { ref:zigzag ts:zigzag value:f64 size:varint
 //                               labels }*
 //   metadata   := rows:varint { type:u8 name help unit }*
+//   starts     := rows:varint { ref:zigzag first:zigzag length:varint
+//                               start:zigzag }*
 //
-// ref and ts are the difference to the row before, the first to 0. bytes are
+// ref, ts, first and start are the difference to the row before, the first to
+// 0; length is last - first of a run (lib/model/start_run.h). bytes are
 // canonical (lib/model/histogram.h), labels too (lib/model/label.h); name, help
 // and unit are varint size and bytes. Drawn with real numbers in
 // docs/formats/data_record.md.
@@ -26,6 +29,7 @@
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
 #include "lib/model/metadata.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 
 namespace varve::encoding {
@@ -40,6 +44,11 @@ struct ExemplarRow {
   model::Exemplar exemplar;
 };
 
+struct StartRow {
+  uint64_t ref = 0;
+  model::StartRun run;
+};
+
 // Collects rows of these kinds for one record; the DataRecordBuilder has one.
 class KindSections {
  public:
@@ -50,6 +59,8 @@ class KindSections {
                    int64_t timestamp_ms, double value, std::string_view labels);
   void AddMetadata(const model::TenantId& tenant,
                    const model::MetricMetadata& metadata);
+  void AddStart(const model::TenantId& tenant, uint64_t ref,
+                const model::StartRun& run);
 
   uint32_t rows() const { return rows_; }
   size_t bytes() const { return bytes_; }
@@ -64,6 +75,7 @@ class KindSections {
     uint32_t rows = 0;
     uint64_t last_ref = 0;
     int64_t last_ms = 0;
+    int64_t last_start_ms = 0;
     std::string body;
   };
   Section& Open(uint8_t kind, const model::TenantId& tenant);
@@ -81,6 +93,8 @@ absl::Status DecodeExemplarSection(std::string_view body,
                                    std::vector<ExemplarRow>& rows);
 absl::Status DecodeMetadataSection(std::string_view body,
                                    std::vector<model::MetricMetadata>& rows);
+absl::Status DecodeStartSection(std::string_view body,
+                                std::vector<StartRow>& rows);
 
 }  // namespace varve::encoding
 

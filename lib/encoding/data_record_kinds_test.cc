@@ -36,7 +36,9 @@ std::string RecordOfAllKinds() {
   builder.kinds().AddHistogram(kOther, 9, INT64_MIN, BytesOf(Make(5)));
   builder.kinds().AddMetadata(
       kTenant, {"m", model::MetricType::kCounter, "helps", "seconds"});
-  CHECK(builder.rows() == 6);
+  builder.kinds().AddStart(kTenant, 5, {1000, 1000, 400});
+  builder.kinds().AddStart(kTenant, 4, {900, 1900, -7});
+  CHECK(builder.rows() == 8);
   return builder.Finish();
 }
 
@@ -74,7 +76,48 @@ TEST_CASE("sections of all kinds read back", "[encoding]") {
   CHECK(metadata[0] ==
         model::MetricMetadata{"m", model::MetricType::kCounter, "helps",
                               "seconds"});
+  REQUIRE(*reader.Next());
+  REQUIRE(reader.kind() == SectionKind::kStarts);
+  CHECK(reader.tenant_id() == kTenant.id);
+  std::vector<StartRow> starts;
+  REQUIRE(DecodeStartSection(reader.body(), starts).ok());
+  REQUIRE(starts.size() == 2);
+  CHECK(starts[0].ref == 5);
+  CHECK(starts[0].run == model::StartRun{1000, 1000, 400});
+  CHECK(starts[1].ref == 4);
+  CHECK(starts[1].run == model::StartRun{900, 1900, -7});
   CHECK_FALSE(*reader.Next());
+}
+
+TEST_CASE("runs of start timestamps are as drawn in the docs", "[encoding]") {
+  DataRecordBuilder builder;
+  builder.Start(0, 0);
+  builder.kinds().AddStart(kTenant, 1000,
+                           {1780000000000, 1780000000000, 1779999990000});
+  builder.kinds().AddStart(kTenant, 1001,
+                           {1780000000000, 1780000015000, 1779999990000});
+  const std::string record = builder.Finish();
+  DataRecordReader reader(record);
+  REQUIRE(*reader.Next());
+  CHECK(reader.body() ==
+        std::string_view("\x02"
+                         "\xd0\x0f\x80\xa0\xa4\x84\xce\x67\x00"
+                         "\xe0\x83\xa3\x84\xce\x67"
+                         "\x02\x00\x98\x75\x00",
+                         21));
+}
+
+TEST_CASE("impossible runs of start timestamps are data loss", "[encoding]") {
+  const auto decode = [](std::string_view body) {
+    std::vector<StartRow> starts;
+    return absl::IsDataLoss(DecodeStartSection(body, starts));
+  };
+  CHECK_FALSE(decode({"\x01\x02\x04\x00\x06", 5}));
+  CHECK(decode({"\x01\x02\x04\x00\x00", 5}));  // no start
+  // It ends before it begins: the length wraps.
+  CHECK(decode({"\x01\x02\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+                "\x06",
+                14}));
 }
 
 TEST_CASE("sections cut at any byte are data loss", "[encoding]") {
@@ -90,6 +133,7 @@ TEST_CASE("sections cut at any byte are data loss", "[encoding]") {
       std::vector<HistogramRow> histograms;
       std::vector<ExemplarRow> exemplars;
       std::vector<model::MetricMetadata> metadata;
+      std::vector<StartRow> starts;
       switch (reader.kind()) {
         case SectionKind::kHistograms:
           CHECK(absl::IsDataLoss(DecodeHistogramSection(cut, histograms)));
@@ -99,6 +143,9 @@ TEST_CASE("sections cut at any byte are data loss", "[encoding]") {
           break;
         case SectionKind::kMetadata:
           CHECK(absl::IsDataLoss(DecodeMetadataSection(cut, metadata)));
+          break;
+        case SectionKind::kStarts:
+          CHECK(absl::IsDataLoss(DecodeStartSection(cut, starts)));
           break;
         default:
           break;

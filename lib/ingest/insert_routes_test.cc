@@ -343,6 +343,43 @@ TEST_CASE("remote write 2.0 is stored and told in headers", "[ingest]") {
   CHECK(insert.node.rows() == 2);
 }
 
+// {__name__="up"} 1 @1000, the series created at 400.
+std::string Created2() {
+  std::string sample = "\x09";
+  base::PutFixedLe(sample, 1.0);
+  sample += '\x10';
+  base::PutVarint(sample, 1000);
+  std::string created = "\x30";
+  base::PutVarint(created, 400);
+  return Field('\x22', "") + Field('\x22', "__name__") + Field('\x22', "up") +
+         Field('\x2a', Field('\x0a', "\x01\x02") + Field('\x12', sample) +
+                           created);
+}
+
+TEST_CASE("start timestamps reach nodes that take them", "[ingest]") {
+  Insert insert;
+  CHECK(insert
+            .Post(kWrite, protocol::SnappyBody(Created2()),
+                  OfMessage(kRequest2))
+            .status == 204);
+  CHECK(insert.node.rows() == 1);
+  REQUIRE(insert.node.starts.size() == 1);
+  CHECK(insert.node.starts.begin()->second ==
+        model::StartRuns{{1000, 1000, 400}});
+}
+
+TEST_CASE("an older node gets the samples without start timestamps",
+          "[ingest]") {
+  Insert insert;
+  insert.node.missing_features = wire::kFeatureStarts;
+  CHECK(insert
+            .Post(kWrite, protocol::SnappyBody(Created2()),
+                  OfMessage(kRequest2))
+            .status == 204);
+  CHECK(insert.node.rows() == 1);
+  CHECK(insert.node.starts.empty());
+}
+
 TEST_CASE("a broken body of remote write 2.0 is 400 and nothing is written",
           "[ingest]") {
   Insert insert;

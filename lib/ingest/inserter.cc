@@ -178,6 +178,10 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
       work.rows.back().histograms = batch.Histograms(series);
     }
     if (exemplars) work.rows.back().exemplars = batch.Exemplars(series);
+    // An older node stores the samples without them.
+    if (series.starts > 0 && (view.features & wire::kFeatureStarts) != 0) {
+      work.rows.back().starts = batch.Starts(series);
+    }
   }
   return absl::OkStatus();
 }

@@ -64,6 +64,7 @@ struct SearchPlan {
     search.labels_only = request.labels_only();
     search.keep_all = request.keep_all();
     search.exemplars = request.exemplars() && request.all_kinds();
+    search.starts = request.starts() && request.all_kinds();
     ASSIGN_OR_RETURN(std::optional<model::SlotSet> slots,
                      SlotsOf(request.slots()));
     if (slots) {
@@ -191,7 +192,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(const std::unique_ptr<storage::SeriesCursor> cursor,
                    engine_->Search(plan.search));
   meter.IndexDone();
-  wire::SeriesBatchWriter writer(request.all_kinds());
+  wire::SeriesBatchWriter writer(request.all_kinds(), plan.search.starts);
   storage::SearchSeries series;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next(series));
@@ -211,7 +212,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     meter.Count(series);
     if (request.all_kinds()) {
       writer.Add(series.hash, series.labels, series.samples,
-                 series.histograms, series.exemplars);
+                 series.histograms, series.exemplars, series.starts);
     } else {
       writer.Add(series.hash, series.labels, series.samples);
     }

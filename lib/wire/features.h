@@ -19,12 +19,14 @@ enum Feature : uint64_t {
   kFeatureLz4 = 1u << 6,         // DATA frames of coding 1
   // COVERAGE, ROLLUP, and SEARCH for a coverage version
   kFeatureRollup = 1u << 7,
+  kFeatureStarts = 1u << 8,  // kind 4, and series batches of kind 3
 };
 
 // What this release understands.
 inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
-    kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 | kFeatureRollup;
+    kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 |
+    kFeatureRollup | kFeatureStarts;
 
 }  // namespace varve::wire
 

@@ -13,6 +13,7 @@ namespace {
 constexpr uint8_t kKindSeries = 0;
 constexpr uint8_t kKindEnd = 1;
 constexpr uint8_t kKindAllKinds = 2;
+constexpr uint8_t kKindWithStarts = 3;
 constexpr uint8_t kOwnColumn = 0;
 constexpr uint8_t kLastColumn = 1;
 
@@ -31,9 +32,9 @@ absl::Status ForRuns(std::span<T> column, Fn&& fn) {
 
 class BatchDecoder {
  public:
-  BatchDecoder(std::string_view body, bool all_kinds,
+  BatchDecoder(std::string_view body, uint8_t kind,
                std::vector<WireSeries>& out)
-      : reader_(body), all_kinds_(all_kinds), out_(out) {}
+      : reader_(body), kind_(kind), out_(out) {}
 
   absl::Status DecodeAll() {
     while (!reader_.empty()) {
@@ -53,10 +54,36 @@ class BatchDecoder {
     const uint64_t n = reader_.Varint();
     if (!reader_.ok()) return base::DataLoss("series batch cut in a header");
     RETURN_IF_ERROR(DecodeSamples(n, series));
-    if (!all_kinds_) return absl::OkStatus();
+    if (kind_ == kKindSeries) return absl::OkStatus();
     RETURN_IF_ERROR(encoding::ReadHistogramColumns(reader_, kBatchCountsMax,
                                                    series.histograms));
-    return DecodeExemplars(series.exemplars);
+    RETURN_IF_ERROR(DecodeExemplars(series.exemplars));
+    if (kind_ == kKindAllKinds) return absl::OkStatus();
+    return DecodeStarts(series.starts);
+  }
+
+  absl::Status DecodeStarts(model::StartRuns& starts) {
+    const uint64_t n = reader_.Varint();
+    constexpr size_t kRunBytesMin = 3;
+    if (n > reader_.rest().size() / kRunBytesMin) {
+      return base::DataLoss("series batch cut in its start timestamps");
+    }
+    uint64_t at_ms = 0;
+    for (uint64_t i = 0; i < n; ++i) {
+      const uint64_t first_ms = at_ms + reader_.Varint();
+      at_ms = first_ms + reader_.Varint();
+      starts.push_back({static_cast<int64_t>(first_ms),
+                        static_cast<int64_t>(at_ms), reader_.Zigzag()});
+      const model::StartRun& run = starts.back();
+      // In order and without overlaps: what is read is not joined again.
+      if (run.first_ms < 0 || run.last_ms < run.first_ms ||
+          (i > 0 && run.first_ms <= starts[i - 1].last_ms)) {
+        return base::DataLoss("series batch of impossible start timestamps");
+      }
+    }
+    return reader_.ok()
+               ? absl::OkStatus()
+               : base::DataLoss("series batch cut in a start timestamp");
   }
 
   absl::Status DecodeExemplars(std::vector<model::Exemplar>& exemplars) {
@@ -130,7 +157,7 @@ class BatchDecoder {
   }
 
   base::ByteReader reader_;
-  const bool all_kinds_;
+  const uint8_t kind_;
   std::vector<WireSeries>& out_;
   size_t column_owner_ = SIZE_MAX;  // index of the last series with samples
   size_t samples_ = 0;
@@ -139,14 +166,17 @@ class BatchDecoder {
 }  // namespace
 
 void SeriesBatchWriter::Begin() {
-  out_.push_back(static_cast<char>(all_kinds_ ? kKindAllKinds : kKindSeries));
+  out_.push_back(static_cast<char>(starts_      ? kKindWithStarts
+                                   : all_kinds_ ? kKindAllKinds
+                                                : kKindSeries));
 }
 
 void SeriesBatchWriter::Add(const model::SeriesHash& hash,
                             std::string_view labels,
                             const model::SampleColumns& samples,
                             const model::HistogramColumns& histograms,
-                            const std::vector<model::Exemplar>& exemplars) {
+                            const std::vector<model::Exemplar>& exemplars,
+                            const model::StartRuns& starts) {
   if (out_.empty()) Begin();
   base::PutFixedLe<uint64_t>(out_, hash.high);
   base::PutFixedLe<uint64_t>(out_, hash.low);
@@ -162,6 +192,19 @@ void SeriesBatchWriter::Add(const model::SeriesHash& hash,
     base::PutVarint(out_, base::ZigzagEncode(one.timestamp_ms));
     base::PutFixedLe(out_, one.value);
     base::PutLengthPrefixed(out_, one.labels);
+  }
+  if (starts_) AddStarts(starts);
+}
+
+void SeriesBatchWriter::AddStarts(const model::StartRuns& starts) {
+  base::PutVarint(out_, starts.size());
+  samples_ += starts.size();
+  int64_t at_ms = 0;
+  for (const model::StartRun& run : starts) {
+    base::PutVarint(out_, static_cast<uint64_t>(run.first_ms - at_ms));
+    base::PutVarint(out_, static_cast<uint64_t>(run.last_ms - run.first_ms));
+    base::PutVarint(out_, base::ZigzagEncode(run.start_ms));
+    at_ms = run.last_ms;
   }
 }
 
@@ -233,11 +276,11 @@ absl::StatusOr<SeriesBatch> DecodeSeriesBatch(std::string_view message) {
     }
     return batch;
   }
-  if (kind != kKindSeries && kind != kKindAllKinds) {
+  if (kind != kKindSeries && kind != kKindAllKinds &&
+      kind != kKindWithStarts) {
     return base::DataLoss("series batch of unknown kind ", int{kind});
   }
-  RETURN_IF_ERROR(BatchDecoder(message, kind == kKindAllKinds, batch.series)
-                      .DecodeAll());
+  RETURN_IF_ERROR(BatchDecoder(message, kind, batch.series).DecodeAll());
   return batch;
 }
 

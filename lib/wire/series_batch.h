@@ -1,16 +1,21 @@
 // One message of a SEARCH answer: series with their samples, or the end.
 //
-//   batch  := kind:u8 (0 series, 1 end, 2 series of all kinds) body
+//   batch  := kind:u8 body
+//             (0 series, 1 end, 2 series of all kinds, 3 with start timestamps)
 //   series := { hash:16B labels:varint-prefixed n:varint
 //               [ shared:u8 [ ts:varint-prefixed ]* ]
 //               [ values:varint-prefixed ]* }*
 //   series of kind 2 have behind their values:
 //             histograms m:varint { ts:zigzag value:f64
 //                                   labels:varint-prefixed }*
+//   those of kind 3 also, at their end:
+//             r:varint { gap:varint length:varint start:zigzag }*
 //   end    := proto Coverage
 //
 // histograms are lib/encoding/histogram_chunk.h's columns, the m rows
-// exemplars. A message of kind 2 goes only to who asked for all_kinds.
+// exemplars, the r rows runs of start timestamps (lib/model/start_run.h), in
+// order; gap is from the end of the one before, of the first from 0. A message
+// of kind 2 goes only to who asked for all_kinds, of kind 3 for starts as well.
 //
 // hash is the high, then the low half, little endian. With n > 0: shared 0 is
 // followed by the timestamp column, shared 1 means the column last sent in
@@ -34,6 +39,7 @@
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "proto/varve_rpc.pb.h"
 
 namespace varve::wire {
@@ -51,15 +57,18 @@ inline constexpr size_t kBatchSamplesUsual = 128 << 10;
 
 class SeriesBatchWriter {
  public:
-  // `all_kinds`: the reader takes batches of kind 2.
-  explicit SeriesBatchWriter(bool all_kinds = false) : all_kinds_(all_kinds) {}
+  // `all_kinds`: the reader takes batches of kind 2; `starts`: those of kind 3.
+  explicit SeriesBatchWriter(bool all_kinds = false, bool starts = false)
+      : all_kinds_(all_kinds || starts), starts_(starts) {}
 
   // REQUIRES: at most kBatchSamplesMax samples in one batch; histograms and
-  // exemplars only with all_kinds.
+  // exemplars only with all_kinds, starts only with starts: joined, none
+  // before 1970.
   void Add(const model::SeriesHash& hash, std::string_view labels,
            const model::SampleColumns& samples,
            const model::HistogramColumns& histograms = {},
-           const std::vector<model::Exemplar>& exemplars = {});
+           const std::vector<model::Exemplar>& exemplars = {},
+           const model::StartRuns& starts = {});
   size_t bytes() const { return out_.size(); }
   size_t samples() const { return samples_; }
   bool empty() const { return out_.size() <= 1; }
@@ -73,9 +82,11 @@ class SeriesBatchWriter {
  private:
   void Begin();
   void AddSamples(const model::SampleColumns& samples);
+  void AddStarts(const model::StartRuns& starts);
   void UseHintsOf(std::string_view labels);
 
   const bool all_kinds_;
+  const bool starts_;
   std::string out_;
   std::string column_;
   std::vector<int64_t> last_timestamps_ms_;
@@ -94,6 +105,7 @@ struct WireSeries {
   model::SampleColumns samples;
   model::HistogramColumns histograms;
   std::vector<model::Exemplar> exemplars;
+  model::StartRuns starts;
 };
 struct SeriesBatch {
   bool is_end = false;

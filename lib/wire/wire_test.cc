@@ -232,6 +232,45 @@ TEST_CASE("a batch cut or bent anywhere never gives wrong sizes", "[wire]") {
   }
 }
 
+TEST_CASE("start timestamps travel to who asks for them", "[wire]") {
+  const model::SampleColumns samples{{1000, 2000}, {1, 2}};
+  const model::StartRuns starts = {
+      {1000, 1500, 700}, {2000, 2000, -3}, {9000, 9500, 8000}};
+  SeriesBatchWriter with(true, true);
+  with.Add({1, 2}, "a", samples, {}, {{1500, 0.5, "trace"}}, starts);
+  with.Add({1, 3}, "b", samples);
+  const std::string message = with.Finish();
+  const auto batch = DecodeSeriesBatch(message);
+  REQUIRE(batch.ok());
+  REQUIRE(batch->series.size() == 2);
+  CHECK(batch->series[0].starts == starts);
+  CHECK(batch->series[0].exemplars.size() == 1);
+  CHECK(batch->series[1].starts.empty());
+  CHECK(batch->series[1].samples.timestamps_ms == samples.timestamps_ms);
+  // An asker of an older release gets the bytes that it knows.
+  SeriesBatchWriter older(true);
+  older.Add({1, 2}, "a", samples, {}, {}, starts);
+  SeriesBatchWriter before(true);
+  before.Add({1, 2}, "a", samples);
+  CHECK(older.Finish() == before.Finish());
+  // Runs that are read are in order, whatever the bytes.
+  for (size_t i = 1; i < message.size(); ++i) {
+    for (const int bit : {0x01, 0x40, 0x80}) {
+      std::string bent = message;
+      bent[i] = static_cast<char>(bent[i] ^ bit);
+      const auto read = DecodeSeriesBatch(bent);
+      if (!read.ok()) continue;
+      for (const WireSeries& series : read->series) {
+        for (size_t r = 0; r < series.starts.size(); ++r) {
+          CHECK(series.starts[r].first_ms <= series.starts[r].last_ms);
+          if (r == 0) continue;
+          CHECK(series.starts[r - 1].last_ms < series.starts[r].first_ms);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("an empty batch and the end are told apart", "[wire]") {
   SeriesBatchWriter writer;
   CHECK(DecodeSeriesBatch(writer.Finish())->series.empty());

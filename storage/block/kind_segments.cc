@@ -84,6 +84,32 @@ absl::Status DecodeExemplarSegment(const SegmentHeader& header,
   return absl::OkStatus();
 }
 
+absl::Status DecodeStartSegment(const SegmentHeader& header,
+                                const model::TimeRange& range,
+                                model::StartRuns& out) {
+  base::ByteReader reader(header.chunk);
+  std::vector<int64_t> times;
+  RETURN_IF_ERROR(ReadTimes(header, reader, times));
+  model::StartRuns all;
+  auto start_ms = static_cast<uint64_t>(times.front());
+  for (const int64_t first_ms : times) {
+    const uint64_t length = reader.Varint();
+    start_ms += static_cast<uint64_t>(reader.Zigzag());
+    if (length > static_cast<uint64_t>(model::kTimestampMaxMs) ||
+        first_ms < 0 || first_ms > model::kTimestampMaxMs) {
+      return base::DataLoss("segment of impossible start timestamps");
+    }
+    all.push_back({first_ms, first_ms + static_cast<int64_t>(length),
+                   static_cast<int64_t>(start_ms)});
+  }
+  if (!reader.AtEnd()) {
+    return base::DataLoss("segment of broken start timestamps");
+  }
+  model::KeepRange(range, 0, all);
+  out.insert(out.end(), all.begin(), all.end());
+  return absl::OkStatus();
+}
+
 // Calls decode(header) for each segment of `kind`.
 template <typename Out, typename Decode>
 void ReadKind(std::string_view value, SegmentKind kind, Out& out,
@@ -140,6 +166,29 @@ void AppendExemplarSegments(uint64_t generation,
   }
 }
 
+void AppendStartSegments(uint64_t generation,
+                         std::span<const model::StartRun> runs,
+                         std::string& out) {
+  std::vector<int64_t> times;
+  std::string chunk;
+  for (size_t i = 0; i < runs.size(); i += kSegmentSamplesMax) {
+    times.clear();
+    chunk.clear();
+    auto before_ms = static_cast<uint64_t>(runs[i].first_ms);
+    for (const model::StartRun& run :
+         runs.subspan(i, std::min(kSegmentSamplesMax, runs.size() - i))) {
+      times.push_back(run.first_ms);
+      const auto start_ms = static_cast<uint64_t>(run.start_ms);
+      base::PutVarint(chunk,
+                      static_cast<uint64_t>(run.last_ms - run.first_ms));
+      base::PutVarint(chunk, base::ZigzagEncode(
+                                 static_cast<int64_t>(start_ms - before_ms)));
+      before_ms = start_ms;
+    }
+    AppendSegment(SegmentKind::kStartTimestamps, generation, times, chunk, out);
+  }
+}
+
 void ReadHistogramSegments(std::string_view value,
                            const model::TimeRange& range,
                            model::HistogramColumns& out,
@@ -159,6 +208,15 @@ void ReadExemplarSegments(std::string_view value,
   ReadKind(value, SegmentKind::kExemplars, out, stats, visitor,
            [&](const SegmentHeader& header) {
              return DecodeExemplarSegment(header, range, out);
+           });
+}
+
+void ReadStartSegments(std::string_view value, const model::TimeRange& range,
+                       model::StartRuns& out, SegmentReadStats& stats,
+                       const SegmentVisitor& visitor) {
+  ReadKind(value, SegmentKind::kStartTimestamps, out, stats, visitor,
+           [&](const SegmentHeader& header) {
+             return DecodeStartSegment(header, range, out);
            });
 }
 

@@ -177,6 +177,7 @@ absl::Status ReadFloatSegments(std::string_view value,
         ++stats.other_kinds;
         continue;
       }
+      if (header.kind == SegmentKind::kStartTimestamps) continue;
       if (header.kind != SegmentKind::kFloat) {
         ++stats.unknown;
         continue;

@@ -6,13 +6,13 @@
 //               ts_size:varint timestamps[ts_size] chunk
 //   checksum := low 32 bits of xxh3-64 over the size's bytes and body
 //
-// kind 0 float; 1 native histogram and 3 exemplars (kind_segments.h); 2 start
-// timestamps is reserved. ts_ref 0: the timestamps stand inline; else it is the
-// id of a shared column (timestamp_column.h), and ts_size and timestamps are
-// left out. The columns are lib/encoding/sample_chunk.h's; inline timestamps start with
-// their bounds, so that segments out of range are not decoded. `generation` is
-// the head generation that was flushed, of joined segments the highest. Drawn
-// with real numbers in docs/formats/segment.md.
+// kind 0 float; 1 native histogram, 2 start timestamps and 3 exemplars are
+// kind_segments.h's. ts_ref 0: the timestamps stand inline; else it is the id of
+// a shared column (timestamp_column.h), and ts_size and timestamps are left
+// out. The columns are lib/encoding/sample_chunk.h's; inline timestamps start
+// with their bounds, so that segments out of range are not decoded.
+// `generation` is the head generation that was flushed, of joined segments the
+// highest. Drawn with real numbers in docs/formats/segment.md.
 //
 // Errors:  a broken segment is counted and skipped, the ones around it are
 //          read; a broken size loses what follows it. Reads never leave the
@@ -66,7 +66,7 @@ void AppendFloatSegments(uint64_t generation,
 struct SegmentReadStats {
   int64_t segments = 0;  // looked at, all of the below included
   int64_t skipped = 0;   // out of the range
-  int64_t other_kinds = 0;  // of kind_segments.h: passed over
+  int64_t other_kinds = 0;  // histograms and exemplars: passed over
   int64_t unknown = 0;   // of a later version: the answer is partial
   int64_t corrupt = 0;   // DataLoss: the answer is partial
   // OK, or what the first corrupt segment was.

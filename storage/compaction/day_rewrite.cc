@@ -127,11 +127,35 @@ absl::Status DayRewrite::RewriteRow(std::string_view key,
   return table_->Merge(to, outcome == Outcome::kSame ? value : value_);
 }
 
+// Where segments of a kind that is no float are collected.
+std::string& DayRewrite::BufferOf(SegmentKind kind) {
+  switch (kind) {
+    case SegmentKind::kHistogram:
+    case SegmentKind::kExemplars:
+      return kinds_;
+    case SegmentKind::kStartTimestamps:
+      return starts_;
+    default:
+      return others_;
+  }
+}
+
+// True when any of them is not what it was.
+bool DayRewrite::RewriteOtherKinds(bool ruled) {
+  const bool kinds = ruled && !kinds_.empty() &&
+                     RewriteKinds(rules_, options_.now_ms, kinds_);
+  const bool starts =
+      !starts_.empty() &&
+      RewriteStarts(ruled ? rules_ : SeriesRules{}, starts_);
+  return kinds || starts;
+}
+
 // A value is left alone when rewriting it would give the same segments.
 absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     const SeriesKey& key, std::string_view value) {
   samples_.clear();
   kinds_.clear();
+  starts_.clear();
   others_.clear();
   value_.clear();
   bool ruled = false;
@@ -148,9 +172,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
     SegmentHeader header;
     absl::Status status = NextSegment(rest, header);
     if (status.ok() && header.kind != SegmentKind::kFloat) {
-      const bool known = header.kind == SegmentKind::kHistogram ||
-                         header.kind == SegmentKind::kExemplars;
-      (known ? kinds_ : others_)
+      BufferOf(header.kind)
           .append(before.substr(0, before.size() - rest.size()));
       continue;
     }
@@ -179,9 +201,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
   model::SortAndDedup(samples_, options_.dedup);
   if (ruled) ApplyRules(rules_, options_.now_ms, samples_);
   stats_.samples_out += static_cast<int64_t>(samples_.size());
-  const bool kinds_changed =
-      ruled && !kinds_.empty() &&
-      RewriteKinds(rules_, options_.now_ms, kinds_);
+  const bool kinds_changed = RewriteOtherKinds(ruled);
   if (!kinds_changed && ascended && samples_.size() == decoded &&
       segments == PiecesOf(samples_.size())) {
     return Outcome::kSame;
@@ -195,6 +215,7 @@ absl::StatusOr<DayRewrite::Outcome> DayRewrite::RewriteValue(
                         value_);
   }
   others_.append(kinds_);
+  others_.append(starts_);
   value_.append(others_);
   return value_.empty() ? Outcome::kGone : Outcome::kChanged;
 }

@@ -88,6 +88,8 @@ class DayRewrite {
   absl::Status RewriteRow(std::string_view key, std::string_view value);
   absl::StatusOr<Outcome> RewriteValue(const SeriesKey& key,
                                        std::string_view value);
+  std::string& BufferOf(SegmentKind kind);
+  bool RewriteOtherKinds(bool ruled);
   absl::Status NoteColumns(std::string_view value);
   absl::Status BeginTenant(const model::TenantId& tenant);
   absl::Status EndTenant();
@@ -118,6 +120,7 @@ class DayRewrite {
   SeriesRules rules_;
   std::string value_;
   std::string kinds_;   // segments of histograms and exemplars
+  std::string starts_;  // of start timestamps
   std::string others_;
 };
 

@@ -64,4 +64,31 @@ bool RewriteKinds(const SeriesRules& rules, int64_t now_ms,
   return true;
 }
 
+bool RewriteStarts(const SeriesRules& rules, std::string& segments) {
+  SegmentReadStats stats;
+  model::StartRuns runs;
+  uint64_t generation = 0;
+  size_t pieces = 0;
+  model::StartRuns read;
+  ReadStartSegments(segments, kAllTimes, runs, stats,
+                    [&](uint64_t of, size_t from) {
+                      read.insert(read.end(),
+                                  runs.begin() + static_cast<ptrdiff_t>(from),
+                                  runs.end());
+                      ++pieces;
+                      generation = std::max(generation, of);
+                      HideDeleted(rules, of, from, runs);
+                    });
+  if (!stats.complete()) return false;
+  model::KeepRange({rules.oldest_ms, model::kTimestampMaxMs}, 0, runs);
+  model::JoinRuns(runs);
+  // Long runs of runs are several segments in any case.
+  const bool joined =
+      pieces == (runs.size() + kSegmentSamplesMax - 1) / kSegmentSamplesMax;
+  if (joined && runs == read) return false;
+  segments.clear();
+  AppendStartSegments(generation, runs, segments);
+  return true;
+}
+
 }  // namespace varve::storage

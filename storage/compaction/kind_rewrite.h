@@ -1,7 +1,9 @@
-// Takes native histograms and exemplars that rules hide out of a value.
+// Takes what rules hide of native histograms, exemplars and start timestamps
+// out of a value.
 //
-// Unlike floats they are not joined when a day is over: their segments stay as
-// they are unless a rule takes something out of them.
+// Unlike floats the first two are not joined when a day is over: their segments
+// stay as they are unless a rule takes something out of them. Start timestamps
+// are: a day's are one short segment then.
 //
 // Threads: free functions without state.
 #ifndef VARVE_STORAGE_COMPACTION_KIND_REWRITE_H_
@@ -19,6 +21,10 @@ namespace varve::storage {
 // segments leave it as it is.
 bool RewriteKinds(const SeriesRules& rules, int64_t now_ms,
                   std::string& segments);
+
+// Likewise of kind start timestamps only. True when it was replaced: something
+// was hidden, or there were several segments.
+bool RewriteStarts(const SeriesRules& rules, std::string& segments);
 
 }  // namespace varve::storage
 

@@ -64,6 +64,14 @@ void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
   exemplars.erase(gone, exemplars.end());
 }
 
+void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
+                 model::StartRuns& starts) {
+  for (const DeletedSpan& span : rules.deleted) {
+    if (generation >= span.below_generation) continue;
+    model::RemoveRange(span.range, from, starts);
+  }
+}
+
 void ApplyRules(const SeriesRules& rules, int64_t now_ms,
                 model::SampleColumns& samples) {
   ApplyToColumns(rules, now_ms, samples);

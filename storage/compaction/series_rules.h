@@ -20,6 +20,7 @@
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 
@@ -81,6 +82,8 @@ void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
                  model::HistogramColumns& histograms);
 void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
                  std::vector<model::Exemplar>& exemplars);
+void HideDeleted(const SeriesRules& rules, uint64_t generation, size_t from,
+                 model::StartRuns& starts);
 
 // Retention and downsampling at `now_ms` (lib/model/downsampling.h).
 // REQUIRES: timestamps >= 0 that never decrease.

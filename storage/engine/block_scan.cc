@@ -201,6 +201,16 @@ void BlockScan::ReadExemplars(size_t i, std::vector<model::Exemplar>& out,
   }
 }
 
+void BlockScan::ReadStarts(size_t i, model::StartRuns& out,
+                           SegmentReadStats& stats,
+                           const SegmentVisitor& visitor) const {
+  for (uint32_t v = begins_[i]; v < begins_[i + 1]; ++v) {
+    ReadStartSegments(
+        std::string_view(bytes_).substr(values_[v].begin, values_[v].size),
+        range_, out, stats, visitor);
+  }
+}
+
 int64_t BlockScan::memory_bytes() const {
   return static_cast<int64_t>(
              bytes_.capacity() + values_.capacity() * sizeof(Value) +

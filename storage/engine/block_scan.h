@@ -26,6 +26,7 @@
 #include "lib/model/exemplar.h"
 #include "lib/model/histogram.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 #include "storage/block/segment.h"
@@ -58,13 +59,16 @@ class BlockScan {
   absl::Status Read(size_t i, model::SampleColumns& out,
                     SegmentReadStats& stats,
                     const SegmentVisitor& visitor = nullptr);
-  // Likewise of its other kinds, which Read counts in stats.other_kinds.
+  // Likewise of its other kinds, of which Read counts the first two in
+  // stats.other_kinds.
   void ReadHistograms(size_t i, model::HistogramColumns& out,
                       SegmentReadStats& stats,
                       const SegmentVisitor& visitor = nullptr) const;
   void ReadExemplars(size_t i, std::vector<model::Exemplar>& out,
                      SegmentReadStats& stats,
                      const SegmentVisitor& visitor = nullptr) const;
+  void ReadStarts(size_t i, model::StartRuns& out, SegmentReadStats& stats,
+                  const SegmentVisitor& visitor = nullptr) const;
   int64_t memory_bytes() const;
   // Of values, compressed, since the beginning.
   int64_t loaded_bytes() const { return loaded_bytes_; }

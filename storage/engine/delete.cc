@@ -64,15 +64,33 @@ int64_t RemoveRows(const std::vector<bool>& marked,
   return removed;
 }
 
-// `refs` are those of the section, in order. Exemplars are not counted as rows
-// anywhere.
+// What is left of runs of start timestamps once `range` is taken out of those
+// that `gone` says are of a deleted series.
+template <typename Gone>
+void RemoveStarts(const model::TimeRange& range, const Gone& gone,
+                  std::vector<encoding::StartRow>& rows) {
+  std::vector<encoding::StartRow> kept;
+  model::StartRuns left;
+  for (const encoding::StartRow& row : rows) {
+    left.assign(1, row.run);
+    if (gone(row.ref)) model::RemoveRange(range, 0, left);
+    for (const model::StartRun& run : left) kept.push_back({row.ref, run});
+  }
+  rows = std::move(kept);
+}
+
+// `refs` are those of the section, in order. Exemplars and start timestamps
+// are not counted as rows anywhere.
 int64_t RemoveRows(const std::vector<uint64_t>& refs,
                    const std::vector<bool>& marked,
                    const model::TimeRange& range, KindSection& section) {
-  const auto gone = [&](uint64_t ref, int64_t at_ms) {
-    return range.Contains(at_ms) &&
-           marked[std::ranges::lower_bound(refs, ref) - refs.begin()];
+  const auto is_marked = [&](uint64_t ref) -> bool {
+    return marked[std::ranges::lower_bound(refs, ref) - refs.begin()];
   };
+  const auto gone = [&](uint64_t ref, int64_t at_ms) {
+    return range.Contains(at_ms) && is_marked(ref);
+  };
+  RemoveStarts(range, is_marked, section.starts);
   std::erase_if(section.exemplars, [&](const encoding::ExemplarRow& row) {
     return gone(row.ref, row.exemplar.timestamp_ms);
   });

@@ -35,6 +35,7 @@
 #include "lib/model/sample.h"
 #include "lib/model/series_filter.h"
 #include "lib/model/slot_set.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 #include "storage/engine/flush_reason.h"
@@ -151,6 +152,8 @@ struct SearchRequest {
   bool keep_all = false;
   // Exemplars instead of samples.
   bool exemplars = false;
+  // Start timestamps beside samples.
+  bool starts = false;
   // Asked all along, by the cursor too, which it outlives; null: always.
   const base::Alive* alive = nullptr;
 };
@@ -162,6 +165,7 @@ struct SearchSeries {
   model::SampleColumns samples;  // sorted, deduplicated by EngineOptions
   model::HistogramColumns histograms;  // likewise
   std::vector<model::Exemplar> exemplars;  // sorted
+  model::StartRuns starts;                 // joined; of samples in the range
 };
 
 struct MetadataRequest {

@@ -31,6 +31,10 @@ absl::StatusOr<bool> DecodeKindSection(const encoding::DataRecordReader& reader,
       RETURN_IF_ERROR(
           encoding::DecodeMetadataSection(reader.body(), section.metadata));
       break;
+    case encoding::SectionKind::kStarts:
+      RETURN_IF_ERROR(
+          encoding::DecodeStartSection(reader.body(), section.starts));
+      break;
     default:
       return false;
   }
@@ -46,6 +50,9 @@ void KeepRows(KindRows& rows, const KeepRow& keep) {
     std::erase_if(section.exemplars, [&](encoding::ExemplarRow& row) {
       return !keep(section.tenant, row.ref, row.exemplar.timestamp_ms);
     });
+    std::erase_if(section.starts, [&](encoding::StartRow& row) {
+      return !keep(section.tenant, row.ref, row.run.last_ms);
+    });
   }
 }
 
@@ -53,6 +60,7 @@ std::vector<uint64_t> RefsOf(const KindSection& section) {
   std::vector<uint64_t> refs;
   for (const auto& row : section.histograms) refs.push_back(row.ref);
   for (const auto& row : section.exemplars) refs.push_back(row.ref);
+  for (const auto& row : section.starts) refs.push_back(row.ref);
   std::sort(refs.begin(), refs.end());
   refs.erase(std::unique(refs.begin(), refs.end()), refs.end());
   return refs;
@@ -68,6 +76,11 @@ void DropOutside(const model::TimeRange& range, KindRows& rows,
     });
     std::erase_if(section.exemplars, [&](const encoding::ExemplarRow& row) {
       return !range.Contains(row.exemplar.timestamp_ms);
+    });
+    std::erase_if(section.starts, [&](encoding::StartRow& row) {
+      row.run.first_ms = std::max(row.run.first_ms, range.start_ms);
+      row.run.last_ms = std::min(row.run.last_ms, range.end_ms);
+      return row.run.last_ms < row.run.first_ms;
     });
   }
 }

@@ -1,5 +1,5 @@
 // A data record's rows that are no floats, decoded: native histograms,
-// exemplars, metadata.
+// exemplars, metadata, start timestamps.
 //
 // Errors:  DataLoss for broken sections.
 // Threads: values and free functions without state.
@@ -23,6 +23,7 @@ struct KindSection {
   std::vector<encoding::HistogramRow> histograms;
   std::vector<encoding::ExemplarRow> exemplars;
   std::vector<model::MetricMetadata> metadata;
+  std::vector<encoding::StartRow> starts;
 };
 
 struct KindRows {
@@ -38,8 +39,8 @@ struct KindRows {
 absl::StatusOr<bool> DecodeKindSection(const encoding::DataRecordReader& reader,
                                        KindRows& rows);
 
-// Calls `keep` for each row's ref, which it may change, and time; drops the
-// row where it says false.
+// Calls `keep` for each row's ref, which it may change, and time, of a run its
+// last one; drops the row where it says false.
 using KeepRow =
     std::function<bool(const model::TenantId&, uint64_t& ref, int64_t at_ms)>;
 void KeepRows(KindRows& rows, const KeepRow& keep);
@@ -47,7 +48,8 @@ void KeepRows(KindRows& rows, const KeepRow& keep);
 // Refs of the section's rows in order, repeated ones once.
 std::vector<uint64_t> RefsOf(const KindSection& section);
 
-// Drops what lies outside; counts histograms by the side they are on.
+// Drops what lies outside, of runs that part; counts histograms by the side
+// they are on.
 void DropOutside(const model::TimeRange& range, KindRows& rows,
                  int64_t& too_old, int64_t& too_new);
 

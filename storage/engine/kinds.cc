@@ -1,5 +1,5 @@
-// Native histograms, exemplars and metadata: into the head, into tables, out
-// again. The floats' way is append.cc, flush.cc and search.cc.
+// Native histograms, exemplars, start timestamps and metadata: into the head,
+// into tables, out again. The floats' way is append.cc, flush.cc and search.cc.
 #include <algorithm>
 
 #include "lib/base/byte_coding.h"
@@ -30,9 +30,14 @@ void AppendDayValue(const KindGeneration& generation, uint64_t series_id,
   }
   std::vector<model::Exemplar> exemplars;
   generation.ReadExemplars(series_id, range, exemplars);
-  if (exemplars.empty()) return;
-  model::SortAndDedup(exemplars);
-  AppendExemplarSegments(generation.number(), exemplars, value);
+  if (!exemplars.empty()) {
+    model::SortAndDedup(exemplars);
+    AppendExemplarSegments(generation.number(), exemplars, value);
+  }
+  model::StartRuns starts;
+  generation.ReadStarts(series_id, range, starts);
+  model::JoinRuns(starts);
+  AppendStartSegments(generation.number(), starts, value);
 }
 
 }  // namespace
@@ -43,6 +48,7 @@ void EngineImpl::AppendKinds(const KindRows& rows, int64_t accept_ms) {
     kind_head_->Append(std::span(section.histograms), opened);
     kind_head_->Append(std::span(section.exemplars), opened);
     MarkOpened(section.tenant, opened);
+    kind_head_->Append(std::span(section.starts));
     for (const model::MetricMetadata& one : section.metadata) {
       metadata_.Put(section.tenant, one, accept_ms);
     }

@@ -1,4 +1,4 @@
-// Native histograms, exemplars and metadata beside floats.
+// Native histograms, exemplars, start timestamps and metadata beside floats.
 #include <map>
 
 #include "storage/engine/test_node.h"
@@ -164,6 +164,126 @@ TEST_CASE("of a kind, what is written after a delete is seen", "[engine]") {
     if (i == 0) node.Open();
     if (i == 1) REQUIRE(node.engine->Flush().ok());
   }
+}
+
+// Floats of one series and their starts.
+struct StartNode : Node {
+  uint64_t id = Define("counter_total");
+
+  void Write(int64_t at_ms, int64_t start_ms) {
+    encoding::DataRecordBuilder builder;
+    builder.Start(1, clock.NowMs());
+    const double value = 1;
+    builder.Add(0, kTenant.id, id, {&at_ms, 1}, {&value, 1});
+    if (start_ms != 0) {
+      builder.kinds().AddStart(kTenant, id, {at_ms, at_ms, start_ms});
+    }
+    CHECK(AppendRecord(builder.Finish()).rows == 1);
+  }
+  SearchSeries Read(model::TimeRange range = kAllTime) {
+    SearchSeries series;
+    const auto cursor = engine->Search(
+        {.tenant = kTenant, .range = range, .starts = true});
+    REQUIRE(cursor.ok());
+    REQUIRE(*(*cursor)->Next(series));
+    CHECK((*cursor)->complete());
+    return series;
+  }
+  // Starts of the samples, in order of time.
+  std::vector<int64_t> Starts() {
+    const SearchSeries series = Read();
+    std::vector<int64_t> starts;
+    for (const int64_t at_ms : series.samples.timestamps_ms) {
+      starts.push_back(model::StartAt(series.starts, at_ms));
+    }
+    return starts;
+  }
+};
+
+TEST_CASE("start timestamps are kept from the log to a compacted day",
+          "[engine]") {
+  StartNode node;
+  const int64_t t = kNowMs - 100'000;
+  const int64_t first = t - 50'000;
+  const int64_t second = t + 25'000;
+  using Starts = std::vector<int64_t>;
+  const auto check = [&](const char* where, const Starts& want) {
+    CAPTURE(where);
+    CHECK(node.Starts() == want);
+  };
+  for (const int at : {0, 10, 20}) node.Write(t + at * 1000, first);
+  node.Write(t + 30'000, second);
+  node.Write(t + 90'000, 0);
+  const Starts early = {first, first, first, second, 0};
+  check("head", early);
+  node.Write(t + 10'000, first);  // a retry
+  node.Open();
+  check("replayed", early);
+  REQUIRE(node.engine->Flush().ok());
+  check("blocks", early);
+  // What is flushed twice is read as once.
+  node.Write(t + 20'000, first);
+  node.Write(t + 40'000, second);
+  node.Write(t + 15'000, first);  // late
+  const Starts all = {first, first, first, first, second, second, 0};
+  check("blocks and head", all);
+  REQUIRE(node.engine->Flush().ok());
+  node.Open();
+  check("two flushes, opened again", all);
+  node.clock.Advance(4 * model::kDayMs);
+  REQUIRE(node.engine->CompactDays().ok());
+  check("compacted", all);
+  node.Open();
+  check("compacted, opened again", all);
+  CHECK(node.Read({t, t + 20'000}).starts ==
+        model::StartRuns{{t, t + 20'000, first}});
+}
+
+TEST_CASE("start timestamps are given only to who asks for them", "[engine]") {
+  StartNode node;
+  node.Write(kNowMs, kNowMs - 5);
+  for (const char* where : {"head", "blocks"}) {
+    CAPTURE(where);
+    SearchSeries series;
+    const auto cursor =
+        node.engine->Search({.tenant = kTenant, .range = kAllTime});
+    REQUIRE(*(*cursor)->Next(series));
+    CHECK(series.samples.size() == 1);
+    CHECK(series.starts.empty());
+    CHECK((*cursor)->complete());
+    REQUIRE(node.engine->Flush().ok());
+  }
+}
+
+TEST_CASE("a delete takes starts with its samples, later ones are seen",
+          "[engine]") {
+  StartNode node;
+  const int64_t t = kNowMs - 100'000;
+  for (const int at : {0, 10, 20, 30}) node.Write(t + at * 1000, t - 7);
+  REQUIRE(node.engine->Flush().ok());
+  CHECK(node.Delete({{model::MatchType::kEqual, "__name__", "counter_total"}},
+                    {t + 20'000, t + 30'000}) == 1);
+  node.clock.Advance(10);
+  node.Write(t + 25'000, 0);  // its start is not known any more
+  const std::vector<int64_t> want = {t - 7, t - 7, 0};
+  CHECK(node.Starts() == want);
+  node.Open();
+  CHECK(node.Starts() == want);
+  REQUIRE(node.engine->Flush().ok());
+  node.clock.Advance(4 * model::kDayMs);
+  REQUIRE(node.engine->CompactDays().ok());
+  CHECK(node.Starts() == want);
+}
+
+TEST_CASE("a run over midnight is flushed to both days", "[engine]") {
+  StartNode node;
+  const int64_t midnight = kNowMs / model::kDayMs * model::kDayMs;
+  node.Write(midnight - 1000, 77);
+  node.Write(midnight + 1000, 77);
+  REQUIRE(node.engine->Flush().ok());
+  CHECK(node.Starts() == std::vector<int64_t>{77, 77});
+  CHECK(node.Read({midnight, midnight + 5000}).starts ==
+        model::StartRuns{{midnight, midnight + 1000, 77}});
 }
 
 TEST_CASE("metadata survives restarts, the last write is read", "[engine]") {

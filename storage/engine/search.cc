@@ -94,6 +94,7 @@ class SearchCursor final : public SeriesCursor {
               .keep_all =
                   engine.options_.dedup.keep_all || request.keep_all},
         exemplars_(request.exemplars),
+        starts_(request.starts),
         alive_(request.alive),
         head_(engine.head_->View(range.start_ms)),
         kind_head_(engine.kind_head_->Generations()),
@@ -125,6 +126,7 @@ class SearchCursor final : public SeriesCursor {
       series.samples.clear();
       series.histograms.clear();
       series.exemplars.clear();
+      series.starts.clear();
       if (!labels_only_) {
         RETURN_IF_ERROR(ReadSamples(series));
         if (series.samples.empty() && series.histograms.empty() &&
@@ -177,8 +179,9 @@ class SearchCursor final : public SeriesCursor {
     searched_->Count(std::move(names));
     // A head that has all of the range spares the blocks: cold pages shall not
     // delay alerts.
-    // The head of histograms keeps nothing that is in blocks.
-    const bool covers = head_.covers() && !exemplars_ &&
+    // The head of histograms and start timestamps keeps nothing that is in
+    // blocks.
+    const bool covers = head_.covers() && !exemplars_ && !starts_ &&
                         engine_.newest_kind_in_blocks_ms_ < range_.start_ms;
     if (!labels_only_ && !covers) OpenScan();
     if (!labels_only_ && covers) ++engine_.searches_without_blocks_;
@@ -233,7 +236,10 @@ class SearchCursor final : public SeriesCursor {
       ApplyRules(series_rules_, rules_->now_ms(), series.histograms);
       CutAtEnd(series);
     }
-    const size_t room = samples.timestamps_ms.capacity();
+    if (starts_) ReadStarts(series.starts);
+    constexpr size_t kSamplesPerRun = 2;  // as large as a run
+    const size_t room = samples.timestamps_ms.capacity() +
+                        kSamplesPerRun * series.starts.capacity();
     return room > accounted_samples_ ? Account(room) : absl::OkStatus();
   }
 
@@ -310,6 +316,21 @@ class SearchCursor final : public SeriesCursor {
     });
   }
 
+  void ReadStarts(model::StartRuns& starts) {
+    const auto hide = [&](uint64_t generation, size_t from) {
+      HideDeleted(series_rules_, generation, from, starts);
+    };
+    if (scan_ != nullptr) {
+      scan_->ReadStarts(at_ - loaded_begin_, starts, stats_, hide);
+    }
+    for (const auto& generation : kind_head_) {
+      const size_t from = starts.size();
+      generation->ReadStarts(entries_[at_].id, ReadRange(), starts);
+      hide(generation->number(), from);
+    }
+    model::JoinRuns(starts);
+  }
+
   // What was read behind the range for the sake of downsampling.
   void CutAtEnd(SearchSeries& series) const {
     const auto cut = [&](auto& columns) {
@@ -376,6 +397,7 @@ class SearchCursor final : public SeriesCursor {
   const bool labels_only_;
   const model::DedupRule rule_;
   const bool exemplars_;
+  const bool starts_;
   const base::Alive* const alive_;
   const HeadView head_;  // pinned before families and snapshot
   const KindHead::View kind_head_;

@@ -92,6 +92,7 @@ void KindGeneration::Append(std::span<const encoding::ExemplarRow> rows,
 
 void KindGeneration::Delete(std::span<const uint64_t> series_ids,
                             const model::TimeRange& range) {
+  starts_.Delete(series_ids, range);
   for (const uint64_t id : series_ids) {
     Shard& shard = ShardOf(id);
     base::MutexLock lock(shard.mutex);
@@ -125,13 +126,15 @@ std::vector<uint64_t> KindGeneration::SeriesIds() const {
     base::MutexLock lock(shard.mutex);
     for (const auto& [id, series] : shard.series) ids.push_back(id);
   }
+  starts_.AppendIds(ids);
   std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
 }
 
 void KindGeneration::Read(uint64_t series_id, const model::TimeRange& range,
                           model::HistogramColumns& out) const {
-  if (empty()) return;
+  if (series_ == 0) return;
   std::string stream;
   {
     const Shard& shard = ShardOf(series_id);
@@ -148,7 +151,7 @@ void KindGeneration::Read(uint64_t series_id, const model::TimeRange& range,
 void KindGeneration::ReadExemplars(uint64_t series_id,
                                    const model::TimeRange& range,
                                    std::vector<model::Exemplar>& out) const {
-  if (empty()) return;
+  if (series_ == 0) return;
   const Shard& shard = ShardOf(series_id);
   base::MutexLock lock(shard.mutex);
   const auto found = shard.series.find(series_id);
@@ -176,6 +179,10 @@ void KindHead::Append(std::span<const encoding::HistogramRow> rows,
 void KindHead::Append(std::span<const encoding::ExemplarRow> rows,
                       std::vector<SeriesDay>& opened) {
   Active()->Append(rows, opened);
+}
+
+void KindHead::Append(std::span<const encoding::StartRow> rows) {
+  if (!rows.empty()) Active()->starts_.Append(rows);
 }
 
 void KindHead::Delete(std::span<const uint64_t> series_ids,

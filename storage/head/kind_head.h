@@ -1,5 +1,5 @@
-// Recent native histograms and exemplars in memory, until a flush has written
-// them to blocks: what storage/head/head.h is for floats.
+// Recent native histograms, exemplars and start timestamps in memory, until a
+// flush has written them to blocks: what storage/head/head.h is for floats.
 //
 // In:      rows of series by their persistent ids, timestamps in any order. A
 //          histogram equal to the series' last row, and an exemplar that is
@@ -30,6 +30,7 @@
 #include "lib/model/histogram.h"
 #include "lib/model/time_range.h"
 #include "storage/head/head.h"
+#include "storage/head/start_table.h"
 
 namespace varve::storage {
 
@@ -43,8 +44,8 @@ class KindGeneration {
   KindGeneration(uint64_t number, const KindHeadOptions& options);
 
   uint64_t number() const { return number_; }
-  bool empty() const { return series_ == 0; }
-  int64_t bytes() const { return bytes_; }
+  bool empty() const { return series_ == 0 && starts_.empty(); }
+  int64_t bytes() const { return bytes_ + starts_.bytes(); }
   int64_t series() const { return series_; }
 
   // Ascending.
@@ -54,6 +55,10 @@ class KindGeneration {
             model::HistogramColumns& out) const;
   void ReadExemplars(uint64_t series_id, const model::TimeRange& range,
                      std::vector<model::Exemplar>& out) const;
+  void ReadStarts(uint64_t series_id, const model::TimeRange& range,
+                  model::StartRuns& out) const {
+    starts_.Read(series_id, range, out);
+  }
 
  private:
   friend class KindHead;
@@ -89,6 +94,7 @@ class KindGeneration {
   std::array<Shard, kShards> shards_;
   std::atomic<int64_t> bytes_{0};
   std::atomic<int64_t> series_{0};
+  StartTable starts_;
 };
 
 class KindHead {
@@ -105,6 +111,8 @@ class KindHead {
               std::vector<SeriesDay>& opened);
   void Append(std::span<const encoding::ExemplarRow> rows,
               std::vector<SeriesDay>& opened);
+  // Of samples, which open the days.
+  void Append(std::span<const encoding::StartRow> rows);
   // Of the active generation only. REQUIRES: no Append or Cut meanwhile.
   void Delete(std::span<const uint64_t> series_ids,
               const model::TimeRange& range);

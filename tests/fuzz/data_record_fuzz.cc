@@ -36,6 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)varve::encoding::DecodeHistogramSection(reader.body(), histograms);
     (void)varve::encoding::DecodeExemplarSection(reader.body(), exemplars);
     (void)varve::encoding::DecodeMetadataSection(reader.body(), metadata);
+    std::vector<varve::encoding::StartRow> starts;
+    (void)varve::encoding::DecodeStartSection(reader.body(), starts);
+    for (const auto& row : starts) {
+      if (row.run.last_ms < row.run.first_ms) __builtin_trap();
+    }
     if (reader.kind() == SectionKind::kFloats &&
         reader.DecodeFloats(section).ok()) {
       CheckSizes(section);
@@ -56,6 +61,7 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   builder.kinds().AddHistogram({0, 3}, 4, 1000, histogram);
   builder.kinds().AddExemplar({0, 3}, 4, 1000, 0.5, "labels");
   builder.kinds().AddMetadata({0, 3}, {});
+  builder.kinds().AddStart({0, 3}, 4, {1000, 2000, 500});
   const std::string record = builder.Finish();
   add(record.data(), record.size());
 }

@@ -17,6 +17,11 @@ extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   writer.Add({}, "other labels", samples);
   const std::string batch = writer.Finish();
   add(batch.data(), batch.size());
+  varve::wire::SeriesBatchWriter of_all(true, true);
+  of_all.Add({}, "labels", samples, {}, {{1000, 0.5, "trace"}},
+             {{1'700'000'000'000, 1'700'000'900'000, 1'699'999'990'000}});
+  const std::string all = of_all.Finish();
+  add(all.data(), all.size());
   const std::string end = varve::wire::EncodeSearchEnd({});
   add(end.data(), end.size());
 }
@@ -28,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& series : batch->series) {
     if (series.samples.timestamps_ms.size() != series.samples.values.size()) {
       __builtin_trap();
+    }
+    for (const auto& run : series.starts) {
+      if (run.last_ms < run.first_ms) __builtin_trap();
     }
   }
   return 0;
