@@ -131,7 +131,12 @@ absl::Status Grammar::Unexpected(std::string_view context,
     return ErrorAt(token.begin, "unexpected character inside braces: '+'");
   }
   if (token.kind == TokenKind::kError) return ErrorAt(token.begin, list_.error);
-  std::string what = base::StrCat("unexpected ", TokenText(token));
+  // Inside braces no word is a keyword.
+  const bool is_label =
+      token.kind == TokenKind::kWord && context == "label matching";
+  std::string what = base::StrCat(
+      "unexpected ", is_label ? base::StrCat("identifier \"", token.text, "\"")
+                              : TokenText(token));
   if (!context.empty()) base::StrAppend(&what, " in ", context);
   if (!expected.empty()) base::StrAppend(&what, ", expected ", expected);
   return ErrorAt(token.begin, what);
@@ -163,10 +168,10 @@ absl::StatusOr<ExprPtr> Grammar::ParseBinary(int precedence_min) {
   const NestingGuard guard(*this);
   RETURN_IF_ERROR(guard.status());
   if (taken_ > kTokensMax || taken_bytes_ > kTokenBytesMax) {
-    return ErrorAt(Peek().begin,
-                   base::StrCat("WITH templates expand to more than ",
-                                kTokensMax, " tokens or ", kTokenBytesMax,
-                                " bytes"));
+    return ErrorAt(
+        Peek().begin,
+        base::StrCat("WITH templates expand to more than ", kTokensMax,
+                     " tokens or ", kTokenBytesMax, " bytes"));
   }
   ASSIGN_OR_RETURN(ExprPtr lhs, ParseUnary());
   for (;;) {

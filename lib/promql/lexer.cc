@@ -26,19 +26,50 @@ bool IsWordText(std::string_view text, std::string_view lower) {
                     [](char a, char b) { return Lower(a) == b; });
 }
 
-// Words that errors name in angle brackets.
-constexpr std::string_view kKeywords[] = {
-    "and",        "atan2",       "avg",          "bool",        "bottomk",
-    "by",         "count",       "count_values", "end",         "group",
-    "group_left", "group_right", "ignoring",     "limit_ratio", "limitk",
-    "max",        "min",         "offset",       "on",          "or",
-    "quantile",   "start",       "stddev",       "stdvar",      "sum",
-    "topk",       "unless",      "without",
+// Words that errors name in angle brackets, and before which word.
+struct NamedWord {
+  std::string_view word;
+  std::string_view kind;
+};
+constexpr NamedWord kNamedWords[] = {
+    {"and", "op:"},
+    {"atan2", "op:"},
+    {"or", "op:"},
+    {"unless", "op:"},
+    {"avg", "aggr:"},
+    {"bottomk", "aggr:"},
+    {"count", "aggr:"},
+    {"group", "aggr:"},
+    {"count_values", "aggr:"},
+    {"limit_ratio", "aggr:"},
+    {"limitk", "aggr:"},
+    {"max", "aggr:"},
+    {"min", "aggr:"},
+    {"quantile", "aggr:"},
+    {"stddev", "aggr:"},
+    {"stdvar", "aggr:"},
+    {"sum", "aggr:"},
+    {"topk", "aggr:"},
+    {"bool", ""},
+    {"by", ""},
+    {"group_left", ""},
+    {"group_right", ""},
+    {"ignoring", ""},
+    {"offset", ""},
+    {"on", ""},
+    {"without", ""},
 };
 
-bool IsKeyword(std::string_view text) {
-  return std::any_of(std::begin(kKeywords), std::end(kKeywords),
-                     [&](std::string_view k) { return IsWordText(text, k); });
+std::string WordText(std::string_view word) {
+  for (const NamedWord& named : kNamedWords) {
+    if (IsWordText(word, named.word)) {
+      return base::StrCat("<", named.kind, word, ">");
+    }
+  }
+  if (IsWordText(word, "start") || IsWordText(word, "end")) {
+    return base::StrCat("\"", word, "\"");
+  }
+  return base::StrCat("identifier \"", word, "\"");
 }
 
 class Lexer {
@@ -428,8 +459,7 @@ std::string TokenText(const Token& token) {
     case TokenKind::kError:
       return "error";
     case TokenKind::kWord:
-      if (IsKeyword(token.text)) return base::StrCat("<", token.text, ">");
-      return base::StrCat("identifier \"", token.text, "\"");
+      return WordText(token.text);
     case TokenKind::kNumber:
       return base::StrCat("number \"", token.text, "\"");
     case TokenKind::kDuration:

@@ -55,6 +55,9 @@ foo{a="b" c="d"}
 foo @ x
 1 +
 nosuch(a)
+foo sum
+foo{a=sum}
+foo by
 "a" + 1
 abs("x")
 foo[5m:0s]
