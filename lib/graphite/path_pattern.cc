@@ -61,7 +61,7 @@ absl::StatusOr<PathPattern> PathPattern::Parse(std::string_view text,
   }
   not_delimiter.push_back(delimiter);
   not_delimiter += "]";
-  std::string& regex = pattern.regex_;
+  std::string& regex = pattern.leaf_regex_;
   int depth = 0;
   for (std::string_view rest = text; !rest.empty();) {
     const char c = rest[0];
@@ -90,9 +90,9 @@ absl::StatusOr<PathPattern> PathPattern::Parse(std::string_view text,
     }
   }
   if (depth > 0) return BadPattern(text, "missing }");
-  regex += "(?:";
-  AppendLiteral(regex, delimiter);
-  regex += ".*)?";
+  pattern.below_regex_ = "(?:";
+  AppendLiteral(pattern.below_regex_, delimiter);
+  pattern.below_regex_ += ".*)?";
   return pattern;
 }
 

@@ -31,13 +31,16 @@ class PathPattern {
                                            char delimiter = '.');
 
   // Anchored RE2 of the names whose first nodes the pattern matches.
-  const std::string& regex() const { return regex_; }
+  std::string regex() const { return leaf_regex_ + below_regex_; }
+  // Of those that end with the pattern's last node.
+  const std::string& leaf_regex() const { return leaf_regex_; }
   // How many nodes it has; at least 1.
   size_t nodes() const { return nodes_; }
   char delimiter() const { return delimiter_; }
 
  private:
-  std::string regex_;
+  std::string leaf_regex_;
+  std::string below_regex_;
   size_t nodes_ = 1;
   char delimiter_ = '.';
 };

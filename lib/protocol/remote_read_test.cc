@@ -59,6 +59,22 @@ TEST_CASE("a remote read tells matchers, range and what answer it takes",
   CHECK(request->chunks);
 }
 
+TEST_CASE("all time, which is the ends of int64, is all that samples have",
+          "[protocol]") {
+  v1::ReadRequest message = Request();
+  message.mutable_queries(0)->set_start_timestamp_ms(INT64_MIN);
+  message.mutable_queries(0)->set_end_timestamp_ms(INT64_MAX);
+  auto request = ParseRemoteRead(Snappy(message.SerializeAsString()), 1 << 20);
+  REQUIRE(request.ok());
+  // Later sums with durations and steps stay within int64.
+  CHECK(request->queries[0].range.start_ms == -model::kTimestampMaxMs);
+  CHECK(request->queries[0].range.end_ms == model::kTimestampMaxMs);
+  message.mutable_queries(0)->set_start_timestamp_ms(INT64_MAX);
+  request = ParseRemoteRead(Snappy(message.SerializeAsString()), 1 << 20);
+  REQUIRE(request.ok());
+  CHECK(request->queries[0].range.start_ms == model::kTimestampMaxMs);
+}
+
 TEST_CASE("what is no remote read is refused", "[protocol]") {
   const auto refused = [](const std::string& body) {
     return absl::IsInvalidArgument(ParseRemoteRead(body, 1 << 10).status());

@@ -27,6 +27,7 @@ namespace varve::query {
 // What a query asks; told to operators.
 struct QueryText {
   std::string query;
+  std::string filters;  // the extra filters it runs under, as one text
   model::TimeRange range;
   int64_t step_ms = 0;
 };

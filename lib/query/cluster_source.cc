@@ -153,11 +153,17 @@ proto::RollupRequest WorkOf(const eval::AggregateRequest& request) {
 
 }  // namespace
 
-std::vector<model::Matchers> WithFilters(
+absl::StatusOr<std::vector<model::Matchers>> WithFilters(
     std::vector<model::Matchers> groups,
     const std::vector<model::Matchers>& filters) {
   if (filters.empty()) return groups;
   if (groups.empty()) return filters;
+  if (groups.size() > kMatcherGroupsMax / filters.size()) {
+    return base::InvalidArgument(
+        groups.size(), " groups of matchers with ", filters.size(),
+        " groups of extra filters are more than ", kMatcherGroupsMax,
+        " groups together");
+  }
   std::vector<model::Matchers> all;
   all.reserve(groups.size() * filters.size());
   for (const model::Matchers& group : groups) {
@@ -187,10 +193,11 @@ ClusterSource::ClusterSource(StorageReader* reader, Options options,
                              OutcomeCollector* outcomes)
     : reader_(reader), options_(std::move(options)), outcomes_(outcomes) {}
 
-cluster::ReadRequest ClusterSource::ReadOf(
+absl::StatusOr<cluster::ReadRequest> ClusterSource::ReadOf(
     const eval::SelectRequest& request) const {
   cluster::ReadRequest read = options_.base;
-  read.matcher_groups = WithFilters(request.matcher_groups, options_.filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(request.matcher_groups, options_.filters));
   read.range = request.range;
   if (request.trace != nullptr) read.trace = request.trace;
   return read;
@@ -198,7 +205,7 @@ cluster::ReadRequest ClusterSource::ReadOf(
 
 absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
     const eval::SelectRequest& request) {
-  const cluster::ReadRequest read = ReadOf(request);
+  ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(request));
   outcomes_->Started();
   ASSIGN_OR_RETURN(auto merge, reader_->Search(read));
   return std::make_unique<Stream>(std::move(merge), read.range, outcomes_,
@@ -209,7 +216,7 @@ absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
 absl::StatusOr<std::unique_ptr<eval::AggregateStream>>
 ClusterSource::Aggregate(const eval::AggregateRequest& request) {
   if (!options_.base.one_copy) return nullptr;
-  const cluster::ReadRequest read = ReadOf(request.select);
+  ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(request.select));
   ASSIGN_OR_RETURN(auto rollup, reader_->Rollup(read, WorkOf(request)));
   if (rollup == nullptr) return nullptr;
   return std::make_unique<Aggregates>(std::move(rollup), read.range, outcomes_,

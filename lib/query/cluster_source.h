@@ -20,9 +20,14 @@
 
 namespace varve::query {
 
+// Far above what clients send; each group costs an evaluation of its matchers
+// on every storage node.
+inline constexpr size_t kMatcherGroupsMax = 20'000;
+
 // Each group of `groups` and-ed with each of `filters`; no filters: `groups`.
-// No groups and some filters: the filters.
-std::vector<model::Matchers> WithFilters(
+// No groups and some filters: the filters. InvalidArgument for more than
+// kMatcherGroupsMax.
+absl::StatusOr<std::vector<model::Matchers>> WithFilters(
     std::vector<model::Matchers> groups,
     const std::vector<model::Matchers>& filters);
 
@@ -49,7 +54,8 @@ class ClusterSource final : public eval::SeriesSource {
       const eval::AggregateRequest& request) override;
 
  private:
-  cluster::ReadRequest ReadOf(const eval::SelectRequest& request) const;
+  absl::StatusOr<cluster::ReadRequest> ReadOf(
+      const eval::SelectRequest& request) const;
 
   StorageReader* const reader_;
   const Options options_;

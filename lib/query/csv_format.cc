@@ -75,8 +75,9 @@ absl::StatusOr<CsvFormat> CsvFormat::Parse(std::string_view text) {
 }
 
 void CsvFormat::Append(std::string& out,
-                       const cluster::MergedSeries& series) const {
-  for (size_t i = 0; i < series.samples.size(); ++i) {
+                       const cluster::MergedSeries& series, size_t begin,
+                       size_t end) const {
+  for (size_t i = begin; i < end; ++i) {
     const int64_t ms = series.samples.timestamps_ms[i];
     for (size_t c = 0; c < columns_.size(); ++c) {
       if (c > 0) out.push_back(',');

@@ -24,8 +24,9 @@ namespace varve::query {
 class CsvFormat {
  public:
   static absl::StatusOr<CsvFormat> Parse(std::string_view text);
-  // A line for each float sample.
-  void Append(std::string& out, const cluster::MergedSeries& series) const;
+  // A line for each float sample from `begin` on, before `end`.
+  void Append(std::string& out, const cluster::MergedSeries& series,
+              size_t begin, size_t end) const;
 
  private:
   enum class Kind { kLabel, kValue, kUnixS, kUnixMs, kUnixNs, kCalendar };

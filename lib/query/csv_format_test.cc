@@ -15,7 +15,7 @@ std::string Csv(std::string_view format) {
   const auto parsed = CsvFormat::Parse(format);
   if (!parsed.ok()) return std::string(base::Message(parsed.status()));
   std::string out;
-  parsed->Append(out, series);
+  parsed->Append(out, series, 0, series.samples.size());
   return out;
 }
 
@@ -38,6 +38,15 @@ TEST_CASE("a bad format is told with its column", "[query]") {
   CHECK(Csv("") == "missing `format` arg");
   CHECK(Csv("a,,b").find("empty column") != std::string::npos);
   CHECK(Csv("__timestamp__:x").find("__timestamp__:x") != std::string::npos);
+}
+
+TEST_CASE("a layout of the calendar has at most 256 bytes", "[query]") {
+  const auto parses = [](size_t bytes) {
+    return CsvFormat::Parse("__timestamp__:custom:" + std::string(bytes, 'x'))
+        .ok();
+  };
+  CHECK(parses(256));
+  CHECK_FALSE(parses(257));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ absl::Status SelectApi::DeleteSeries(Context& context) {
   ASSIGN_OR_RETURN(auto groups, Selectors(context));
   if (groups.empty()) return base::InvalidArgument("missing `match[]` arg");
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
-  command.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(command.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   ASSIGN_OR_RETURN(command.range.start_ms,
                    TimeArgument(context.request, "start", context.now_ms,
                                 command.range.start_ms));

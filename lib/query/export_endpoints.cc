@@ -90,6 +90,19 @@ absl::Status WriteSeries(cluster::SeriesMerge& merge, model::TimeRange range,
   }
 }
 
+// A part at a time: the text of a long series is many times its samples.
+absl::Status WriteCsv(const cluster::MergedSeries& series,
+                      const CsvFormat& format, Answer& answer) {
+  constexpr size_t kLinesAtOnce = 256;
+  const size_t lines = series.samples.size();
+  for (size_t begin = 0; begin < lines; begin += kLinesAtOnce) {
+    format.Append(answer.text(), series, begin,
+                  std::min(lines, begin + kLinesAtOnce));
+    RETURN_IF_ERROR(answer.Flush());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<cluster::ReadRequest> SelectApi::ExportRequest(
@@ -99,7 +112,8 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::ExportRequest(
   ASSIGN_OR_RETURN(auto groups, Selectors(context));
   if (groups.empty()) return base::InvalidArgument("missing `match[]` arg");
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
-  read.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   // By default everything up to now.
   ASSIGN_OR_RETURN(read.range, RangeArguments(context.request, context.now_ms,
                                               context.now_ms));
@@ -148,8 +162,7 @@ absl::Status SelectApi::ExportCsv(Context& context) {
     if (!status.ok() || batch.empty()) break;
     for (cluster::MergedSeries& series : batch) {
       ClipToRange(read.range, series);
-      format.Append(answer.text(), series);
-      status.Update(answer.Flush());
+      status.Update(WriteCsv(series, format, answer));
     }
   }
   if (status.ok()) status = answer.Finish();

@@ -82,8 +82,10 @@ class FakeStorage final : public StorageReader {
     auto* entry = response.add_series_count_by_metric_name();
     entry->set_name("m");
     entry->set_count(top_n);
-    if (!focus_label.empty()) {
-      response.add_series_count_by_focus_label_value()->set_name(focus_label);
+    for (int64_t i = 0; !focus_label.empty() && i < focus_values && i < top_n;
+         ++i) {
+      response.add_series_count_by_focus_label_value()->set_name(
+          i == 0 ? focus_label : base::StrCat(focus_label, i));
     }
     return response;
   }
@@ -95,7 +97,9 @@ class FakeStorage final : public StorageReader {
     RETURN_IF_ERROR(status);
     out = outcome;
     std::vector<model::StoredMetadata> found;
-    for (const model::StoredMetadata& one : metadata) {
+    const auto own = metadata_of.find(request.tenant);
+    for (const model::StoredMetadata& one :
+         own == metadata_of.end() ? metadata : own->second) {
       if (!metric.empty() && one.metadata.metric != metric) continue;
       if (limit > 0 && static_cast<int64_t>(found.size()) == limit) break;
       found.push_back(one);
@@ -158,7 +162,9 @@ class FakeStorage final : public StorageReader {
     series_[{}].push_back(std::move(series));
   }
 
-  std::vector<model::StoredMetadata> metadata;
+  std::vector<model::StoredMetadata> metadata;  // of tenants without their own
+  std::map<model::TenantId, std::vector<model::StoredMetadata>> metadata_of;
+  int64_t focus_values = 1;  // of a focus label
   absl::Status status;           // of every call
   cluster::ReadOutcome outcome;  // of every answer
   proto::NameUsageResponse name_usage;

@@ -4,11 +4,11 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "lib/base/status.h"
 #include "lib/graphite/path_pattern.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cluster_source.h"
+#include "lib/query/graphite_arguments.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
 
@@ -29,50 +29,6 @@ std::string_view LastNode(const graphite::PathNode& node, char delimiter) {
   return at == path.npos ? path : path.substr(at + 1);
 }
 
-// "-1h", "-24hours", "-7days", … as our durations have them: the sign, the
-// number and one letter; other texts as they are.
-std::string UnabbreviatedTime(std::string_view text) {
-  constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
-      {"s", "s"},     {"sec", "s"},  {"second", "s"}, {"min", "m"},
-      {"minute", "m"}, {"h", "h"},    {"hour", "h"},   {"d", "d"},
-      {"day", "d"},   {"w", "w"},    {"week", "w"},   {"y", "y"},
-      {"year", "y"}};
-  if (text.size() < 2 || (text[0] != '-' && text[0] != '+')) {
-    return std::string(text);
-  }
-  const size_t unit_at = text.find_first_not_of("0123456789", 1);
-  if (unit_at == text.npos || unit_at == 1) return std::string(text);
-  std::string_view unit = text.substr(unit_at);
-  const std::string_view number = text.substr(0, unit_at);
-  if (unit == "mon" || unit == "month" || unit == "months") {
-    int64_t months = 0;
-    for (const char c : number.substr(1)) {
-      if (months < 10'000) months = months * 10 + (c - '0');
-    }
-    return base::StrCat(number.substr(0, 1), months * 30, "d");
-  }
-  for (const std::string_view ending : {"", "s"}) {
-    if (!unit.ends_with(ending)) continue;
-    const std::string_view stem = unit.substr(0, unit.size() - ending.size());
-    for (const auto& [name, letter] : kUnits) {
-      if (stem == name) return base::StrCat(number, letter);
-    }
-  }
-  return std::string(text);
-}
-
-absl::StatusOr<int64_t> GraphiteTime(const http::Request& request,
-                                     std::string_view name, int64_t now_ms,
-                                     int64_t default_ms) {
-  const std::string text = UnabbreviatedTime(request.Argument(name));
-  if (text.empty()) return default_ms;
-  auto ms = ParseTimeMs(text, now_ms);
-  if (ms.ok()) return ms;
-  return base::InvalidArgument("invalid value \"", request.Argument(name),
-                               "\" of the argument `", name,
-                               "`: ", base::Message(ms.status()));
-}
-
 absl::StatusOr<char> DelimiterArgument(const http::Request& request) {
   const std::string_view text = request.Argument("delimiter");
   if (text.empty()) return '.';
@@ -85,19 +41,10 @@ absl::StatusOr<char> DelimiterArgument(const http::Request& request) {
 // As a function's argument when `jsonp` asks for it.
 absl::Status SendJsonp(const http::Request& request,
                        http::ResponseWriter& writer, std::string json) {
-  const std::string_view function = request.Argument("jsonp");
+  ASSIGN_OR_RETURN(const std::string function, JsonpArgument(request));
   if (function.empty()) {
     writer.Send(200, kJson, json);
     return absl::OkStatus();
-  }
-  const bool is_name =
-      function.size() < 100 && std::ranges::all_of(function, [](char c) {
-        return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-               c == '_' || c == '.' || c == '$';
-      });
-  if (!is_name) {
-    return base::InvalidArgument("invalid value \"", function,
-                                 "\" of the argument `jsonp`: no name");
   }
   writer.Send(200, "text/javascript; charset=utf-8",
               base::StrCat(function, "(", json, ")"));
@@ -141,14 +88,17 @@ void AppendCompletion(std::string& out, const graphite::PathNode& node,
 
 }  // namespace
 
+absl::Status SelectApi::OneTenant(const Context& context) {
+  if (!context.is_multitenant) return absl::OkStatus();
+  return base::InvalidArgument(
+      "Graphite's API answers tenant by tenant: name one instead of "
+      "`multitenant`");
+}
+
 // Label APIs over all that is kept; `from` and `until` narrow it.
 absl::StatusOr<cluster::ReadRequest> SelectApi::GraphiteRequest(
     Context& context) {
-  if (context.is_multitenant) {
-    return base::InvalidArgument(
-        "Graphite's API answers tenant by tenant: name one instead of "
-        "`multitenant`");
-  }
+  RETURN_IF_ERROR(OneTenant(context));
   ASSIGN_OR_RETURN(cluster::ReadRequest read,
                    BaseRequest(context, options_.max_labels_duration));
   ASSIGN_OR_RETURN(read.range.start_ms,
@@ -165,15 +115,14 @@ absl::StatusOr<std::vector<std::string>> SelectApi::GraphiteLabels(
     Context& context, cluster::ReadRequest read,
     std::vector<model::Matchers> groups, const std::string& label) {
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
-  read.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   cluster::ReadOutcome outcome;
   const int64_t limit = options_.max_graphite_items;
   auto items = context.reader->Labels(read, label, limit + 1, outcome);
   if (!items.ok()) return AsExecutionError(items.status());
   if (static_cast<int64_t>(items->size()) > limit) {
-    return base::ResourceExhausted(
-        "more than ", limit,
-        " items; narrow the query or raise -search.maxGraphiteSeries");
+    return TooManyItems(limit);
   }
   CountPartial(label.empty() ? "labelNames" : "labelValues",
                outcome.is_partial);
@@ -238,6 +187,7 @@ absl::Status SelectApi::GraphiteExpand(Context& context) {
   const bool leaves_only = BoolArgument(context.request, "leavesOnly");
   std::map<std::string, std::set<std::string>> by_query;
   std::set<std::string> all;
+  int64_t items = 0;  // of all queries
   for (const std::string& query : queries) {
     ASSIGN_OR_RETURN(const auto pattern,
                      graphite::PathPattern::Parse(query, delimiter));
@@ -245,8 +195,11 @@ absl::Status SelectApi::GraphiteExpand(Context& context) {
     std::set<std::string>& paths = by_query[query];
     for (const graphite::PathNode& node : nodes) {
       if (leaves_only && !node.is_leaf) continue;
-      paths.insert(node.path);
+      items += paths.insert(node.path).second ? 1 : 0;
       all.insert(node.path);
+    }
+    if (items > options_.max_graphite_items) {
+      return TooManyItems(options_.max_graphite_items);
     }
   }
   std::string out = "{\"results\":";

@@ -7,6 +7,7 @@
 #include "lib/graphite/path_pattern.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cluster_source.h"
+#include "lib/query/graphite_arguments.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
 
@@ -95,9 +96,13 @@ absl::Status SelectApi::GraphiteTagValues(Context& context) {
   ASSIGN_OR_RETURN(cluster::ReadRequest read, GraphiteRequest(context));
   ASSIGN_OR_RETURN(read.matcher_groups, ExtraFilters(context));
   cluster::ReadOutcome outcome;
-  const auto counts = context.reader->Cardinality(
-      read, label, options_.max_graphite_items, outcome);
+  const int64_t values_max = options_.max_graphite_items;
+  const auto counts =
+      context.reader->Cardinality(read, label, values_max + 1, outcome);
   if (!counts.ok()) return AsExecutionError(counts.status());
+  if (counts->series_count_by_focus_label_value_size() > values_max) {
+    return TooManyItems(values_max);
+  }
   CountPartial("labelValues", outcome.is_partial);
   std::map<std::string, int64_t> values;
   for (const auto& one : counts->series_count_by_focus_label_value()) {
@@ -125,7 +130,8 @@ absl::Status SelectApi::GraphiteFindSeries(Context& context) {
   if (groups.empty()) return base::InvalidArgument("missing `expr` arg");
   ASSIGN_OR_RETURN(cluster::ReadRequest read, GraphiteRequest(context));
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
-  read.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   read.series_max = options_.max_graphite_items;
   const auto merge = context.reader->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());

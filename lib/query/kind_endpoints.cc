@@ -72,7 +72,8 @@ absl::Status SelectApi::QueryExemplars(Context& context) {
     return answer.Finish();
   }
   ASSIGN_OR_RETURN(const auto filters, ExtraFilters(context));
-  read.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   read.exemplars = true;
   const auto merge = context.reader->Search(read);
   if (!merge.ok()) return AsExecutionError(merge.status());

@@ -82,6 +82,30 @@ TEST_CASE("labels and series over all tenants", "[query]") {
   CHECK(series.find("\"vm_project_id\":\"0\"") == std::string::npos);
 }
 
+TEST_CASE("metadata over all tenants is of those that filters let in",
+          "[query]") {
+  Api api;
+  AddTenants(api);
+  for (const auto& [account, metric] :
+       {std::pair(1, "first"), std::pair(2, "second")}) {
+    model::StoredMetadata one;
+    one.metadata.metric = metric;
+    api.storage.metadata_of[TenantId::Numeric(
+        static_cast<uint32_t>(account), account == 2 ? 7 : 0)] = {one};
+  }
+  const auto told = [&](http::Arguments arguments) {
+    const std::string body =
+        All(api, "api/v1/metadata", std::move(arguments)).body;
+    return std::pair(body.find("\"first\"") != std::string::npos,
+                     body.find("\"second\"") != std::string::npos);
+  };
+  CHECK(told({}) == std::pair(true, true));
+  CHECK(told({{"extra_label", "vm_account_id=1"}}) == std::pair(true, false));
+  CHECK(told({{"extra_filters[]", "{vm_project_id=\"7\"}"}}) ==
+        std::pair(false, true));
+  CHECK(told({{"extra_label", "vm_account_id=3"}}) == std::pair(false, false));
+}
+
 TEST_CASE("what makes no sense over all tenants is refused", "[query]") {
   Api api;
   CHECK(api.Call("/delete/{}/prometheus/api/v1/admin/tsdb/delete_series",

@@ -1,4 +1,6 @@
 // What several endpoints read from a request.
+#include <set>
+
 #include "lib/base/status.h"
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
@@ -92,6 +94,20 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::ExtraFilters(
   }
   if (filters.empty() && !labels.empty()) filters.push_back(std::move(labels));
   return filters;
+}
+
+std::string SelectApi::FiltersText(const http::Request& request) {
+  std::set<std::string> given;
+  for (const char* name : {"extra_label", "extra_filters", "extra_filters[]"}) {
+    const std::string_view kind =
+        std::string_view(name) == "extra_label" ? "label " : "filter ";
+    for (const std::string& text : request.AllArguments(name)) {
+      given.insert(base::StrCat(kind, text.size(), " ", text, "\n"));
+    }
+  }
+  std::string all;
+  for (const std::string& one : given) all += one;
+  return all;
 }
 
 absl::Status SelectApi::CheckQueryLength(std::string_view text) const {

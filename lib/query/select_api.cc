@@ -203,6 +203,11 @@ const std::vector<SelectApi::Endpoint>& SelectApi::GraphiteEndpoints() {
       {"metrics/expand/", &A::GraphiteExpand, nullptr, true},
       {"metrics/index.json", &A::GraphiteIndex, nullptr, true},
       {"metrics/index.json/", &A::GraphiteIndex, nullptr, true},
+      {"render", &A::GraphiteRender, "/render", true},
+      {"render/", &A::GraphiteRender, "/render", true},
+      {"functions", &A::GraphiteFunctions},
+      {"functions/", &A::GraphiteFunctions},
+      {"functions/{}", &A::GraphiteFunctions},
       {"tags", &A::GraphiteTags, nullptr, true},
       {"tags/findSeries", &A::GraphiteFindSeries, nullptr, true},
       {"tags/autoComplete/tags", &A::GraphiteCompleteTags, nullptr, true},
@@ -369,6 +374,7 @@ void SelectApi::RunLimited(const Endpoint& endpoint, Context& context) {
   context.queued_ms = queued.ElapsedUs() / 1000;
   context.run.emplace(&active_, &writer, context.tenant,
                       context.is_multitenant, context.request.remote_addr);
+  context.text.filters = FiltersText(context.request);
   if (!options_.deny_trace && BoolArgument(context.request, "trace")) {
     context.trace = std::make_unique<telemetry::Trace>(
         base::StrCat("varve-select ", base::kVersion, ": ",
@@ -403,6 +409,7 @@ void SelectApi::Finish(const Endpoint& endpoint, const Context& context) {
   if (context.text.query.empty()) return;
   RanQuery ran;
   ran.query = context.text.query;
+  ran.filters = context.text.filters;
   ran.tenant = context.tenant;
   ran.is_multitenant = context.is_multitenant;
   ran.range_s =

@@ -36,6 +36,7 @@
 #include "lib/query/cluster_source.h"
 #include "lib/query/concurrency_gate.h"
 #include "lib/query/dialect.h"
+#include "lib/query/graphite_host.h"
 #include "lib/query/multitenant_reader.h"
 #include "lib/query/result_cache.h"
 #include "lib/query/result_json.h"
@@ -88,6 +89,8 @@ struct SelectOptions {
   const std::string* reset_usage_auth_key = nullptr;
   bool deny_trace = false;  // trace=1 has no effect
   int64_t max_graphite_items = 300'000;  // -search.maxGraphiteSeries
+  int64_t graphite_step_ms = 10'000;     // -search.graphiteStorageStep
+  int64_t graphite_points_max = 1'000'000;  // …graphiteMaxPointsPerSeries
   int64_t max_samples_per_series = 30'000'000;
   const base::FlagSet* flags = nullptr;  // told by status/flags
   // By which other processes are asked; outlives the API. Null: there are
@@ -136,7 +139,12 @@ class SelectApi {
     eval::EvalStats stats;
     std::unique_ptr<telemetry::Trace> trace;  // null unless asked for
 
-    bool IsOwn(const model::TenantId& other, bool of_all) const {
+    // Whether it may know of a query: of its tenant and, where it has extra
+    // filters, of the same ones. `filters` are FiltersText of this request.
+    bool MayKnow(std::string_view filters, const model::TenantId& other,
+                 bool of_all, std::string_view other_filters) const {
+      if (sees_all) return true;
+      if (!filters.empty() && filters != other_filters) return false;
       return of_all ? is_multitenant : !is_multitenant && other == tenant;
     }
   };
@@ -234,6 +242,11 @@ class SelectApi {
       std::vector<model::Matchers> groups, const std::string& label);
   absl::StatusOr<std::vector<graphite::PathNode>> GraphiteNodes(
       Context& context, const graphite::PathPattern& pattern);
+  static absl::Status OneTenant(const Context& context);
+  // graphite_render.cc
+  absl::Status GraphiteRender(Context& context);
+  absl::Status GraphiteFunctions(Context& context);
+  absl::StatusOr<GraphiteHost::Options> GraphiteRead(Context& context) const;
   // graphite_tags.cc
   absl::Status GraphiteTags(Context& context);
   absl::Status GraphiteTagValues(Context& context);
@@ -268,6 +281,8 @@ class SelectApi {
       const Context& context) const;
   absl::StatusOr<std::vector<model::Matchers>> ExtraFilters(
       const Context& context) const;
+  // The extra filters as they were given, in one text; "" without any.
+  static std::string FiltersText(const http::Request& request);
   absl::Status CheckQueryLength(std::string_view text) const;
   void CountPartial(std::string_view action, bool is_partial);
 

@@ -58,8 +58,6 @@ constexpr std::string_view kIgnored[] = {
     "rpc.handshakeTimeout",
     "rpc.disableCompression",
     "search.disableImplicitConversion",
-    "search.graphiteMaxPointsPerSeries",
-    "search.graphiteStorageStep",
     "search.ignoreExtraFiltersAtLabelsAPI",
     "search.inmemoryBufSizeBytes",
     "search.logImplicitConversion",
@@ -216,7 +214,14 @@ SelectFlags::EndpointFlags::EndpointFlags(base::FlagSet& flags)
                                          "The longest an export may run")),
       max_graphite_series(
           flags.Int("search.maxGraphiteSeries", 300'000,
-                    "Paths, tags or values that Graphite's API may return")),
+                    "Paths, tags or values that Graphite's API may return, "
+                    "and series that a render reads")),
+      graphite_step(flags.Duration(
+          "search.graphiteStorageStep", "10s",
+          "How far apart the points of Graphite's render API are")),
+      graphite_points(
+          flags.Int("search.graphiteMaxPointsPerSeries", 1'000'000,
+                    "Points of a series that Graphite's render API computes")),
       max_labels_series(
           flags.Int("search.maxLabelsAPISeries", 1'000'000,
                     "Series that label APIs may scan for match[]")),
@@ -354,6 +359,20 @@ absl::StatusOr<DialectOptions> SelectFlags::QueryFlags::Dialect() const {
   return options;
 }
 
+absl::Status SelectFlags::ReadGraphite(SelectOptions& options) const {
+  options.max_graphite_items =
+      std::max<int64_t>(1, endpoint_.max_graphite_series.value());
+  options.graphite_step_ms =
+      absl::ToInt64Milliseconds(endpoint_.graphite_step.value());
+  options.graphite_points_max =
+      std::max<int64_t>(1, endpoint_.graphite_points.value());
+  if (options.graphite_step_ms > 0) return absl::OkStatus();
+  return base::InvalidArgument(
+      "-search.graphiteStorageStep=",
+      absl::FormatDuration(endpoint_.graphite_step.value()),
+      ": expected at least 1ms");
+}
+
 absl::Status SelectFlags::ReadOthers(SelectOptions& options) const {
   if (select_nodes_ != nullptr) {
     ASSIGN_OR_RETURN(options.select_nodes,
@@ -420,8 +439,7 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
       .memory_bytes_min = query_.top_memory_min.value()};
   options.flags = &flags_;
   RETURN_IF_ERROR(ReadOthers(options));
-  options.max_graphite_items =
-      std::max<int64_t>(1, endpoint_.max_graphite_series.value());
+  RETURN_IF_ERROR(ReadGraphite(options));
   options.max_samples_per_series = query_.max_samples_per_series.value();
   options.limits.samples_max = query_.max_samples_per_query.value();
   options.limits.points_per_series_max = query_.max_points.value();

@@ -80,6 +80,8 @@ class SelectFlags {
     const base::IntFlag& max_export_series;
     const base::DurationFlag& max_export_duration;
     const base::IntFlag& max_graphite_series;
+    const base::DurationFlag& graphite_step;
+    const base::IntFlag& graphite_points;
     const base::IntFlag& max_labels_series;
     const base::DurationFlag& max_labels_duration;
     const base::DurationFlag& max_status_duration;
@@ -93,6 +95,7 @@ class SelectFlags {
   };
 
   int64_t query_memory_bytes_max() const;
+  absl::Status ReadGraphite(SelectOptions& options) const;
   // The processes that are asked beside the storage nodes.
   absl::Status ReadOthers(SelectOptions& options) const;
 

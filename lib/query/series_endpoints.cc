@@ -82,7 +82,8 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::LabelsRequest(
   ASSIGN_OR_RETURN(
       const model::TimeRange range,
       RangeArguments(context.request, context.now_ms, kDefaultRangeMs));
-  read.matcher_groups = WithFilters(std::move(groups), filters);
+  ASSIGN_OR_RETURN(read.matcher_groups,
+                   WithFilters(std::move(groups), filters));
   read.range = WholeDays(range);
   read.series_max = series_max;
   read.labels_only = true;

@@ -1,4 +1,5 @@
 // Lists of series, labels, values, exemplars and metadata, and their counts.
+#include <algorithm>
 #include <string>
 
 #include "lib/base/strings.h"
@@ -126,6 +127,37 @@ TEST_CASE("metadata has Prometheus' shape", "[query]") {
   CHECK(api.Get("api/v1/metadata", {{"metric", "b"}}).body.find("\"a\"") ==
         std::string::npos);
   CHECK(api.Get("api/v1/metadata", {{"limit", "1"}}).body.find("\"b\"") ==
+        std::string::npos);
+}
+
+TEST_CASE("groups of matchers are bounded, alone and multiplied", "[query]") {
+  Api api;
+  AddUps(api);
+  // `{job="0" or job="1" or …}`
+  const auto groups = [](int count) {
+    std::string text = "{";
+    for (int i = 0; i < count; ++i) {
+      text += (i == 0 ? "job=\"" : " or job=\"") + std::to_string(i % 10) + "\"";
+    }
+    return text + "}";
+  };
+  const auto ask = [&](int match, int filters) {
+    http::Arguments arguments;
+    for (int left = match; left > 0; left -= 500) {
+      arguments.push_back({"match[]", groups(std::min(left, 500))});
+    }
+    if (filters > 0) arguments.push_back({"extra_filters[]", groups(filters)});
+    return api.Get("api/v1/series", arguments);
+  };
+  CHECK(ask(2000, 0).status == 200);
+  CHECK(ask(2001, 0).status == 400);
+  CHECK(ask(2001, 0).body.find("more than 2000 groups") != std::string::npos);
+  CHECK(ask(1, 200).status == 200);
+  CHECK(ask(1, 201).status == 400);
+  CHECK(ask(1, 201).body.find("more than 200 groups") != std::string::npos);
+  CHECK(ask(100, 200).status == 200);
+  CHECK(ask(101, 200).status == 400);
+  CHECK(ask(101, 200).body.find("more than 20000 groups") !=
         std::string::npos);
 }
 

@@ -64,8 +64,10 @@ void AppendTop(std::string& out, std::string_view name,
 absl::Status SelectApi::ListActiveQueries(Context& context) {
   std::string out = "{\"status\":\"ok\",\"data\":[";
   bool first = true;
+  const std::string filters = FiltersText(context.request);
   for (const ActiveQuery& one : active_.List()) {
-    if (!context.sees_all && !context.IsOwn(one.tenant, one.is_multitenant)) {
+    if (!context.MayKnow(filters, one.tenant, one.is_multitenant,
+                         one.text.filters)) {
       continue;
     }
     if (!first) out.push_back(',');
@@ -96,9 +98,11 @@ absl::Status SelectApi::CancelQuery(Context& context) {
         "invalid value \"", text,
         "\" of the argument `id`: expected the `id` of status/active_queries");
   }
+  const std::string filters = FiltersText(context.request);
   for (const ActiveQuery& one : active_.List()) {
     if (one.id != id) continue;
-    if (!context.sees_all && !context.IsOwn(one.tenant, one.is_multitenant)) {
+    if (!context.MayKnow(filters, one.tenant, one.is_multitenant,
+                         one.text.filters)) {
       break;
     }
     if (!active_.Cancel(id)) break;
@@ -121,11 +125,12 @@ absl::Status SelectApi::ListTopQueries(Context& context) {
   ASSIGN_OR_RETURN(
       const int64_t lifetime_ms,
       DurationArgument(context.request, "maxLifetime", kDefaultLifetimeMs));
+  const std::string filters = FiltersText(context.request);
   const auto all = top_.Summaries(context.steady_start_ms - lifetime_ms,
-                                  [&context](const RanQuery& one) {
-                                    return context.sees_all ||
-                                           context.IsOwn(one.tenant,
-                                                         one.is_multitenant);
+                                  [&](const RanQuery& one) {
+                                    return context.MayKnow(
+                                        filters, one.tenant,
+                                        one.is_multitenant, one.filters);
                                   });
   const auto n = static_cast<size_t>(top);
   const TopQueriesOptions& kept = top_.options();

@@ -55,6 +55,49 @@ TEST_CASE("a running query is told of, and ends when it is canceled",
   CHECK(cancel("0", id, "POST").status == 404);
 }
 
+TEST_CASE("who has extra filters knows of queries under the same ones only",
+          "[query]") {
+  Api api;
+  AddUps(api);
+  api.storage.hang = true;
+  const http::Arguments mine = {{"extra_filters[]", "{vm_account_id=\"1\"}"}};
+  std::thread client([&] {
+    http::Arguments arguments = mine;
+    arguments.push_back({"query", "up"});
+    (void)api.Get("api/v1/query", arguments);
+  });
+  const auto list = [&](http::Arguments arguments) {
+    return IdIn(api.Get("api/v1/status/active_queries", arguments).body);
+  };
+  std::string id;
+  REQUIRE(tests::BecomesTrue([&] {
+    id = list(mine);
+    return !id.empty();
+  }));
+  const http::Arguments other = {
+      {"extra_filters[]", "{vm_account_id=\"2\"}"}};
+  CHECK(list(other).empty());
+  CHECK(list({{"extra_label", "vm_account_id=1"}}).empty());
+  CHECK(list({}) == id);  // without filters all of the tenant's
+  const auto cancel = [&](http::Arguments arguments) {
+    arguments.push_back({"id", id});
+    return api
+        .Call("/select/{}/prometheus/api/v1/status/active_queries/cancel",
+              {"0"}, arguments, {}, "POST")
+        .status;
+  };
+  CHECK(cancel(other) == 404);
+  CHECK(cancel(mine) == 200);
+  client.join();
+  const auto top = [&](http::Arguments arguments) {
+    return api.Get("api/v1/status/top_queries", arguments)
+               .body.find("\"query\":\"up\"") != std::string::npos;
+  };
+  CHECK(top(mine));
+  CHECK(top({}));
+  CHECK_FALSE(top(other));
+}
+
 TEST_CASE("a client that hangs up while storage is silent ends its query",
           "[query]") {
   Api api;

@@ -5,6 +5,13 @@
 #include <utility>
 
 namespace varve::query {
+namespace {
+
+int64_t TextBytes(const RanQuery& query) {
+  return static_cast<int64_t>(query.query.size() + query.filters.size());
+}
+
+}  // namespace
 
 void TopQueries::Add(RanQuery query) {
   if (options_.queries_max <= 0) return;
@@ -13,12 +20,13 @@ void TopQueries::Add(RanQuery query) {
     return;
   }
   base::MutexLock lock(mutex_);
-  if (ring_.size() < static_cast<size_t>(options_.queries_max)) {
-    ring_.push_back(std::move(query));
-    return;
+  text_bytes_ += TextBytes(query);
+  last_.push_back(std::move(query));
+  while (last_.size() > static_cast<size_t>(options_.queries_max) ||
+         text_bytes_ > options_.text_bytes_max) {
+    text_bytes_ -= TextBytes(last_.front());
+    last_.pop_front();
   }
-  ring_[next_] = std::move(query);
-  next_ = (next_ + 1) % ring_.size();
 }
 
 std::vector<QuerySummary> TopQueries::Summaries(
@@ -27,7 +35,7 @@ std::vector<QuerySummary> TopQueries::Summaries(
   using Key = std::tuple<model::TenantId, bool, std::string_view, int64_t>;
   std::map<Key, QuerySummary> sums;
   base::MutexLock lock(mutex_);
-  for (const RanQuery& one : ring_) {
+  for (const RanQuery& one : last_) {
     if (one.end_steady_ms < since_steady_ms || !takes(one)) continue;
     QuerySummary& sum =
         sums[{one.tenant, one.is_multitenant, one.query, one.range_s}];

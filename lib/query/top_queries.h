@@ -1,13 +1,15 @@
 // The queries that ran lately, and which of them take most.
 //
-// Keeps the last `queries_max` that took long enough or much memory, and sums
-// them up by tenant, text and length of the time range when asked.
+// Keeps the last that took long enough or much memory, bounded by number and
+// by bytes, and sums them up by tenant, text and length of the time range when
+// asked.
 //
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_QUERY_TOP_QUERIES_H_
 #define VARVE_LIB_QUERY_TOP_QUERIES_H_
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,12 +22,15 @@ namespace varve::query {
 // Named after the flags they come from, -search.queryStats.….
 struct TopQueriesOptions {
   int64_t queries_max = 20'000;  // 0: none are kept
+  // Of their texts together: long ones push out more of the older ones.
+  int64_t text_bytes_max = 16 << 20;
   int64_t duration_ms_min = 1;
   int64_t memory_bytes_min = 1 << 10;
 };
 
 struct RanQuery {
   std::string query;
+  std::string filters;  // the extra filters it ran under, as one text
   model::TenantId tenant;
   bool is_multitenant = false;
   int64_t range_s = 0;  // length of its time range
@@ -56,8 +61,8 @@ class TopQueries {
  private:
   const TopQueriesOptions options_;
   mutable base::Mutex mutex_;
-  std::vector<RanQuery> ring_ GUARDED_BY(mutex_);
-  size_t next_ GUARDED_BY(mutex_) = 0;
+  std::deque<RanQuery> last_ GUARDED_BY(mutex_);  // the oldest first
+  int64_t text_bytes_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace varve::query

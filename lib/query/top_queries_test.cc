@@ -51,5 +51,15 @@ TEST_CASE("the last queries are kept, small ones are not", "[query]") {
   CHECK(all[1].query.query == "y");
 }
 
+TEST_CASE("long texts push out more of the older ones", "[query]") {
+  TopQueries top({.text_bytes_max = 100});
+  for (int i = 0; i < 30; ++i) top.Add(Ran(std::string(10, 'a' + i), 1, 100));
+  CHECK(top.Summaries(0, kAll).size() == 10);
+  top.Add(Ran(std::string(95, 'x'), 1, 100));
+  CHECK(top.Summaries(0, kAll).size() == 1);
+  top.Add(Ran(std::string(101, 'y'), 1, 100));  // more than all may take
+  CHECK(top.Summaries(0, kAll).empty());
+}
+
 }  // namespace
 }  // namespace varve::query
