@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "lib/histogram/arithmetic.h"
@@ -154,7 +155,9 @@ void ComputeMixedRate(Function function, const MixedSeries& series,
                       Notes& notes) {
   ComputeRate(function, series.floats, windows, out.values);
   const bool is_counter = function != Function::kDelta;
-  const auto& [ts, histograms] = series.histograms;
+  const std::span<const int64_t> ts = series.histograms.timestamps_ms;
+  const std::span<const histogram::HistogramPtr> histograms =
+      series.histograms.histograms;
   Increases increases(histograms, is_counter);
   const double range_s = static_cast<double>(windows.range_ms) / 1000;
   Extrapolation<false> extrapolation(function == Function::kRate ? range_s : 1);
@@ -188,7 +191,9 @@ void ComputeMixedInstant(Function function, const MixedSeries& series,
                          const Windows& windows, const MixedOutput& out,
                          Notes& notes) {
   ComputeRate(function, series.floats, windows, out.values);
-  const auto& [ts, histograms] = series.histograms;
+  const std::span<const int64_t> ts = series.histograms.timestamps_ms;
+  const std::span<const histogram::HistogramPtr> histograms =
+      series.histograms.histograms;
   ForEachWindow(series, windows, [&](const MixedWindow& window, size_t step) {
     if (window.histograms() == 0) return;
     if (window.floats() + window.histograms() < 2) return;

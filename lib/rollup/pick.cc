@@ -113,9 +113,11 @@ template <typename Better>
 void BestValues(const Series& series, const Windows& windows, double worst,
                 std::span<double> out, Better better) {
   if (OverlapLittle(windows)) {
-    return SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {
-      return BestNumberOf(series.values.subspan(lo, hi - lo), worst, better);
-    });
+    const double* const values = series.values.data();
+    return SlideWindows(
+        series, windows, out, [&](size_t lo, size_t hi, size_t) {
+          return BestNumberOf({values + lo, hi - lo}, worst, better);
+        });
   }
   SlidingBest best(series.values, better);
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t) {

@@ -126,8 +126,11 @@ double MedianAbsoluteDeviation(std::vector<double>& values) {
 void ComputeStatistics(Function function, const Series& series,
                        const Windows& windows, const Arguments& arguments,
                        std::span<double> out) {
-  if (function == Function::kSum) return SumWindows<false>(series, windows, out);
-  if (function == Function::kAvg) return SumWindows<true>(series, windows, out);
+  if (function == Function::kSum || function == Function::kAvg) {
+    return function == Function::kAvg
+               ? SumWindows<true>(series, windows, out)
+               : SumWindows<false>(series, windows, out);
+  }
   std::vector<double> scratch;
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t step) {
     const std::span<const double> values = series.values.subspan(lo, hi - lo);
