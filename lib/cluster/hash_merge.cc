@@ -119,12 +119,14 @@ absl::Status FinishSeries(const MergeContext& context, const model::DedupRule& r
   if (held.of_several || rule.interval_ms > 0) {
     model::SortAndDedup(held.samples, held.histograms, rule);
     model::SortAndDedup(held.exemplars);
+    model::JoinRuns(held.starts);
   }
   model::Downsample(context.options->downsampling, context.request.tenant,
                     to.labels, context.now_ms, held.samples);
   to.samples = std::move(held.samples);
   to.histograms = std::move(held.histograms);
   to.exemplars = std::move(held.exemplars);
+  to.starts = std::move(held.starts);
   return absl::OkStatus();
 }
 

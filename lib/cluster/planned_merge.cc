@@ -113,7 +113,8 @@ class PlannedMerge final : public SeriesMerge {
       }
       HeldSeries alone{std::move(series.labels), std::move(series.samples),
                        std::move(series.histograms),
-                       std::move(series.exemplars)};
+                       std::move(series.exemplars),
+                       std::move(series.starts)};
       RETURN_IF_ERROR(FinishSeries(context_, rule_, alone,
                              message.series.emplace_back()));
     }

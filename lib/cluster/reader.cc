@@ -53,6 +53,7 @@ proto::SearchRequest Reader::SearchMessage(const ReadRequest& request) const {
   message.set_keep_all(options_.dedup.keep_all);
   message.set_all_kinds(true);
   message.set_exemplars(request.exemplars);
+  message.set_starts(request.starts);
   return message;
 }
 

@@ -39,6 +39,7 @@
 #include "lib/model/matcher.h"
 #include "lib/model/metadata.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
 #include "lib/telemetry/trace.h"
@@ -58,6 +59,7 @@ struct ReadRequest {
   int64_t series_max = 0;  // 0: the storage decides
   bool labels_only = false;
   bool exemplars = false;  // instead of samples
+  bool starts = false;     // start timestamps beside samples
   bool deny_partial = false;  // a partial answer is an Unavailable error
   // Read each series from one node where that is exact. The caller starts
   // again without it when a read ends with Aborted: a node failed after the
@@ -99,6 +101,7 @@ struct MergedSeries {
   model::SampleColumns samples;  // of all replicas, deduplicated
   model::HistogramColumns histograms;      // likewise
   std::vector<model::Exemplar> exemplars;  // likewise
+  model::StartRuns starts;                 // joined
 };
 
 // Series of all nodes, each once; replicas are merged by series hash.

@@ -36,6 +36,7 @@ size_t BytesOf(const wire::WireSeries& series) {
   for (const model::Exemplar& one : series.exemplars) {
     bytes += sizeof(one) + one.labels.capacity();
   }
+  bytes += series.starts.size() * sizeof(model::StartRun);
   return bytes;
 }
 
@@ -83,19 +84,21 @@ absl::Status SeriesTable::Add(wire::WireSeries series) {
     held.samples = std::move(series.samples);
     held.histograms = std::move(series.histograms);
     held.exemplars = std::move(series.exemplars);
+    held.starts = std::move(series.starts);
     return Charge(bytes);
   }
   // Replicas that agree are the usual case.
   if (!held.of_several && SameColumns(held.samples, series.samples) &&
       held.histograms.timestamps_ms == series.histograms.timestamps_ms &&
       held.histograms.histograms == series.histograms.histograms &&
-      held.exemplars == series.exemplars) {
+      held.exemplars == series.exemplars && held.starts == series.starts) {
     return absl::OkStatus();
   }
   AppendColumns(series.samples, held.samples);
   MoveTo(series.histograms.timestamps_ms, held.histograms.timestamps_ms);
   MoveTo(series.histograms.histograms, held.histograms.histograms);
   MoveTo(series.exemplars, held.exemplars);
+  MoveTo(series.starts, held.starts);
   held.of_several = true;
   return Charge(row_bytes);
 }

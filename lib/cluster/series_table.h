@@ -16,6 +16,7 @@
 #include "lib/base/mutex.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "lib/wire/series_batch.h"
 
 namespace varve::cluster {
@@ -25,6 +26,7 @@ struct HeldSeries {
   model::SampleColumns samples;
   model::HistogramColumns histograms;
   std::vector<model::Exemplar> exemplars;
+  model::StartRuns starts;
   bool of_several = false;  // samples of nodes that differ, not yet in order
 };
 

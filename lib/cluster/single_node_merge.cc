@@ -107,7 +107,7 @@ class SingleNodeMerge final : public SeriesMerge {
                         series.samples);
       to.push_back({std::move(labels), std::move(series.samples),
                     std::move(series.histograms),
-                    std::move(series.exemplars)});
+                    std::move(series.exemplars), std::move(series.starts)});
     }
     return absl::OkStatus();
   }

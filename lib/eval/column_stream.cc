@@ -1,6 +1,7 @@
 #include "lib/eval/column_stream.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -73,6 +74,7 @@ class SeriesWorker {
                     plan_.windows, plan_.arguments, lane.column);
     if (AllAbsent(lane.column)) return absl::OkStatus();
     if (bad_quantiles_) WarnOfBadQuantiles(lane);
+    if (plan_.starts) ToStarts(series.starts, lane.column);
     if (counts_) CheckCounterName(lane, series.labels);
     return sink_.Add(lane_index, series.labels, {lane.column, {}});
   }
@@ -87,6 +89,7 @@ class SeriesWorker {
          {series.histograms.timestamps_ms, series.histograms.histograms}},
         plan_.windows, plan_.arguments, {lane.column, lane.histograms}, notes);
     TellRollupNotes(ev_, notes, series.labels, plan_.position);
+    if (plan_.starts) ToStarts(series.starts, lane.column);
     const bool has_floats = !AllAbsent(lane.column);
     const bool has_histograms = !AllNull(lane.histograms);
     if (!has_floats && !has_histograms) return absl::OkStatus();
@@ -107,6 +110,15 @@ class SeriesWorker {
   void WarnOfBadQuantiles(Lane& lane) {
     WarnOfQuantiles(ev_, plan_.arguments.first, lane.column, plan_.position,
                     lane.told);
+  }
+
+  static void ToStarts(const model::StartRuns& starts,
+                       std::vector<double>& column) {
+    for (double& value : column) {
+      if (IsAbsent(value)) continue;
+      const int64_t at_ms = std::llround(value * 1000);
+      value = static_cast<double>(model::StartAt(starts, at_ms)) / 1000;
+    }
   }
 
   void CheckCounterName(Lane& lane, const model::LabelSet& labels) {
@@ -214,6 +226,7 @@ SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan) {
   SelectRequest request;
   request.trace = ev.trace();
   request.matcher_groups = plan.selector->MatcherGroups();
+  request.starts = plan.starts;
   request.range.start_ms = windows.first_end_ms - windows.range_ms -
                            rollup::BeforeMs(plan.function, windows) + 1;
   request.range.end_ms =

@@ -39,6 +39,9 @@ struct RollupPlan {
   rollup::Windows windows;
   rollup::Arguments arguments;
   promql::Position position;  // of the argument that notes speak of
+  // With kTsOfDefault: in place of each sample's timestamp its start's, in
+  // seconds; 0 when it is unknown.
+  bool starts = false;
 };
 
 // What the plan reads.

@@ -1,4 +1,5 @@
-// Between scalars and vectors: scalar, vector, time, pi, timestamp.
+// Between scalars and vectors: scalar, vector, time, pi, timestamp,
+// start_timestamp.
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -77,6 +78,25 @@ absl::StatusOr<Value> TimestampCall(Evaluation& ev, const promql::Call& call,
   return value;
 }
 
+// Of a selector when each sample's counting began; nothing else has that.
+absl::StatusOr<Value> StartTimestampCall(Evaluation& ev,
+                                         const promql::Call& call,
+                                         const StepRange& steps) {
+  const promql::Expr& arg = Unwrap(*call.args[0]);
+  if (arg.kind != promql::ExprKind::kVectorSelector) {
+    RETURN_IF_ERROR(ev.Eval(arg, steps).status());
+    return Value();
+  }
+  StreamPlan plan;
+  RETURN_IF_ERROR(MakeStreamPlan(ev, arg, steps, plan));
+  plan.rollup.function = rollup::Function::kTsOfDefault;
+  plan.rollup.starts = true;
+  ASSIGN_OR_RETURN(Value value, CollectColumns(ev, plan.rollup));
+  for (EvalSeries& series : value.series) ev.DropName(series);
+  RETURN_IF_ERROR(ev.AfterDrop(value.series));
+  return value;
+}
+
 }  // namespace
 
 CallFamily FindConversionCall(std::string_view name) {
@@ -85,6 +105,7 @@ CallFamily FindConversionCall(std::string_view name) {
   if (name == "time") return TimeCall;
   if (name == "pi") return PiCall;
   if (name == "timestamp") return TimestampCall;
+  if (name == "start_timestamp") return StartTimestampCall;
   return nullptr;
 }
 

@@ -240,10 +240,82 @@ TEST_CASE("notes say what looked wrong", "[eval]") {
             "malformed value of \"\" for metric name \"m\""});
 }
 
-TEST_CASE("what is not implemented says so by name", "[eval]") {
-  const absl::Status status = Query("start_timestamp(m)").Error();
-  CHECK(status.code() == absl::StatusCode::kUnimplemented);
-  CHECK(Says(status, "start_timestamp()"));
+// m with a start that changes at 200 s and is unknown from 400 s on, and one of
+// native histograms.
+class StartSource final : public SeriesSource {
+ public:
+  StartSource() {
+    SeriesData floats;
+    floats.labels = {{"__name__", "m"}, {"job", "a"}};
+    for (int64_t at = 0; at <= 500'000; at += 100'000) {
+      floats.samples.push_back(at, 1);
+    }
+    floats.starts = {{0, 100'000, -5'500}, {200'000, 300'000, 150'250}};
+    source_.Add(std::move(floats));
+    SeriesData histograms;
+    histograms.labels = {{"__name__", "m"}, {"job", "h"}};
+    histograms.histograms.push_back(
+        300'000, std::make_shared<const histogram::FloatHistogram>());
+    histograms.starts = {{300'000, 300'000, 7'000}};
+    source_.Add(std::move(histograms));
+  }
+  absl::StatusOr<std::unique_ptr<SeriesStream>> Select(
+      const SelectRequest& request) override {
+    asked_for_starts = request.starts;
+    return source_.Select(request);
+  }
+
+  bool asked_for_starts = false;
+
+ private:
+  VectorSource source_;
+};
+
+TEST_CASE("start_timestamp is when the sample that is read began to count",
+          "[eval]") {
+  StartSource source;
+  Query query("start_timestamp(m)");
+  query.request.source = &source;
+  query.request.start_ms = 50'000;
+  const EvalResult result = query.Range(550'000, 100'000).Get();
+  CHECK(source.asked_for_starts);
+  REQUIRE(result.series.size() == 2);
+  CHECK(result.series[0].labels == model::LabelSet{{"job", "a"}});
+  CHECK(result.series[0].values ==
+        std::vector<double>{-5.5, -5.5, 150.25, 150.25, 0, 0});
+  CHECK(result.series[1].labels == model::LabelSet{{"job", "h"}});
+  CHECK(result.series[1].values[3] == 7);
+}
+
+TEST_CASE("start_timestamp in other expressions, offsets and subqueries",
+          "[eval]") {
+  StartSource source;
+  const auto value = [&source](std::string_view text) {
+    Query query(text);
+    query.request.source = &source;
+    query.request.start_ms = 320'000;
+    const EvalResult result = query.Get();
+    REQUIRE(result.series.size() == 1);
+    return result.series[0].values[0];
+  };
+  CHECK(value("start_timestamp(m{job='a'} offset 3m)") == -5.5);
+  CHECK(value("start_timestamp((m{job='a'} @ 210))") == 150.25);
+  CHECK(value("max(start_timestamp(m))") == 150.25);
+  CHECK(value("min_over_time(start_timestamp(m{job='a'})[5m:1m])") == -5.5);
+  CHECK(value("time() - start_timestamp(m{job='a'})") == 320 - 150.25);
+}
+
+TEST_CASE("what is no selector has no start timestamps", "[eval]") {
+  StartSource source;
+  for (const char* text :
+       {"start_timestamp(m + 1)", "start_timestamp(rate(m[5m]))",
+        "start_timestamp(sum(m))", "start_timestamp(absent(m))"}) {
+    CAPTURE(text);
+    Query query(text);
+    query.request.source = &source;
+    CHECK(query.Get().series.empty());
+    CHECK_FALSE(source.asked_for_starts);
+  }
 }
 
 TEST_CASE("results come sorted by labels unless they are ordered", "[eval]") {

@@ -20,6 +20,7 @@
 #include "lib/model/label.h"
 #include "lib/model/matcher.h"
 #include "lib/model/sample.h"
+#include "lib/model/start_run.h"
 #include "lib/model/time_range.h"
 #include "lib/telemetry/trace.h"
 
@@ -29,6 +30,7 @@ struct SelectRequest {
   std::vector<model::Matchers> matcher_groups;  // or-ed; each and-ed inside
   model::TimeRange range;                       // samples outside may come
   telemetry::Trace* trace = nullptr;            // gets a part for the read
+  bool starts = false;                          // SeriesData::starts is read
 };
 
 // Native histograms of one series; timestamps ascending, none is null. They
@@ -55,6 +57,7 @@ struct SeriesData {
   model::LabelSet labels;
   model::SampleColumns samples;
   HistogramSamples histograms;
+  model::StartRuns starts;  // joined; only where they were asked for
 };
 
 class SeriesStream {

@@ -34,6 +34,7 @@ class VectorStream final : public SeriesStream {
         std::upper_bound(ts.begin(), ts.end(), range_.end_ms) - ts.begin();
     SeriesData cut;
     cut.labels = series.labels;
+    cut.starts = series.starts;
     for (size_t i = 0; i < series.histograms.size(); ++i) {
       const int64_t at_ms = series.histograms.timestamps_ms[i];
       if (!range_.Contains(at_ms)) continue;

@@ -21,8 +21,10 @@ bool LooksBack(const promql::TimeModifiers& time) {
 // Functions of MetricsQL may look at all steps of the range.
 bool IsOfTheStep(const promql::Call& call) {
   const promql::FunctionInfo* info = promql::FindFunction(call.function);
+  // The start of a sample may become known by one that comes later.
   return info != nullptr && !info->metricsql && call.function != "start" &&
-         call.function != "end" && call.function != "range";
+         call.function != "end" && call.function != "range" &&
+         call.function != "start_timestamp";
 }
 
 bool IsOfTheStep(const promql::AggregateExpr& aggregate) {

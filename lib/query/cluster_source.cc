@@ -33,6 +33,7 @@ class Stream final : public eval::SeriesStream {
       eval::SeriesData& data = batch.emplace_back();
       data.labels = std::move(series.labels);
       data.samples = std::move(series.samples);
+      data.starts = std::move(series.starts);
       if (!series.histograms.empty()) TakeHistograms(series.histograms, data);
     }
     return absl::OkStatus();
@@ -199,6 +200,7 @@ absl::StatusOr<cluster::ReadRequest> ClusterSource::ReadOf(
   ASSIGN_OR_RETURN(read.matcher_groups,
                    WithFilters(request.matcher_groups, options_.filters));
   read.range = request.range;
+  read.starts = request.starts;
   if (request.trace != nullptr) read.trace = request.trace;
   return read;
 }

@@ -133,12 +133,12 @@ class Cluster:
         return self.write_body(body, tenant, insert=insert, seconds=seconds)
 
     def write_body(self, body, tenant="0", encoding="snappy", insert=None,
-                   seconds=60):
+                   seconds=60, content_type="application/x-protobuf"):
         return http_client.request(
             insert or self.insert, "POST",
             f"/insert/{tenant}/prometheus/api/v1/write", body,
             {"Content-Encoding": encoding,
-             "Content-Type": "application/x-protobuf"}, seconds=seconds)
+             "Content-Type": content_type}, seconds=seconds)
 
     def query(self, text, at, tenant="0", select=None, **arguments):
         """The whole JSON answer of an instant query at `at` seconds."""

@@ -1,4 +1,4 @@
-"""Remote write 1.0 bodies made by hand, so that tests can also damage them."""
+"""Remote write bodies made by hand, so that tests can also damage them."""
 
 import struct
 
@@ -65,7 +65,7 @@ def _deltas(counts):
 RESETS = ("unknown", "yes", "no", "gauge")
 
 
-def _histogram(timestamp_ms, value):
+def _histogram_fields(timestamp_ms, value):
     """value: as the object in export's "histograms"."""
     floats = value.get("float_counts", False)
     if floats:
@@ -90,7 +90,11 @@ def _histogram(timestamp_ms, value):
     bounds = value.get("custom_bounds", [])
     if bounds:
         message += _field(16, b"".join(struct.pack("<d", b) for b in bounds))
-    return _field(4, message)
+    return message
+
+
+def _histogram(timestamp_ms, value):
+    return _field(4, _histogram_fields(timestamp_ms, value))
 
 
 def histogram_series(labels, samples):
@@ -118,6 +122,54 @@ def metadata(metric, kind, help_text, unit):
 def write_request(series):
     """series: [(labels, samples)] -> the protobuf message."""
     return b"".join(time_series(labels, samples) for labels, samples in series)
+
+
+class Request2:
+    """Builds a message of remote write 2.0."""
+
+    CONTENT_TYPE = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+
+    def __init__(self):
+        self.symbols = {"": 0}
+        self.series = b""
+
+    def _refs(self, labels):
+        return b"".join(
+            varint(self.symbols.setdefault(text, len(self.symbols)))
+            for pair in sorted(labels.items()) for text in pair)
+
+    def add(self, labels, samples=(), histograms=(), exemplars=(), created=0,
+            kind=0, help_text=""):
+        """samples: (timestamp_ms, value[, start_ms]); histograms likewise,
+        with values as in export; exemplars: (labels, value, timestamp_ms)."""
+        message = _field(1, self._refs(labels))
+        for sample in samples:
+            timestamp_ms, value, *start = sample
+            message += _field(2, _double(1, value) + self._times(2, timestamp_ms)
+                              + (self._times(3, start[0]) if start else b""))
+        for sample in histograms:
+            timestamp_ms, value, *start = sample
+            message += _field(3, _histogram_fields(timestamp_ms, value) +
+                              (self._times(17, start[0]) if start else b""))
+        for own, value, timestamp_ms in exemplars:
+            message += _field(4, _field(1, self._refs(own)) +
+                              _double(2, value) + self._times(3, timestamp_ms))
+        if kind or help_text:
+            text = self.symbols.setdefault(help_text, len(self.symbols))
+            message += _field(5, _number(1, varint(kind)) +
+                              _number(3, varint(text)))
+        if created:
+            message += self._times(6, created)
+        self.series += _field(5, message)
+        return self
+
+    @staticmethod
+    def _times(number, timestamp_ms):
+        return _number(number, varint(timestamp_ms & (2**64 - 1)))
+
+    def message(self):
+        return b"".join(_field(4, text.encode())
+                        for text in self.symbols) + self.series
 
 
 def snappy(data):
