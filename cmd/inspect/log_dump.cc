@@ -54,7 +54,8 @@ absl::Status DescribeKind(const encoding::DataRecordReader& reader,
       &text, " tenant=",
       model::TenantText({reader.tenant_kind(), reader.tenant_id()}),
       " histograms=", histograms.size(), " exemplars=", exemplars.size(),
-      " metadata=", metadata.size(), " starts=", starts.size());
+      " metadata=", metadata.size());
+  if (!starts.empty()) base::StrAppend(&text, " starts=", starts.size());
   return status;
 }
 

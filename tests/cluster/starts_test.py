@@ -76,10 +76,14 @@ class StartsTest(unittest.TestCase):
 
     def check(self, cluster, rows, select=None):
         for i in rows:
-            start = self.start_of(i) / 1000
+            at_s, start = self.at_ms(i) / 1000, self.start_of(i) / 1000
+            # The sample itself, not the one before it.
             self.assertEqual(
-                starts(cluster, "start_timestamp(c_total)",
-                       self.at_ms(i) / 1000, select),
+                starts(cluster, "timestamp(c_total)", at_s, select),
+                dict.fromkeys(
+                    ("sample", "created", "histogram", "unknown"), at_s))
+            self.assertEqual(
+                starts(cluster, "start_timestamp(c_total)", at_s, select),
                 {"sample": start, "created": start, "histogram": start,
                  "unknown": 0}, f"sample {i}")
 
@@ -101,8 +105,12 @@ class StartsTest(unittest.TestCase):
     def readable(cluster):
         answer = cluster.query("1", time.time())
         whole = cluster.query("count(c_total)", time.time())
+        # A write that finds one node away has one copy.
         return (answer["status"] == "success" and
-                whole["status"] == "success" and not whole["isPartial"])
+                whole["status"] == "success" and not whole["isPartial"] and
+                http_client.metric(
+                    cluster.insert, "vm_rpc_vmstorage_is_reachable") ==
+                len(cluster.storages))
 
     def test_starts_are_read_before_and_after_flush_crash_and_merge(self):
         with Cluster(storages=2, replication_factor=2) as cluster:
