@@ -127,9 +127,8 @@ absl::Status KeptState::NoteRetention(int64_t retention_ms, int64_t now_ms) {
     if (key != kRetentionStateKey) continue;
     if (before == value) return absl::OkStatus();
     int64_t before_ms = 0;
-    if (!absl::SimpleAtoi(before, &before_ms)) {
-      return base::DataLoss("kept state ", key, " cannot be read");
-    }
+    // What cannot be read may have been short.
+    if (!absl::SimpleAtoi(before, &before_ms)) before_ms = 0;
     // It may have run until now.
     if (before_ms >= retention_ms || before_ms >= now_ms) continue;
     proto::Missed missed;

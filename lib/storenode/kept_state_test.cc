@@ -129,6 +129,13 @@ TEST_CASE("a node whose retention grew lacks what it did not keep",
   REQUIRE(records().size() == 2);
   REQUIRE(kept.NoteRetention(99'000, 80'000).ok());
   CHECK(records().size() == 2);
+  // What it was cannot be read any more: it may have been any.
+  REQUIRE(engine.PutState("retention", "no number").ok());
+  REQUIRE(kept.NoteRetention(99'000, 85'000).ok());
+  REQUIRE(records().size() == 3);
+  CHECK(kept.MissedIn({84'000, 84'500})->size() == 1);
+  REQUIRE(kept.NoteRetention(99'000, 86'000).ok());
+  CHECK(records().size() == 3);
 }
 
 TEST_CASE("a retention that grows with a restart is noticed", "[storenode]") {
