@@ -123,7 +123,7 @@ class ShrinkAfter {
     if (body_ != nullptr && body_->capacity() > kBodyBytesKept) {
       std::string().swap(*body_);
     }
-    if (batch_ != nullptr && batch_->values.capacity() > 2 * kBatchRows) {
+    if (batch_ != nullptr && batch_->rows_capacity() > 2 * kBatchRows) {
       *batch_ = protocol::SampleBatch();
     }
   }

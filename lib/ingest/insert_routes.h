@@ -8,10 +8,10 @@
 // Answers: 204; 200 "1" to ?get_vm_proto_version; 400 what the client must
 //          fix, naming the flag of a limit; 415 a message of remote write that
 //          is unknown; 503 with Retry-After for what a retry cures. Of remote
-//          write 2.0 each says in headers what was written. Bad series in a good request:
-//          the good ones are stored, then a snappy or gzip remote write gets
-//          400 naming some and how many were stored (Prometheus expects it),
-//          zstd 204 (vmagent would fall back to snappy for good).
+//          write 2.0 each says in headers what was written. Bad series in a
+//          good request: the good ones are stored, then a snappy or gzip remote
+//          write gets 400 naming some and how many were stored (Prometheus
+//          expects it), zstd 204 (vmagent would fall back to snappy for good).
 //
 // Lifetime: outlives the server its routes are given to.
 // Threads:  handlers run on many threads.

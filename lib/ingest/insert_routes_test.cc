@@ -343,17 +343,20 @@ TEST_CASE("remote write 2.0 is stored and told in headers", "[ingest]") {
   CHECK(insert.node.rows() == 2);
 }
 
-// {__name__="up"} 1 @1000, the series created at 400.
-std::string Created2() {
-  std::string sample = "\x09";
-  base::PutFixedLe(sample, 1.0);
-  sample += '\x10';
-  base::PutVarint(sample, 1000);
+// {__name__="up"} 1 at each of the times, the series created at 400.
+std::string Created2(const std::vector<int64_t>& times_ms = {1000}) {
+  std::string samples;
+  for (const int64_t at_ms : times_ms) {
+    std::string sample = "\x09";
+    base::PutFixedLe(sample, 1.0);
+    sample += '\x10';
+    base::PutVarint(sample, static_cast<uint64_t>(at_ms));
+    samples += Field('\x12', sample);
+  }
   std::string created = "\x30";
   base::PutVarint(created, 400);
   return Field('\x22', "") + Field('\x22', "__name__") + Field('\x22', "up") +
-         Field('\x2a', Field('\x0a', "\x01\x02") + Field('\x12', sample) +
-                           created);
+         Field('\x2a', Field('\x0a', "\x01\x02") + samples + created);
 }
 
 TEST_CASE("start timestamps reach nodes that take them", "[ingest]") {
@@ -363,6 +366,18 @@ TEST_CASE("start timestamps reach nodes that take them", "[ingest]") {
                   OfMessage(kRequest2))
             .status == 204);
   CHECK(insert.node.rows() == 1);
+  REQUIRE(insert.node.starts.size() == 1);
+  CHECK(insert.node.starts.begin()->second ==
+        model::StartRuns{{1000, 1000, 400}});
+}
+
+TEST_CASE("samples of impossible times do not break the starts of others",
+          "[ingest]") {
+  Insert insert;
+  CHECK(insert
+            .Post(kWrite, protocol::SnappyBody(Created2({INT64_MIN, 1000})),
+                  OfMessage(kRequest2))
+            .status == 204);
   REQUIRE(insert.node.starts.size() == 1);
   CHECK(insert.node.starts.begin()->second ==
         model::StartRuns{{1000, 1000, 400}});

@@ -7,6 +7,7 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/model/label.h"
+#include "lib/model/time_range.h"
 #include "lib/protocol/proto_fields.h"
 #include "lib/protocol/remote_write_kinds.h"
 
@@ -110,6 +111,13 @@ absl::Status RemoteWrite2Walker::ReadSymbols() {
   return absl::OkStatus();
 }
 
+absl::Status RemoteWrite2Walker::Charge(size_t label_bytes) {
+  label_bytes_ += label_bytes;
+  if (label_bytes_ <= kRequestLabelBytesMax) return absl::OkStatus();
+  return InvalidArgument("remote write 2.0: the labels of all time series "
+                         "have more than ", kRequestLabelBytesMax, " bytes");
+}
+
 absl::Status RemoteWrite2Walker::MakeIdentity(SampleBatch& batch,
                                               std::string_view& identity) {
   RETURN_IF_ERROR(CheckRefs(refs_, symbols_.size()));
@@ -125,11 +133,7 @@ absl::Status RemoteWrite2Walker::MakeIdentity(SampleBatch& batch,
                              "more than ", kSymbolizedLabelBytesMax, " bytes");
     }
   }
-  label_bytes_ += raw_.size();
-  if (label_bytes_ > kRequestLabelBytesMax) {
-    return InvalidArgument("remote write 2.0: the labels of all time series "
-                           "have more than ", kRequestLabelBytesMax, " bytes");
-  }
+  RETURN_IF_ERROR(Charge(raw_.size()));
   identity = batch.arena.Copy(raw_);
   return absl::OkStatus();
 }
@@ -183,7 +187,7 @@ absl::Status RemoteWrite2Walker::AddHistogram(std::string_view message,
 }
 
 absl::Status RemoteWrite2Walker::AddExemplar(std::string_view message,
-                                             SampleBatch& batch) {
+                                             Open& open, SampleBatch& batch) {
   model::ExemplarView exemplar;
   std::vector<uint32_t> refs;
   Fields fields(message);
@@ -211,6 +215,12 @@ absl::Status RemoteWrite2Walker::AddExemplar(std::string_view message,
   std::string canonical;
   model::AppendCanonicalBytes(canonical, model::LabelSet(std::move(labels)));
   if (canonical.size() > kExemplarLabelBytesMax) return absl::OkStatus();
+  open.exemplar_bytes += sizeof(exemplar) + canonical.size();
+  if (open.exemplar_bytes > kSeriesExemplarBytesMax) {
+    return InvalidArgument("remote write 2.0: a time series has exemplars of "
+                           "more than ", kSeriesExemplarBytesMax, " bytes");
+  }
+  RETURN_IF_ERROR(Charge(canonical.size()));
   exemplar.labels = batch.arena.Copy(canonical);
   batch.exemplars.push_back(exemplar);
   return absl::OkStatus();
@@ -249,6 +259,8 @@ void RemoteWrite2Walker::AddStarts(const Open& open,
                                    std::span<const int64_t> starts_ms,
                                    SampleBatch& batch) {
   for (size_t i = 0; i < times_ms.size(); ++i) {
+    // No storage keeps such a sample, and a run to it may be too long to store.
+    if (times_ms[i] < 0 || times_ms[i] > model::kTimestampMaxMs) continue;
     model::AddStart(batch.starts, open.series.first_start, times_ms[i],
                     starts_ms[i] != 0 ? starts_ms[i] : open.created_ms);
   }
@@ -263,7 +275,7 @@ absl::Status RemoteWrite2Walker::WalkField(uint32_t number,
     case 3:
       return AddHistogram(bytes, open, batch);
     case 4:
-      return AddExemplar(bytes, batch);
+      return AddExemplar(bytes, open, batch);
     case 5: {
       open.has_metadata = true;
       Fields fields(bytes);

@@ -17,7 +17,8 @@
 //          index into symbols; labels are pairs of them, name and value.
 // Out:     as lib/protocol/remote_write.h, so that a series has one identity
 //          whichever version it comes by. Starts of samples: their own, else
-//          the series' created_timestamp. An exemplar without a time has that
+//          the series' created_timestamp; none of samples outside of
+//          [0, kTimestampMaxMs]. An exemplar without a time has that
 //          of its series' last sample. Metadata is the metric's: _bucket,
 //          _count and _sum of histograms and summaries are left off.
 // Errors:  InvalidArgument for broken framing, a reference to no symbol, half
@@ -47,6 +48,8 @@ inline constexpr size_t kSymbolsMax = 1 << 21;
 // make of them is bounded for a series and for all of them.
 inline constexpr size_t kSymbolizedLabelBytesMax = 1 << 20;
 inline constexpr size_t kRequestLabelBytesMax = size_t{1} << 30;
+// Exemplars of one series in one message; senders send some.
+inline constexpr size_t kSeriesExemplarBytesMax = 1 << 20;
 
 class RemoteWrite2Walker {
  public:
@@ -68,6 +71,7 @@ class RemoteWrite2Walker {
   struct Open {
     BatchSeries series;
     int64_t created_ms = 0;
+    size_t exemplar_bytes = 0;  // in memory
     bool any_start = false;
     bool has_metadata = false;
     MetadataRefs metadata;
@@ -81,8 +85,11 @@ class RemoteWrite2Walker {
                          SampleBatch& batch);
   absl::Status AddHistogram(std::string_view message, Open& open,
                             SampleBatch& batch);
-  absl::Status AddExemplar(std::string_view message, SampleBatch& batch);
+  absl::Status AddExemplar(std::string_view message, Open& open,
+                           SampleBatch& batch);
   absl::Status AddMetadata(const MetadataRefs& refs, SampleBatch& batch);
+  // Adds labels to those of the whole request, which are bounded.
+  absl::Status Charge(size_t label_bytes);
   // The label fields of remote write 1.0 for the references.
   absl::Status MakeIdentity(SampleBatch& batch, std::string_view& identity);
   static void AddStarts(const Open& open, std::span<const int64_t> times_ms,

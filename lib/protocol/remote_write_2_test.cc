@@ -10,6 +10,7 @@
 #include "lib/base/status.h"
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
+#include "lib/model/time_range.h"
 #include "lib/protocol/remote_write.h"
 #include "proto/remote_write_v1.pb.h"
 #include "proto/remote_write_v2.pb.h"
@@ -151,6 +152,20 @@ TEST_CASE("starts come with samples, or for the whole series", "[protocol]") {
   CHECK(StartsOf(walked->batch, 3).empty());
 }
 
+TEST_CASE("samples of times that no storage keeps have no starts",
+          "[protocol]") {
+  Sender sender;
+  rw::TimeSeries& series = sender.Series({{"__name__", "a"}});
+  series.set_created_timestamp(5);
+  for (const int64_t at_ms : {INT64_MIN, int64_t{-1}, int64_t{0}, int64_t{1000},
+                              model::kTimestampMaxMs + 1, INT64_MAX}) {
+    Sender::AddSample(series, at_ms, 1);
+  }
+  const auto walked = Walk(sender.request);
+  CHECK(walked->batch.values.size() == 6);
+  CHECK(StartsOf(walked->batch, 0) == model::StartRuns{{0, 1000, 5}});
+}
+
 TEST_CASE("histograms of 2.0 are those of 1.0, bad ones are counted",
           "[protocol]") {
   Sender sender;
@@ -197,6 +212,68 @@ TEST_CASE("exemplars of 2.0 have labels of symbols and a time", "[protocol]") {
   model::AppendCanonicalBytes(canonical,
                               model::LabelSet({{"trace_id", "abc"}}));
   CHECK(exemplars[0].labels == canonical);
+}
+
+// A request of one series with `count` exemplars of `label_bytes` of label,
+// which take six bytes each.
+rw::Request WithExemplars(int count, size_t label_bytes, int series_count = 1) {
+  Sender sender;
+  const uint32_t name = sender.Symbol("trace_id");
+  const uint32_t value = sender.Symbol(std::string(label_bytes, 'x'));
+  for (int i = 0; i < series_count; ++i) {
+    rw::TimeSeries& series = sender.Series({{"__name__", "up"}});
+    for (int j = 0; j < count; ++j) {
+      rw::Exemplar& exemplar = *series.add_exemplars();
+      exemplar.add_labels_refs(name);
+      exemplar.add_labels_refs(value);
+    }
+  }
+  return sender.request;
+}
+
+TEST_CASE("exemplars of a series are bounded, by labels and by number",
+          "[protocol]") {
+  const auto few = Walk(WithExemplars(500, 1000));
+  REQUIRE(few->status.ok());
+  CHECK(few->batch.exemplars.size() == 500);
+  for (const auto& [count, label_bytes] :
+       {std::pair<int, size_t>{1100, 1000}, {40'000, 1}}) {
+    const auto walked = Walk(WithExemplars(count, label_bytes));
+    CHECK(walked->status.code() == absl::StatusCode::kInvalidArgument);
+    CHECK(base::Message(walked->status)
+              .find("exemplars of more than 1048576 bytes") !=
+          std::string::npos);
+    CHECK(walked->batch.exemplars.size() < 40'000);
+  }
+}
+
+TEST_CASE("exemplars of all series are bounded, and those of a part",
+          "[protocol]") {
+  const std::string body = WithExemplars(900, 1000, 1300).SerializeAsString();
+  CHECK(body.size() < 12 << 20);
+  CHECK(base::Message(CheckRemoteWrite2(body))
+            .find("all time series have more than 1073741824 bytes") !=
+        std::string::npos);
+  SampleBatch batch;
+  const auto more = RemoteWrite2Walker(body).Next(batch, SIZE_MAX);
+  REQUIRE(more.ok());
+  CHECK(*more);
+  CHECK(batch.exemplars.size() < 20 * 900);  // 16 MiB of labels, one more
+}
+
+TEST_CASE("a batch knows which of its columns is large", "[protocol]") {
+  SampleBatch batch;
+  CHECK(batch.rows_capacity() == 0);
+  batch.values.reserve(10);
+  CHECK(batch.rows_capacity() == 10);
+  batch.exemplars.reserve(20);
+  CHECK(batch.rows_capacity() == 20);
+  batch.histograms.reserve(30);
+  CHECK(batch.rows_capacity() == 30);
+  batch.starts.reserve(40);
+  CHECK(batch.rows_capacity() == 40);
+  batch.Clear();
+  CHECK(batch.rows_capacity() == 40);
 }
 
 TEST_CASE("metadata of 2.0 is the metric's and told once", "[protocol]") {

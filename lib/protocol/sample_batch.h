@@ -11,6 +11,7 @@
 #ifndef VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
 #define VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -100,6 +101,14 @@ struct SampleBatch {
                    metadata.size() >=
                rows_max ||
            series.size() >= rows_max;
+  }
+
+  // Rows that its largest column has memory for.
+  size_t rows_capacity() const {
+    return std::max({series.capacity(), timestamps_ms.capacity(),
+                     values.capacity(), histogram_timestamps_ms.capacity(),
+                     histograms.capacity(), exemplars.capacity(),
+                     starts.capacity(), metadata.capacity()});
   }
 
   std::span<const int64_t> Timestamps(const BatchSeries& s) const {
