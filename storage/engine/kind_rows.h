@@ -40,7 +40,7 @@ absl::StatusOr<bool> DecodeKindSection(const encoding::DataRecordReader& reader,
                                        KindRows& rows);
 
 // Calls `keep` for each row's ref, which it may change, and time, of a run its
-// last one; drops the row where it says false.
+// last one; drops the row where it says false. Cuts no run: DropOutside does.
 using KeepRow =
     std::function<bool(const model::TenantId&, uint64_t& ref, int64_t at_ms)>;
 void KeepRows(KindRows& rows, const KeepRow& keep);
@@ -48,8 +48,8 @@ void KeepRows(KindRows& rows, const KeepRow& keep);
 // Refs of the section's rows in order, repeated ones once.
 std::vector<uint64_t> RefsOf(const KindSection& section);
 
-// Drops what lies outside, of runs that part; counts histograms by the side
-// they are on.
+// Drops what lies outside and cuts runs to what lies inside; counts histograms
+// by the side they are on.
 void DropOutside(const model::TimeRange& range, KindRows& rows,
                  int64_t& too_old, int64_t& too_new);
 

@@ -239,6 +239,29 @@ TEST_CASE("start timestamps are kept from the log to a compacted day",
         model::StartRuns{{t, t + 20'000, first}});
 }
 
+TEST_CASE("a run beyond what is accepted is cut, when replayed too",
+          "[engine]") {
+  StartNode node;
+  node.Write(kNowMs, 0);
+  const int64_t late_ms = kNowMs + 10 * model::kDayMs;
+  const model::StartRun early = {0, kNowMs - model::kDayMs, 55};
+  const model::StartRun crossing = {kNowMs - 5, late_ms, 77};
+  node.AppendKinds([&](auto& kinds) {
+    kinds.AddStart(kTenant, node.id, early);
+    kinds.AddStart(kTenant, node.id, crossing);
+  });
+  const model::StartRuns live = node.Read().starts;
+  REQUIRE(live.size() == 2);
+  CHECK(live[0].first_ms == kNowMs - node.options.retention_ms);
+  CHECK(live[0].last_ms == early.last_ms);
+  CHECK(live[1].first_ms == crossing.first_ms);
+  CHECK(live[1].last_ms < late_ms);
+  CHECK(node.Starts() == std::vector<int64_t>{77});
+  node.Open();
+  CHECK(node.Read().starts == live);
+  CHECK(node.Starts() == std::vector<int64_t>{77});
+}
+
 TEST_CASE("start timestamps are given only to who asks for them", "[engine]") {
   StartNode node;
   node.Write(kNowMs, kNowMs - 5);

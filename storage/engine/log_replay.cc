@@ -153,8 +153,10 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
   kept.end_ms = AcceptedRange(engine_.retention_rule(),
                               std::max(now_ms, rows.decoded.accept_ms))
                     .end_ms;
-  KeepKinds(kept, unknown > 0, rows);
+  KeepKinds(unknown > 0, rows);
   AppendResult dropped;  // counted when the rows arrived
+  storage::DropOutside(kept, rows.decoded.kinds, dropped.too_old,
+                       dropped.too_new);
   for (encoding::FloatSection& section : sections) {
     if (unknown > 0) TakeOutUnknown(section, rows);
     engine_.active_series_.MarkUsed(section.refs);
@@ -171,8 +173,7 @@ absl::Status LogReplay::DecodeKnown(Rows& rows) const {
   return absl::OkStatus();
 }
 
-void LogReplay::KeepKinds(const model::TimeRange& kept, bool any_unknown,
-                          Rows& rows) const {
+void LogReplay::KeepKinds(bool any_unknown, Rows& rows) const {
   KeepRows(rows.decoded.kinds,
            [&](const model::TenantId& tenant, uint64_t& ref, int64_t at_ms) {
              const model::TimeRange at = {at_ms, at_ms};
@@ -183,7 +184,7 @@ void LogReplay::KeepKinds(const model::TimeRange& kept, bool any_unknown,
                return false;
              }
              Widen(at, rows.span);
-             return kept.Contains(at_ms);
+             return true;
            });
 }
 

@@ -60,8 +60,7 @@ class LogReplay final : public WalReplay {
   absl::Status AppendPending();
   void Decode(Rows& rows) const;
   absl::Status DecodeKnown(Rows& rows) const;
-  void KeepKinds(const model::TimeRange& kept, bool any_unknown,
-                 Rows& rows) const;
+  void KeepKinds(bool any_unknown, Rows& rows) const;
   void ResolveAliases(encoding::FloatSection& section) const;
   void TakeOutUnknown(encoding::FloatSection& section, Rows& rows) const;
   void AppendPart(size_t part, size_t parts);
