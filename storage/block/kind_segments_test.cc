@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "lib/base/byte_coding.h"
+#include "lib/base/hash.h"
+
 namespace varve::storage {
 namespace {
 
@@ -69,15 +72,49 @@ TEST_CASE("readers of other kinds pass start timestamps over", "[block]") {
   CHECK(stats.other_kinds == 0);  // what a reader of histograms looks for
 }
 
-TEST_CASE("a damaged segment of start timestamps is counted", "[block]") {
+TEST_CASE("a damaged segment of start timestamps is passed over", "[block]") {
   std::string value;
   AppendStartSegments(1, std::vector<model::StartRun>{{10, 20, 3}}, value);
   for (size_t i = 1; i + 4 < value.size(); ++i) {
     std::string damaged = value;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x41);
     SegmentReadStats stats;
-    // The frame's checksum says so before; what is read is never nonsense.
+    // By the frame's checksum, which the reader of floats counts.
     CHECK(Read(damaged, kAlways, stats).empty());
+  }
+}
+
+TEST_CASE("a segment of start timestamps that is broken inside is counted",
+          "[block]") {
+  std::string whole;
+  AppendStartSegments(1, std::vector<model::StartRun>{{10, 20, 3}}, whole);
+  const auto with_sum = [&](auto&& damage) {
+    std::string value = whole.substr(0, whole.size() - sizeof(uint32_t));
+    damage(value);
+    base::PutFixedLe(value, static_cast<uint32_t>(base::Checksum(value)));
+    return value;
+  };
+  const auto last_byte = [&](int byte) {
+    return with_sum(
+        [byte](std::string& value) { value.back() = static_cast<char>(byte); });
+  };
+  REQUIRE(with_sum([](std::string&) {}) == whole);
+  SegmentReadStats other;  // 10 + 5, a start of its own
+  CHECK(Read(last_byte(10), kAlways, other) ==
+        model::StartRuns{{10, 20, 15}});
+  CHECK(other.corrupt == 0);
+  const std::string cut = last_byte(0x80);  // a varint that goes on
+  const std::string surplus = with_sum([](std::string& value) {
+    value[0] = static_cast<char>(value[0] + 1);
+    value += '\x00';
+  });
+  for (const std::string& broken : {cut, surplus}) {
+    SegmentReadStats stats;
+    std::string value = broken + whole;  // what follows is read
+    CHECK(Read(value, kAlways, stats) == model::StartRuns{{10, 20, 3}});
+    CHECK(stats.corrupt == 1);
+    CHECK_FALSE(stats.complete());
+    CHECK(absl::IsDataLoss(stats.first_error));
   }
 }
 
