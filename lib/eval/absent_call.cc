@@ -5,17 +5,21 @@
 #include "lib/eval/stream_plan.h"
 #include "lib/eval/subquery.h"
 #include "lib/eval/timing.h"
+#include "lib/model/matcher.h"
 
 namespace varve::eval {
 namespace {
 
-bool IsNegative(const model::Matcher& matcher) {
-  return matcher.type == model::MatchType::kNotEqual ||
-         matcher.type == model::MatchType::kNotRegex;
+// A negative matcher that series without the label pass, as a!="1": Prometheus
+// looks at these last. a!="" is none.
+bool IsSubtracting(const model::Matcher& matcher) {
+  if (!matcher.is_negative()) return false;
+  const auto compiled = model::CompiledMatcher::Make(matcher);
+  return !compiled.ok() || compiled->MatchesEmpty();
 }
 
-// The labels that `expr` asks to be equal to one value, once each, and not to
-// differ from another.
+// The labels that `expr` asks to be equal to one value, and of which it asks
+// nothing else afterwards.
 model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
   const promql::VectorSelector* selector = nullptr;
   if (expr.kind == promql::ExprKind::kVectorSelector) {
@@ -31,12 +35,12 @@ model::LabelSet LabelsOfSelector(const promql::Expr& expr) {
     if (matcher.type == model::MatchType::kEqual &&
         seen.insert(matcher.name).second) {
       labels.Set(matcher.name, matcher.value);
-    } else if (!IsNegative(matcher)) {
+    } else if (!IsSubtracting(matcher)) {
       labels.Remove(matcher.name);
     }
   }
   for (const model::Matcher& matcher : selector->matchers) {
-    if (IsNegative(matcher)) labels.Remove(matcher.name);
+    if (IsSubtracting(matcher)) labels.Remove(matcher.name);
   }
   return labels;
 }
@@ -117,7 +121,7 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
         const SubqueryResult inner,
         EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(arg),
                      rollup::Function::kPresent, steps));
-    SeriesData scratch;
+    RollupScratch scratch;
     for (const EvalSeries& series : inner.value.series) {
       const EvalSeries column = RollupSamples(ev, rollup::Function::kPresent,
                                               inner, series, {}, {}, scratch);

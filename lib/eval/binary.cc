@@ -71,12 +71,14 @@ absl::StatusOr<Value> EvalOperand(Evaluation& ev, promql::BinaryOp op,
   Value all;
   for (const promql::ExprPtr& arg : list->args) {
     ASSIGN_OR_RETURN(Value part, EvalVector(ev, *arg, steps));
+    RETURN_IF_ERROR(ev.Charge(all.charge, part.series));
     std::move(part.series.begin(), part.series.end(),
               std::back_inserter(all.series));
   }
-  RETURN_IF_ERROR(ev.Charge(all.charge, all.series));
   return all;
 }
+
+constexpr size_t kComparisonsPerCheck = 16384;
 
 // MetricsQL's `q == (1, 2)` and `q != (1, 2)`: at each step the values of `q`
 // that some series of the list has, or that none has.
@@ -88,10 +90,15 @@ absl::StatusOr<Value> CompareWithList(const Evaluation& ev,
                                  promql::ExprText(expr));
   }
   const bool wanted = expr.op == promql::BinaryOp::kEqual;
+  size_t unchecked = kComparisonsPerCheck;  // since the last look at the clock
   for (EvalSeries& series : vector.series) {
-    RETURN_IF_ERROR(ev.CheckAlive());
     series.DropHistograms();
     for (size_t i = 0; i < series.values.size(); ++i) {
+      unchecked += list.series.size() + 1;
+      if (unchecked > kComparisonsPerCheck) {
+        RETURN_IF_ERROR(ev.CheckAlive());
+        unchecked = 0;
+      }
       const double value = series.values[i];
       const bool found = std::any_of(
           list.series.begin(), list.series.end(),
@@ -139,8 +146,8 @@ absl::StatusOr<Value> Apply(Evaluation& ev, const promql::BinaryExpr& expr,
 
 }  // namespace
 
-// A chain a + b + c … from its innermost operator outwards, so that its length
-// costs no stack. What is the same at every step is left to Eval.
+// A chain a + b + c … from its innermost operator outwards, so that its
+// length costs no stack. What is the same at every step is left to Eval.
 absl::StatusOr<Value> EvalBinary(Evaluation& ev, const promql::BinaryExpr& expr,
                                  const StepRange& steps) {
   std::vector<const promql::BinaryExpr*> chain = {&expr};

@@ -1,5 +1,6 @@
 #include "lib/eval/evaluator.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -70,6 +71,21 @@ absl::StatusOr<std::vector<SeriesData>> ExtendedSamples(Evaluation& ev,
   return all;
 }
 
+// By labels. Series that were told apart by a name that is gone are an error.
+absl::StatusOr<std::vector<SeriesData>> SortUnlikeLabels(
+    std::vector<SeriesData> all) {
+  std::sort(all.begin(), all.end(),
+            [](const SeriesData& a, const SeriesData& b) {
+              return a.labels < b.labels;
+            });
+  const auto twin = std::adjacent_find(
+      all.begin(), all.end(), [](const SeriesData& a, const SeriesData& b) {
+        return a.labels == b.labels;
+      });
+  if (twin != all.end()) return base::InvalidArgument(kSameLabelSetText);
+  return all;
+}
+
 absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
                                                    const promql::Expr& expr,
                                                    const StepRange& steps) {
@@ -98,7 +114,7 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
     if (series.drop_name) RemoveMetadata(data.labels);
     raw.push_back(std::move(data));
   }
-  return raw;
+  return SortUnlikeLabels(std::move(raw));
 }
 
 // In MetricsQL a scalar is a series without labels, and NaN is no sample.

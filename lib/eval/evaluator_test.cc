@@ -1,5 +1,6 @@
 #include "lib/eval/evaluator.h"
 
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <string>
@@ -76,6 +77,24 @@ TEST_CASE("scalars, strings and raw samples keep their types", "[eval]") {
   CHECK(Query("m[1m:30s]").Get().raw.size() == 40);
 }
 
+TEST_CASE("a subquery's samples are sorted, and told apart by their labels",
+          "[eval]") {
+  const EvalResult raw =
+      Query("sort_desc(m{host=~'1|2'} * on(host) m)[1m:30s]").Get();
+  REQUIRE(raw.raw.size() == 2);
+  CHECK(raw.raw[0].labels < raw.raw[1].labels);
+
+  Query query("label_replace(m, '__name__', 'm$1', 'host', '(.*)')[1m:30s]");
+  query.request.delayed_name_removal = true;
+  CHECK(query.Get().raw.size() == 40);
+  Query twins(
+      "abs(label_replace(label_replace(m{host=~'1|4'}, "
+      "'__name__', 'm$1', 'host', '(.*)'), 'host', '', 'host', '.*'))[1m:30s]");
+  twins.request.delayed_name_removal = true;
+  CHECK(Says(twins.Error(),
+             "vector cannot contain metrics with the same labelset"));
+}
+
 TEST_CASE("a range query wants a scalar or an instant vector", "[eval]") {
   const absl::Status status = Query("m[5m]").Range(400'000, 10'000).Error();
   CHECK(status.code() == absl::StatusCode::kInvalidArgument);
@@ -144,6 +163,30 @@ TEST_CASE("a query ends when it is cancelled or late", "[eval]") {
   CHECK(query.Error().ok());
   query.request.deadline_steady_ms = base::SystemClock().SteadyMs() - 1;
   CHECK(query.Error().code() == absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_CASE("the parts of a list are charged to the query", "[eval]") {
+  Query query("m == (m, m, m, m)");
+  const EvalResult result = query.Range(600'000, 10'000).Get();
+  CHECK(result.series.size() == 40);
+  const EvalResult one = Query("m").Range(600'000, 10'000).Get();
+  // Left side, parts, and the last part while it is read.
+  CHECK(result.stats.memory_bytes_peak >= one.stats.memory_bytes_peak * 3);
+  query.request.limits.memory_bytes_max = one.stats.memory_bytes_peak * 2;
+  CHECK(absl::IsResourceExhausted(query.Error()));
+}
+
+TEST_CASE("clamps have Prometheus' zeros and NaN", "[eval]") {
+  const auto bits = [](std::string_view text) {
+    return std::bit_cast<uint64_t>(Query(text).Get().series[0].values[0]);
+  };
+  const auto of = [](double value) { return std::bit_cast<uint64_t>(value); };
+  CHECK(bits("clamp_max(vector(0), -0)") == of(-0.0));
+  CHECK(bits("clamp_max(vector(-0), 0)") == of(-0.0));
+  CHECK(bits("clamp_min(vector(0), -0)") == of(0.0));
+  CHECK(bits("clamp_min(vector(-0), 0)") == of(0.0));
+  CHECK(bits("clamp_min(vector(1), NaN)") == of(model::NormalNan()));
+  CHECK(bits("clamp_max(vector(1), NaN)") == of(model::NormalNan()));
 }
 
 TEST_CASE("threads change no result", "[eval]") {
@@ -234,6 +277,14 @@ TEST_CASE("notes say what looked wrong", "[eval]") {
         std::vector<std::string>{
             "PromQL warning: quantile value should be between 0 and 1, got "
             "2"});
+  CHECK(Query("quantile_over_time(2 + 0 * time(), m[1m:30s])")
+            .Range(330'000, 10'000)
+            .Get()
+            .warnings.size() == 1);
+  CHECK(Query("quantile_over_time(time(), m[1m:30s])")
+            .Range(330'000, 10'000)
+            .Get()
+            .warnings.size() == 4);
   CHECK(Query("histogram_quantile(0.5, m)").Get().warnings ==
         std::vector<std::string>{
             "PromQL warning: bucket label \"le\" is missing or has a "

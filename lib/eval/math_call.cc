@@ -95,9 +95,16 @@ absl::StatusOr<Value> RoundCall(Evaluation& ev, const promql::Call& call,
 double Lesser(double a, double b) {
   if (a == -kInf || b == -kInf) return -kInf;
   if (std::isnan(a) || std::isnan(b)) return model::NormalNan();
-  return std::fmin(a, b);
+  if (a == b) return std::signbit(a) ? a : b;  // -0 before 0
+  return a < b ? a : b;
 }
-double Greater(double a, double b) { return -Lesser(-a, -b); }
+
+double Greater(double a, double b) {
+  if (a == kInf || b == kInf) return kInf;
+  if (std::isnan(a) || std::isnan(b)) return model::NormalNan();
+  if (a == b) return std::signbit(a) ? b : a;
+  return a > b ? a : b;
+}
 
 double Clamp(double value, double low, double high) {
   return Greater(low, Lesser(high, value));

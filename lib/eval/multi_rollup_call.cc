@@ -351,12 +351,14 @@ absl::Status Add(Evaluation& ev, const MultiRollup& made,
                  const EvalSeries& like, const SeriesData& data,
                  const rollup::Windows& windows, Value& value) {
   const auto& timestamps_ms = data.samples.timestamps_ms;
+  rollup::Windows own = windows;
+  if (windows.fits_interval && made.fits_interval) {
+    own = rollup::FitToInterval(timestamps_ms, windows);
+  }
+  own.fits_interval = false;  // no part fits them by itself
   Parts parts(ev, value.charge, windows.count);
-  RETURN_IF_ERROR(made.split({timestamps_ms, data.samples.values},
-                             windows.fits_interval && made.fits_interval
-                                 ? rollup::FitToInterval(timestamps_ms, windows)
-                                 : windows,
-                             parts));
+  RETURN_IF_ERROR(
+      made.split({timestamps_ms, data.samples.values}, own, parts));
   parts.MoveTo(like, made.label, value.series);
   return absl::OkStatus();
 }

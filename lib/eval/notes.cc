@@ -1,5 +1,9 @@
 #include "lib/eval/notes.h"
 
+#include <bit>
+#include <cstdint>
+#include <optional>
+
 #include "lib/base/strings.h"
 #include "lib/eval/text.h"
 #include "lib/promql/printer.h"
@@ -60,10 +64,14 @@ void WarnOfQuantiles(Evaluation& ev, std::span<const double> phis,
                      std::span<const double> results, promql::Position position,
                      std::vector<bool>& told) {
   told.resize(phis.size());
+  std::optional<uint64_t> last;  // most often all are the same
   for (size_t step = 0; step < phis.size(); ++step) {
     if (phis[step] >= 0 && phis[step] <= 1) continue;
     if (told[step] || IsAbsent(results[step])) continue;
     told[step] = true;
+    const auto bits = std::bit_cast<uint64_t>(phis[step]);
+    if (last == bits) continue;
+    last = bits;
     WarnOfQuantile(ev, phis[step], position);
   }
 }

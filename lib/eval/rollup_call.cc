@@ -35,7 +35,7 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
           ev, static_cast<const promql::SubqueryExpr&>(*arguments.range_vector),
           function, steps));
   Value value;
-  SeriesData scratch;
+  RollupScratch scratch;
   for (EvalSeries& series : inner.value.series) {
     RETURN_IF_ERROR(ev.CheckAlive());
     EvalSeries out =

@@ -45,7 +45,7 @@ void TellOfFloats(Evaluation& ev, rollup::Function function,
                   const model::LabelSet& labels,
                   const rollup::Arguments& arguments,
                   const std::vector<double>& results,
-                  promql::Position position) {
+                  promql::Position position, std::vector<bool>& told) {
   if (rollup::WantsCounter(function) && !AllAbsent(results)) {
     const std::string_view name = labels.Get(model::kMetricName);
     if (!name.empty() && !rollup::LooksLikeCounter(name)) {
@@ -53,7 +53,6 @@ void TellOfFloats(Evaluation& ev, rollup::Function function,
     }
   }
   if (function == rollup::Function::kQuantile) {
-    std::vector<bool> told;
     WarnOfQuantiles(ev, arguments.first, results, position, told);
   }
 }
@@ -120,7 +119,8 @@ void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
 EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
                          const SubqueryResult& result, const EvalSeries& series,
                          const rollup::Arguments& arguments,
-                         promql::Position position, SeriesData& data) {
+                         promql::Position position, RollupScratch& scratch) {
+  SeriesData& data = scratch.data;
   SamplesOf(result, series, data);
   rollup::DropGaps(function, data.samples);
   const rollup::Series floats{data.samples.timestamps_ms, data.samples.values};
@@ -128,7 +128,8 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
   out.values.resize(result.windows.count);
   if (data.histograms.empty()) {
     rollup::Compute(function, floats, result.windows, arguments, out.values);
-    TellOfFloats(ev, function, series.labels, arguments, out.values, position);
+    TellOfFloats(ev, function, series.labels, arguments, out.values, position,
+                 scratch.told);
     return out;
   }
   out.histograms.resize(result.windows.count);
@@ -139,7 +140,8 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
       result.windows, arguments, {out.values, out.histograms}, notes);
   if (AllNull(out.histograms)) out.DropHistograms();
   TellRollupNotes(ev, notes, series.labels, position);
-  TellOfFloats(ev, function, series.labels, arguments, out.values, position);
+  TellOfFloats(ev, function, series.labels, arguments, out.values, position,
+               scratch.told);
   return out;
 }
 

@@ -8,6 +8,8 @@
 #ifndef VARVE_LIB_EVAL_SUBQUERY_H_
 #define VARVE_LIB_EVAL_SUBQUERY_H_
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "lib/eval/evaluation.h"
 #include "lib/eval/value.h"
@@ -34,13 +36,19 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
 void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
                SeriesData& data);
 
+// What the series of a call leave to the next one.
+struct RollupScratch {
+  SeriesData data;
+  std::vector<bool> told;  // steps whose quantile was warned of
+};
+
 // A window function over one of its series: columns only, no labels. Notes
-// belong to `position`; `scratch` is reused. Names that
-// are no counter's are told where the function wants one.
+// belong to `position`. Names that are no counter's are told where the function
+// wants one.
 EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
                          const SubqueryResult& result, const EvalSeries& series,
                          const rollup::Arguments& arguments,
-                         promql::Position position, SeriesData& scratch);
+                         promql::Position position, RollupScratch& scratch);
 
 }  // namespace varve::eval
 

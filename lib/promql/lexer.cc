@@ -5,7 +5,8 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "lib/base/status.h"
 #include "lib/promql/quoting.h"
 
@@ -101,13 +102,14 @@ class Lexer {
   }
 
   // The character at `at_` as errors show it: whole UTF-8 sequences.
-  std::string_view Rune() const {
+  std::string_view Rune() const { return RuneAt(at_); }
+  std::string_view RuneAt(size_t position) const {
     size_t size = 1;
-    while (at_ + size < query_.size() && size < 4 &&
-           (static_cast<uint8_t>(query_[at_ + size]) & 0xC0) == 0x80) {
+    while (position + size < query_.size() && size < 4 &&
+           (static_cast<uint8_t>(query_[position + size]) & 0xC0) == 0x80) {
       ++size;
     }
-    return query_.substr(at_, size);
+    return query_.substr(position, size);
   }
 
   void Step();
@@ -426,14 +428,16 @@ void Lexer::LexEscapedWord(bool colons) {
     if (i + 1 >= query_.size() || IsSpace(query_[i + 1])) {
       return Fail(i, "nothing to escape after '\\'");
     }
-    uint32_t byte = 0;
-    if (Lower(query_[i + 1]) == 'x' && i + 3 < query_.size() &&
-        absl::SimpleHexAtoi(base::ToAbsl(query_.substr(i + 2, 2)), &byte)) {
-      word += static_cast<char>(byte);
+    const std::string_view digits = query_.substr(i + 2, 2);
+    if (Lower(query_[i + 1]) == 'x' && digits.size() == 2 &&
+        absl::ascii_isxdigit(static_cast<uint8_t>(digits[0])) &&
+        absl::ascii_isxdigit(static_cast<uint8_t>(digits[1]))) {
+      word += absl::HexStringToBytes(base::ToAbsl(digits));
       i += 4;
     } else {
-      word += query_[i + 1];
-      i += 2;
+      const std::string_view rune = RuneAt(i + 1);
+      word += rune;
+      i += 1 + rune.size();
     }
   }
   list_.unescaped.push_back(std::move(word));

@@ -81,6 +81,9 @@ constexpr Case kCases[] = {
     {"m @ end() - 5", nullptr},
     {"a\\-b", "{__name__=\"a-b\"}"},
     {"\\sum{a\\x2db=\"1\"}", "{\"a-b\"=\"1\",__name__=\"sum\"}"},
+    {"a\\x1 + b", "{__name__=\"ax1\"} + b"},  // not two digits
+    {"\\x+1 + b", "{__name__=\"x\"} + 1 + b"},
+    {"\\é + \\日b", "{__name__=\"é\"} + {__name__=\"日b\"}"},
     {"m + \\On", "m + {__name__=\"On\"}"},
     {"sum by (a\\-b) (m)", "sum by (\"a-b\") (m)"},
     {"a == (1, 2)", "a == union(1, 2)"},

@@ -23,8 +23,9 @@ std::string ExprText(const Expr& expr);
 // Source: prometheus/prometheus promql/parser/prettier.go (3.5).
 std::string PrettyText(const Expr& expr);
 
-// The text of a query that has WITH templates, which are kept: each on a line of
-// its own, everything in canonical spacing. None where there are no templates.
+// The text of a query that has WITH templates, which are kept: each on a line
+// of its own, everything in canonical spacing. None where there are no
+// templates.
 // REQUIRES: the query can be parsed.
 std::optional<std::string> TemplatesText(std::string_view query);
 
