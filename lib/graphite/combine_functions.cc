@@ -69,7 +69,7 @@ absl::StatusOr<SeriesList> Count(Call& call) {
   std::string name = base::StrCat("countSeries(", PathsText(series), ")");
   SeriesList list;
   list.push_back(std::move(series[0]));
-  Rename(list[0], std::move(name));
+  RETURN_IF_ERROR(Rename(call, list[0], std::move(name)));
   std::ranges::fill(list[0].values, count);
   return list;
 }
@@ -129,15 +129,16 @@ absl::StatusOr<SeriesList> Divide(Call& call) {
     } else {
       RETURN_IF_ERROR(DivideBy(call, divisors[0], 1, one));
     }
-    Rename(one, std::move(name));
+    RETURN_IF_ERROR(Rename(call, one, std::move(name)));
   }
   return series;
 }
 
-void PercentOfNumber(double total, Series& series) {
+absl::Status PercentOfNumber(Call& call, double total, Series& series) {
   for (double& value : series.values) value = Quotient(value, total) * 100;
-  Rename(series, base::StrCat("asPercent(", series.name, ",",
-                              NumberText(total), ")"));
+  return Rename(call, series,
+                base::StrCat("asPercent(", series.name, ",",
+                             NumberText(total), ")"));
 }
 
 absl::Status PercentOfSeries(Call& call, const Series* total,
@@ -149,9 +150,11 @@ absl::Status PercentOfSeries(Call& call, const Series* total,
   } else {
     RETURN_IF_ERROR(DivideBy(call, *total, 100, series));
   }
-  Rename(series, std::move(name));
-  return absl::OkStatus();
+  return Rename(call, series, std::move(name));
 }
+
+// In the names of all series that are shares of a total.
+constexpr size_t kTotalPathsBytesMax = 256;
 
 // The sum of all, or with nodes of those alike in them.
 absl::StatusOr<std::map<std::string, Series>> Totals(
@@ -171,7 +174,8 @@ absl::StatusOr<std::map<std::string, Series>> Totals(
     ASSIGN_OR_RETURN(
         Series total,
         Combine(call, group, Aggregation::kSum,
-                base::StrCat("sumSeries(", PathsText(group), ")")));
+                base::StrCat("sumSeries(",
+                             PathsText(group, kTotalPathsBytesMax), ")")));
     totals.emplace(key, std::move(total));
   }
   return totals;
@@ -181,7 +185,8 @@ absl::StatusOr<std::map<std::string, Series>> Totals(
 absl::StatusOr<SeriesList> Copy(Call& call, const SeriesList& series) {
   for (const Series& one : series) {
     RETURN_IF_ERROR(call.host().Charge(
-        static_cast<int64_t>(one.values.size() * sizeof(double))));
+        static_cast<int64_t>(one.values.size() * sizeof(double) +
+                             one.name.size() + one.path.size())));
   }
   return series;
 }
@@ -191,7 +196,9 @@ absl::StatusOr<SeriesList> AsPercent(Call& call) {
   const auto& nodes = call.All("nodes");
   const Target* const total = call.Argument("total");
   if (total != nullptr && total->kind == Target::Kind::kNumber) {
-    for (Series& one : series) PercentOfNumber(total->number, one);
+    for (Series& one : series) {
+      RETURN_IF_ERROR(PercentOfNumber(call, total->number, one));
+    }
     return series;
   }
   SeriesList of;

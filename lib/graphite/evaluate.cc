@@ -8,6 +8,7 @@
 #include "lib/base/status.h"
 #include "lib/graphite/functions.h"
 #include "lib/graphite/path_pattern.h"
+#include "lib/model/time_range.h"
 
 namespace varve::graphite {
 namespace {
@@ -30,6 +31,11 @@ absl::StatusOr<SeriesList> FetchNamed(const model::Matchers& matchers,
   ASSIGN_OR_RETURN(SeriesList found, host.Fetch(matchers, options.grid));
   const std::string path = TargetText(target);
   for (Series& series : found) {
+    size_t bytes = path.size() + series.name.size();
+    for (const auto& [tag, value] : series.tags) {
+      bytes += tag.size() + value.size();
+    }
+    RETURN_IF_ERROR(host.Charge(static_cast<int64_t>(bytes)));
     series.path = path;
     series.x_files_factor = options.x_files_factor;
   }
@@ -193,8 +199,14 @@ absl::Status Call::Bad(std::string_view parameter, std::string_view why) const {
 absl::StatusOr<SeriesList> Call::Series(std::string_view parameter,
                                         int64_t earlier_ms, int64_t later_ms) {
   EvaluateOptions options = options_;
-  options.grid.start_ms -= earlier_ms;
-  options.grid.end_ms += later_ms;
+  Grid& grid = options.grid;
+  if (__builtin_sub_overflow(grid.start_ms, earlier_ms, &grid.start_ms) ||
+      __builtin_add_overflow(grid.end_ms, later_ms, &grid.end_ms) ||
+      grid.start_ms < 0 || grid.start_ms > model::kTimestampMaxMs ||
+      grid.end_ms > model::kTimestampMaxMs) {
+    return base::InvalidArgument(
+        name(), " reads times before 1970 or after the last there can be");
+  }
   SeriesList all;
   for (const Target* const argument : All(parameter)) {
     ASSIGN_OR_RETURN(SeriesList some, Evaluate(*argument, options, host_));

@@ -50,7 +50,10 @@ class FakeHost final : public Host {
     if (charged <= bytes_max) return absl::OkStatus();
     return base::ResourceExhausted("too much memory");
   }
-  absl::Status CheckAlive() override { return alive; }
+  absl::Status CheckAlive() override {
+    ++checks;
+    return alive;
+  }
 
   void Add(const std::string& name, std::vector<double> values,
            std::map<std::string, std::string> tags = {},
@@ -61,6 +64,7 @@ class FakeHost final : public Host {
 
   std::vector<Stored> stored;
   int fetches = 0;
+  int checks = 0;
   int64_t charged = 0;
   int64_t bytes_max = 1 << 20;
   absl::Status alive;
@@ -381,13 +385,103 @@ TEST_CASE("points, memory and life are bounded", "[graphite]") {
   CHECK(g.Run("web.a.load").find("-search.graphiteMaxPointsPerSeries") !=
         std::string::npos);
   g.options.points_max = 10;
-  g.host.bytes_max = 100;
   CHECK(g.Run("sumSeries(web.a.load)").find("error") == std::string::npos);
+  g.host.bytes_max = 2 * g.host.charged;
   CHECK(g.Run("group(sumSeries(web.*.load),sumSeries(db.*.load))") ==
         "error: too much memory");
   g.host.bytes_max = 1 << 20;
   g.host.alive = base::Cancelled("gone");
   CHECK(g.Run("web.a.load") == "error: gone");
+}
+
+TEST_CASE("names are bounded and charged for", "[graphite]") {
+  Graphite g;
+  std::string twice = "alias(web.a.load,'0123456789')";
+  for (int i = 0; i < 30; ++i) {
+    twice = "aliasSub(" + twice + ",'.+','\\0\\0')";
+  }
+  g.host.bytes_max = 1 << 30;
+  CHECK(g.Run(twice).find("the maximum is 65536") != std::string::npos);
+  CHECK(g.host.charged < 200'000);
+  const std::string large(60'000, 'x');
+  CHECK(g.Run("aliasSub(alias(web.a.load,'" + large + "'),'.','" +
+              large.substr(0, 1000) + "')")
+            .find("not taken") != std::string::npos);
+  g.host.charged = 0;
+  CHECK(g.Run("alias(web.*.load,'" + large + "')").size() > 120'000);
+  CHECK(g.host.charged >= 119'000);
+  g.host.charged = 0;
+  g.host.bytes_max = 100'000;
+  CHECK(g.Run("alias(web.*.load,'" + large + "')") ==
+        "error: too much memory");
+}
+
+TEST_CASE("a path is charged for each series that has it", "[graphite]") {
+  Graphite g;
+  const std::string path = "{web,db," + std::string(1000, 'x') + "}.*.load";
+  CHECK_FALSE(g.Run(path).starts_with("error"));
+  CHECK(g.host.charged >= 4000);
+}
+
+TEST_CASE("lists of paths in names end where they get long", "[graphite]") {
+  Graphite g;
+  for (int i = 0; i < 1000; ++i) {
+    g.host.Add("many.number" + std::to_string(i), {1});
+  }
+  g.host.bytes_max = 1 << 30;
+  const std::string sum = g.Run("sumSeries(scale(many.*,1))");
+  CHECK(sum.find(",…)=1000") != std::string::npos);
+  CHECK(sum.size() < 4200);
+  std::string list = "many.number0";
+  for (int i = 1; i < 1000; ++i) list += ",many.number" + std::to_string(i);
+  const std::string listed = g.Run("sumSeries(" + list + ")");
+  CHECK(listed.find(",…)=1000") != std::string::npos);
+  CHECK(listed.size() < 4200);
+  // Each of the thousand names has the list.
+  CHECK(g.Run("asPercent(group(" + list + "))").size() < 400'000);
+}
+
+TEST_CASE("moving windows ask whether to go on by the work they do",
+          "[graphite]") {
+  Graphite g;
+  g.host.bytes_max = 1 << 30;
+  g.options.grid.end_ms = g.options.grid.start_ms + 40'000 * 10'000;
+  g.options.grid.start_ms += 20'000 * 10'000;
+  CHECK_FALSE(g.Run("movingMax(web.a.load,500)").starts_with("error"));
+  CHECK(g.host.checks > 9);
+}
+
+TEST_CASE("times out of all ranges are errors", "[graphite]") {
+  Graphite g;
+  CHECK(g.Run("timeShift(web.a.load,'1y')").find("before 1970") !=
+        std::string::npos);
+  std::string ahead = "web.a.load";
+  for (int i = 0; i < 60; ++i) ahead = "timeShift(" + ahead + ",'+399y')";
+  CHECK(g.Run(ahead).starts_with("error"));
+  CHECK(g.Run("sumSeriesWithWildcards(web.*.load,1e999)")
+            .find("from 0 to 1000000") != std::string::npos);
+}
+
+TEST_CASE("a window of larger steps reads as many of them", "[graphite]") {
+  Graphite g;
+  g.host.Add("m", {5, 6, 7, 8, 9, 10}, {}, {1, 2, 3, 4});
+  CHECK(g.Values("movingAverage(summarize(m,'20s'),2)") == "5,9,13");
+}
+
+TEST_CASE("a reference of other steps is met by time", "[graphite]") {
+  Graphite g;
+  g.host.Add("gaps", {kN, kN, kN, kN, kN, kN});
+  g.host.Add("late", {kN, kN, kN, kN, 1, kN});
+  CHECK(g.Values("transformNull(gaps,7,summarize(late,'20s'))") ==
+        "-,-,-,-,7,7");
+}
+
+TEST_CASE("a share of points that is just reached is enough", "[graphite]") {
+  const std::vector<double> values = {1, 1, 1, 1, 1, 1, 1,
+                                      kN, kN, kN, kN, kN, kN, kN, kN,
+                                      kN, kN, kN, kN, kN, kN, kN, kN,
+                                      kN, kN};
+  CHECK(Aggregate(Aggregation::kSum, values, 0.28) == 7);  // 7 of 25
 }
 
 TEST_CASE("the table of functions is sorted, named once, and complete",

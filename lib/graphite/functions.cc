@@ -12,16 +12,38 @@ namespace varve::graphite {
 
 std::string NumberText(double value) { return absl::StrFormat("%g", value); }
 
-void Rename(Series& series, std::string name) {
-  series.path = name;
+absl::Status Alias(Call& call, Series& series, std::string name) {
+  if (name.size() > kNameBytesMax) {
+    return base::ResourceExhausted(call.name(), " makes a name of ",
+                                   name.size(), " bytes; the maximum is ",
+                                   kNameBytesMax);
+  }
+  if (name.size() > series.name.size()) {
+    RETURN_IF_ERROR(call.host().Charge(
+        static_cast<int64_t>(name.size() - series.name.size())));
+  }
   series.name = std::move(name);
+  return absl::OkStatus();
 }
 
-std::string PathsText(const SeriesList& series) {
+absl::Status Rename(Call& call, Series& series, std::string name) {
+  RETURN_IF_ERROR(Alias(call, series, std::move(name)));
+  if (series.name.size() > series.path.size()) {
+    RETURN_IF_ERROR(call.host().Charge(
+        static_cast<int64_t>(series.name.size() - series.path.size())));
+  }
+  series.path = series.name;
+  return absl::OkStatus();
+}
+
+std::string PathsText(const SeriesList& series, size_t bytes_max) {
   std::string out;
   std::set<std::string_view> seen;
   for (const Series& one : series) {
     if (!seen.insert(one.path).second) continue;
+    if (!out.empty() && out.size() + one.path.size() >= bytes_max) {
+      return out + ",…";
+    }
     base::StrAppend(&out, out.empty() ? "" : ",", one.path);
   }
   return out;
@@ -54,7 +76,7 @@ absl::StatusOr<Series> Combine(Call& call, const SeriesList& series,
                                Aggregation how, std::string name) {
   Series made;
   made.x_files_factor = call.options().x_files_factor;
-  Rename(made, std::move(name));
+  RETURN_IF_ERROR(Rename(call, made, std::move(name)));
   if (series.empty()) return made;
   const size_t points = series[0].values.size();
   RETURN_IF_ERROR(call.host().Charge(
@@ -71,7 +93,9 @@ absl::StatusOr<Series> Combine(Call& call, const SeriesList& series,
   if (made.tags.count("name") == 0) made.tags["name"] = made.name;
   made.values.reserve(points);
   std::vector<double> row(series.size());
+  WorkMeter work(call.host());
   for (size_t i = 0; i < points; ++i) {
+    RETURN_IF_ERROR(work.Add(series.size()));
     for (size_t s = 0; s < series.size(); ++s) row[s] = series[s].values[i];
     made.values.push_back(Aggregate(how, row, series[0].x_files_factor));
   }
@@ -85,6 +109,7 @@ std::string NodesText(const Series& series,
   std::string out;
   bool first = true;
   for (const Target* const node : nodes) {
+    if (out.size() > kNameBytesMax) break;
     std::string part;
     if (node->kind == Target::Kind::kNumber) {
       double at = node->number;

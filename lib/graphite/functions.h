@@ -21,11 +21,35 @@ const std::vector<FunctionInfo>& PickFunctions();       // fewer, or sorted
 // "%g"
 std::string NumberText(double value);
 
-// Sets the name, and the path that later functions show.
-void Rename(Series& series, std::string name);
+inline constexpr size_t kNameBytesMax = 64 << 10;  // of a series' name
+inline constexpr size_t kPathsBytesMax = 4 << 10;  // of a list of paths
 
-// The paths of all, each once, by commas.
-std::string PathsText(const SeriesList& series);
+// Every name goes through one of these two: ResourceExhausted for one over
+// kNameBytesMax; what it is longer than the one before is charged for.
+// Alias sets the name only, Rename the path too that later functions show.
+absl::Status Alias(Call& call, Series& series, std::string name);
+absl::Status Rename(Call& call, Series& series, std::string name);
+
+// The paths of all, each once, by commas; "…" for those after `bytes_max`.
+std::string PathsText(const SeriesList& series,
+                      size_t bytes_max = kPathsBytesMax);
+
+// Asks the host, after each million of values worked on, whether to go on.
+class WorkMeter {
+ public:
+  explicit WorkMeter(Host& host) : host_(host) {}
+  absl::Status Add(size_t values) {
+    work_ += values;
+    if (work_ < kWorkBetweenChecks) return absl::OkStatus();
+    work_ = 0;
+    return host_.CheckAlive();
+  }
+
+ private:
+  static constexpr size_t kWorkBetweenChecks = 1'000'000;
+  Host& host_;
+  size_t work_ = 0;
+};
 
 // All on one grid, that of the largest step.
 absl::Status Align(Call& call, SeriesList& series);
@@ -35,7 +59,8 @@ absl::Status Align(Call& call, SeriesList& series);
 absl::StatusOr<Series> Combine(Call& call, const SeriesList& series,
                                Aggregation how, std::string name);
 
-// Parts of the series' paths and values of its tags, by dots.
+// Parts of the series' paths and values of its tags, by dots. Nodes after
+// kNameBytesMax are left out: Alias and Rename refuse such a text.
 std::string NodesText(const Series& series,
                       const std::vector<const Target*>& nodes);
 

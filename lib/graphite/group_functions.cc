@@ -12,6 +12,8 @@ namespace varve::graphite {
 namespace {
 
 using Type = ParameterType;
+
+constexpr double kPositionMax = 1'000'000;
 using Key = std::function<std::string(const Series&)>;
 
 // In the order of each group's first series.
@@ -83,8 +85,9 @@ absl::StatusOr<SeriesList> GroupByTags(Call& call) {
 absl::StatusOr<SeriesList> WithoutNodes(Call& call, Aggregation how) {
   std::vector<size_t> gone;
   for (const Target* const at : call.All("position")) {
-    if (at->kind != Target::Kind::kNumber || at->number < 0) {
-      return call.Bad("position", "expected numbers from 0");
+    if (at->kind != Target::Kind::kNumber ||
+        !(at->number >= 0 && at->number <= kPositionMax)) {
+      return call.Bad("position", "expected numbers from 0 to 1000000");
     }
     gone.push_back(static_cast<size_t>(at->number));
   }

@@ -11,16 +11,21 @@ namespace {
 
 using Type = ParameterType;
 
-absl::StatusOr<SeriesList> Alias(Call& call) {
+// What one name may take while it is rewritten.
+constexpr size_t kRewriteBytesMax = 16 << 20;
+
+absl::StatusOr<SeriesList> AliasAs(Call& call) {
   ASSIGN_OR_RETURN(const std::string name, call.Text("newName"));
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
-  for (Series& one : series) one.name = name;
+  for (Series& one : series) RETURN_IF_ERROR(Alias(call, one, name));
   return series;
 }
 
 absl::StatusOr<SeriesList> AliasByNodes(Call& call, std::string_view nodes) {
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
-  for (Series& one : series) one.name = NodesText(one, call.All(nodes));
+  for (Series& one : series) {
+    RETURN_IF_ERROR(Alias(call, one, NodesText(one, call.All(nodes))));
+  }
   return series;
 }
 absl::StatusOr<SeriesList> AliasByNode(Call& call) {
@@ -34,7 +39,7 @@ absl::StatusOr<SeriesList> AliasByMetric(Call& call) {
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
   for (Series& one : series) {
     const std::string path = FirstPath(one.name);
-    one.name = path.substr(path.rfind('.') + 1);
+    RETURN_IF_ERROR(Alias(call, one, path.substr(path.rfind('.') + 1)));
   }
   return series;
 }
@@ -49,7 +54,19 @@ absl::StatusOr<SeriesList> AliasSub(Call& call) {
     return call.Bad("replace", error);
   }
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
-  for (Series& one : series) RE2::GlobalReplace(&one.name, regex, replace);
+  for (Series& one : series) {
+    RETURN_IF_ERROR(call.host().CheckAlive());
+    // No rewritten name can be longer than this.
+    const size_t bytes = (one.name.size() + 1) * (replace.size() + 1);
+    if (bytes > kRewriteBytesMax) {
+      return base::ResourceExhausted(
+          call.name(), " may make a name of ", bytes,
+          " bytes; names and replacements as long as that are not taken");
+    }
+    std::string name = one.name;
+    RE2::GlobalReplace(&name, regex, replace);
+    RETURN_IF_ERROR(Alias(call, one, std::move(name)));
+  }
   return series;
 }
 
@@ -65,7 +82,7 @@ const std::vector<FunctionInfo>& NameFunctions() {
   static const std::vector<FunctionInfo> functions = {
       {"alias", "Alias", "Another name.",
        {series, {"newName", Type::kText}},
-       Alias},
+       AliasAs},
       {"aliasByMetric", "Alias", "The last part of the path.", {series},
        AliasByMetric},
       {"aliasByNode", "Alias", "Parts of the path, or tags.",

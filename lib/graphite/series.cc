@@ -90,9 +90,9 @@ double Aggregate(Aggregation how, std::span<const double> values,
   for (const double value : values) {
     if (!IsNone(value)) present.push_back(value);
   }
-  if (present.empty() || static_cast<double>(present.size()) <
-                             x_files_factor *
-                                 static_cast<double>(values.size())) {
+  if (present.empty() || static_cast<double>(present.size()) /
+                                 static_cast<double>(values.size()) <
+                             x_files_factor) {
     return kNone;
   }
   return AggregatePresent(how, present, values.size());

@@ -50,12 +50,12 @@ class Parser {
   // term, or term|call|call: what stands before | is the first argument.
   absl::StatusOr<Target> Pipe(int depth) {
     ASSIGN_OR_RETURN(Target target, Term(depth));
-    for (int calls = 0; Take('|'); ++calls) {
-      if (depth + calls >= kTargetDepthMax) return TooDeep();
-      ASSIGN_OR_RETURN(Target call, Term(depth + calls + 1));
+    while (Take('|')) {
+      ASSIGN_OR_RETURN(Target call, Term(depth));
       if (call.kind != Target::Kind::kCall) {
         return Bad("expected a call after |");
       }
+      RETURN_IF_ERROR(Deepen(target, call));
       call.arguments.insert(call.arguments.begin(), std::move(target));
       target = std::move(call);
     }
@@ -66,6 +66,12 @@ class Parser {
     return base::InvalidArgument("calls nest more than ", kTargetDepthMax,
                                  " deep in the target \"",
                                  text_.substr(0, 100), "…\"");
+  }
+
+  // Before `argument` becomes one of `call`.
+  absl::Status Deepen(const Target& argument, Target& call) const {
+    call.depth = std::max(call.depth, argument.depth + 1);
+    return call.depth > kTargetDepthMax ? TooDeep() : absl::OkStatus();
   }
 
   absl::StatusOr<Target> Term(int depth) {
@@ -81,6 +87,7 @@ class Parser {
       Target call;
       call.kind = Target::Kind::kCall;
       call.text = std::string(text_.substr(at_, end - at_));
+      call.depth = 1;
       at_ = open + 1;
       RETURN_IF_ERROR(Arguments(depth, call));
       return call;
@@ -95,6 +102,7 @@ class Parser {
       std::string keyword = Keyword();
       ASSIGN_OR_RETURN(Target argument, Pipe(depth + 1));
       argument.keyword = std::move(keyword);
+      RETURN_IF_ERROR(Deepen(argument, call));
       call.arguments.push_back(std::move(argument));
     } while (Take(','));
     if (!Take(')')) return Bad("expected , or )");

@@ -34,6 +34,7 @@ struct Target {
   double number = 0;  // of kNumber; of kBool 0 or 1
   std::string keyword;  // of an argument "keyword=…"
   std::vector<Target> arguments;  // of kCall
+  int depth = 0;  // of a call: 1 more than the deepest of its arguments
 };
 
 absl::StatusOr<Target> ParseTarget(std::string_view text);

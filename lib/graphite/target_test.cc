@@ -70,6 +70,11 @@ TEST_CASE("nesting and length have bounds", "[graphite]") {
   std::string pipes = "a";
   for (int i = 0; i < kTargetDepthMax + 1; ++i) pipes += "|f()";
   CHECK(Printed(pipes) == "error");
+  // Each wraps what is deep already.
+  std::string wrapped = nested(kTargetDepthMax - 3);
+  CHECK(Printed(wrapped + "|f()|f()|f()") != "error");
+  CHECK(Printed(wrapped + "|f()|f()|f()|f()") == "error");
+  CHECK(Printed("g(" + wrapped + "|f()|f()|f())") == "error");
   CHECK(Printed(std::string(kTargetBytesMax, 'a')) != "error");
   CHECK(Printed(std::string(kTargetBytesMax + 1, 'a')) == "error");
 }

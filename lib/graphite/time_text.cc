@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "lib/base/status.h"
+#include "lib/model/time_range.h"
 
 namespace varve::graphite {
 namespace {
@@ -119,7 +120,10 @@ absl::StatusOr<int64_t> ParseTimeMs(std::string_view text, int64_t now_ms) {
     absl::Time time;
     if (absl::ParseTime(base::ToAbsl(format), base::ToAbsl(text),
                         absl::UTCTimeZone(), &time, nullptr)) {
-      return absl::ToUnixMillis(time);
+      if (time == absl::InfiniteFuture() || time == absl::InfinitePast()) {
+        return bad();
+      }
+      return std::min(absl::ToUnixMillis(time), model::kTimestampMaxMs);
     }
   }
   double seconds = 0;
@@ -128,7 +132,8 @@ absl::StatusOr<int64_t> ParseTimeMs(std::string_view text, int64_t now_ms) {
       !absl::SimpleAtod(base::ToAbsl(text), &seconds) || seconds > 1e12) {
     return bad();
   }
-  return static_cast<int64_t>(seconds * kSecondMs);
+  return std::min(static_cast<int64_t>(seconds * kSecondMs),
+                  model::kTimestampMaxMs);
 }
 
 }  // namespace varve::graphite

@@ -18,6 +18,7 @@
 
 namespace varve::graphite {
 
+// At most model::kTimestampMaxMs.
 absl::StatusOr<int64_t> ParseTimeMs(std::string_view text, int64_t now_ms);
 absl::StatusOr<int64_t> ParseIntervalMs(std::string_view text);
 

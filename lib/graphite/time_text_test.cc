@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "lib/model/time_range.h"
+
 namespace varve::graphite {
 namespace {
 
@@ -41,12 +43,15 @@ TEST_CASE("times are relative, named, calendar or Unix seconds",
   }
   CHECK(Time("1795178096") == kNowMs);
   CHECK(Time("0") == 0);
+  CHECK(Time("99991231") == model::kTimestampMaxMs);
+  CHECK(Time("999999999999") == model::kTimestampMaxMs);
 }
 
 TEST_CASE("other texts are no times", "[graphite]") {
   for (const char* text :
        {"", "-", "-1", "-1 fortnight", "1h", "nowish", "12:34_2026", "--1h",
-        "25:00_20261120", "1e9", "-99999999999999999999y", "20261341"}) {
+        "25:00_20261120", "infinite-future", "infinite-past",
+        "1e9", "-99999999999999999999y", "20261341"}) {
     CAPTURE(text);
     CHECK(Time(text) == -1);
   }

@@ -18,7 +18,8 @@ absl::StatusOr<SeriesList> Each(Call& call, std::string_view arguments,
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
   for (Series& one : series) {
     for (double& value : one.values) value = map(value);
-    Rename(one, base::StrCat(call.name(), "(", one.name, arguments, ")"));
+    RETURN_IF_ERROR(Rename(
+        call, one, base::StrCat(call.name(), "(", one.name, arguments, ")")));
   }
   return series;
 }
@@ -76,8 +77,9 @@ absl::StatusOr<SeriesList> ScaleToSeconds(Call& call) {
   for (Series& one : series) {
     const double factor = seconds * 1000 / static_cast<double>(one.step_ms);
     for (double& value : one.values) value *= factor;
-    Rename(one, base::StrCat("scaleToSeconds(", one.name, ",",
-                             NumberText(seconds), ")"));
+    RETURN_IF_ERROR(Rename(call, one,
+                           base::StrCat("scaleToSeconds(", one.name, ",",
+                                        NumberText(seconds), ")")));
   }
   return series;
 }
@@ -93,7 +95,8 @@ absl::StatusOr<SeriesList> EachPair(Call& call, const Step& step) {
       value = step(before, now, one.step_ms);
       before = now;
     }
-    Rename(one, base::StrCat(call.name(), "(", one.name, ")"));
+    RETURN_IF_ERROR(
+        Rename(call, one, base::StrCat(call.name(), "(", one.name, ")")));
   }
   return series;
 }
@@ -154,7 +157,8 @@ absl::StatusOr<SeriesList> Integral(Call& call) {
       sum += value;
       value = sum;
     }
-    Rename(one, base::StrCat("integral(", one.name, ")"));
+    RETURN_IF_ERROR(
+        Rename(call, one, base::StrCat("integral(", one.name, ")")));
   }
   return series;
 }
@@ -180,9 +184,17 @@ absl::StatusOr<SeriesList> KeepLastValue(Call& call) {
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
   for (Series& one : series) {
     KeepLast(limit, one.values);
-    Rename(one, base::StrCat("keepLastValue(", one.name, ")"));
+    RETURN_IF_ERROR(
+        Rename(call, one, base::StrCat("keepLastValue(", one.name, ")")));
   }
   return series;
+}
+
+// Of the point that stands for `at_ms`.
+double ValueAt(const Series& series, int64_t at_ms) {
+  if (at_ms < series.start_ms || at_ms >= series.end_ms()) return kNone;
+  return series.values[static_cast<size_t>((at_ms - series.start_ms) /
+                                           series.step_ms)];
 }
 
 // With a reference: only where one of its series has a value.
@@ -200,15 +212,15 @@ absl::StatusOr<SeriesList> TransformNull(Call& call) {
   for (Series& one : series) {
     for (size_t i = 0; i < one.values.size(); ++i) {
       if (!IsNone(one.values[i])) continue;
-      if (by_reference && (i >= reference.values.size() ||
-                           IsNone(reference.values[i]))) {
-        continue;
-      }
+      const int64_t at_ms =
+          one.start_ms + static_cast<int64_t>(i) * one.step_ms;
+      if (by_reference && IsNone(ValueAt(reference, at_ms))) continue;
       one.values[i] = otherwise;
     }
-    Rename(one, base::StrCat("transformNull(", one.name, ",",
-                             NumberText(otherwise),
-                             by_reference ? ",referenceSeries" : "", ")"));
+    RETURN_IF_ERROR(Rename(
+        call, one,
+        base::StrCat("transformNull(", one.name, ",", NumberText(otherwise),
+                     by_reference ? ",referenceSeries" : "", ")")));
   }
   return series;
 }

@@ -1,5 +1,6 @@
 // Over time: larger steps, moving windows, other times.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "lib/base/status.h"
@@ -52,8 +53,10 @@ absl::StatusOr<SeriesList> Summarize(Call& call) {
     one.values = Consolidate(one, buckets, how);
     one.start_ms = buckets.start_ms;
     one.step_ms = step_ms;
-    Rename(one, base::StrCat("summarize(", one.name, ",'", interval, "','",
-                             function, from_start ? "',true)" : "')"));
+    RETURN_IF_ERROR(Rename(
+        call, one,
+        base::StrCat("summarize(", one.name, ",'", interval, "','", function,
+                     from_start ? "',true)" : "')")));
   }
   return series;
 }
@@ -82,6 +85,13 @@ struct Window {
   int64_t Points(int64_t step_ms) const {
     return points > 0 ? points : std::max<int64_t>(1, interval_ms / step_ms);
   }
+  // Of its points; the largest time there is when it is longer.
+  int64_t LengthMs(int64_t step_ms) const {
+    int64_t length_ms = 0;
+    return __builtin_mul_overflow(Points(step_ms), step_ms, &length_ms)
+               ? std::numeric_limits<int64_t>::max()
+               : length_ms;
+  }
 };
 
 // Each point becomes the aggregate of the window of points before it.
@@ -93,9 +103,10 @@ absl::Status MoveWindow(Call& call, size_t window, size_t ahead,
   RETURN_IF_ERROR(call.host().Charge(
       static_cast<int64_t>(points * sizeof(double))));
   made.reserve(points);
+  WorkMeter work(call.host());
   for (size_t i = ahead; i < series.values.size(); ++i) {
-    if (i % 4096 == 0) RETURN_IF_ERROR(call.host().CheckAlive());
     const size_t begin = i < window ? 0 : i - window;
+    RETURN_IF_ERROR(work.Add(i - begin + 1));
     made.push_back(Aggregate(
         how, std::span(series.values).subspan(begin, i - begin),
         series.x_files_factor));
@@ -116,8 +127,17 @@ absl::StatusOr<SeriesList> MoveAs(Call& call, Aggregation how) {
                     "that is more points than "
                     "-search.graphiteMaxPointsPerSeries");
   }
-  ASSIGN_OR_RETURN(SeriesList series,
-                   call.Series("seriesList", ahead * step_ms));
+  const int64_t lead_ms = window.LengthMs(step_ms);
+  ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList", lead_ms));
+  // Points of larger steps than the grid's reach further back.
+  int64_t longest_ms = lead_ms;
+  for (const Series& one : series) {
+    longest_ms = std::max(longest_ms, window.LengthMs(one.step_ms));
+  }
+  if (longest_ms > lead_ms) {
+    series.clear();
+    ASSIGN_OR_RETURN(series, call.Series("seriesList", longest_ms));
+  }
   for (Series& one : series) {
     if (!IsNone(share)) one.x_files_factor = share;
     // Series of other steps than the grid's have begun as early all the same.
@@ -127,8 +147,9 @@ absl::StatusOr<SeriesList> MoveAs(Call& call, Aggregation how) {
     RETURN_IF_ERROR(MoveWindow(call,
                                static_cast<size_t>(window.Points(one.step_ms)),
                                skipped, how, one));
-    Rename(one, base::StrCat(call.name(), "(", one.name, ",", window.text,
-                             ")"));
+    RETURN_IF_ERROR(Rename(call, one,
+                           base::StrCat(call.name(), "(", one.name, ",",
+                                        window.text, ")")));
   }
   return series;
 }
@@ -167,7 +188,8 @@ absl::StatusOr<SeriesList> TimeShift(Call& call) {
                    call.Series("seriesList", -*shift_ms, *shift_ms));
   for (Series& one : series) {
     one.start_ms -= *shift_ms;
-    Rename(one, base::StrCat("timeShift(", one.name, ",'", text, "')"));
+    RETURN_IF_ERROR(Rename(
+        call, one, base::StrCat("timeShift(", one.name, ",'", text, "')")));
   }
   return series;
 }
@@ -177,7 +199,7 @@ absl::StatusOr<SeriesList> ConstantLine(Call& call) {
   ASSIGN_OR_RETURN(const double value, call.Number("value"));
   const Grid& grid = call.grid();
   Series line;
-  Rename(line, NumberText(value));
+  RETURN_IF_ERROR(Rename(call, line, NumberText(value)));
   line.tags["name"] = line.name;
   line.start_ms = grid.start_ms;
   line.step_ms = std::max<int64_t>(1, (grid.end_ms - grid.start_ms) / 2);
@@ -197,8 +219,9 @@ absl::StatusOr<SeriesList> ConsolidateBy(Call& call) {
   ASSIGN_OR_RETURN(SeriesList series, call.Series("seriesList"));
   for (Series& one : series) {
     one.consolidation = how;
-    Rename(one, base::StrCat("consolidateBy(", one.name, ",'", function,
-                             "')"));
+    RETURN_IF_ERROR(Rename(call, one,
+                           base::StrCat("consolidateBy(", one.name, ",'",
+                                        function, "')")));
   }
   return series;
 }
