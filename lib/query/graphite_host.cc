@@ -90,6 +90,7 @@ absl::StatusOr<graphite::SeriesList> GraphiteHost::Fetch(
     RETURN_IF_ERROR(merge->Next(batch));
     if (batch.empty()) break;
     for (cluster::MergedSeries& series : batch) {
+      ClipToRange(read.range, series);
       if (series.samples.empty()) continue;
       if (++series_ > options_.series_max && options_.series_max > 0) {
         return base::ResourceExhausted(

@@ -73,18 +73,31 @@ absl::StatusOr<double> ShareArgument(const http::Request& request) {
   return share;
 }
 
-// At most `points_max` points, by larger steps.
-void Thin(int64_t points_max, const graphite::Grid& grid,
-          graphite::Series& series) {
-  if (static_cast<int64_t>(series.values.size()) <= points_max) return;
-  const int64_t range_ms =
-      std::max(grid.end_ms, series.end_ms()) - series.start_ms;
-  graphite::Grid larger{series.start_ms, 0, 0};
-  larger.step_ms = CeilTo((range_ms + points_max - 1) / points_max,
-                          std::min<int64_t>(series.step_ms, 1000));
-  larger.end_ms = series.start_ms + CeilTo(range_ms, larger.step_ms);
+// Steps of `points` of the series', that begin at multiples of themselves.
+graphite::Grid LargerSteps(const graphite::Series& series, int64_t points) {
+  graphite::Grid larger;
+  larger.step_ms = points * series.step_ms;
+  larger.start_ms = series.start_ms / larger.step_ms * larger.step_ms;
+  larger.end_ms = CeilTo(series.end_ms(), larger.step_ms);
+  return larger;
+}
+
+// At most `points_max` points, by larger steps of whole points.
+void Thin(int64_t points_max, graphite::Series& series) {
+  const auto points = static_cast<int64_t>(series.values.size());
+  if (points <= points_max) return;
+  graphite::Grid larger =
+      LargerSteps(series, CeilTo(points, points_max) / points_max);
+  if (points_max == 1) {
+    larger = {series.start_ms, series.end_ms(), points * series.step_ms};
+  } else if (larger.points() > static_cast<size_t>(points_max)) {
+    // One more for the part of a step at the beginning.
+    larger = LargerSteps(series,
+                         CeilTo(points, points_max - 1) / (points_max - 1));
+  }
   series.values =
       graphite::Consolidate(series, larger, series.consolidation);
+  series.start_ms = larger.start_ms;
   series.step_ms = larger.step_ms;
 }
 
@@ -96,7 +109,11 @@ void AppendValue(std::string& out, double value) {
   promql::AppendPlainNumber(out, value);
 }
 
-void AppendJsonSeries(std::string& out, const graphite::Series& series) {
+// Below, an answer goes out while a series is written; they fail only when the
+// client has gone.
+
+absl::Status WriteJsonSeries(const graphite::Series& series, Answer& answer) {
+  std::string& out = answer.text();
   out += "{\"target\":";
   AppendJsonString(out, series.name);
   out += ",\"tags\":{";
@@ -114,12 +131,15 @@ void AppendJsonSeries(std::string& out, const graphite::Series& series) {
     AppendValue(out, series.values[i]);
     base::StrAppend(&out, ",", at_ms / 1000, "]");
     at_ms += series.step_ms;
+    RETURN_IF_ERROR(answer.Flush());
   }
   out += "]}";
+  return answer.Flush();
 }
 
 // name,2026-11-20 12:00:00,1.5
-void AppendCsvSeries(std::string& out, const graphite::Series& series) {
+absl::Status WriteCsvSeries(const graphite::Series& series, Answer& answer) {
+  std::string& out = answer.text();
   std::string name = series.name;
   if (name.find_first_of(",\"\r\n") != name.npos) {
     std::string quoted = "\"";
@@ -136,11 +156,14 @@ void AppendCsvSeries(std::string& out, const graphite::Series& series) {
     if (std::isfinite(value)) promql::AppendPlainNumber(out, value);
     out += "\r\n";
     at_ms += series.step_ms;
+    RETURN_IF_ERROR(answer.Flush());
   }
+  return absl::OkStatus();
 }
 
 // name,start,end,step|1.5,None,…
-void AppendRawSeries(std::string& out, const graphite::Series& series) {
+absl::Status WriteRawSeries(const graphite::Series& series, Answer& answer) {
+  std::string& out = answer.text();
   base::StrAppend(&out, series.name, ",", series.start_ms / 1000, ",",
                   series.end_ms() / 1000, ",", series.step_ms / 1000, "|");
   bool first = true;
@@ -151,8 +174,10 @@ void AppendRawSeries(std::string& out, const graphite::Series& series) {
     } else {
       out += "None";
     }
+    RETURN_IF_ERROR(answer.Flush());
   }
   out.push_back('\n');
+  return answer.Flush();
 }
 
 // Fails only when the client has gone.
@@ -169,14 +194,9 @@ absl::Status WriteSeries(const graphite::SeriesList& all,
   bool first = true;
   for (const graphite::Series& series : all) {
     if (json && !std::exchange(first, false)) answer.text() += ",";
-    if (json) {
-      AppendJsonSeries(answer.text(), series);
-    } else if (format == "csv") {
-      AppendCsvSeries(answer.text(), series);
-    } else {
-      AppendRawSeries(answer.text(), series);
-    }
-    RETURN_IF_ERROR(answer.Flush());
+    RETURN_IF_ERROR(json              ? WriteJsonSeries(series, answer)
+                    : format == "csv" ? WriteCsvSeries(series, answer)
+                                      : WriteRawSeries(series, answer));
   }
   if (json) answer.text() += jsonp.empty() ? "]" : "])";
   return answer.Finish();
@@ -290,11 +310,12 @@ absl::Status SelectApi::GraphiteRender(Context& context) {
     ASSIGN_OR_RETURN(graphite::SeriesList some,
                      graphite::Evaluate(target, evaluate, host));
     for (graphite::Series& series : some) {
-      if (points_max > 0) Thin(points_max, evaluate.grid, series);
+      if (points_max > 0) Thin(points_max, series);
       all.push_back(std::move(series));
     }
   }
   CountPartial("searchMetricNames", host.is_partial());
+  if (host.is_partial()) context.writer.SetHeader("X-Partial", "true");
   (void)WriteSeries(all, format, jsonp, context.writer);
   return absl::OkStatus();
 }

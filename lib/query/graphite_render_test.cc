@@ -80,6 +80,52 @@ TEST_CASE("maxDataPoints makes steps larger, by what consolidateBy says",
         "\"datapoints\":[[7,1795167780],[7,1795167810]]}]");
 }
 
+TEST_CASE("larger steps are of whole points and begin at multiples of them",
+          "[query]") {
+  Api api;
+  api.storage.Add(model::LabelSet{{"__name__", "ones"}}, {{kT - 70'000, 1}});
+  const std::string body =
+      Render(api, {{"target", "consolidateBy(ones,'count')"},
+                   {"from", "1795167770"}, {"maxDataPoints", "3"}})
+          .body;
+  CHECK(body.substr(body.find("\"datapoints\"")) ==
+        "\"datapoints\":[[1,1795167750],[null,1795167780],"
+        "[null,1795167810]]}]");
+}
+
+TEST_CASE("samples beside the range are left out", "[query]") {
+  Api api;
+  api.storage.Add(model::LabelSet{{"__name__", "old"}}, {{kT - 300'000, 1}});
+  CHECK(Render(api, Minute({{"target", "old"}})).body == "[]");
+}
+
+TEST_CASE("a partial render says so in a header", "[query]") {
+  Api api;
+  AddLoads(api);
+  const auto mark = [&] {
+    const KeptAnswer answer = Render(api, Minute({{"target", "web.a.load"}}));
+    CHECK(answer.status == 200);
+    for (const auto& [name, value] : answer.headers) {
+      if (name == "X-Partial") return value;
+    }
+    return std::string();
+  };
+  CHECK(mark().empty());
+  api.storage.outcome.is_partial = true;
+  CHECK(mark() == "true");
+}
+
+TEST_CASE("no path below vmalert leads above it", "[query]") {
+  Api api;
+  for (const char* path : {"..", "a/../../x", "./a", "a/.."}) {
+    const KeptAnswer answer =
+        api.Call("/select/{}/vmalert/{*}", {"0", path}, {});
+    CAPTURE(path, answer.body);
+    CHECK(answer.status == 400);
+    CHECK(answer.body.find("has the part") != std::string::npos);
+  }
+}
+
 TEST_CASE("storage_step and the flag set the distance of points", "[query]") {
   SelectOptions options;
   options.graphite_step_ms = 30'000;

@@ -1,6 +1,8 @@
 // Rules, alerts and notifiers: vmalert's (-vmalert.proxyURL), or none.
+#include "absl/strings/str_split.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
 #include "lib/query/select_api.h"
 
 namespace varve::query {
@@ -57,8 +59,14 @@ absl::Status SelectApi::Notifiers(Context& context) {
       "{\"status\":\"success\",\"data\":{\"notifiers\":[]}}");
 }
 
-// Its pages and the rest of its API.
+// Its pages and the rest of its API; nothing above them.
 absl::Status SelectApi::Vmalert(Context& context) {
+  for (const auto part : absl::StrSplit(context.captures.at(0), '/')) {
+    if (part == "." || part == "..") {
+      return base::InvalidArgument("the path below /vmalert/ has the part \"",
+                                   base::FromAbsl(part), "\"");
+    }
+  }
   if (!vmalert_) {
     return base::InvalidArgument(
         "there is no vmalert to ask: set -vmalert.proxyURL to its address");

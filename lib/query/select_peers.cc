@@ -1,5 +1,6 @@
 #include "lib/query/select_peers.h"
 
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -61,12 +62,23 @@ absl::Status SelectPeers::ResetCache(const std::string& address) const {
   return base::Unavailable(address, " answered ", answer.status);
 }
 
-absl::Status SelectPeers::ResetCaches() const {
+absl::Status SelectPeers::ResetCaches() {
+  const std::unique_lock only(under_way_, std::try_to_lock);
+  if (!only.owns_lock()) {
+    return base::Unavailable(
+        "the nodes of -selectNode are being told already; try again later");
+  }
   std::vector<absl::Status> results(addresses_.size());
   std::vector<std::thread> threads;
+  threads.reserve(addresses_.size());
   for (size_t i = 0; i < addresses_.size(); ++i) {
-    threads.emplace_back(
-        [this, i, &results] { results[i] = ResetCache(addresses_[i]); });
+    try {
+      threads.emplace_back(
+          [this, i, &results] { results[i] = ResetCache(addresses_[i]); });
+    } catch (const std::system_error& error) {
+      results[i] = base::Unavailable(addresses_[i], ": no thread to ask it: ",
+                                     error.what());
+    }
   }
   for (std::thread& thread : threads) thread.join();
   std::string failed;

@@ -5,6 +5,7 @@
 #ifndef VARVE_LIB_QUERY_SELECT_PEERS_H_
 #define VARVE_LIB_QUERY_SELECT_PEERS_H_
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,9 @@ class SelectPeers {
 
   bool empty() const { return addresses_.empty(); }
   // Makes all of them, at once, forget their kept answers; they tell no
-  // others. Unavailable names those that did not.
-  absl::Status ResetCaches() const;
+  // others. Unavailable names those that did not, or says that another call is
+  // under way: each takes a thread for every node.
+  absl::Status ResetCaches();
 
  private:
   absl::Status ResetCache(const std::string& address) const;
@@ -40,6 +42,7 @@ class SelectPeers {
   net::Transport* const transport_;
   const std::vector<std::string> addresses_;
   const std::string* const auth_key_;
+  std::mutex under_way_;
 };
 
 }  // namespace varve::query

@@ -47,7 +47,11 @@ absl::StatusOr<http::ClientAnswer> VmalertProxy::Fetch(
   asked.method = request.method;
   asked.address = url_.address;
   asked.target = http::EscapePath(base::StrCat(url_.path, path));
-  const std::string arguments = http::EscapeArguments(request.arguments);
+  http::Arguments passed_on = request.arguments;
+  std::erase_if(passed_on, [](const auto& argument) {
+    return argument.first == "authKey";  // this node's, not vmalert's
+  });
+  const std::string arguments = http::EscapeArguments(passed_on);
   if (!arguments.empty()) base::StrAppend(&asked.target, "?", arguments);
   for (const std::string_view name : kSentHeaders) {
     const std::string_view value = request.Header(name);

@@ -99,7 +99,7 @@ class Exchange {
     std::string head =
         base::StrCat(request_.method, " ", request_.target,
                      " HTTP/1.1\r\nHost: ", request_.address,
-                     "\r\nConnection: close\r\n");
+                     "\r\nConnection: close\r\nAccept-Encoding: identity\r\n");
     for (const auto& [name, value] : request_.headers) {
       base::StrAppend(&head, name, ": ", value, "\r\n");
     }

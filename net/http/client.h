@@ -33,7 +33,8 @@ struct ClientRequest {
   std::string method = "GET";
   std::string address;       // "host:port"
   std::string target = "/";  // path and query, percent-encoded
-  Arguments headers;         // beside Host, Connection and Content-Length
+  Arguments headers;         // beside Host, Connection, Accept-Encoding
+                             // and Content-Length
   std::string body;
 };
 
