@@ -7,6 +7,8 @@ from tests.support import http_client
 from tests.support.cluster import Cluster
 
 N = 10_000
+DEEPEST = 990   # a little less than the parser's limit of nesting
+DEEPEST_PAIR = 480   # of what counts twice each time
 SECONDS_MAX = 20   # a second or two where nothing else runs
 
 DEEP = {
@@ -39,6 +41,24 @@ DEEP = {
         f", a{i} = a{i - 1} + a{i - 1}" for i in range(1, 100)) + ") a99",
     "templates in templates": "with (a = " * N + "1" + ") a" * N,
 }
+# What is evaluated and printed as deep as it can be parsed.
+DEEPEST_PARSED = {
+    "parentheses": "(" * DEEPEST + "m" + ")" * DEEPEST,
+    "signs": "-" * DEEPEST + "m",
+    "powers": "2" + "^1" * DEEPEST,
+    "calls": "abs(" * DEEPEST + "m" + ")" * DEEPEST,
+    "aggregations": "sum(" * DEEPEST + "m" + ")" * DEEPEST,
+    "subqueries":
+        "max_over_time(" * DEEPEST_PAIR + "m" + "[5m:])" * DEEPEST_PAIR,
+    "durations": "m[" + "(" * DEEPEST + "1m" + ")" * DEEPEST + "]",
+    "offsets": "m offset " + "(" * DEEPEST + "1m" + ")" * DEEPEST,
+    "times": "m @ (" * DEEPEST_PAIR + "1" + ")" * DEEPEST_PAIR,
+    "times of times":
+        "m @ scalar(" * DEEPEST_PAIR + "m" + ")" * DEEPEST_PAIR,
+    "unions": "(" * DEEPEST + "m, m" + ")" * DEEPEST,
+    "right operands": "m + (" * DEEPEST_PAIR + "m" + ")" * DEEPEST_PAIR,
+    "templates in templates": "with (a = " * DEEPEST + "1" + ") a" * DEEPEST,
+}
 PATHS = ("api/v1/query", "api/v1/query_range", "api/v1/format_query",
          "api/v1/parse_query", "prettify-query", "expand-with-exprs")
 
@@ -63,6 +83,13 @@ class DeepQueriesTest(unittest.TestCase):
                                 "query": query, "dialect": dialect,
                                 "time": now, "start": now - 300, "end": now,
                                 "step": 60})
+            for path in PATHS:
+                for name, query in DEEPEST_PARSED.items():
+                    with self.subTest(path=path, deepest=name):
+                        answer = self.ask(cluster, path, {
+                            "query": query, "time": now, "start": now - 300,
+                            "end": now, "step": 60})
+                        self.assertNotIn("levels deep", answer.text)
             self.assertTrue(cluster.selects[0][0].running())
 
     def ask(self, cluster, path, arguments):
@@ -73,6 +100,7 @@ class DeepQueriesTest(unittest.TestCase):
         self.assertIn(answer.status, (200, 400, 422), answer.text[:200])
         self.assertTrue(answer.text.startswith('{"status":'), answer.text[:99])
         self.assertLess(time.monotonic() - began, SECONDS_MAX)
+        return answer
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Data:
         self._histograms()
 
     def _times(self, jitter_ms=0, gaps=0.0):
-        """Scrapes: some missing, perhaps a long run of them, late by some ms."""
+        """Scrapes: some missing, perhaps many in a row, late by some ms."""
         rng = self.rng
         hole = range(0)
         if rng.random() < gaps * 5:

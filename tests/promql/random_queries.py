@@ -196,7 +196,8 @@ class Generator:
     def _grouping(self):
         labels = self.rng.sample(LABELS, self.rng.choice((0, 1, 1, 2)))
         return self.rng.choice((
-            "", f" by ({', '.join(labels)})", f" without ({', '.join(labels)})"))
+            "", f" by ({', '.join(labels)})",
+            f" without ({', '.join(labels)})"))
 
     def _aggregation(self, depth):
         rng = self.rng
