@@ -57,7 +57,9 @@ TEST_CASE("a running query is told of, and ends when it is canceled",
 
 TEST_CASE("who has extra filters knows of queries under the same ones only",
           "[query]") {
-  Api api;
+  SelectOptions options;
+  options.top_queries.duration_ms_min = 0;
+  Api api(options);
   AddUps(api);
   api.storage.hang = true;
   const http::Arguments mine = {{"extra_filters[]", "{vm_account_id=\"1\"}"}};
