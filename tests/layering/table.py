@@ -98,6 +98,7 @@ OWNERS = {
     "zstd.h": ["lib/compress"],
     "lz4": ["lib/compress"],
     "xxhash.h": ["lib/base"],
+    "yaml-cpp/": ["lib/ingest", "lib/relabel"],
     "regex": [],  # std::regex backtracks; RE2 does not
 }
 
