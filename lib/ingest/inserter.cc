@@ -15,17 +15,6 @@ namespace {
 
 constexpr size_t kNamedBytesMax = 300;
 
-// Those of the request win over those of the series.
-void SetExtraLabels(const std::vector<model::Label>& extra_labels,
-                    std::vector<model::Label>& labels) {
-  for (const model::Label& extra : extra_labels) {
-    std::erase_if(labels, [&extra](const model::Label& label) {
-      return label.name == extra.name;
-    });
-    labels.push_back(extra);
-  }
-}
-
 // The labels as text, cut when long.
 std::string SeriesText(const std::vector<model::Label>& labels) {
   std::string text = "{";
@@ -48,6 +37,8 @@ std::string SeriesText(const std::vector<model::Label>& labels) {
 struct Inserter::Work {
   model::TenantId tenant;
   const std::vector<model::Label>* extra_labels = nullptr;
+  std::shared_ptr<const SeriesRules> rules;
+  uint64_t rules_generation = 0;
   std::vector<base::Hash128> keys;
   std::vector<SeriesEntry> entries;
   std::vector<std::string_view> labels;  // canonical, where resolved
@@ -70,7 +61,8 @@ struct Inserter::Work {
 Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
     : writer_(writer),
       options_(options),
-      table_(options.table_entries_max, options.copies, *options.clock) {
+      table_(options.table_entries_max, options.copies, *options.clock),
+      rules_(std::make_shared<SeriesRules>(options.limits)) {
   telemetry::Metrics& metrics = *options.metrics;
   for (size_t i = 1; i < kRejections; ++i) {
     rejected_rows_[i] = &metrics.AddCounter(
@@ -80,8 +72,8 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
   for (size_t i = 1; i < refused_rows_.size(); ++i) {
     refused_rows_[i] = &metrics.AddCounter(
         "vm_rows_ignored_total",
-        {{"reason", std::string(model::RefusalReason(
-                        static_cast<model::Refusal>(i)))}});
+        {{"reason",
+          std::string(model::RefusalReason(static_cast<model::Refusal>(i)))}});
   }
   long_metadata_ = &metrics.AddCounter(
       "vm_rows_ignored_total", {{"reason", "too_long_metric_metadata_value"}});
@@ -97,11 +89,25 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
 
 Inserter::~Inserter() { options_.metrics->RemoveCallbacks(this); }
 
+void Inserter::SetRules(std::shared_ptr<const SeriesRules> rules) {
+  base::MutexLock lock(mutex_);
+  rules_ = std::move(rules);
+  ++rules_generation_;
+}
+
+void Inserter::TakeRules(Work& work) const {
+  base::MutexLock lock(mutex_);
+  work.rules = rules_;
+  work.rules_generation = rules_generation_;
+}
+
 void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
-  // Tenant, form and extra labels change what bytes mean.
+  // Tenant, form, extra labels and rules change what bytes mean. Entries of
+  // rules that are gone are used no more, so the table drops them first.
   std::string context;
   model::AppendTenantKey(context, work.tenant);
   context.push_back(static_cast<char>(batch.form));
+  base::PutVarint(context, work.rules_generation);
   for (const model::Label& label : *work.extra_labels) {
     base::PutLengthPrefixed(context, label.name);
     base::PutLengthPrefixed(context, label.value);
@@ -129,15 +135,10 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
-  SetExtraLabels(*work.extra_labels, work.parsed);
   if (!entry.known) work.changed.push_back(static_cast<uint32_t>(i));
   entry.known = true;
-  entry.rejection = CheckSeries(work.parsed, options_.limits);
+  entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed);
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
-  // Before LabelSet sees them: of x="1",x="" it would keep the last, none.
-  std::erase_if(work.parsed, [](const model::Label& label) {
-    return label.value.empty();
-  });
   const model::LabelSet labels(std::move(work.parsed));
   work.canonical.clear();
   model::AppendCanonicalBytes(work.canonical, labels);
@@ -153,11 +154,10 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
     SeriesEntry& entry = work.entries[i];
     const protocol::BatchSeries& series = batch.series[i];
     if (!entry.known) RETURN_IF_ERROR(Resolve(batch, i, work));
-    const bool histograms =
-        (view.features & wire::kFeatureHistograms) != 0 &&
-        series.histograms > 0;
-    const bool exemplars = (view.features & wire::kFeatureExemplars) != 0 &&
-                           series.exemplars > 0;
+    const bool histograms = (view.features & wire::kFeatureHistograms) != 0 &&
+                            series.histograms > 0;
+    const bool exemplars =
+        (view.features & wire::kFeatureExemplars) != 0 && series.exemplars > 0;
     if (entry.rejection != Rejection::kNone ||
         (series.rows == 0 && !histograms && !exemplars)) {
       continue;
@@ -187,8 +187,7 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
 }
 
 void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
-                      Rejection why, int64_t rows,
-                      const std::vector<model::Label>& extra_labels,
+                      Rejection why, int64_t rows, const Work& work,
                       InsertOutcome& outcome) {
   rejected_rows_[static_cast<size_t>(why)]->Add(rows);
   outcome.rows_rejected += rows;
@@ -196,12 +195,12 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
-  SetExtraLabels(extra_labels, labels);
+  (void)work.rules->Apply(*work.extra_labels, labels);
   const bool told =
       why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
   std::string text = base::StrCat(
-      told ? batch.bad_histogram : Explain(why, labels, options_.limits), ": ",
-      SeriesText(labels));
+      told ? batch.bad_histogram : Explain(why, labels, work.rules->limits()),
+      ": ", SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
   if (!simdjson::validate_utf8(text)) {
     for (char& c : text) {
@@ -230,6 +229,34 @@ std::vector<model::MetricMetadata> Inserter::TakeMetadata(
   return taken;
 }
 
+void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
+                    uint64_t features, InsertOutcome& outcome) {
+  for (const cluster::SeriesRows& rows : work.rows) {
+    const auto count = static_cast<int64_t>(rows.size());
+    if (rows.refused == model::Refusal::kNone) {
+      outcome.rows_stored += count;
+      outcome.samples_stored += static_cast<int64_t>(rows.values.size());
+      outcome.histograms_stored += static_cast<int64_t>(rows.histograms.size());
+      outcome.exemplars_stored += static_cast<int64_t>(rows.exemplars.size());
+    } else {
+      refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
+    }
+  }
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    const Rejection why = work.entries[i].rejection;
+    const protocol::BatchSeries& series = batch.series[i];
+    const int64_t histograms = series.histograms + series.bad_histograms;
+    if (why != Rejection::kNone) {
+      Reject(batch, i, why, series.rows + histograms, work, outcome);
+    } else if (histograms > 0 && (features & wire::kFeatureHistograms) == 0) {
+      Reject(batch, i, Rejection::kNativeHistogram, histograms, work, outcome);
+    } else if (series.bad_histograms > 0) {
+      Reject(batch, i, Rejection::kBadNativeHistogram, series.bad_histograms,
+             work, outcome);
+    }
+  }
+}
+
 absl::Status Inserter::Store(const model::TenantId& tenant,
                              const std::vector<model::Label>& extra_labels,
                              const protocol::SampleBatch& batch,
@@ -238,6 +265,7 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
   work.Start(batch.series.size());
   work.tenant = tenant;
   work.extra_labels = &extra_labels;
+  TakeRules(work);
   Hash(batch, work);
   table_.Lookup(work.keys, work.entries);
   absl::Status status;
@@ -262,33 +290,8 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
     table_.Store(work.keys, work.entries, work.changed);
   }
   RETURN_IF_ERROR(status);
-  for (const cluster::SeriesRows& rows : work.rows) {
-    const auto count = static_cast<int64_t>(rows.size());
-    if (rows.refused == model::Refusal::kNone) {
-      outcome.rows_stored += count;
-      outcome.samples_stored += static_cast<int64_t>(rows.values.size());
-      outcome.histograms_stored +=
-          static_cast<int64_t>(rows.histograms.size());
-      outcome.exemplars_stored += static_cast<int64_t>(rows.exemplars.size());
-    } else {
-      refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
-    }
-  }
+  Tell(batch, work, features, outcome);
   outcome.metadata_stored += static_cast<int64_t>(metadata.size());
-  for (size_t i = 0; i < batch.series.size(); ++i) {
-    const Rejection why = work.entries[i].rejection;
-    const protocol::BatchSeries& series = batch.series[i];
-    const int64_t histograms = series.histograms + series.bad_histograms;
-    if (why != Rejection::kNone) {
-      Reject(batch, i, why, series.rows + histograms, extra_labels, outcome);
-    } else if (histograms > 0 && (features & wire::kFeatureHistograms) == 0) {
-      Reject(batch, i, Rejection::kNativeHistogram, histograms, extra_labels,
-             outcome);
-    } else if (series.bad_histograms > 0) {
-      Reject(batch, i, Rejection::kBadNativeHistogram, series.bad_histograms,
-             extra_labels, outcome);
-    }
-  }
   return absl::OkStatus();
 }
 

@@ -8,14 +8,16 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/hash.h"
+#include "lib/base/mutex.h"
 #include "lib/cluster/writer.h"
-#include "lib/ingest/series_check.h"
+#include "lib/ingest/series_rules.h"
 #include "lib/ingest/series_table.h"
 #include "lib/model/label.h"
 #include "lib/model/tenant.h"
@@ -27,7 +29,7 @@ namespace varve::ingest {
 struct InserterOptions {
   SeriesLimits limits;
   size_t table_entries_max = 1 << 20;
-  size_t copies = 1;  // -replicationFactor
+  size_t copies = 1;     // -replicationFactor
   bool metadata = true;  // -enableMetadata
   telemetry::Metrics* metrics = nullptr;
   const base::Clock* clock = &base::SystemClock();
@@ -62,6 +64,10 @@ class Inserter {
                      const protocol::SampleBatch& batch,
                      InsertOutcome& outcome);
 
+  // Holds for every request that begins afterwards; what is known of series
+  // by the old rules is forgotten.
+  void SetRules(std::shared_ptr<const SeriesRules> rules);
+
  private:
   struct Work;
   void Hash(const protocol::SampleBatch& batch, Work& work) const;
@@ -70,11 +76,15 @@ class Inserter {
   // Labels of one series: checked, and in canonical form when taken.
   absl::Status Resolve(const protocol::SampleBatch& batch, size_t i,
                        Work& work);
+  // Takes the rules of now into `work`.
+  void TakeRules(Work& work) const;
   absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
                           std::vector<model::Label>& labels) const;
   void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
-              int64_t rows, const std::vector<model::Label>& extra_labels,
-              InsertOutcome& outcome);
+              int64_t rows, const Work& work, InsertOutcome& outcome);
+  // What was stored and what was not, by reason.
+  void Tell(const protocol::SampleBatch& batch, const Work& work,
+            uint64_t features, InsertOutcome& outcome);
   // Metadata that is short enough and wanted.
   std::vector<model::MetricMetadata> TakeMetadata(
       const protocol::SampleBatch& batch, const cluster::WriteView& view);
@@ -83,6 +93,9 @@ class Inserter {
   const InserterOptions options_;
   const base::SecretHash hash_;
   SeriesTable table_;
+  mutable base::Mutex mutex_;
+  std::shared_ptr<const SeriesRules> rules_ GUARDED_BY(mutex_);
+  uint64_t rules_generation_ GUARDED_BY(mutex_) = 0;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
   std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
   telemetry::Counter* long_metadata_ = nullptr;

@@ -1,0 +1,221 @@
+#include "lib/ingest/insert_door.h"
+
+#include <utility>
+
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "lib/ingest/request_tenant.h"
+
+namespace varve::ingest {
+namespace {
+
+// A node that restarts is back in about this time.
+constexpr const char* kRetryAfterSeconds = "2";
+
+// Series of /metrics for tenants; more tenants are counted nowhere but in
+// vm_rows_inserted_total.
+constexpr size_t kTenantsCounted = 10'000;
+
+absl::StatusOr<std::vector<model::Label>> ExtraLabels(
+    const http::Request& request) {
+  std::vector<model::Label> labels;
+  for (const std::string& text : request.AllArguments("extra_label")) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return base::InvalidArgument("extra_label=", text.substr(0, 100),
+                                   " is not of the form name=value");
+    }
+    labels.push_back({text.substr(0, equals), text.substr(equals + 1)});
+  }
+  return labels;
+}
+
+// The thread's batch, which keeps its memory from request to request; but not
+// the much that an unusual one has grown.
+class KeptBatch {
+ public:
+  KeptBatch() = default;
+  ~KeptBatch() {
+    if (batch().rows_capacity() > 2 * InsertDoor::kBatchRows) {
+      batch() = protocol::SampleBatch();
+    }
+  }
+  KeptBatch(const KeptBatch&) = delete;
+  KeptBatch& operator=(const KeptBatch&) = delete;
+
+  protocol::SampleBatch& batch() {
+    static thread_local protocol::SampleBatch batch;
+    return batch;
+  }
+};
+
+}  // namespace
+
+int HttpCode(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return 400;
+    case absl::StatusCode::kUnimplemented:
+      return 415;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+void SendError(const absl::Status& status, http::ResponseWriter& response) {
+  const int code = HttpCode(status);
+  if (code == 503) response.SetHeader("Retry-After", kRetryAfterSeconds);
+  static base::LogEvery log_every(10'000);
+  if (code >= 500 && log_every.Due()) {
+    base::LogWarn("a write was not stored: ", base::Message(status));
+  }
+  response.Send(code, kPlainText, base::StrCat(base::Message(status), "\n"));
+}
+
+InsertDoor::InsertDoor(Inserter* inserter, InsertGate* gate,
+                       const InsertRouteOptions& options)
+    : inserter_(inserter), gate_(gate), options_(options) {}
+
+InsertFormat InsertDoor::AddFormat(const std::string& type) {
+  telemetry::Metrics& metrics = *options_.metrics;
+  const telemetry::MetricLabels labels = {{"type", type}};
+  return {
+      .rows = &metrics.AddCounter("vm_rows_inserted_total", labels),
+      .invalid = &metrics.AddCounter("vm_rows_invalid_total", labels),
+      .metadata =
+          &metrics.AddCounter("vm_metadata_rows_inserted_total", labels),
+      .rows_per_insert = &metrics.AddHistogram("vm_rows_per_insert", labels)};
+}
+
+absl::StatusOr<std::string> InsertDoor::Body(
+    const InsertRequest& request) const {
+  return http::DecodedBody(request.http, options_.request_bytes_max,
+                           kRequestBytesFlag);
+}
+
+absl::Status InsertDoor::Store(const InsertRequest& request,
+                               const NextBatch& next, InsertOutcome& outcome) {
+  KeptBatch kept;
+  protocol::SampleBatch& batch = kept.batch();
+  for (bool more = true; more;) {
+    batch.Clear();
+    batch.form = protocol::IdentityForm::kCanonical;
+    ASSIGN_OR_RETURN(more, next(batch));
+    RETURN_IF_ERROR(
+        inserter_->Store(request.tenant, request.extra_labels, batch, outcome));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertDoor::StoreLines(const InsertRequest& request,
+                                    protocol::ImportReader& reader,
+                                    const InsertFormat& format) {
+  InsertOutcome outcome;
+  RETURN_IF_ERROR(Store(
+      request,
+      [&reader](protocol::SampleBatch& batch) {
+        return reader.Next(batch, kBatchRows);
+      },
+      outcome));
+  Count(format, request.tenant, outcome);
+  format.invalid->Add(reader.bad_lines());
+  static base::LogEvery log_every(60'000);
+  if (reader.bad_lines() > 0 && log_every.Due()) {
+    base::LogInfo(reader.bad_lines(), " bad lines of an import from ",
+                  request.http.remote_addr,
+                  " were skipped, the first: ", reader.first_error());
+  }
+  return absl::OkStatus();
+}
+
+void InsertDoor::Count(const InsertFormat& format,
+                       const model::TenantId& tenant,
+                       const InsertOutcome& outcome) {
+  format.metadata->Add(outcome.metadata_stored);
+  format.rows->Add(outcome.rows_stored);
+  format.rows_per_insert->Observe(static_cast<double>(outcome.rows_stored));
+  telemetry::Counter* counter = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    const auto found = tenant_rows_.find(tenant);
+    if (found != tenant_rows_.end()) {
+      counter = found->second;
+    } else if (tenant_rows_.size() < kTenantsCounted) {
+      counter = &options_.metrics->AddCounter(
+          "vm_tenant_inserted_rows_total",
+          {{"accountID", base::StrCat(tenant.account_id())},
+           {"projectID", base::StrCat(tenant.project_id())}});
+      tenant_rows_[tenant] = counter;
+    }
+  }
+  if (counter != nullptr) counter->Add(outcome.rows_stored);
+}
+
+absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
+                              const InsertEndpoint& endpoint,
+                              http::ResponseWriter& response) {
+  ASSIGN_OR_RETURN(
+      const model::TenantId tenant,
+      RequestTenant(request, tenant_in_path, options_.tenants_in_headers));
+  if (request.body.empty() && !endpoint.takes_empty_body) {
+    response.Send(204, "", "");
+    return absl::OkStatus();
+  }
+  InsertGate::Pass pass(*gate_);
+  if (!pass.granted()) {
+    return base::Unavailable(
+        "no place for this insert within -insert.maxQueueDuration; ",
+        gate_->concurrent_max(),
+        " are under way, the most -maxConcurrentInserts allows");
+  }
+  InsertRequest insert{.http = request, .tenant = tenant, .extra_labels = {}};
+  ASSIGN_OR_RETURN(insert.extra_labels, ExtraLabels(request));
+  return endpoint.take(insert, response);
+}
+
+http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
+                                  const InsertEndpoint& endpoint,
+                                  bool tenant_in_path) {
+  http::Route route;
+  route.pattern = std::move(pattern);
+  route.label = std::move(label);
+  route.protocol = endpoint.protocol;
+  // What does not compress grows a little in snappy and zstd.
+  route.body_bytes_max =
+      options_.request_bytes_max + options_.request_bytes_max / 8;
+  route.limit_flag = kRequestBytesFlag;
+  route.raw_body = true;
+  route.handler = [this, tenant_in_path, endpoint](
+                      const http::Request& request,
+                      http::ResponseWriter& response) {
+    const absl::Status status =
+        Take(request, tenant_in_path, endpoint, response);
+    if (status.ok()) return;
+    if (endpoint.send_error) {
+      endpoint.send_error(status, response);
+    } else {
+      SendError(status, response);
+    }
+  };
+  return route;
+}
+
+void InsertDoor::AddRoutes(const InsertEndpoint& endpoint,
+                           std::vector<http::Route>& routes) {
+  const std::string label = base::StrCat("/insert/{}", endpoint.label);
+  routes.push_back(MakeRoute(base::StrCat("/insert/{}", endpoint.suffix), label,
+                             endpoint, true));
+  routes.push_back(MakeRoute(base::StrCat("/insert", endpoint.suffix), label,
+                             endpoint, false));
+  const size_t api = endpoint.suffix.find("/api/");
+  if (!options_.tenantless_paths || api == std::string::npos) return;
+  routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
+  routes.push_back(MakeRoute(endpoint.suffix.substr(api), "", endpoint, false));
+}
+
+}  // namespace varve::ingest

@@ -1,0 +1,151 @@
+// What all endpoints that take samples share: whose data it is, a place in the
+// queue, arguments, batches to the inserter, counters, and errors as answers.
+//
+// Lifetime: outlives the server its routes are given to.
+// Threads:  all members from any thread; handlers run on many.
+#ifndef VARVE_LIB_INGEST_INSERT_DOOR_H_
+#define VARVE_LIB_INGEST_INSERT_DOOR_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/ingest/insert_gate.h"
+#include "lib/ingest/inserter.h"
+#include "lib/protocol/import_reader.h"
+#include "lib/telemetry/metrics.h"
+#include "net/http/server.h"
+
+namespace varve::ingest {
+
+// Names the limit of bodies in errors.
+inline constexpr const char* kRequestBytesFlag = "-maxInsertRequestSize";
+
+inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
+
+struct InsertRouteOptions {
+  int64_t request_bytes_max = 32 << 20;  // -maxInsertRequestSize
+  int64_t line_bytes_max = 10 << 20;     // -import.maxLineLen
+  bool tenants_in_headers = true;        // -enableMultitenancyViaHeaders
+  // Also "/api/v1/write" and the like, for the one-process server.
+  bool tenantless_paths = false;
+  telemetry::Metrics* metrics = nullptr;
+  const base::Clock* clock = &base::SystemClock();
+};
+
+// A request whose tenant is known and that has its place in the queue.
+struct InsertRequest {
+  const http::Request& http;
+  model::TenantId tenant;
+  std::vector<model::Label> extra_labels;  // of ?extra_label=name=value
+};
+
+// Stores the request and answers it. An error is answered by the caller.
+using TakeRequest =
+    std::function<absl::Status(const InsertRequest&, http::ResponseWriter&)>;
+
+struct InsertEndpoint {
+  std::string suffix;    // below /insert/<tenant>
+  std::string label;     // of vm_http_requests_total, likewise
+  std::string protocol;  // its other label
+  TakeRequest take;
+  // How errors look to this protocol's clients; empty: as text.
+  std::function<void(const absl::Status&, http::ResponseWriter&)> send_error =
+      {};
+  // Otherwise a request without a body stores nothing and is answered 204.
+  bool takes_empty_body = false;
+};
+
+// Counters of one type of data.
+struct InsertFormat {
+  telemetry::Counter* rows = nullptr;
+  telemetry::Counter* invalid = nullptr;
+  telemetry::Counter* metadata = nullptr;
+  telemetry::RangeHistogram* rows_per_insert = nullptr;
+};
+
+class InsertDoor {
+ public:
+  InsertDoor(Inserter* inserter, InsertGate* gate,
+             const InsertRouteOptions& options);
+
+  const InsertRouteOptions& options() const { return options_; }
+
+  // The routes of an endpoint: with the tenant in the path, in headers, and
+  // without /insert for the one-process server.
+  void AddRoutes(const InsertEndpoint& endpoint,
+                 std::vector<http::Route>& routes);
+
+  // The same counters for the same `type`.
+  InsertFormat AddFormat(const std::string& type);
+
+  // The body after its Content-Encoding, within -maxInsertRequestSize.
+  absl::StatusOr<std::string> Body(const InsertRequest& request) const;
+
+  // Stores what `next` appends to the batch until it answers false: batches
+  // of kBatchRows rows or so. Before each call of `next` the batch is empty
+  // and of form kCanonical.
+  using NextBatch = std::function<absl::StatusOr<bool>(protocol::SampleBatch&)>;
+  absl::Status Store(const InsertRequest& request, const NextBatch& next,
+                     InsertOutcome& outcome);
+
+  // Stores what a line reader gives and counts it. Bad lines are skipped,
+  // counted and logged.
+  absl::Status StoreLines(const InsertRequest& request,
+                          protocol::ImportReader& reader,
+                          const InsertFormat& format);
+
+  void Count(const InsertFormat& format, const model::TenantId& tenant,
+             const InsertOutcome& outcome);
+
+  // Rows of one write to the cluster: far more than agents send at once, few
+  // enough that the columns of a large import stay in the cache's reach.
+  static constexpr size_t kBatchRows = 1 << 15;
+
+ private:
+  http::Route MakeRoute(std::string pattern, std::string label,
+                        const InsertEndpoint& endpoint, bool tenant_in_path);
+  absl::Status Take(const http::Request& request, bool tenant_in_path,
+                    const InsertEndpoint& endpoint,
+                    http::ResponseWriter& response);
+
+  Inserter* const inserter_;
+  InsertGate* const gate_;
+  const InsertRouteOptions options_;
+
+  base::Mutex mutex_;
+  std::map<model::TenantId, telemetry::Counter*> tenant_rows_
+      GUARDED_BY(mutex_);
+};
+
+// 400, 415, 500 or 503.
+int HttpCode(const absl::Status& status);
+
+// What a retry cures gets a Retry-After.
+void SendError(const absl::Status& status, http::ResponseWriter& response);
+
+// Frees what an unusually large request has grown, however it ends: there are
+// many threads, and each keeps its buffers.
+class ShrinkAfter {
+ public:
+  explicit ShrinkAfter(std::string& body) : body_(body) {}
+  ~ShrinkAfter() {
+    constexpr size_t kBytesKept = 4 << 20;
+    if (body_.capacity() > kBytesKept) std::string().swap(body_);
+  }
+  ShrinkAfter(const ShrinkAfter&) = delete;
+  ShrinkAfter& operator=(const ShrinkAfter&) = delete;
+
+ private:
+  std::string& body_;
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_INSERT_DOOR_H_

@@ -1,0 +1,146 @@
+#include "lib/ingest/remote_write_routes.h"
+
+#include "lib/base/status.h"
+#include "lib/protocol/remote_write.h"
+#include "lib/protocol/remote_write_2.h"
+#include "lib/protocol/remote_write_body.h"
+
+namespace varve::ingest {
+namespace {
+
+enum class WriteVersion { k1, k2 };
+
+// By the parameter `proto` of the Content-Type; 1.0 without one.
+absl::StatusOr<WriteVersion> WriteVersionOf(const http::Request& request) {
+  const std::string_view type = request.Header("content-type");
+  for (size_t at = type.find(';'); at != std::string_view::npos;) {
+    const size_t next = type.find(';', at + 1);
+    std::string_view parameter = type.substr(at + 1, next - at - 1);
+    at = next;
+    while (parameter.starts_with(' ')) parameter.remove_prefix(1);
+    while (parameter.ends_with(' ')) parameter.remove_suffix(1);
+    constexpr std::string_view kProto = "proto=";
+    if (!parameter.starts_with(kProto)) continue;
+    const std::string_view message = parameter.substr(kProto.size());
+    if (message == "io.prometheus.write.v2.Request") return WriteVersion::k2;
+    if (message == "prometheus.WriteRequest") return WriteVersion::k1;
+    return base::Unimplemented(
+        "remote write of the message ", message.substr(0, 100),
+        " is not supported; prometheus.WriteRequest (1.0) and "
+        "io.prometheus.write.v2.Request (2.0) are");
+  }
+  return WriteVersion::k1;
+}
+
+// Remote write 2.0 tells with every answer what was written.
+void SetWrittenHeaders(const InsertOutcome& outcome,
+                       http::ResponseWriter& response) {
+  const auto set = [&response](std::string_view what, int64_t count) {
+    response.SetHeader(
+        base::StrCat("X-Prometheus-Remote-Write-", what, "-Written"),
+        base::StrCat(count));
+  };
+  set("Samples", outcome.samples_stored);
+  set("Histograms", outcome.histograms_stored);
+  set("Exemplars", outcome.exemplars_stored);
+}
+
+std::string RejectionText(const InsertOutcome& outcome) {
+  std::string text =
+      base::StrCat(outcome.series_rejected, " series with ",
+                   outcome.rows_rejected, " samples were rejected, the other ",
+                   outcome.rows_stored, " samples are stored; rejected:");
+  for (const std::string& one : outcome.rejected) {
+    base::StrAppend(&text, "\n", one);
+  }
+  text += '\n';
+  return text;
+}
+
+}  // namespace
+
+RemoteWriteRoutes::RemoteWriteRoutes(InsertDoor* door)
+    : door_(door), format_(door->AddFormat("promremotewrite")) {}
+
+template <typename Walker>
+absl::Status RemoteWriteRoutes::StoreSeries(
+    const InsertRequest& request, const std::string& body,
+    absl::Status (*check)(std::string_view), InsertOutcome& outcome) {
+  Walker walker(body);
+  bool first = true;
+  const auto next = [&](protocol::SampleBatch& batch) -> absl::StatusOr<bool> {
+    batch.form = protocol::IdentityForm::kRemoteWriteLabels;
+    ASSIGN_OR_RETURN(const bool more,
+                     walker.Next(batch, InsertDoor::kBatchRows));
+    // A broken request is stored not at all: before its first part is, the
+    // rest is looked through.
+    if (first && more) RETURN_IF_ERROR(check(body));
+    first = false;
+    return more;
+  };
+  return door_->Store(request, next, outcome);
+}
+
+absl::StatusOr<protocol::BodyCodec> RemoteWriteRoutes::StoreBody(
+    const InsertRequest& request, bool version_2, InsertOutcome& outcome) {
+  // Kept by the thread: a fresh megabyte per request is page faults.
+  static thread_local std::string body;
+  const ShrinkAfter shrink(body);
+  ASSIGN_OR_RETURN(
+      const protocol::BodyCodec codec,
+      protocol::OpenRemoteWriteBody(
+          request.http.body, request.http.Header("content-encoding"),
+          door_->options().request_bytes_max, kRequestBytesFlag, body));
+  RETURN_IF_ERROR(
+      version_2 ? StoreSeries<protocol::RemoteWrite2Walker>(
+                      request, body, protocol::CheckRemoteWrite2, outcome)
+                : StoreSeries<protocol::RemoteWriteWalker>(
+                      request, body, protocol::CheckRemoteWrite, outcome));
+  return codec;
+}
+
+absl::Status RemoteWriteRoutes::Take(const InsertRequest& request,
+                                     http::ResponseWriter& response) {
+  if (request.http.HasArgument("get_vm_proto_version")) {
+    response.Send(200, kPlainText, "1");
+    return absl::OkStatus();
+  }
+  if (request.http.body.empty()) {
+    response.Send(204, "", "");
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const WriteVersion version, WriteVersionOf(request.http));
+  const bool version_2 = version == WriteVersion::k2;
+  InsertOutcome outcome;
+  const absl::StatusOr<protocol::BodyCodec> codec =
+      StoreBody(request, version_2, outcome);
+  if (version_2) SetWrittenHeaders(outcome, response);
+  RETURN_IF_ERROR(codec.status());
+  door_->Count(format_, request.tenant, outcome);
+  if (outcome.series_rejected > 0 && *codec != protocol::BodyCodec::kZstd) {
+    response.Send(400, kPlainText, RejectionText(outcome));
+  } else {
+    response.Send(204, "", "");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<InsertEndpoint> RemoteWriteRoutes::Endpoints() {
+  std::vector<InsertEndpoint> endpoints;
+  for (const char* suffix :
+       {"/prometheus/api/v1/write", "/prometheus/api/v1/push", "/prometheus",
+        "/prometheus/"}) {
+    InsertEndpoint& endpoint = endpoints.emplace_back();
+    endpoint.suffix = suffix;
+    endpoint.label = "/prometheus/";
+    endpoint.protocol = "promremotewrite";
+    endpoint.take = [this](const InsertRequest& request,
+                           http::ResponseWriter& response) {
+      return Take(request, response);
+    };
+    endpoint.takes_empty_body = true;
+  }
+  return endpoints;
+}
+
+}  // namespace varve::ingest
