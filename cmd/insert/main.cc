@@ -55,7 +55,7 @@ absl::Status Run(const base::FlagSet& flags,
   ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(server_flags, &metrics, &transport, std::move(routes)));
-  signals.Wait();
+  signals.Wait([&role] { (void)role->Reload(); });  // it logs
   lifecycle.Drain(server_flags.shutdown_delay());
   server->Stop(server_flags.graceful_max());
   base::LogInfo("the server has stopped");

@@ -88,7 +88,7 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(flags.server, &metrics, &transport, std::move(routes)));
-  signals.Wait();
+  signals.Wait([&insert] { (void)insert->Reload(); });  // it logs
   lifecycle.Drain(flags.server.shutdown_delay());
   server->Stop(std::min(flags.server.graceful_max(), kStopGrace));
   return absl::OkStatus();

@@ -1,6 +1,7 @@
 #include "lib/ingest/insert_role.h"
 
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
 
 namespace varve::ingest {
 namespace {
@@ -20,7 +21,9 @@ absl::StatusOr<std::unique_ptr<InsertRole>> InsertRole::Make(
     telemetry::Metrics* metrics) {
   RETURN_IF_ERROR(flags.Validate());
   flags.WarnOfIgnored();
-  return std::unique_ptr<InsertRole>(new InsertRole(flags, nodes, metrics));
+  std::unique_ptr<InsertRole> role(new InsertRole(flags, nodes, metrics));
+  role->reloader_.Start();
+  return role;
 }
 
 InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
@@ -30,5 +33,18 @@ InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
       gate_(flags.concurrent_max(), flags.queue_max(), *metrics,
             !flags.single_process()),
       routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)) {}
+
+std::vector<http::Route> InsertRole::Routes() {
+  std::vector<http::Route> routes = routes_.Routes();
+  http::Route reload;
+  reload.pattern = "/-/reload";
+  reload.handler = [this](const http::Request&, http::ResponseWriter& writer) {
+    const absl::Status status = Reload();
+    writer.Send(status.ok() ? 200 : 500, "text/plain; charset=utf-8",
+                status.ok() ? "" : base::StrCat(base::Message(status), "\n"));
+  };
+  routes.push_back(std::move(reload));
+  return routes;
+}
 
 }  // namespace varve::ingest

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/writer.h"
+#include "lib/ingest/config_file.h"
 #include "lib/ingest/insert_flags.h"
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/insert_routes.h"
@@ -31,7 +32,11 @@ class InsertRole {
       const InsertFlags& flags, cluster::NodeSet* nodes,
       telemetry::Metrics* metrics);
 
-  std::vector<http::Route> Routes() { return routes_.Routes(); }
+  // Those of the protocols, and /-/reload.
+  std::vector<http::Route> Routes();
+  // Loads the configuration files again, at SIGHUP and /-/reload. What is
+  // wrong is logged, and leaves what was loaded before in force.
+  absl::Status Reload() { return reloader_.ReloadAll(); }
 
  private:
   InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
@@ -41,6 +46,7 @@ class InsertRole {
   Inserter inserter_;
   InsertGate gate_;
   InsertRoutes routes_;
+  ConfigReloader reloader_;
 };
 
 }  // namespace varve::ingest
