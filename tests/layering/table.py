@@ -26,7 +26,8 @@ MAY_INCLUDE = {
     "lib/telemetry": [],
     "proto": [],
     "lib/protocol": ["lib/model", "lib/compress", "proto"],
-    "lib/relabel": ["lib/model"],
+    # lib/promql for the selectors of `if`, see docs/decisions/0009.
+    "lib/relabel": ["lib/promql", "lib/model"],
     "lib/promql": ["lib/model"],
     "lib/histogram": ["lib/model"],
     "lib/graphite": ["lib/model"],
@@ -42,7 +43,8 @@ MAY_INCLUDE = {
     "lib/ingest": ["lib/protocol", "lib/relabel", "lib/cluster", "lib/wire",
                    "net/*", "lib/model"],
     "lib/query": ["lib/promql", "lib/eval", "lib/graphite", "lib/histogram", "lib/cluster",
-                  "lib/compress", "lib/protocol", "lib/wire", "net/*", "lib/model"],
+                  "lib/compress", "lib/protocol", "lib/relabel", "lib/wire",
+                  "net/*", "lib/model"],
     # lib/promql for the series filters in its flags.
     "lib/storenode": ["lib/wire", "lib/rollup", "lib/histogram", "lib/repair",
                       "lib/promql", "net/*", "storage/engine", "lib/model"],
