@@ -42,12 +42,16 @@ class Arena {
     const std::string_view copy(next_, bytes.size());
     next_ += bytes.size();
     free_ -= bytes.size();
+    bytes_ += bytes.size();
     return copy;
   }
+  // Copied since Clear.
+  size_t bytes() const { return bytes_; }
   void Clear() {
     chunks_.clear();
     next_ = nullptr;
     free_ = 0;
+    bytes_ = 0;
   }
 
  private:
@@ -60,7 +64,12 @@ class Arena {
   std::vector<std::unique_ptr<char[]>> chunks_;
   char* next_ = nullptr;
   size_t free_ = 0;
+  size_t bytes_ = 0;
 };
+
+// Copied label bytes after which a batch is full: a line of many fields under
+// many tags names each tag once, its series name all of them each.
+inline constexpr size_t kBatchArenaBytesMax = 16 << 20;
 
 // Native histograms are larger.
 inline constexpr uint32_t kSeriesHistogramsMax = 1 << 16;
@@ -100,7 +109,7 @@ struct SampleBatch {
     return values.size() + histograms.size() + exemplars.size() +
                    metadata.size() >=
                rows_max ||
-           series.size() >= rows_max;
+           series.size() >= rows_max || arena.bytes() >= kBatchArenaBytesMax;
   }
 
   // Rows that its largest column has memory for.
