@@ -191,6 +191,8 @@ std::vector<Route> CommonRoutes(const CommonRouteOptions& options) {
   routes.push_back(
       Make("/ping", [](const Request& request, ResponseWriter& out) {
         const bool verbose = request.Argument("verbose") == "true";
+        // What InfluxDB's clients ask before they write.
+        out.SetHeader("X-Influxdb-Version", "1.8.0");
         out.Send(verbose ? 200 : 204, kText, "");
       }));
   routes.push_back(Make(

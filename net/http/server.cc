@@ -152,6 +152,10 @@ class TcpServer final : public Server {
     return addresses_;
   }
 
+  void Serve(std::unique_ptr<net::Stream> stream) override {
+    Accept(core_, std::move(stream));
+  }
+
   void Stop(absl::Duration grace) override {
     for (const auto& listener : listeners_) listener->Close();
     core_->stopping = true;

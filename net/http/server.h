@@ -28,6 +28,7 @@
 #include "absl/time/time.h"
 
 namespace varve::net {
+class Stream;
 class Transport;
 }
 namespace varve::telemetry {
@@ -99,7 +100,8 @@ struct Route {
 };
 
 struct ServerOptions {
-  std::vector<std::string> addresses;  // "host:port"; port 0 picks one
+  // "host:port"; port 0 picks one. None: only what Serve is given.
+  std::vector<std::string> addresses;
   std::string path_prefix;             // -http.pathPrefix
   std::string user;                    // -httpAuth.username
   std::string password;
@@ -124,6 +126,8 @@ class Server {
                                                        std::vector<Route> routes);
   virtual ~Server() = default;
   virtual const std::vector<std::string>& addresses() const = 0;
+  // Serves a connection that someone else has accepted.
+  virtual void Serve(std::unique_ptr<net::Stream> stream) = 0;
   // Refuses new connections, waits for running handlers up to `grace`, closes.
   virtual void Stop(absl::Duration grace) = 0;
 };

@@ -64,7 +64,7 @@ class PlainStream final : public Stream {
       return {IoResult::Code::kOk, static_cast<size_t>(n)};
     }
     if (n < 0 && IsTransient(errno)) return {IoResult::Code::kWouldBlock, 0};
-    return {IoResult::Code::kClosed, 0};
+    return {IoResult::Code::kClosed, 0, n < 0};
   }
 
   IoResult Write(std::span<const std::string_view> pieces) override {

@@ -39,6 +39,8 @@ struct IoResult {
   enum class Code : uint8_t { kOk, kWouldBlock, kClosed };
   Code code = Code::kOk;
   size_t bytes = 0;  // of kOk; above 0
+  // Of a read's kClosed: an error, not the end that the peer has sent.
+  bool broken = false;
 };
 
 class Stream {

@@ -13,6 +13,7 @@
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
 #include "net/tcp/asio_access.h"
+#include "net/tcp/datagram_stream.h"
 #include "net/tcp/plain_stream.h"
 
 namespace varve::net {
@@ -332,6 +333,28 @@ absl::StatusOr<std::unique_ptr<Listener>> Transport::Listen(
       std::move(on_accept));
   strand.Post([shared] { shared->AcceptNext(); });
   return std::make_unique<TcpListener>(std::move(shared), std::move(bound));
+}
+
+absl::StatusOr<std::unique_ptr<Stream>> Transport::ListenDatagrams(
+    const std::string& address, std::shared_ptr<TrafficCounters> counters) {
+  using asio::ip::udp;
+  ASSIGN_OR_RETURN(const tcp::endpoint endpoint,
+                   ListenEndpoint(AsioAccess::Context(*loop_), address,
+                                  options_.enable_ipv6));
+  const udp::endpoint bound(endpoint.address(), endpoint.port());
+  const Strand strand = loop_->NewStrand();
+  udp::socket socket(AsioAccess::Executor(strand));
+  error_code error;
+  socket.open(bound.protocol(), error);
+  if (!error && bound.address().is_v6()) {
+    socket.set_option(asio::ip::v6_only(false), error);
+  }
+  if (!error) socket.bind(bound, error);
+  if (error) {
+    return base::Unavailable("cannot listen on UDP ", address, ": ",
+                             error.message());
+  }
+  return MakeDatagramStream(std::move(socket), strand, std::move(counters));
 }
 
 void Transport::Dial(const std::string& address, DialOptions options,

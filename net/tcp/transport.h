@@ -77,6 +77,11 @@ class Transport {
   absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address,
                                                    ListenOptions options,
                                                    OnAccept on_accept);
+  // A UDP port as a stream that is only read: each Read gives one datagram, as
+  // much of it as the buffer holds (64 KiB hold any), and local_address tells
+  // the port.
+  absl::StatusOr<std::unique_ptr<Stream>> ListenDatagrams(
+      const std::string& address, std::shared_ptr<TrafficCounters> counters);
   // Resolves, then tries the addresses in turn. `done` is called once.
   void Dial(const std::string& address, DialOptions options, OnDialed done);
 

@@ -65,6 +65,7 @@ MAY_INCLUDE = {
     "storage/fs": [],
     "net/tcp": ["lib/compress"],
     "net/http": ["net/tcp", "lib/compress"],
+    "net/line": ["net/tcp"],
     "net/rpc": ["net/tcp", "lib/compress"],
 }
 
