@@ -94,13 +94,13 @@ std::string Explain(Rejection why, const std::vector<model::Label>& labels,
   switch (why) {
     case Rejection::kTooManyLabels:
       return base::StrCat(count, " labels are over ", limits.labels_max,
-                          " (-maxLabelsPerTimeseries)");
+                          " (", limits.labels_max_name, ")");
     case Rejection::kTooLongLabelName:
       return TooLong("label name", name_bytes, limits.label_name_bytes_max,
-                     "-maxLabelNameLen");
+                     limits.label_name_max_name);
     case Rejection::kTooLongLabelValue:
       return TooLong("label value", value_bytes, limits.label_value_bytes_max,
-                     "-maxLabelValueLen");
+                     limits.label_value_max_name);
     case Rejection::kInvalidUtf8:
       return "not valid UTF-8";
     case Rejection::kDuplicateLabelName:
@@ -119,6 +119,10 @@ std::string Explain(Rejection why, const std::vector<model::Label>& labels,
                           SeriesBytes(labels), " bytes is over ",
                           kSeriesLabelsMax, " labels or ", kSeriesBytesMax,
                           " bytes");
+    case Rejection::kTooManyActiveSeries:
+      return base::StrCat("the tenant has ", limits.active_series_max,
+                          " active series, the most it may (",
+                          kActiveSeriesKey, "); a new one");
     case Rejection::kNone:
       break;
   }
@@ -149,6 +153,8 @@ std::string_view ReasonOf(Rejection rejection) {
       return "too_large_series";
     case Rejection::kBadNativeHistogram:
       return "invalid_native_histogram";
+    case Rejection::kTooManyActiveSeries:
+      return "active_series_limit";
   }
   return "unknown";
 }

@@ -39,8 +39,9 @@ enum class Rejection : uint8_t {
   kNativeHistogram,     // a storage node that is up stores none
   kTooLargeSeries,
   kBadNativeHistogram,  // of the rows, not of the series
+  kTooManyActiveSeries,
 };
-inline constexpr size_t kRejections = 11;
+inline constexpr size_t kRejections = 12;
 
 struct SeriesEntry {
   bool known = false;
