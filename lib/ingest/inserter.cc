@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
@@ -14,6 +15,9 @@ namespace varve::ingest {
 namespace {
 
 constexpr size_t kNamedBytesMax = 300;
+
+// Between two lines of the log about series rejected for one reason.
+constexpr int64_t kLogRejectedMs = 10'000;
 
 // The labels as text, cut when long.
 std::string SeriesText(const std::vector<model::Label>& labels) {
@@ -39,11 +43,15 @@ struct Inserter::Work {
   const std::vector<model::Label>* extra_labels = nullptr;
   std::shared_ptr<const SeriesRules> rules;
   uint64_t rules_generation = 0;
+  TenantNow limits;
   std::vector<base::Hash128> keys;
   std::vector<SeriesEntry> entries;
   std::vector<std::string_view> labels;  // canonical, where resolved
   std::vector<uint32_t> changed;         // entries to keep in the table
   std::vector<cluster::SeriesRows> rows;
+  std::vector<model::MetricMetadata> metadata;
+  uint64_t features = 0;  // of the nodes written to
+  bool too_many_active = false;
   std::vector<model::Label> parsed;
   std::string canonical;
   protocol::Arena arena;
@@ -54,6 +62,8 @@ struct Inserter::Work {
     labels.assign(series, {});
     changed.clear();
     rows.clear();
+    metadata.clear();
+    too_many_active = false;
     arena.Clear();
   }
 };
@@ -62,8 +72,14 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
     : writer_(writer),
       options_(options),
       table_(options.table_entries_max, options.copies, *options.clock),
-      rules_(std::make_shared<SeriesRules>(options.limits)) {
+      limits_({.series = options.limits},
+              [this](uint16_t owner) { return table_.active(owner); },
+              options.metrics, options.clock),
+      rules_(std::make_shared<SeriesRules>()) {
   telemetry::Metrics& metrics = *options.metrics;
+  for (size_t i = 0; i < kRejections; ++i) {
+    log_rejected_.emplace_back(kLogRejectedMs);
+  }
   for (size_t i = 1; i < kRejections; ++i) {
     rejected_rows_[i] = &metrics.AddCounter(
         "vm_rows_ignored_total",
@@ -90,9 +106,25 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
 Inserter::~Inserter() { options_.metrics->RemoveCallbacks(this); }
 
 void Inserter::SetRules(std::shared_ptr<const SeriesRules> rules) {
-  base::MutexLock lock(mutex_);
-  rules_ = std::move(rules);
-  ++rules_generation_;
+  {
+    base::MutexLock lock(mutex_);
+    rules_ = std::move(rules);
+    ++rules_generation_;
+  }
+  // Not left to fade out: their places among the active series are needed.
+  table_.Forget(0);
+}
+
+absl::Status Inserter::LoadTenantLimits(std::string_view yaml) {
+  ASSIGN_OR_RETURN(const std::vector<uint16_t> owners, limits_.Load(yaml));
+  // Each is a walk over the table, holding a shard at a time.
+  constexpr size_t kWalksMax = 8;
+  if (owners.size() > kWalksMax) {
+    table_.Forget(0);
+  } else {
+    for (const uint16_t owner : owners) table_.Forget(owner);
+  }
+  return absl::OkStatus();
 }
 
 void Inserter::TakeRules(Work& work) const {
@@ -102,12 +134,12 @@ void Inserter::TakeRules(Work& work) const {
 }
 
 void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
-  // Tenant, form, extra labels and rules change what bytes mean. Entries of
-  // rules that are gone are used no more, so the table drops them first.
+  // Tenant, form, extra labels, rules and limits change what bytes mean.
   std::string context;
   model::AppendTenantKey(context, work.tenant);
   context.push_back(static_cast<char>(batch.form));
   base::PutVarint(context, work.rules_generation);
+  base::PutVarint(context, work.limits.labels_generation);
   for (const model::Label& label : *work.extra_labels) {
     base::PutLengthPrefixed(context, label.name);
     base::PutLengthPrefixed(context, label.value);
@@ -131,14 +163,37 @@ absl::Status Inserter::ReadLabels(const protocol::SampleBatch& batch, size_t i,
   return absl::OkStatus();
 }
 
+Rejection Inserter::Check(Work& work, SeriesEntry& entry) {
+  const SeriesLimits& limits = work.limits.limit->series;
+  const Rejection why = CheckSeries(work.parsed, limits);
+  const uint16_t owner = work.limits.use->owner;
+  if (why != Rejection::kNone || owner == 0 || entry.owner == owner) return why;
+  if (!table_.Reserve(owner, limits.active_series_max)) {
+    return Rejection::kTooManyActiveSeries;
+  }
+  entry.owner = owner;
+  entry.reserved = true;
+  return Rejection::kNone;
+}
+
 absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
-  if (!entry.known) work.changed.push_back(static_cast<uint32_t>(i));
-  entry.known = true;
-  entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed);
+  work.rules->Apply(*work.extra_labels, work.parsed);
+  entry.rejection = Check(work, entry);
+  const bool was_known = std::exchange(entry.known, true);
+  if (entry.rejection == Rejection::kTooManyActiveSeries) {
+    // Not kept: what a tenant may not add shall not push other series out.
+    work.too_many_active = true;
+    return absl::OkStatus();
+  }
+  if (!was_known) work.changed.push_back(static_cast<uint32_t>(i));
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
+  // Before a LabelSet sees them: of x="1",x="" it would keep the last, none.
+  std::erase_if(work.parsed, [](const model::Label& label) {
+    return label.value.empty();
+  });
   const model::LabelSet labels(std::move(work.parsed));
   work.canonical.clear();
   model::AppendCanonicalBytes(work.canonical, labels);
@@ -190,16 +245,17 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
                       Rejection why, int64_t rows, const Work& work,
                       InsertOutcome& outcome) {
   rejected_rows_[static_cast<size_t>(why)]->Add(rows);
+  limits_.CountIgnored(work.limits, why, rows);
   outcome.rows_rejected += rows;
   ++outcome.series_rejected;
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
-  (void)work.rules->Apply(*work.extra_labels, labels);
+  work.rules->Apply(*work.extra_labels, labels);
   const bool told =
       why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
   std::string text = base::StrCat(
-      told ? batch.bad_histogram : Explain(why, labels, work.rules->limits()),
+      told ? batch.bad_histogram : Explain(why, labels, work.limits.limit->series),
       ": ", SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
   if (!simdjson::validate_utf8(text)) {
@@ -207,17 +263,22 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
       if (static_cast<uint8_t>(c) >= 0x80) c = '?';
     }
   }
+  if (log_rejected_[static_cast<size_t>(why)].Due()) {
+    base::LogWarn("a series of tenant ", work.limits.use->text,
+                  " is not stored: ", text);
+  }
   outcome.rejected.push_back(std::move(text));
 }
 
 std::vector<model::MetricMetadata> Inserter::TakeMetadata(
-    const protocol::SampleBatch& batch, const cluster::WriteView& view) {
+    const protocol::SampleBatch& batch, const cluster::WriteView& view,
+    const Work& work) {
   std::vector<model::MetricMetadata> taken;
   if (!options_.metadata || (view.features & wire::kFeatureMetadata) == 0) {
     return taken;
   }
   const auto bytes_max =
-      static_cast<size_t>(options_.limits.label_value_bytes_max);
+      static_cast<size_t>(work.limits.limit->series.label_value_bytes_max);
   for (const model::MetricMetadata& one : batch.metadata) {
     if (one.metric.size() > bytes_max || one.help.size() > bytes_max ||
         one.unit.size() > bytes_max) {
@@ -230,7 +291,7 @@ std::vector<model::MetricMetadata> Inserter::TakeMetadata(
 }
 
 void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
-                    uint64_t features, InsertOutcome& outcome) {
+                    InsertOutcome& outcome) {
   for (const cluster::SeriesRows& rows : work.rows) {
     const auto count = static_cast<int64_t>(rows.size());
     if (rows.refused == model::Refusal::kNone) {
@@ -248,13 +309,29 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
     const int64_t histograms = series.histograms + series.bad_histograms;
     if (why != Rejection::kNone) {
       Reject(batch, i, why, series.rows + histograms, work, outcome);
-    } else if (histograms > 0 && (features & wire::kFeatureHistograms) == 0) {
+    } else if (histograms > 0 && (work.features & wire::kFeatureHistograms) == 0) {
       Reject(batch, i, Rejection::kNativeHistogram, histograms, work, outcome);
     } else if (series.bad_histograms > 0) {
       Reject(batch, i, Rejection::kBadNativeHistogram, series.bad_histograms,
              work, outcome);
     }
   }
+}
+
+absl::Status Inserter::Write(const protocol::SampleBatch& batch, Work& work) {
+  absl::Status status;
+  for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
+    const auto view = writer_->View();
+    RETURN_IF_ERROR(view->status);
+    RETURN_IF_ERROR(Prepare(batch, *view, work));
+    work.features = view->features;
+    work.metadata = TakeMetadata(batch, *view, work);
+    if (!work.rows.empty() || !work.metadata.empty()) {
+      status = writer_->Write(*view, work.rows, {work.tenant, work.metadata});
+    }
+    if (status.code() != absl::StatusCode::kFailedPrecondition) return status;
+  }
+  return base::Unavailable(base::Message(status));
 }
 
 absl::Status Inserter::Store(const model::TenantId& tenant,
@@ -265,33 +342,20 @@ absl::Status Inserter::Store(const model::TenantId& tenant,
   work.Start(batch.series.size());
   work.tenant = tenant;
   work.extra_labels = &extra_labels;
+  work.limits = limits_.Of(tenant);
   TakeRules(work);
   Hash(batch, work);
   table_.Lookup(work.keys, work.entries);
-  absl::Status status;
-  std::vector<model::MetricMetadata> metadata;
-  uint64_t features = 0;
-  for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
-    const auto view = writer_->View();
-    RETURN_IF_ERROR(view->status);
-    RETURN_IF_ERROR(Prepare(batch, *view, work));
-    features = view->features;
-    metadata = TakeMetadata(batch, *view);
-    if (!work.rows.empty() || !metadata.empty()) {
-      status = writer_->Write(*view, work.rows, {tenant, metadata});
-    }
-    if (status.code() != absl::StatusCode::kFailedPrecondition) break;
-  }
-  if (status.code() == absl::StatusCode::kFailedPrecondition) {
-    status = base::Unavailable(base::Message(status));
-  }
-  // Definitions made by a write that failed later hold all the same.
+  const absl::Status status = Write(batch, work);
+  // Definitions made by a write that failed later hold all the same, and
+  // places reserved are the table's to give back.
   if (!work.changed.empty()) {
     table_.Store(work.keys, work.entries, work.changed);
   }
+  if (work.too_many_active) table_.DropUnused();
   RETURN_IF_ERROR(status);
-  Tell(batch, work, features, outcome);
-  outcome.metadata_stored += static_cast<int64_t>(metadata.size());
+  Tell(batch, work, outcome);
+  outcome.metadata_stored += static_cast<int64_t>(work.metadata.size());
   return absl::OkStatus();
 }
 

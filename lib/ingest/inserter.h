@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,10 +16,12 @@
 #include "absl/status/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/hash.h"
+#include "lib/base/log.h"
 #include "lib/base/mutex.h"
 #include "lib/cluster/writer.h"
 #include "lib/ingest/series_rules.h"
 #include "lib/ingest/series_table.h"
+#include "lib/ingest/tenant_limits.h"
 #include "lib/model/label.h"
 #include "lib/model/tenant.h"
 #include "lib/protocol/sample_batch.h"
@@ -27,7 +30,7 @@
 namespace varve::ingest {
 
 struct InserterOptions {
-  SeriesLimits limits;
+  SeriesLimits limits;  // of tenants that the file of limits does not name
   size_t table_entries_max = 1 << 20;
   size_t copies = 1;     // -replicationFactor
   bool metadata = true;  // -enableMetadata
@@ -64,6 +67,12 @@ class Inserter {
                      const protocol::SampleBatch& batch,
                      InsertOutcome& outcome);
 
+  // What each tenant may send.
+  TenantLimits& tenant_limits() { return limits_; }
+  // The text of -insert.tenantLimits holds from now on; InvalidArgument, and
+  // the old one goes on.
+  absl::Status LoadTenantLimits(std::string_view yaml);
+
   // Holds for every request that begins afterwards; what is known of series
   // by the old rules is forgotten.
   void SetRules(std::shared_ptr<const SeriesRules> rules);
@@ -76,28 +85,35 @@ class Inserter {
   // Labels of one series: checked, and in canonical form when taken.
   absl::Status Resolve(const protocol::SampleBatch& batch, size_t i,
                        Work& work);
+  // The first reason against a new series, after the rules.
+  Rejection Check(Work& work, SeriesEntry& entry);
   // Takes the rules of now into `work`.
   void TakeRules(Work& work) const;
   absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
                           std::vector<model::Label>& labels) const;
   void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
               int64_t rows, const Work& work, InsertOutcome& outcome);
+  // Rows and metadata to the storage nodes, again where they have moved.
+  absl::Status Write(const protocol::SampleBatch& batch, Work& work);
   // What was stored and what was not, by reason.
   void Tell(const protocol::SampleBatch& batch, const Work& work,
-            uint64_t features, InsertOutcome& outcome);
+            InsertOutcome& outcome);
   // Metadata that is short enough and wanted.
   std::vector<model::MetricMetadata> TakeMetadata(
-      const protocol::SampleBatch& batch, const cluster::WriteView& view);
+      const protocol::SampleBatch& batch, const cluster::WriteView& view,
+      const Work& work);
 
   cluster::Writer* const writer_;
   const InserterOptions options_;
   const base::SecretHash hash_;
   SeriesTable table_;
+  TenantLimits limits_;
   mutable base::Mutex mutex_;
   std::shared_ptr<const SeriesRules> rules_ GUARDED_BY(mutex_);
   uint64_t rules_generation_ GUARDED_BY(mutex_) = 0;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
   std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
+  std::deque<base::LogEvery> log_rejected_;  // by reason
   telemetry::Counter* long_metadata_ = nullptr;
 };
 

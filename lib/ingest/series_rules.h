@@ -1,6 +1,6 @@
-// From the labels a series came with to the labels it is stored under, or to
-// the reason why it is not. Asked once for each series that is not in the
-// table of known series.
+// From the labels a series came with to the labels it shall be stored under.
+// Asked once for each series that is not in the table of known series; what
+// comes out is then held against the limits of its tenant (series_check.h).
 //
 // Lifetime: immutable; a reload makes a new one and gives it to the inserter,
 //           which then asks again for every series.
@@ -10,26 +10,16 @@
 
 #include <vector>
 
-#include "lib/ingest/series_check.h"
-#include "lib/ingest/series_table.h"
 #include "lib/model/label.h"
 
 namespace varve::ingest {
 
 class SeriesRules {
  public:
-  explicit SeriesRules(const SeriesLimits& limits) : limits_(limits) {}
-
-  // In this order: sets `extra_labels`, which win over those of the series;
-  // checks the limits; removes labels without a value. `labels` may come
+  // Sets `extra_labels`, which win over those of the series. `labels` may come
   // unsorted and repeated.
-  Rejection Apply(const std::vector<model::Label>& extra_labels,
-                  std::vector<model::Label>& labels) const;
-
-  const SeriesLimits& limits() const { return limits_; }
-
- private:
-  const SeriesLimits limits_;
+  void Apply(const std::vector<model::Label>& extra_labels,
+             std::vector<model::Label>& labels) const;
 };
 
 }  // namespace varve::ingest

@@ -7,7 +7,7 @@ namespace varve::ingest {
 namespace {
 
 constexpr int64_t kPeriodMs = 600'000;
-constexpr uint32_t kPeriodsKept = 6;  // an hour, as churned series fade out
+constexpr uint16_t kPeriodsKept = 6;  // an hour, as churned series fade out
 constexpr size_t kIndexMin = 64;
 
 // How far ahead a batch's cache lines are asked for.
@@ -30,7 +30,8 @@ SeriesTable::SeriesTable(size_t entries_max, size_t copies,
     : shard_entries_max_(std::max<size_t>(entries_max / kShards, 16)),
       copies_(std::clamp<size_t>(copies, 1, cluster::kReplicationFactorMax)),
       record_bytes_(sizeof(Record) + copies_ * sizeof(uint64_t)),
-      clock_(clock) {
+      clock_(clock),
+      active_(std::make_unique<std::atomic<int64_t>[]>(kSeriesOwnersMax)) {
   for (Shard& shard : shards_) {
     base::MutexLock lock(shard.mutex);
     shard.index.resize(kIndexMin);
@@ -38,8 +39,22 @@ SeriesTable::SeriesTable(size_t entries_max, size_t copies,
   }
 }
 
-uint32_t SeriesTable::Period() const {
-  return static_cast<uint32_t>(clock_.SteadyMs() / kPeriodMs);
+uint16_t SeriesTable::Period() const {
+  return static_cast<uint16_t>(clock_.SteadyMs() / kPeriodMs);
+}
+
+bool SeriesTable::Reserve(uint16_t owner, int64_t series_max) {
+  std::atomic<int64_t>& active = active_[owner];
+  int64_t now = active.load(std::memory_order_relaxed);
+  do {
+    if (series_max > 0 && now >= series_max) return false;
+  } while (!active.compare_exchange_weak(now, now + 1,
+                                         std::memory_order_relaxed));
+  return true;
+}
+
+void SeriesTable::Release(uint16_t owner) {
+  active_[owner].fetch_sub(1, std::memory_order_relaxed);
 }
 
 uint32_t* SeriesTable::Find(Shard& shard, const base::Hash128& key) const {
@@ -50,12 +65,13 @@ uint32_t* SeriesTable::Find(Shard& shard, const base::Hash128& key) const {
   }
 }
 
-void SeriesTable::Read(Shard& shard, size_t i, uint32_t period,
+void SeriesTable::Read(Shard& shard, size_t i, uint16_t period,
                        SeriesEntry& entry) const {
   Record& record = RecordAt(shard, i);
   record.period = period;
   entry.known = true;
   entry.rejection = record.rejection;
+  entry.owner = record.owner;
   entry.slot = record.slot;
   entry.route.generation = record.generation;
   entry.route.detour = record.detour;
@@ -79,7 +95,7 @@ void SeriesTable::Lookup(std::span<const base::Hash128> keys,
   for (uint32_t i = 0; i < keys.size(); ++i) {
     order[next[ShardOf(keys[i])]++] = i;
   }
-  const uint32_t period = Period();
+  const uint16_t period = Period();
   for (size_t s = 0; s < kShards; ++s) {
     if (begin[s] == begin[s + 1]) continue;
     Shard& shard = shards_[s];
@@ -106,7 +122,7 @@ void SeriesTable::Lookup(std::span<const base::Hash128> keys,
 void SeriesTable::Store(std::span<const base::Hash128> keys,
                         std::span<const SeriesEntry> entries,
                         std::span<const uint32_t> which) {
-  const uint32_t period = Period();
+  const uint16_t period = Period();
   for (size_t s = 0; s < kShards; ++s) {
     Shard& shard = shards_[s];
     base::MutexLock lock(shard.mutex);
@@ -117,7 +133,7 @@ void SeriesTable::Store(std::span<const base::Hash128> keys,
 }
 
 void SeriesTable::Put(Shard& shard, const base::Hash128& key,
-                      const SeriesEntry& entry, uint32_t period) {
+                      const SeriesEntry& entry, uint16_t period) {
   uint32_t* place = Find(shard, key);
   if (*place == 0) {
     MakeRoom(shard, period);
@@ -127,9 +143,15 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
           std::make_unique<std::byte[]>(kChunk * record_bytes_));
     }
     *place = static_cast<uint32_t>(++shard.size);
+    RecordAt(shard, *place - 1) = {};
     RecordAt(shard, *place - 1).key = key;
   }
   Record& record = RecordAt(shard, *place - 1);
+  if (entry.reserved) {
+    // Another request may have brought the series meanwhile.
+    if (record.owner != 0) Release(record.owner);
+    record.owner = entry.owner;
+  }
   record.generation = entry.route.generation;
   record.detour = entry.route.detour;
   record.slot = entry.slot;
@@ -141,36 +163,63 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
   }
 }
 
-void SeriesTable::MakeRoom(Shard& shard, uint32_t period) {
-  if (period - shard.swept >= kPeriodsKept) {
-    Sweep(shard, period - kPeriodsKept + 1);
-    shard.swept = period;
-  }
+void SeriesTable::MakeRoom(Shard& shard, uint16_t period) {
+  if (period != shard.swept) SweepUnused(shard, period, kPeriodsKept);
   if (shard.size >= shard_entries_max_) {
-    Sweep(shard, period);
+    SweepUnused(shard, period, 1);
     // All in use: start anew rather than sweep at every insertion.
-    if (shard.size > shard_entries_max_ / 4 * 3) Sweep(shard, period + 1);
+    if (shard.size > shard_entries_max_ / 4 * 3) SweepUnused(shard, period, 0);
   }
   if ((shard.size + 1) * 4 > shard.index.size() * 3) {
     Reindex(shard, shard.index.size() * 2);
   }
 }
 
-void SeriesTable::Sweep(Shard& shard, uint32_t period_min) {
+void SeriesTable::SweepUnused(Shard& shard, uint16_t period,
+                              uint16_t periods) {
+  Sweep(shard, [period, periods](const Record& record) {
+    return static_cast<uint16_t>(period - record.period) < periods;
+  });
+  shard.swept = period;
+}
+
+template <typename Keep>
+void SeriesTable::Sweep(Shard& shard, const Keep& keep) {
   size_t kept = 0;
   for (size_t i = 0; i < shard.size; ++i) {
     const Record& record = RecordAt(shard, i);
-    if (record.period < period_min) continue;
+    if (!keep(record)) {
+      if (record.owner != 0) Release(record.owner);
+      continue;
+    }
     if (kept != i) {
       RecordAt(shard, kept) = record;
       std::copy_n(CopiesAt(shard, i), copies_, CopiesAt(shard, kept));
     }
     ++kept;
   }
+  if (kept == shard.size) return;
   shard.evictions += static_cast<int64_t>(shard.size - kept);
   shard.size = kept;
   shard.chunks.resize((kept + kChunk - 1) / kChunk);
   Reindex(shard, std::max(kIndexMin, std::bit_ceil(kept * 2)));
+}
+
+void SeriesTable::DropUnused() {
+  const uint16_t period = Period();
+  for (Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    if (period != shard.swept) SweepUnused(shard, period, kPeriodsKept);
+  }
+}
+
+void SeriesTable::Forget(uint16_t owner) {
+  for (Shard& shard : shards_) {
+    base::MutexLock lock(shard.mutex);
+    Sweep(shard, [owner](const Record& record) {
+      return owner != 0 && record.owner != owner;
+    });
+  }
 }
 
 void SeriesTable::Reindex(Shard& shard, size_t slots) {

@@ -8,11 +8,15 @@
 // Bounded: at `entries_max` entries those not used for the last periods go,
 // then all. Entries unused for an hour go in any case.
 //
+// It also knows how many active series an owner (a tenant, by a small number)
+// has: entries that hold a place of that owner, from Reserve until they go.
+//
 // Threads: all members from any thread; a shard's lock is taken once a batch.
 #ifndef VARVE_LIB_INGEST_SERIES_TABLE_H_
 #define VARVE_LIB_INGEST_SERIES_TABLE_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,8 +47,14 @@ enum class Rejection : uint8_t {
 };
 inline constexpr size_t kRejections = 12;
 
+// Owners have numbers from 1; 0 is nobody, of whom nothing is counted.
+inline constexpr size_t kSeriesOwnersMax = 1 << 14;
+
 struct SeriesEntry {
   bool known = false;
+  // Holds a place of `owner` that no entry of the table has yet.
+  bool reserved = false;
+  uint16_t owner = 0;
   Rejection rejection = Rejection::kNone;
   uint16_t slot = 0;
   cluster::SeriesRoute route;
@@ -64,6 +74,18 @@ class SeriesTable {
              std::span<const SeriesEntry> entries,
              std::span<const uint32_t> which);
 
+  // A place among the owner's active series; false when it has `series_max`
+  // of them already (0: no limit). A place reserved is given to Store with
+  // its entry, or back.
+  bool Reserve(uint16_t owner, int64_t series_max);
+  void Release(uint16_t owner);
+  int64_t active(uint16_t owner) const { return active_[owner].load(); }
+
+  // Drops the entries unused for an hour; looks for them once a period.
+  void DropUnused();
+  // Drops the entries of the owner, of all owners for 0.
+  void Forget(uint16_t owner);
+
   size_t size() const;
   size_t bytes() const;
   int64_t evictions() const;
@@ -77,9 +99,10 @@ class SeriesTable {
     uint32_t generation;
     uint32_t detour;
     uint16_t slot;
+    uint16_t owner;
+    uint16_t period;  // when it was last used, modulo 2^16
     Rejection rejection;
     uint8_t unused;
-    uint32_t period;  // when it was last used
   };
   static_assert(sizeof(Record) == 32);
 
@@ -91,7 +114,7 @@ class SeriesTable {
     std::vector<uint32_t> index GUARDED_BY(mutex);  // record + 1; 0 is free
     std::vector<Chunk> chunks GUARDED_BY(mutex);
     size_t size GUARDED_BY(mutex) = 0;
-    uint32_t swept GUARDED_BY(mutex) = 0;
+    uint16_t swept GUARDED_BY(mutex) = 0;
     int64_t evictions GUARDED_BY(mutex) = 0;
   };
 
@@ -108,20 +131,25 @@ class SeriesTable {
   // The record with `key`, or a free place of the index.
   uint32_t* Find(Shard& shard, const base::Hash128& key) const
       REQUIRES_LOCK(shard.mutex);
-  void Read(Shard& shard, size_t i, uint32_t period, SeriesEntry& entry) const
+  void Read(Shard& shard, size_t i, uint16_t period, SeriesEntry& entry) const
       REQUIRES_LOCK(shard.mutex);
   void Put(Shard& shard, const base::Hash128& key, const SeriesEntry& entry,
-           uint32_t period) REQUIRES_LOCK(shard.mutex);
-  void MakeRoom(Shard& shard, uint32_t period) REQUIRES_LOCK(shard.mutex);
-  // Keeps the records used in `period_min` or later.
-  void Sweep(Shard& shard, uint32_t period_min) REQUIRES_LOCK(shard.mutex);
+           uint16_t period) REQUIRES_LOCK(shard.mutex);
+  void MakeRoom(Shard& shard, uint16_t period) REQUIRES_LOCK(shard.mutex);
+  // Keeps the records for which `keep` holds.
+  template <typename Keep>
+  void Sweep(Shard& shard, const Keep& keep) REQUIRES_LOCK(shard.mutex);
+  // Keeps those used in the last `periods`, the one of now included.
+  void SweepUnused(Shard& shard, uint16_t period, uint16_t periods)
+      REQUIRES_LOCK(shard.mutex);
   void Reindex(Shard& shard, size_t slots) REQUIRES_LOCK(shard.mutex);
-  uint32_t Period() const;
+  uint16_t Period() const;
 
   const size_t shard_entries_max_;
   const size_t copies_;
   const size_t record_bytes_;  // with its copies
   const base::Clock& clock_;
+  const std::unique_ptr<std::atomic<int64_t>[]> active_;  // by owner
   std::array<Shard, kShards> shards_;
 };
 

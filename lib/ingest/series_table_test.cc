@@ -97,5 +97,68 @@ TEST_CASE("more series in use than fit start the table anew", "[ingest]") {
   CHECK(KnownOf(table, 19'990, 10) > 0);
 }
 
+// Entries that reserved their place with owner 3, of at most `series_max`.
+size_t StoreOwned(SeriesTable& table, size_t first, size_t n,
+                  int64_t series_max) {
+  auto entries = Entries(first, n);
+  std::vector<uint32_t> which;
+  for (uint32_t i = 0; i < n; ++i) {
+    if (!table.Reserve(3, series_max)) break;
+    entries[i].owner = 3;
+    entries[i].reserved = true;
+    which.push_back(i);
+  }
+  table.Store(Keys(first, n), entries, which);
+  return which.size();
+}
+
+TEST_CASE("an owner's active series are its entries", "[ingest]") {
+  base::ManualClock clock(0);
+  SeriesTable table(1 << 20, 2, clock);
+  StoreAll(table, 50'000, 1'000);  // nobody's
+  CHECK(StoreOwned(table, 0, 2'000, 1'500) == 1'500);
+  CHECK(table.active(3) == 1'500);
+  CHECK(StoreOwned(table, 2'000, 10, 0) == 10);  // no limit
+  CHECK(table.active(3) == 1'510);
+  // Of two requests that bring the same new series, one place is left.
+  StoreOwned(table, 0, 1'500, 0);
+  CHECK(table.active(3) == 1'510);
+  table.Forget(3);
+  CHECK(table.active(3) == 0);
+  CHECK(table.size() == 1'000);
+  StoreOwned(table, 0, 100, 0);
+  table.Forget(0);
+  CHECK(table.active(3) == 0);
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("series that ended leave their places after an hour",
+          "[ingest]") {
+  base::ManualClock clock(0);
+  SeriesTable table(1 << 20, 2, clock);
+  StoreOwned(table, 0, 1'000, 1'000);
+  for (int i = 0; i < 6; ++i) {
+    KnownOf(table, 0, 400);
+    CHECK(StoreOwned(table, 5'000, 1, 1'000) == 0);
+    clock.Advance(600'000);
+    table.DropUnused();
+  }
+  CHECK(table.active(3) == 400);
+  CHECK(KnownOf(table, 0, 400) == 400);
+  CHECK(StoreOwned(table, 5'000, 700, 1'000) == 600);
+}
+
+TEST_CASE("the time of last use may wrap", "[ingest]") {
+  base::ManualClock clock(int64_t{65'534} * 600'000);
+  SeriesTable table(1 << 20, 2, clock);
+  StoreAll(table, 0, 1'000);
+  clock.Advance(4 * 600'000);
+  table.DropUnused();
+  CHECK(KnownOf(table, 0, 500) == 500);
+  clock.Advance(3 * 600'000);
+  table.DropUnused();
+  CHECK(table.size() == 500);
+}
+
 }  // namespace
 }  // namespace varve::ingest

@@ -1,0 +1,198 @@
+#include "lib/ingest/tenant_limits.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+
+namespace varve::ingest {
+namespace {
+
+constexpr const char* kRetryAfterPayload = "varve/retry-after-seconds";
+
+// Seconds of its rate that a tenant may send at once, when the file says
+// nothing: a scrape of everything at the same moment, once over.
+constexpr double kBurstSeconds = 10;
+
+TokenRate RateOf(const TenantLimit& limit) {
+  return {.per_second = limit.ingestion_rate,
+          .burst = limit.ingestion_burst_size > 0
+                       ? limit.ingestion_burst_size
+                       : limit.ingestion_rate * kBurstSeconds};
+}
+
+// 1000 as "1000", 0.5 as "0.5".
+std::string NumberText(double number) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof(text), number,
+                                 std::abs(number) < 1e15
+                                     ? std::chars_format::fixed
+                                     : std::chars_format::general);
+  return std::string(text, end.ptr);
+}
+
+bool SameLabelLimits(const TenantLimit& a, const TenantLimit& b) {
+  SeriesLimits left = a.series;
+  left.active_series_max = b.series.active_series_max;  // asked of new ones only
+  return left == b.series;
+}
+
+}  // namespace
+
+TenantLimits::TenantLimits(const TenantLimit& flags,
+                           std::function<int64_t(uint16_t)> active,
+                           telemetry::Metrics* metrics,
+                           const base::Clock* clock)
+    : flags_(flags),
+      active_(std::move(active)),
+      metrics_(*metrics),
+      clock_(*clock) {
+  base::MutexLock lock(mutex_);
+  file_.defaults = flags;
+  rest_.limit = std::make_shared<TenantLimit>(flags);
+  rest_.use.text = "(one of many)";
+}
+
+TenantLimits::~TenantLimits() { metrics_.RemoveCallbacks(this); }
+
+std::shared_ptr<const TenantLimit> TenantLimits::LimitOf(
+    const model::TenantId& tenant) const {
+  const auto found = file_.overrides.find(tenant);
+  return std::make_shared<TenantLimit>(
+      found == file_.overrides.end() ? file_.defaults : found->second);
+}
+
+TenantLimits::Kept& TenantLimits::Add(const model::TenantId& tenant) {
+  auto kept = std::make_unique<Kept>();
+  kept->limit = LimitOf(tenant);
+  TenantUse& use = kept->use;
+  use.owner = static_cast<uint16_t>(kept_.size() + 1);
+  const auto name = file_.names.find(tenant);
+  use.text = name != file_.names.end() ? name->second
+                                       : model::TenantText(tenant);
+  use.labels = tenant.kind == 0
+                   ? telemetry::MetricLabels{
+                         {"accountID", base::StrCat(tenant.account_id())},
+                         {"projectID", base::StrCat(tenant.project_id())}}
+                   : telemetry::MetricLabels{{"tenant", use.text}};
+  use.refused_requests = &metrics_.AddCounter(
+      "varve_tenant_requests_over_rate_total", use.labels);
+  metrics_.AddCallback(this, "varve_tenant_active_series", use.labels,
+                       [this, owner = use.owner] {
+                         return static_cast<double>(active_(owner));
+                       });
+  return *kept_.emplace(tenant, std::move(kept)).first->second;
+}
+
+TenantNow TenantLimits::Of(const model::TenantId& tenant) {
+  base::MutexLock lock(mutex_);
+  const auto found = kept_.find(tenant);
+  Kept& kept = found != kept_.end()                     ? *found->second
+               : kept_.size() < kSeriesOwnersMax - 1 ? Add(tenant)
+                                                       : rest_;
+  return {.limit = kept.limit,
+          .use = &kept.use,
+          .labels_generation = kept.labels_generation};
+}
+
+absl::Status TenantLimits::OverRate(const TenantNow& tenant, int64_t rows,
+                                    absl::Duration wait) const {
+  if (tenant.use->refused_requests != nullptr) {
+    tenant.use->refused_requests->Increment();
+  }
+  const TokenRate rate = RateOf(*tenant.limit);
+  const int64_t seconds =
+      std::max<int64_t>(1, absl::ToInt64Seconds(absl::Ceil(
+                               wait, absl::Seconds(1))));
+  absl::Status status = base::ResourceExhausted(
+      "tenant ", tenant.use->text, " is over its ingestion rate: a request of ",
+      rows, " samples does not fit into ", NumberText(rate.per_second),
+      " samples/s with a burst of ", NumberText(rate.burst),
+      " (ingestion_rate, ingestion_burst_size of ", kTenantLimitsFlag,
+      "); nothing of it is stored, it fits in ", seconds, " s");
+  status.SetPayload(kRetryAfterPayload, absl::Cord(absl::StrCat(seconds)));
+  return status;
+}
+
+absl::Status TenantLimits::Admit(const TenantNow& tenant) const {
+  if (tenant.limit->ingestion_rate <= 0) return absl::OkStatus();
+  const TokenRate rate = RateOf(*tenant.limit);
+  const int64_t now_ms = clock_.SteadyMs();
+  const TokenBucket& bucket = tenant.use->samples;
+  if (bucket.Wait(1, rate, now_ms) <= absl::ZeroDuration()) {
+    return absl::OkStatus();
+  }
+  // Requests of a sender are alike: this one will ask for as many rows as the
+  // last one did.
+  const int64_t rows = tenant.use->request_rows.load();
+  return OverRate(tenant, rows, bucket.Wait(rows, rate, now_ms));
+}
+
+absl::Status TenantLimits::Take(const TenantNow& tenant, int64_t rows,
+                                bool started) const {
+  if (tenant.limit->ingestion_rate <= 0 || rows == 0) return absl::OkStatus();
+  const TokenRate rate = RateOf(*tenant.limit);
+  const int64_t now_ms = clock_.SteadyMs();
+  if (started) {
+    tenant.use->samples.Charge(rows, rate, now_ms);
+    return absl::OkStatus();
+  }
+  tenant.use->request_rows = rows;
+  const absl::Duration wait = tenant.use->samples.Take(rows, rate, now_ms);
+  if (wait <= absl::ZeroDuration()) return absl::OkStatus();
+  return OverRate(tenant, rows, wait);
+}
+
+void TenantLimits::CountIgnored(const TenantNow& tenant, Rejection why,
+                                int64_t rows) {
+  TenantUse& use = *tenant.use;
+  if (use.labels.empty()) return;
+  auto& slot = use.ignored_rows[static_cast<size_t>(why)];
+  telemetry::Counter* counter = slot.load(std::memory_order_acquire);
+  if (counter == nullptr) {
+    telemetry::MetricLabels labels = use.labels;
+    labels.emplace_back("reason", ReasonOf(why));
+    counter = &metrics_.AddCounter("varve_tenant_rows_ignored_total", labels);
+    slot.store(counter, std::memory_order_release);
+  }
+  counter->Add(rows);
+}
+
+std::vector<uint16_t> TenantLimits::Set(const TenantLimitsFile& file) {
+  std::vector<uint16_t> changed;
+  base::MutexLock lock(mutex_);
+  file_ = file;
+  for (const auto& [tenant, kept] : kept_) {
+    std::shared_ptr<const TenantLimit> limit = LimitOf(tenant);
+    if (!SameLabelLimits(*limit, *kept->limit)) {
+      ++kept->labels_generation;
+      changed.push_back(kept->use.owner);
+    }
+    kept->limit = std::move(limit);
+  }
+  if (!SameLabelLimits(file_.defaults, *rest_.limit)) ++rest_.labels_generation;
+  rest_.limit = std::make_shared<TenantLimit>(file_.defaults);
+  return changed;
+}
+
+absl::StatusOr<std::vector<uint16_t>> TenantLimits::Load(
+    std::string_view yaml) {
+  ASSIGN_OR_RETURN(const TenantLimitsFile file,
+                   ParseTenantLimits(yaml, flags_));
+  return Set(file);
+}
+
+std::optional<int64_t> RetryAfterSeconds(const absl::Status& status) {
+  const auto payload = status.GetPayload(kRetryAfterPayload);
+  if (!payload) return std::nullopt;
+  int64_t seconds = 0;
+  const std::string text(*payload);
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return seconds;
+}
+
+}  // namespace varve::ingest
