@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
-#include <vector>
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/strings.h"
@@ -37,10 +35,10 @@ void AppendField(std::string& out, char tag, std::string_view bytes) {
 
 }  // namespace
 
-std::string RawLabels(int64_t series) {
+SeriesLabels LabelsOf(int64_t series) {
   const int64_t instance = series / kSeriesPerInstance;
   const int64_t n = series % kSeriesPerInstance;
-  std::vector<std::pair<std::string, std::string>> labels = {
+  SeriesLabels labels = {
       {"cluster", StrCat("prod-", instance % 4)},
       {"datacenter", "fra1"},
       {"environment", "production"},
@@ -60,8 +58,12 @@ std::string RawLabels(int64_t series) {
     labels.emplace_back("type", family % 2 == 0 ? "physical" : "virtual");
   }
   std::sort(labels.begin(), labels.end());
+  return labels;
+}
+
+std::string RawLabels(int64_t series) {
   std::string out;
-  for (const auto& [name, value] : labels) {
+  for (const auto& [name, value] : LabelsOf(series)) {
     std::string label;
     AppendField(label, '\x0a', name);
     AppendField(label, '\x12', value);

@@ -12,11 +12,17 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace varve::bench {
 
 inline constexpr int kSeriesPerInstance = 1000;
 inline constexpr int kCpuSeriesPerInstance = 128;  // 16 CPUs, 8 modes
+
+// Sorted by name.
+using SeriesLabels = std::vector<std::pair<std::string, std::string>>;
+SeriesLabels LabelsOf(int64_t series);
 
 // The label fields of a remote-write TimeSeries, sorted by name.
 std::string RawLabels(int64_t series);

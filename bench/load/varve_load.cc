@@ -1,4 +1,4 @@
-// Replays node_exporter-like remote writes and measures who takes them.
+// Replays node_exporter-like writes and measures who takes them.
 //
 //   varve_load -target=127.0.0.1:8480 -path=/insert/0/prometheus/api/v1/write
 //     -series=100000 -rounds=120 -connections=4 -pid=insert=123 -pid=storage=7
@@ -23,12 +23,11 @@
 
 #include "bench/load/node_series.h"
 #include "bench/load/process_stats.h"
+#include "bench/load/request_bodies.h"
 #include "bench/load/write_connection.h"
-#include "lib/base/byte_coding.h"
 #include "lib/base/clock.h"
 #include "lib/base/flags.h"
 #include "lib/base/strings.h"
-#include "lib/compress/compress.h"
 
 namespace varve::bench {
 namespace {
@@ -53,36 +52,20 @@ struct Results {
   std::vector<std::vector<double>> latencies;  // by connection
 };
 
-std::string MakeBody(const Settings& settings,
-                     const std::vector<std::string>& labels, int64_t first,
-                     int64_t count, int64_t round) {
-  std::string body, out;
+std::string MakeBody(const Settings& settings, const RequestBodies& bodies,
+                     int64_t first, int64_t count, int64_t round) {
+  std::vector<int64_t> times_ms;
   for (int64_t s = first; s < first + count; ++s) {
-    std::string sample = "\x09";
-    base::PutFixedLe(sample, ValueAt(s, round));
-    sample.push_back('\x10');
-    base::PutVarint(sample,
-                    static_cast<uint64_t>(
-                        settings.first_ms + round * settings.interval_ms +
-                        JitterAt(s, round, settings.jitter_ms)));
-    body.push_back('\x0a');
-    base::PutVarint(body, labels[s].size() + 2 + sample.size());
-    body += labels[s];
-    body.push_back('\x12');
-    base::PutLengthPrefixed(body, sample);
+    times_ms.push_back(settings.first_ms + round * settings.interval_ms +
+                       JitterAt(s, round, settings.jitter_ms));
   }
-  if (settings.target.codec == "zstd") {
-    compress::ZstdCompress(body, 1, out);
-  } else {
-    compress::SnappyCompress(body, out);
-  }
-  return out;
+  return bodies.Make(first, round, times_ms);
 }
 
 // Rounds [from, to) of the series of one connection.
-void RunConnection(const Settings& settings,
-                   const std::vector<std::string>& labels, int64_t index,
-                   int64_t from, int64_t to, double begin_s, Results& results) {
+void RunConnection(const Settings& settings, const RequestBodies& bodies,
+                   int64_t index, int64_t from, int64_t to, double begin_s,
+                   Results& results) {
   WriteConnection connection(settings.target);
   const int64_t first = settings.series * index / settings.connections;
   const int64_t last = settings.series * (index + 1) / settings.connections;
@@ -96,7 +79,7 @@ void RunConnection(const Settings& settings,
     }
     for (int64_t s = first; s < last; s += settings.batch) {
       const int64_t count = std::min(settings.batch, last - s);
-      const std::string body = MakeBody(settings, labels, s, count, round);
+      const std::string body = MakeBody(settings, bodies, s, count, round);
       const double sent_s = NowSeconds();
       const int code = connection.Post(body);
       results.latencies[index].push_back(NowSeconds() - sent_s);
@@ -130,7 +113,7 @@ std::vector<std::pair<std::string, std::string>> NamedList(
 }
 
 // One phase: rounds [from, to); prints what it measured, names prefixed.
-void RunPhase(const Settings& settings, const std::vector<std::string>& labels,
+void RunPhase(const Settings& settings, const RequestBodies& bodies,
               const std::string& phase, int64_t from, int64_t to,
               std::vector<Watched>& watched) {
   if (from == to) return;
@@ -141,7 +124,7 @@ void RunPhase(const Settings& settings, const std::vector<std::string>& labels,
   std::vector<std::thread> threads;
   for (int64_t i = 0; i < settings.connections; ++i) {
     threads.emplace_back([&, i] {
-      RunConnection(settings, labels, i, from, to, begin_s, results);
+      RunConnection(settings, bodies, i, from, to, begin_s, results);
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -177,7 +160,10 @@ int Run(int argc, char** argv) {
   const auto& target = flags.String("target", "127.0.0.1:8480", "host:port");
   const auto& path = flags.String("path", "/insert/0/prometheus/api/v1/write",
                                   "where remote writes go");
-  const auto& codec = flags.String("codec", "snappy", "snappy or zstd");
+  const auto& format =
+      flags.String("format", "write1", "write1, write2, text, influx or otlp");
+  const auto& codec =
+      flags.String("codec", "snappy", "snappy, zstd, gzip or none");
   const auto& series = flags.Int("series", 100'000, "how many series");
   const auto& rounds = flags.Int("rounds", 120, "samples of each series");
   const auto& warmup = flags.Int("warmupRounds", 1, "reported apart");
@@ -193,7 +179,10 @@ int Run(int argc, char** argv) {
   flags.ParseOrExit(argc, argv);
 
   Settings settings;
-  settings.target = ParseWriteTarget(target.value(), path.value(), codec.value());
+  const RequestBodies bodies(ParseBodyFormat(format.value()), codec.value(),
+                             series.value());
+  settings.target =
+      ParseWriteTarget(target.value(), path.value(), bodies.Headers());
   settings.series = series.value();
   settings.rounds = rounds.value();
   settings.warmup_rounds = std::min(warmup.value(), rounds.value());
@@ -208,8 +197,6 @@ int Run(int argc, char** argv) {
                       (settings.rounds - 1) * settings.interval_ms -
                       settings.jitter_ms;
 
-  std::vector<std::string> labels(settings.series);
-  for (int64_t s = 0; s < settings.series; ++s) labels[s] = RawLabels(s);
   std::vector<Watched> watched;
   for (const auto& [name, pid] : NamedList(pids)) {
     watched.push_back({.name = name, .pid = std::atoi(pid.c_str())});
@@ -218,8 +205,8 @@ int Run(int argc, char** argv) {
               static_cast<long>(settings.first_ms),
               static_cast<long>(settings.first_ms +
                                 (settings.rounds - 1) * settings.interval_ms));
-  RunPhase(settings, labels, "new", 0, settings.warmup_rounds, watched);
-  RunPhase(settings, labels, "known", settings.warmup_rounds, settings.rounds,
+  RunPhase(settings, bodies, "new", 0, settings.warmup_rounds, watched);
+  RunPhase(settings, bodies, "known", settings.warmup_rounds, settings.rounds,
            watched);
   double total_rss = 0;
   for (const Watched& process : watched) {

@@ -20,10 +20,10 @@ void Die(const std::string& why) {
 
 WriteTarget ParseWriteTarget(const std::string& address,
                              const std::string& path,
-                             const std::string& codec) {
+                             const std::string& headers) {
   const size_t colon = address.rfind(':');
   if (colon == std::string::npos) Die("-target wants host:port");
-  return {address.substr(0, colon), address.substr(colon + 1), path, codec};
+  return {address.substr(0, colon), address.substr(colon + 1), path, headers};
 }
 
 int WriteConnection::Post(const std::string& body) {
@@ -39,8 +39,8 @@ int WriteConnection::Post(const std::string& body) {
 void WriteConnection::Dial() {
   addrinfo hints{}, *list = nullptr;
   hints.ai_socktype = SOCK_STREAM;
-  if (getaddrinfo(target_.host.c_str(), target_.port.c_str(), &hints,
-                  &list) != 0) {
+  if (getaddrinfo(target_.host.c_str(), target_.port.c_str(), &hints, &list) !=
+      0) {
     Die("cannot resolve " + target_.host);
   }
   fd_ = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -69,11 +69,8 @@ bool WriteConnection::SendAll(std::string_view bytes) {
 int WriteConnection::TryPost(const std::string& body) {
   std::string request = base::StrCat(
       "POST ", target_.path, " HTTP/1.1\r\nHost: ", target_.host, ":",
-      target_.port, "\r\nContent-Type: application/x-protobuf\r\n",
-      "Content-Encoding: ", target_.codec,
-      "\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nUser-Agent: "
-      "varve_bench\r\nContent-Length: ",
-      body.size(), "\r\n\r\n");
+      target_.port, "\r\n", target_.headers,
+      "User-Agent: varve_bench\r\nContent-Length: ", body.size(), "\r\n\r\n");
   request += body;
   if (!SendAll(request)) return 0;
   answer_.clear();
@@ -85,10 +82,17 @@ int WriteConnection::TryPost(const std::string& body) {
     answer_.append(buffer, static_cast<size_t>(n));
   }
   const int code = std::atoi(answer_.c_str() + 9);
-  // Answers with a body are errors here: not worth parsing further.
-  if (code != 204 || answer_.find("Connection: close") != std::string::npos) {
-    Close();
+  size_t length = 0;
+  const size_t field = answer_.find("Content-Length: ");
+  if (field < head)
+    length = std::strtoul(answer_.c_str() + field + 16, nullptr, 10);
+  while (answer_.size() < head + 4 + length) {
+    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    if (n <= 0) return 0;
+    answer_.append(buffer, static_cast<size_t>(n));
   }
+  // The bodies of errors are told, not waited for further.
+  if (code >= 300 || answer_.find("Connection: close") < head) Close();
   return code;
 }
 

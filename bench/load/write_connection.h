@@ -1,4 +1,4 @@
-// Remote writes over one keep-alive connection, for load generators.
+// Writes over one keep-alive connection, for load generators.
 //
 // Errors:  Die() ends the program when nobody can be reached; an answer's code
 //          is the caller's to judge.
@@ -15,12 +15,12 @@ namespace varve::bench {
 
 struct WriteTarget {
   std::string host, port, path;
-  std::string codec;  // snappy or zstd
+  std::string headers;  // each with its line end
 };
 // `address` is host:port.
 WriteTarget ParseWriteTarget(const std::string& address,
                              const std::string& path,
-                             const std::string& codec);
+                             const std::string& headers);
 
 class WriteConnection {
  public:

@@ -87,7 +87,9 @@ int Run(int argc, char** argv) {
   const std::optional<DataSet> found = DataSetByName(set.value());
   if (!found) Die("query_load: unknown -set=" + set.value());
   job.set = *found;
-  job.target = ParseWriteTarget(target.value(), path.value(), "snappy");
+  job.target = ParseWriteTarget(
+      target.value(), path.value(),
+      "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n");
   job.first_ms = end.value() - (job.set.samples - 1) * job.set.interval_ms;
   job.samples_per_request = samples.value();
   for (int64_t s = 0; s < job.set.series; ++s) {

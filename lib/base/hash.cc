@@ -1,6 +1,11 @@
 #include "lib/base/hash.h"
 
+#if defined(__x86_64__)
+// The same functions, in the widest vectors that the CPU has.
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 #include <random>
 

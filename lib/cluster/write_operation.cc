@@ -27,9 +27,13 @@ bool SpanOf(const SeriesRows& row, model::TimeRange& span) {
     span.end_ms = std::max(span.end_ms, at_ms);
   };
   for (const int64_t at_ms : row.timestamps_ms) widen(at_ms);
-  for (const int64_t at_ms : row.histogram_timestamps_ms) widen(at_ms);
-  for (const model::ExemplarView& one : row.exemplars) {
-    widen(one.timestamp_ms);
+  if (row.others != nullptr) {
+    for (const int64_t at_ms : row.others->histogram_timestamps_ms) {
+      widen(at_ms);
+    }
+    for (const model::ExemplarView& one : row.others->exemplars) {
+      widen(one.timestamp_ms);
+    }
   }
   return span.start_ms <= span.end_ms;
 }
@@ -217,16 +221,18 @@ void WriteOperation::AddRows(const SeriesRows& row, uint64_t ref,
   if (!row.values.empty()) {
     builder.Add(row.tenant, ref, row.timestamps_ms, row.values);
   }
-  for (size_t i = 0; i < row.histograms.size(); ++i) {
+  if (row.others == nullptr) return;
+  const OtherRows& others = *row.others;
+  for (size_t i = 0; i < others.histograms.size(); ++i) {
     builder.kinds().AddHistogram(row.tenant, ref,
-                                 row.histogram_timestamps_ms[i],
-                                 row.histograms[i]);
+                                 others.histogram_timestamps_ms[i],
+                                 others.histograms[i]);
   }
-  for (const model::ExemplarView& one : row.exemplars) {
+  for (const model::ExemplarView& one : others.exemplars) {
     builder.kinds().AddExemplar(row.tenant, ref, one.timestamp_ms, one.value,
                                 one.labels);
   }
-  for (const model::StartRun& run : row.starts) {
+  for (const model::StartRun& run : others.starts) {
     builder.kinds().AddStart(row.tenant, ref, run);
   }
 }
@@ -260,9 +266,8 @@ void WriteOperation::StartData() {
       if (!Reaches(row, k)) continue;
       const uint16_t node = row.route->nodes[k];
       wire::DataFrameBuilder& builder = builders[node];
-      if (builder.rows() > 0 &&
-          (builder.rows() + count > wire::kFrameRows ||
-           builder.kinds().bytes() > kFrameKindBytes)) {
+      if (builder.rows() > 0 && (builder.rows() + count > wire::kFrameRows ||
+                                 builder.kinds().bytes() > kFrameKindBytes)) {
         SendFrame(node, builder);
       }
       if (builder.rows() == 0) builder.Start(view_.ring->id(), accept_ms);

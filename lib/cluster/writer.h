@@ -50,24 +50,32 @@ namespace varve::cluster {
 // changes faster than this is answered 503.
 inline constexpr int kWriteAttemptsMax = 4;
 
+// Rows of a series that are not floats; few series have any.
+struct OtherRows {
+  // Native histograms by their canonical bytes.
+  std::span<const int64_t> histogram_timestamps_ms;
+  std::span<const std::string_view> histograms;
+  std::span<const model::ExemplarView> exemplars;
+  std::span<const model::StartRun> starts;  // of all rows of the series
+};
+
+// Kept small: a write goes over all of its rows several times.
 struct SeriesRows {
   model::TenantId tenant;
-  uint16_t slot = 0;
   SeriesRoute* route = nullptr;  // filled when it does not fit the view
   // Canonical labels; may be empty while the route fits the view.
   std::string_view labels;
   std::span<const int64_t> timestamps_ms;
   std::span<const double> values;
+  const OtherRows* others = nullptr;  // null for none
+  uint16_t slot = 0;
   // Set by Write: why no node was sent the rows, which is no error.
   model::Refusal refused = model::Refusal::kNone;
-  // Native histograms by their canonical bytes, and exemplars.
-  std::span<const int64_t> histogram_timestamps_ms;
-  std::span<const std::string_view> histograms;
-  std::span<const model::ExemplarView> exemplars;
-  std::span<const model::StartRun> starts;  // of the rows above
 
   // What is counted as rows.
-  size_t size() const { return values.size() + histograms.size(); }
+  size_t size() const {
+    return values.size() + (others == nullptr ? 0 : others->histograms.size());
+  }
 };
 
 // What metrics of a tenant mean. It goes to every node that is up: any one of

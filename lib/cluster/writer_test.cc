@@ -55,11 +55,11 @@ struct Cluster {
         SeriesRoute& route = routes[first + i];
         if (!view->Fits(route)) labels[i] = base::StrCat("series", first + i);
         rows.push_back({.tenant = {},
-                        .slot = static_cast<uint16_t>((first + i) * 257),
                         .route = &route,
                         .labels = labels[i],
                         .timestamps_ms = {&timestamp_ms, 1},
-                        .values = {&value, 1}});
+                        .values = {&value, 1},
+                        .slot = static_cast<uint16_t>((first + i) * 257)});
       }
       status = writer->Write(*view, rows);
       if (status.code() != absl::StatusCode::kFailedPrecondition) break;
@@ -374,7 +374,6 @@ TEST_CASE("large writes are sent in several frames", "[cluster]") {
   const std::vector<std::string> labels = {"a", "b", "c", "d"};
   for (size_t i = 0; i < 4; ++i) {
     rows.push_back({.tenant = {},
-                    .slot = 0,
                     .route = &routes[i],
                     .labels = labels[i],
                     .timestamps_ms = timestamps,

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "lib/base/byte_coding.h"
@@ -52,6 +53,8 @@ struct Inserter::Work {
   std::vector<model::MetricMetadata> metadata;
   uint64_t features = 0;  // of the nodes written to
   bool too_many_active = false;
+  std::deque<cluster::OtherRows> others;  // of those rows
+  bool may_reject = false;  // some series is refused or has histograms
   std::vector<model::Label> parsed;
   std::string canonical;
   protocol::Arena arena;
@@ -64,6 +67,7 @@ struct Inserter::Work {
     rows.clear();
     metadata.clear();
     too_many_active = false;
+    may_reject = false;
     arena.Clear();
   }
 };
@@ -72,9 +76,10 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
     : writer_(writer),
       options_(options),
       table_(options.table_entries_max, options.copies, *options.clock),
-      limits_({.series = options.limits},
-              [this](uint16_t owner) { return table_.active(owner); },
-              options.metrics, options.clock),
+      limits_(
+          {.series = options.limits},
+          [this](uint16_t owner) { return table_.active(owner); },
+          options.metrics, options.clock),
       rules_(std::make_shared<SeriesRules>()) {
   telemetry::Metrics& metrics = *options.metrics;
   for (size_t i = 0; i < kRejections; ++i) {
@@ -191,9 +196,8 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
   if (!was_known) work.changed.push_back(static_cast<uint32_t>(i));
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
   // Before a LabelSet sees them: of x="1",x="" it would keep the last, none.
-  std::erase_if(work.parsed, [](const model::Label& label) {
-    return label.value.empty();
-  });
+  std::erase_if(work.parsed,
+                [](const model::Label& label) { return label.value.empty(); });
   const model::LabelSet labels(std::move(work.parsed));
   work.canonical.clear();
   model::AppendCanonicalBytes(work.canonical, labels);
@@ -202,19 +206,41 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
   return absl::OkStatus();
 }
 
+const cluster::OtherRows* Inserter::TakeOthers(
+    const protocol::SampleBatch& batch, const protocol::BatchSeries& series,
+    uint64_t features, Work& work) {
+  if (series.histograms + series.exemplars + series.starts == 0) return nullptr;
+  // An older node stores what it knows without what it does not.
+  cluster::OtherRows others;
+  if ((features & wire::kFeatureHistograms) != 0) {
+    others.histogram_timestamps_ms = batch.HistogramTimestamps(series);
+    others.histograms = batch.Histograms(series);
+  }
+  if ((features & wire::kFeatureExemplars) != 0) {
+    others.exemplars = batch.Exemplars(series);
+  }
+  if ((features & wire::kFeatureStarts) != 0) {
+    others.starts = batch.Starts(series);
+  }
+  return &work.others.emplace_back(others);
+}
+
 absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
                                const cluster::WriteView& view, Work& work) {
   work.rows.clear();
+  work.others.clear();
   for (size_t i = 0; i < batch.series.size(); ++i) {
     SeriesEntry& entry = work.entries[i];
     const protocol::BatchSeries& series = batch.series[i];
     if (!entry.known) RETURN_IF_ERROR(Resolve(batch, i, work));
-    const bool histograms = (view.features & wire::kFeatureHistograms) != 0 &&
-                            series.histograms > 0;
-    const bool exemplars =
-        (view.features & wire::kFeatureExemplars) != 0 && series.exemplars > 0;
-    if (entry.rejection != Rejection::kNone ||
-        (series.rows == 0 && !histograms && !exemplars)) {
+    work.may_reject = work.may_reject || entry.rejection != Rejection::kNone ||
+                      series.histograms + series.bad_histograms > 0;
+    if (entry.rejection != Rejection::kNone) continue;
+    const cluster::OtherRows* const others =
+        TakeOthers(batch, series, view.features, work);
+    if (series.rows == 0 &&
+        (others == nullptr ||
+         (others->histograms.empty() && others->exemplars.empty()))) {
       continue;
     }
     if (work.labels[i].empty() && !view.Fits(entry.route)) {
@@ -222,21 +248,12 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
       work.changed.push_back(static_cast<uint32_t>(i));
     }
     work.rows.push_back({.tenant = work.tenant,
-                         .slot = entry.slot,
                          .route = &entry.route,
                          .labels = work.labels[i],
                          .timestamps_ms = batch.Timestamps(series),
-                         .values = batch.Values(series)});
-    if (histograms) {
-      work.rows.back().histogram_timestamps_ms =
-          batch.HistogramTimestamps(series);
-      work.rows.back().histograms = batch.Histograms(series);
-    }
-    if (exemplars) work.rows.back().exemplars = batch.Exemplars(series);
-    // An older node stores the samples without them.
-    if (series.starts > 0 && (view.features & wire::kFeatureStarts) != 0) {
-      work.rows.back().starts = batch.Starts(series);
-    }
+                         .values = batch.Values(series),
+                         .others = others,
+                         .slot = entry.slot});
   }
   return absl::OkStatus();
 }
@@ -254,9 +271,10 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   work.rules->Apply(*work.extra_labels, labels);
   const bool told =
       why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
-  std::string text = base::StrCat(
-      told ? batch.bad_histogram : Explain(why, labels, work.limits.limit->series),
-      ": ", SeriesText(labels));
+  std::string text =
+      base::StrCat(told ? batch.bad_histogram
+                        : Explain(why, labels, work.limits.limit->series),
+                   ": ", SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
   if (!simdjson::validate_utf8(text)) {
     for (char& c : text) {
@@ -297,19 +315,24 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
     if (rows.refused == model::Refusal::kNone) {
       outcome.rows_stored += count;
       outcome.samples_stored += static_cast<int64_t>(rows.values.size());
-      outcome.histograms_stored += static_cast<int64_t>(rows.histograms.size());
-      outcome.exemplars_stored += static_cast<int64_t>(rows.exemplars.size());
+      if (rows.others == nullptr) continue;
+      outcome.histograms_stored +=
+          static_cast<int64_t>(rows.others->histograms.size());
+      outcome.exemplars_stored +=
+          static_cast<int64_t>(rows.others->exemplars.size());
     } else {
       refused_rows_[static_cast<size_t>(rows.refused)]->Add(count);
     }
   }
+  if (!work.may_reject) return;
   for (size_t i = 0; i < batch.series.size(); ++i) {
     const Rejection why = work.entries[i].rejection;
     const protocol::BatchSeries& series = batch.series[i];
     const int64_t histograms = series.histograms + series.bad_histograms;
     if (why != Rejection::kNone) {
       Reject(batch, i, why, series.rows + histograms, work, outcome);
-    } else if (histograms > 0 && (work.features & wire::kFeatureHistograms) == 0) {
+    } else if (histograms > 0 &&
+               (work.features & wire::kFeatureHistograms) == 0) {
       Reject(batch, i, Rejection::kNativeHistogram, histograms, work, outcome);
     } else if (series.bad_histograms > 0) {
       Reject(batch, i, Rejection::kBadNativeHistogram, series.bad_histograms,

@@ -80,6 +80,10 @@ class Inserter {
  private:
   struct Work;
   void Hash(const protocol::SampleBatch& batch, Work& work) const;
+  // What the series has beside floats and the nodes take; null for nothing.
+  static const cluster::OtherRows* TakeOthers(
+      const protocol::SampleBatch& batch, const protocol::BatchSeries& series,
+      uint64_t features, Work& work);
   absl::Status Prepare(const protocol::SampleBatch& batch,
                        const cluster::WriteView& view, Work& work);
   // Labels of one series: checked, and in canonical form when taken.

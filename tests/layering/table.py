@@ -100,7 +100,7 @@ OWNERS = {
     "zlib.h": ["lib/compress"],
     "zstd.h": ["lib/compress"],
     "lz4": ["lib/compress"],
-    "xxhash.h": ["lib/base"],
+    "xxh": ["lib/base"],
     "yaml-cpp/": ["lib/ingest", "lib/relabel"],
     "regex": [],  # std::regex backtracks; RE2 does not
 }
