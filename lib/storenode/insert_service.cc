@@ -33,10 +33,12 @@ absl::StatusOr<uint64_t> RingOf(std::string_view record) {
 }  // namespace
 
 InsertService::InsertService(storage::Engine* engine, KeptState* kept,
-                             RequestGate* gate, telemetry::Metrics* metrics,
+                             TenantNames* names, RequestGate* gate,
+                             telemetry::Metrics* metrics,
                              ServiceOptions options)
     : engine_(engine),
       kept_(kept),
+      names_(names),
       gate_(gate),
       options_(std::move(options)) {
   // Insert nodes count rows of refused series; dashboards add this one.
@@ -73,6 +75,9 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
       break;
     case wire::kGetRings:
       answer = GetRings();
+      break;
+    case wire::kTenantNames:
+      answer = PutTenantNames(call.payload());
       break;
     default:
       return base::Unimplemented("insert port of a storage node: method ",
@@ -154,6 +159,22 @@ absl::StatusOr<std::string> InsertService::PutRing(std::string_view payload) {
   RETURN_IF_ERROR(ParseMessage(payload, ring));
   RETURN_IF_ERROR(kept_->PutRing(ring));
   return std::string();
+}
+
+absl::StatusOr<std::string> InsertService::PutTenantNames(
+    std::string_view payload) {
+  proto::TenantNames request;
+  RETURN_IF_ERROR(ParseMessage(payload, request));
+  std::vector<model::Tenant> tenants;
+  for (const proto::Tenant& one : request.tenants()) {
+    ASSIGN_OR_RETURN(const model::TenantId id, wire::FromProto(one));
+    tenants.push_back({id, one.name()});
+  }
+  std::vector<bool> refused;
+  RETURN_IF_ERROR(names_->Register(tenants, refused));
+  proto::TenantNamesResponse response;
+  for (const bool one : refused) response.add_refused(one);
+  return response.SerializeAsString();
 }
 
 absl::StatusOr<std::string> InsertService::GetRings() {

@@ -1,4 +1,5 @@
-// What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS.
+// What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS,
+// TENANTNAMES.
 //
 // Errors:  InvalidArgument or DataLoss for a bad message; nothing of it was
 //          stored. Unavailable while stopping or over its concurrency,
@@ -11,6 +12,7 @@
 
 #include "lib/storenode/kept_state.h"
 #include "lib/storenode/request_gate.h"
+#include "lib/storenode/tenant_names.h"
 #include "lib/telemetry/metrics.h"
 #include "net/rpc/rpc.h"
 #include "storage/engine/engine.h"
@@ -26,8 +28,9 @@ struct ServiceOptions {
 class InsertService final : public rpc::Service {
  public:
   // All outlive the service.
-  InsertService(storage::Engine* engine, KeptState* kept, RequestGate* gate,
-                telemetry::Metrics* metrics, ServiceOptions options);
+  InsertService(storage::Engine* engine, KeptState* kept, TenantNames* names,
+                RequestGate* gate, telemetry::Metrics* metrics,
+                ServiceOptions options);
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
@@ -39,9 +42,11 @@ class InsertService final : public rpc::Service {
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
   absl::StatusOr<std::string> PutRing(std::string_view payload);
   absl::StatusOr<std::string> GetRings();
+  absl::StatusOr<std::string> PutTenantNames(std::string_view payload);
 
   storage::Engine* const engine_;
   KeptState* const kept_;
+  TenantNames* const names_;
   RequestGate* const gate_;
   const ServiceOptions options_;
 };

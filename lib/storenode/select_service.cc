@@ -54,10 +54,11 @@ struct SearchPlan {
   std::unique_ptr<const model::SlotSet> slots;
   storage::SearchRequest search;
 
-  static absl::StatusOr<SearchPlan> Make(const proto::SearchRequest& request) {
+  static absl::StatusOr<SearchPlan> Make(const proto::SearchRequest& request,
+                                         const TenantNames& names) {
     SearchPlan plan;
     storage::SearchRequest& search = plan.search;
-    ASSIGN_OR_RETURN(search.tenant, wire::FromProto(request.tenant()));
+    ASSIGN_OR_RETURN(search.tenant, names.Readable(request.tenant()));
     ASSIGN_OR_RETURN(search.matcher_groups, wire::FromProto(request.groups()));
     search.range = {request.start_ms(), request.end_ms()};
     search.series_max = request.series_max();
@@ -105,10 +106,11 @@ void AddLost(const storage::Engine& engine, const model::TimeRange& range,
 }  // namespace
 
 SelectService::SelectService(storage::Engine* engine, KeptState* kept,
-                             RequestGate* gate, model::DedupRule dedup,
-                             ServiceOptions options)
+                             TenantNames* names, RequestGate* gate,
+                             model::DedupRule dedup, ServiceOptions options)
     : engine_(engine),
       kept_(kept),
+      names_(names),
       gate_(gate),
       dedup_(dedup),
       options_(std::move(options)),
@@ -179,7 +181,7 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
 absl::Status SelectService::Search(rpc::ServerCall& call) {
   proto::SearchRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
-  ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request));
+  ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request, *names_));
   const base::Alive alive = AliveOf(call, request.timeout_ms());
   plan.search.alive = &alive;
   SearchMeter meter;
@@ -230,7 +232,8 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
 absl::Status SelectService::Rollup(rpc::ServerCall& call) {
   proto::RollupRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
-  ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request.search()));
+  ASSIGN_OR_RETURN(SearchPlan plan,
+                   SearchPlan::Make(request.search(), *names_));
   plan.search.hashes = false;
   const base::Alive alive = AliveOf(call, request.search().timeout_ms());
   plan.search.alive = &alive;
@@ -286,7 +289,7 @@ absl::Status SelectService::Labels(rpc::ServerCall& call) {
   proto::LabelsRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   storage::LabelRequest labels;
-  ASSIGN_OR_RETURN(labels.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(labels.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(labels.matcher_groups, wire::FromProto(request.groups()));
   labels.range = {request.start_ms(), request.end_ms()};
   labels.limit = request.limit();
@@ -308,7 +311,7 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   proto::CardinalityRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   storage::CardinalityRequest wanted;
-  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
   wanted.range = {request.start_ms(), request.end_ms()};
   wanted.focus_label = request.focus_label();
@@ -366,7 +369,7 @@ absl::Status SelectService::Tenants(rpc::ServerCall& call) {
                    engine_->Tenants(range));
   AddLost(*engine_, range, *response.mutable_coverage());
   for (const model::TenantId& tenant : tenants) {
-    wire::ToProto(tenant, *response.add_tenants());
+    wire::ToProto(tenant, names_->NameOf(tenant), *response.add_tenants());
   }
   return call.Send(response.SerializeAsString());
 }
@@ -375,7 +378,7 @@ absl::Status SelectService::Metadata(rpc::ServerCall& call) {
   proto::MetadataRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   storage::MetadataRequest wanted;
-  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   wanted.metric = request.metric();
   wanted.limit = request.limit();
   proto::MetadataResponse response;
@@ -406,7 +409,7 @@ absl::Status SelectService::NameUsage(rpc::ServerCall& call) {
     return call.Send(response.SerializeAsString());
   }
   ASSIGN_OR_RETURN(const model::TenantId tenant,
-                   wire::FromProto(request.tenant()));
+                   names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(const storage::NameStatistics statistics,
                    engine_->NameUsageOf(tenant));
   response.set_since_s(statistics.since_s);
@@ -423,7 +426,7 @@ absl::Status SelectService::History(rpc::ServerCall& call) {
   proto::HistoryRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(const model::TenantId tenant,
-                   wire::FromProto(request.tenant()));
+                   names_->Readable(request.tenant()));
   proto::HistoryResponse response;
   for (const proto::HistoryRequest::Range& range : request.ranges()) {
     ToProto(engine_->HistoryOf(tenant, {range.start_ms(), range.end_ms()}),
@@ -438,7 +441,7 @@ absl::Status SelectService::Delete(rpc::ServerCall& call) {
   proto::DeleteRequest request;
   RETURN_IF_ERROR(ParseMessage(call.payload(), request));
   storage::DeleteRequest wanted;
-  ASSIGN_OR_RETURN(wanted.tenant, wire::FromProto(request.tenant()));
+  ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
   wanted.range = {request.start_ms(), request.end_ms()};
   wanted.accept_ms = request.accept_ms();

@@ -17,6 +17,7 @@
 #include "lib/storenode/insert_service.h"
 #include "lib/storenode/kept_state.h"
 #include "lib/storenode/request_gate.h"
+#include "lib/storenode/tenant_names.h"
 #include "net/rpc/rpc.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/engine.h"
@@ -26,8 +27,9 @@ namespace varve::storenode {
 class SelectService final : public rpc::Service {
  public:
   // `dedup` is told in every Coverage. All pointers outlive the service.
-  SelectService(storage::Engine* engine, KeptState* kept, RequestGate* gate,
-                model::DedupRule dedup, ServiceOptions options);
+  SelectService(storage::Engine* engine, KeptState* kept, TenantNames* names,
+                RequestGate* gate, model::DedupRule dedup,
+                ServiceOptions options);
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
@@ -50,6 +52,7 @@ class SelectService final : public rpc::Service {
 
   storage::Engine* const engine_;
   KeptState* const kept_;
+  TenantNames* const names_;
   RequestGate* const gate_;
   const model::DedupRule dedup_;
   const ServiceOptions options_;

@@ -29,6 +29,7 @@
 #include "lib/storenode/select_service.h"
 #include "lib/storenode/storage_flags.h"
 #include "lib/storenode/storage_metrics.h"
+#include "lib/storenode/tenant_names.h"
 #include "lib/telemetry/metrics.h"
 #include "net/http/server.h"
 #include "net/rpc/rpc.h"
@@ -67,6 +68,7 @@ class StorageRole {
   RequestGate inserts_;
   RequestGate searches_;
   KeptState kept_;
+  TenantNames names_;
   InsertService insert_service_;
   SelectService select_service_;
   StorageMetrics metrics_;

@@ -9,6 +9,12 @@ void ToProto(const model::TenantId& tenant, proto::Tenant& out) {
   out.set_id(tenant.id);
 }
 
+void ToProto(const model::TenantId& tenant, std::string_view name,
+             proto::Tenant& out) {
+  ToProto(tenant, out);
+  if (!name.empty()) out.set_name(std::string(name));
+}
+
 absl::StatusOr<model::TenantId> FromProto(const proto::Tenant& tenant) {
   if (tenant.kind() > 1) {
     return base::InvalidArgument("tenant of unknown kind ", tenant.kind());

@@ -7,6 +7,7 @@
 #define VARVE_LIB_WIRE_CONVERT_H_
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,8 @@ inline constexpr int kMatcherGroupsMax = 10'000;
 inline constexpr int kMatchersMax = 10'000;
 
 void ToProto(const model::TenantId& tenant, proto::Tenant& out);
+void ToProto(const model::TenantId& tenant, std::string_view name,
+             proto::Tenant& out);
 absl::StatusOr<model::TenantId> FromProto(const proto::Tenant& tenant);
 
 using ProtoGroups = google::protobuf::RepeatedPtrField<proto::MatcherGroup>;

@@ -20,13 +20,14 @@ enum Feature : uint64_t {
   // COVERAGE, ROLLUP, and SEARCH for a coverage version
   kFeatureRollup = 1u << 7,
   kFeatureStarts = 1u << 8,  // kind 4, and series batches of kind 3
+  kFeatureTenantNames = 1u << 9,  // TENANTNAMES, and names of tenants in reads
 };
 
 // What this release understands.
 inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
     kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 |
-    kFeatureRollup | kFeatureStarts;
+    kFeatureRollup | kFeatureStarts | kFeatureTenantNames;
 
 }  // namespace varve::wire
 

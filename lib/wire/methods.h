@@ -17,6 +17,8 @@ enum Method : uint8_t {
   kMissed = 4,  // proto Missed -> Ack
   kPutRing = 6, // proto Ring -> empty
   kGetRings = 7,  // empty -> proto RingList
+  // proto TenantNames -> TenantNamesResponse, after its fsync
+  kTenantNames = 8,
   // select -> storage
   kDelete = 5,  // proto DeleteRequest -> DeleteResponse, after its fsync
   kSearch = 32,       // proto SearchRequest -> stream of series batches
