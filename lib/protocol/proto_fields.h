@@ -68,6 +68,16 @@ class Fields {
     }
   }
 
+  // Passes the fields that follow and have this one-byte tag of type kBytes
+  // and less than 128 bytes, without reading them.
+  void SkipShort(char tag) {
+    while (end_ - next_ >= 2 && next_[0] == tag &&
+           static_cast<uint8_t>(next_[1]) < 0x80 &&
+           next_[1] <= end_ - next_ - 2) {
+      next_ += 2 + next_[1];
+    }
+  }
+
   // One varint, as packed fields hold them.
   bool Varint(uint64_t& value) {
     if (next_ != end_ && static_cast<uint8_t>(*next_) < 0x80) {
@@ -82,6 +92,7 @@ class Fields {
     }
     return false;
   }
+
  private:
   template <typename Int>
   bool Fixed(uint64_t& value) {

@@ -96,6 +96,7 @@ absl::Status RemoteWriteWalker::WalkSeries(std::string_view message,
     if (!fields.Next(field)) return Broken("time series", fields.offset());
     if (field.type != kBytes) continue;
     if (field.number == 1) {
+      fields.SkipShort('\x0a');  // most often all other labels
       labels.Add(begin, fields.position());
     } else if (field.number == 2) {
       int64_t timestamp_ms = 0;
