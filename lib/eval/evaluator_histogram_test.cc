@@ -166,6 +166,16 @@ TEST_CASE("notes tell their place in the query", "[eval]") {
             "operator \"+\": histogram + float (1:1)"});
 }
 
+TEST_CASE("of notes with the same words the outermost place is told",
+          "[eval]") {
+  CHECK(Query("histogram_quantile(NaN, quantile_over_time(NaN, m[1m]) == 0)")
+            .Get()
+            .warnings ==
+        std::vector<std::string>{
+            "PromQL warning: quantile value should be between 0 and 1, got "
+            "NaN (1:20)"});
+}
+
 TEST_CASE("of many notes ten are shown", "[eval]") {
   VectorSource source;
   for (int i = 0; i < 15; ++i) {

@@ -62,17 +62,14 @@ void TellForcedMonotonic(Evaluation& ev, const model::LabelSet& labels,
           position);
 }
 
-absl::StatusOr<std::vector<double>> QuantileArgument(Evaluation& ev,
-                                                     const promql::Call& call,
-                                                     size_t index,
-                                                     const StepRange& steps) {
-  ASSIGN_OR_RETURN(std::vector<double> phi,
-                   ev.EvalScalar(*call.args[index], steps));
+// To be told once all arguments are evaluated: of notes with the same words the
+// last one's place is kept, which is the outermost's.
+void WarnOfQuantileArgument(Evaluation& ev, const promql::Call& call,
+                            size_t index, const std::vector<double>& phi) {
   const promql::Position position = ArgumentPosition(ev, call, index);
   for (double p : phi) {
     if (!(p >= 0 && p <= 1)) WarnOfQuantile(ev, p, position);
   }
-  return phi;
 }
 
 std::vector<EvalSeries> Quantiles(Evaluation& ev,
@@ -102,8 +99,9 @@ std::vector<EvalSeries> Quantiles(Evaluation& ev,
 absl::StatusOr<Value> QuantileCall(Evaluation& ev, const promql::Call& call,
                                    const StepRange& steps) {
   ASSIGN_OR_RETURN(const std::vector<double> phi,
-                   QuantileArgument(ev, call, 0, steps));
+                   ev.EvalScalar(*call.args[0], steps));
   ASSIGN_OR_RETURN(const Value input, HistogramInput(ev, *call.args[1], steps));
+  WarnOfQuantileArgument(ev, call, 0, phi);
   const promql::Position position = ArgumentPosition(ev, call, 1);
   const HistogramVector histograms = FindHistograms(ev, input.series, position);
   return ValueOf(ev, Quantiles(ev, histograms, phi,
@@ -131,7 +129,8 @@ absl::StatusOr<Value> QuantilesCall(Evaluation& ev, const promql::Call& call,
   std::vector<EvalSeries> all;
   for (size_t i = 2; i < call.args.size(); ++i) {
     ASSIGN_OR_RETURN(const std::vector<double> phi,
-                     QuantileArgument(ev, call, i, steps));
+                     ev.EvalScalar(*call.args[i], steps));
+    WarnOfQuantileArgument(ev, call, i, phi);
     for (EvalSeries& series :
          Quantiles(ev, histograms, phi, position, position)) {
       // A quantile that changes from step to step has a series for each value.

@@ -18,6 +18,12 @@ bool IsDurationCall(const Token& token) {
   return false;
 }
 
+// As written: what only turns out to be 0 is an error of the whole duration.
+bool IsZero(const Expr& expr) {
+  return expr.kind == ExprKind::kNumber &&
+         static_cast<const NumberLiteral&>(expr).value == 0;
+}
+
 }  // namespace
 
 absl::StatusOr<DurationValue> Grammar::Fold(ExprPtr expr) {
@@ -78,7 +84,7 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min,
         info->precedence < kAddPrecedence || info->op == BinaryOp::kAtan2) {
       return lhs;
     }
-    Take();
+    const uint32_t operator_begin = Take().begin;
     auto binary = std::make_unique<BinaryExpr>();
     binary->op = info->op;
     binary->type = ValueType::kScalar;
@@ -87,6 +93,12 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationBinary(int precedence_min,
         binary->rhs,
         ParseDurationBinary(info->precedence + (right_associative ? 0 : 1),
                             context));
+    if (IsZero(*binary->rhs) && info->op == BinaryOp::kDiv) {
+      return ErrorAt(operator_begin, "division by zero");
+    }
+    if (IsZero(*binary->rhs) && info->op == BinaryOp::kMod) {
+      return ErrorAt(operator_begin, "modulo by zero");
+    }
     binary->lhs = std::move(lhs);
     RETURN_IF_ERROR(Adopt(*binary, binary->lhs->position.begin,
                           {binary->lhs.get(), binary->rhs.get()}));
@@ -116,12 +128,13 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
     auto paren = std::make_unique<ParenExpr>();
     paren->type = ValueType::kScalar;
     ASSIGN_OR_RETURN(paren->expr, ParseDurationBinary(kAddPrecedence, context));
-    RETURN_IF_ERROR(Expect(TokenKind::kRightParen, context, "\")\""));
+    if (!At(TokenKind::kRightParen)) return Unexpected(context, kExpected);
+    Take();
     RETURN_IF_ERROR(Adopt(*paren, begin, {paren->expr.get()}));
     return ExprPtr(std::move(paren));
   }
   if (IsDurationCall(Peek()) && Peek(1).kind == TokenKind::kLeftParen) {
-    return ParseDurationCall();
+    return ParseDurationCall(context);
   }
   if (const Binding* found = FindTemplate(Peek(), false); found != nullptr) {
     const uint32_t begin = Peek().begin;
@@ -132,7 +145,8 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
   return Unexpected(context, kExpected);
 }
 
-absl::StatusOr<ExprPtr> Grammar::ParseDurationCall() {
+absl::StatusOr<ExprPtr> Grammar::ParseDurationCall(
+    std::string_view context) {
   const Token& name = Take();
   auto call = std::make_unique<Call>();
   call->type = ValueType::kScalar;
@@ -142,13 +156,14 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationCall() {
   if (IsWord(name, "min_of")) call->function = "min";
   if (IsWord(name, "max_of")) call->function = "max";
   const bool takes_two = call->function[0] == 'm';
-  RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, "duration", "\"(\""));
+  RETURN_IF_ERROR(Expect(TokenKind::kLeftParen, context, "\"(\""));
   for (size_t i = 0; takes_two && i < 2; ++i) {
-    if (i > 0) RETURN_IF_ERROR(Expect(TokenKind::kComma, "duration", "\",\""));
-    ASSIGN_OR_RETURN(ExprPtr argument, ParseDurationBinary(kAddPrecedence));
+    if (i > 0) RETURN_IF_ERROR(Expect(TokenKind::kComma, context, "\",\""));
+    ASSIGN_OR_RETURN(ExprPtr argument,
+                     ParseDurationBinary(kAddPrecedence, context));
     call->args.push_back(std::move(argument));
   }
-  RETURN_IF_ERROR(Expect(TokenKind::kRightParen, "duration", "\")\""));
+  RETURN_IF_ERROR(Expect(TokenKind::kRightParen, context, "\")\""));
   const Expr* first = takes_two ? call->args[0].get() : nullptr;
   const Expr* second = takes_two ? call->args[1].get() : nullptr;
   RETURN_IF_ERROR(Adopt(*call, name.begin, {first, second}));

@@ -147,7 +147,7 @@ class Grammar {
       std::string_view context = "subquery or range selector");
   absl::StatusOr<ExprPtr> ParseDurationUnary(std::string_view context);
   absl::StatusOr<ExprPtr> ParseDurationPrimary(std::string_view context);
-  absl::StatusOr<ExprPtr> ParseDurationCall();
+  absl::StatusOr<ExprPtr> ParseDurationCall(std::string_view context);
   absl::StatusOr<DurationValue> Fold(ExprPtr expr);
 
   // Tokens.

@@ -112,6 +112,13 @@ constexpr Case kCases[] = {
      "anchored modifier must be preceded by an instant vector selector or "
      "range vector selector"},
     {"with (x = 1", "unclosed left parenthesis"},
+    {"m offset (1m * (2 < 3))",
+     "unexpected <op:<> in offset, expected number, duration, step(), or "
+     "range()"},
+    {"m offset (1m) % min(other)",
+     "unexpected identifier \"other\" in offset, expected number, duration, "
+     "step(), or range()"},
+    {"m offset (1m) % 0", "modulo by zero"},
     {"with (x) x", "unexpected \")\" in WITH, expected \"=\""},
     {"with (x = ) x", "unexpected \")\" in WITH, expected an expression"},
     {"with (x = 1, x = 2) x", "the WITH template \"x\" is defined twice"},

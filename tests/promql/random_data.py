@@ -2,6 +2,7 @@
 a seed: what random_agreement_test.py queries."""
 
 import math
+import re
 
 from tests.support import remote_write
 
@@ -13,13 +14,53 @@ JOBS = ("api", "db")
 STALE = remote_write.STALE_NAN
 
 
+def twins(text):
+    """With the names of histograms that have no buckets, which are as long."""
+    return re.sub(r"\b(nh|ng|nc|mix)\b", lambda m: m.group().upper(), text)
+
+
+def without_twins(text):
+    return re.sub(r"\b(NH|NG|NC|MIX)\b", lambda m: m.group().lower(), text)
+
+
+def buckets_of(histogram):
+    """{which: count} of those that are not empty."""
+    buckets = {"zero": histogram["zero_count"], "all": histogram["count"]}
+    for side in ("negative", "positive"):
+        counts = iter(histogram[side + "_buckets"])
+        index = 0
+        for offset, length in histogram[side + "_spans"]:
+            index += offset
+            for i in range(index, index + length):
+                buckets[side, i] = next(counts)
+            index += length
+    return {which: count for which, count in buckets.items() if count}
+
+
+def without_buckets(histogram, last):
+    """Count and sum; and whether a counter was reset, which `last`, the buckets
+    before, may be the only ones to tell."""
+    reset = histogram["reset"]
+    if reset == "unknown" and last is not None:
+        now = buckets_of(histogram)
+        reset = "yes" if any(now.get(which, 0) < count
+                             for which, count in last.items()) else "no"
+    return {"schema": 0, "count": histogram["count"], "sum": histogram["sum"],
+            "zero_threshold": 0.0, "zero_count": histogram["count"],
+            "positive_spans": [], "positive_buckets": [],
+            "negative_spans": [], "negative_buckets": [], "reset": reset}
+
+
 class Data:
-    """Requests of remote write, in the order they are to be sent."""
+    """Requests of remote write, in the order they are to be sent; `twins`
+    write each native histogram under another name without its buckets."""
 
     def __init__(self, rng, start_ms):
         self.rng = rng
         self.start_ms = start_ms
         self.requests = []
+        self.twins = []
+        self._last_buckets = {}
         self._floats()
         self._histograms()
 
@@ -123,6 +164,14 @@ class Data:
     def _add_histograms(self, name, labels, samples):
         self.requests.append(remote_write.histogram_series(
             {"__name__": name, **labels}, samples))
+        series = (name, *labels.values())
+        stripped = []
+        for t, histogram in samples:
+            last = self._last_buckets.get(series)
+            self._last_buckets[series] = buckets_of(histogram)
+            stripped.append((t, without_buckets(histogram, last)))
+        self.twins.append(remote_write.histogram_series(
+            {"__name__": twins(name), **labels}, stripped))
 
     def _buckets(self, times, schema=0, gauge=False, bounds=None):
         """[(ms, histogram)]: counts that grow, or that come and go."""

@@ -22,7 +22,8 @@ month()
 topk(5, foo) or vector(1)
 sum without () (a)
 a + on() b
-sum by (x, y) (rate(foo_total{a="b",c!~"d.*"}[5m] offset 1h)) / on (x) group_left (z) bar > bool 0.5
+sum by (x, y) (rate(foo_total{a="b",c!~"d.*"}[5m] offset 1h)) / on (x) \
+group_left (z) bar > bool 0.5
 (foo and ignoring (a) bar) unless baz
 foo @ 1609746000 offset -5m
 foo[5m:1m] @ start()
@@ -32,10 +33,16 @@ count_values("version", build_info)
 {"foo.bar", "a.b"="c"}
 avg_over_time(foo[1h30m])
 absent(nothing{x="y"}) == 1
-histogram_quantile(0.9, sum by (le) (rate(prometheus_http_request_duration_seconds_bucket{handler="/api/v1/query_range",instance="localhost:9090"}[5m])))
-sum(rate(very_long_metric_name_number_one{job="some-job",instance="some-instance"}[5m])) by (cluster, namespace, pod) / sum(very_long_metric_name_number_two{job="some-job"}) without (instance)
--(sum(rate(very_long_metric_name_number_one{job="some-job",instance="some-instance"}[5m])) by (cluster, namespace))
-quantile(0.9, max_over_time(sum(rate(very_long_metric_name_number_one{job="some-job",instance="i"}[5m]))[1h:5m]))
+histogram_quantile(0.9, sum by (le) (rate(\
+prometheus_http_request_duration_seconds_bucket{handler="/api/v1/query_range",\
+instance="localhost:9090"}[5m])))
+sum(rate(very_long_metric_name_number_one{job="some-job",\
+instance="some-instance"}[5m])) by (cluster, namespace, pod) / sum(\
+very_long_metric_name_number_two{job="some-job"}) without (instance)
+-(sum(rate(very_long_metric_name_number_one{job="some-job",\
+instance="some-instance"}[5m])) by (cluster, namespace))
+quantile(0.9, max_over_time(sum(rate(\
+very_long_metric_name_number_one{job="some-job",instance="i"}[5m]))[1h:5m]))
 """.strip().splitlines()
 
 # Refused with the same text at the same position.

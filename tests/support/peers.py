@@ -23,13 +23,23 @@ class Peer:
         self.folder = tempfile.mkdtemp(prefix=f"varve-{program}-")
         self.address = f"127.0.0.1:{free_port()}"
         self.health = health
-        self.process = Process(
-            program, peer(program), arguments_of(self.folder, self.address))
+        self.program = program
+        self.arguments = arguments_of(self.folder, self.address)
+        self._start()
+
+    def _start(self):
+        self.process = Process(self.program, peer(self.program),
+                               self.arguments)
         try:
-            wait_until(self._healthy, 20, f"{program} {health}")
+            wait_until(self._healthy, 20, f"{self.program} {self.health}")
         except BaseException:
             self.stop()
             raise
+
+    def restart(self):
+        """A new process over the same data."""
+        self.process.stop()
+        self._start()
 
     def _healthy(self):
         try:
