@@ -134,7 +134,8 @@ class IgnoredFlag final : public Flag {
   std::string text_;
 };
 
-// Puts environment variables in the place of %{NAME}.
+}  // namespace
+
 absl::StatusOr<std::string> ExpandVariables(std::string_view text) {
   std::string out;
   while (true) {
@@ -156,8 +157,6 @@ absl::StatusOr<std::string> ExpandVariables(std::string_view text) {
     text.remove_prefix(end + 1);
   }
 }
-
-}  // namespace
 
 FlagSet::FlagSet(std::string program) : program_(std::move(program)) {
   envflag_enable_ = &Bool("envflag.enable", false,

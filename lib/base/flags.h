@@ -143,6 +143,10 @@ class FlagSet {
   const BoolFlag* help_ = nullptr;
 };
 
+// Puts environment variables in the place of %{NAME}; InvalidArgument for one
+// that is not set.
+absl::StatusOr<std::string> ExpandVariables(std::string_view text);
+
 // "1h30m", "1ms", "0", "1.5s"; InvalidArgument otherwise.
 absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text);
 // Suffixes s h d w M (31 d) y (365 d); a bare number is months.

@@ -20,10 +20,7 @@ constexpr const char* kNotYet[] = {"clusternativeListenAddr",
                                    "graphiteListenAddr",
                                    "influxListenAddr",
                                    "opentsdbHTTPListenAddr",
-                                   "opentsdbListenAddr",
-                                   "relabelConfig",
-                                   "sortLabels",
-                                   "usePromCompatibleNaming"};
+                                   "opentsdbListenAddr"};
 
 // Known to operators; without effect here and nothing is lost by it.
 constexpr const char* kAccepted[] = {
@@ -75,8 +72,8 @@ constexpr const char* kAccepted[] = {
     "opentsdbhttp.maxInsertRequestSize",
     "opentsdbhttpTrimTimestamp",
     "prevCacheRemovalPercent",
-    "relabelConfigCheckInterval",
     "rpc.handshakeTimeout",
+    "sortLabels",
     "storageNode.discoveryInterval",
     "storageNode.filter",
     "vmstorageUserTimeout"};
@@ -140,6 +137,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       clusternative_address_(flags.String(
           "clusternativeListenAddr", "",
           "Address for insert nodes of an upper level; not implemented yet")),
+      relabel_(flags),
       allowed_percent_(flags.Float(
           "memory.allowedPercent", 60,
           "Percent of the memory limit that data structures may take")),
@@ -236,6 +234,7 @@ void InsertFlags::Fill(InserterOptions& options) const {
   options.limits = {.labels_max = labels_max_.value(),
                     .label_name_bytes_max = label_name_max_.value(),
                     .label_value_bytes_max = label_value_max_.value()};
+  options.prometheus_names = relabel_.prometheus_names();
   options.metadata = metadata_.value();
   options.table_entries_max =
       static_cast<size_t>(table_entries_.value() > 0

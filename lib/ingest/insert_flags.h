@@ -14,6 +14,7 @@
 #include "lib/cluster/writer.h"
 #include "lib/ingest/insert_routes.h"
 #include "lib/ingest/inserter.h"
+#include "lib/ingest/relabel_config.h"
 
 namespace varve::ingest {
 
@@ -39,6 +40,7 @@ class InsertFlags {
   // What this process may use, of the machine's or its cgroup's memory.
   int64_t memory_bytes_allowed() const;
   absl::Duration queue_max() const { return queue_max_.value(); }
+  const RelabelFlags& relabel() const { return relabel_; }
 
   // REQUIRES: Validate was OK. What is not a flag is left as it was.
   void Fill(cluster::WriterOptions& options) const;
@@ -66,6 +68,7 @@ class InsertFlags {
   const base::BoolFlag& metadata_;
   const base::BoolFlag& tenants_in_headers_;
   const base::StringFlag& clusternative_address_;
+  const RelabelFlags relabel_;
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
 };

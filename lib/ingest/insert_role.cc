@@ -1,7 +1,6 @@
 #include "lib/ingest/insert_role.h"
 
 #include "lib/base/status.h"
-#include "lib/base/strings.h"
 
 namespace varve::ingest {
 namespace {
@@ -22,6 +21,8 @@ absl::StatusOr<std::unique_ptr<InsertRole>> InsertRole::Make(
   RETURN_IF_ERROR(flags.Validate());
   flags.WarnOfIgnored();
   std::unique_ptr<InsertRole> role(new InsertRole(flags, nodes, metrics));
+  RETURN_IF_ERROR(AddRelabelConfig(flags.relabel(), &role->inserter_, metrics,
+                                   role->reloader_));
   role->reloader_.Start();
   return role;
 }

@@ -16,7 +16,6 @@ InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
                            const InsertRouteOptions& options)
     : door_(inserter, gate, options), remote_write_(&door_), import_(&door_) {
   for (const char* type : kTypes) door_.AddFormat(type);
-  options.metrics->AddCounter("vm_relabel_metrics_dropped_total");
 }
 
 std::vector<http::Route> InsertRoutes::Routes() {

@@ -564,5 +564,36 @@ TEST_CASE("every series of the dashboards is there before the first write",
   }
 }
 
+TEST_CASE("what relabeling drops is no error of the sender", "[ingest]") {
+  Insert insert;
+  const auto change = [&insert](std::string_view yaml) {
+    insert.inserter->ChangeRules([yaml](SeriesRuleParts& parts) {
+      parts.relabeling = std::make_shared<relabel::RuleSet>(
+          *relabel::RuleSet::Parse(yaml, relabel::kFileLimits));
+    });
+  };
+  const std::string body = protocol::SnappyBody(
+      Series({{"__name__", "up"}, {"job", "test"}}, 1000, 1) +
+      Series({{"__name__", "up"}, {"job", "db"}}, 1000, 2));
+  change("- {action: drop, if: '{job=\"test\"}'}");
+  CHECK(insert.Post(kWrite, body).status == 204);
+  CHECK(insert.Counted("vm_relabel_metrics_dropped_total", {}) == 1);
+  CHECK(insert.Samples({{"__name__", "up"}, {"job", "test"}}).empty());
+  CHECK(insert.Samples({{"__name__", "up"}, {"job", "db"}}).size() == 1);
+  // Limits hold for what relabeling leaves.
+  change("- {action: replace_all, source_labels: [job], target_label: job, "
+         "regex: '^', replacement: '" +
+         std::string(5000, 'x') + "'}");
+  CHECK(insert.Post(kWrite, body).status == 400);
+  CHECK(insert.Ignored("too_long_label_value") == 2);
+  // Known verdicts do not outlive their rules.
+  change("- {source_labels: [job], target_label: team}");
+  CHECK(insert.Post(kWrite, body).status == 204);
+  CHECK(insert.Counted("vm_relabel_metrics_dropped_total", {}) == 1);
+  CHECK(insert
+            .Samples({{"__name__", "up"}, {"job", "test"}, {"team", "test"}})
+            .size() == 1);
+}
+
 }  // namespace
 }  // namespace varve::ingest

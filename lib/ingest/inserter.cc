@@ -80,12 +80,15 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
           {.series = options.limits},
           [this](uint16_t owner) { return table_.active(owner); },
           options.metrics, options.clock),
-      rules_(std::make_shared<SeriesRules>()) {
+      rules_(std::make_shared<SeriesRules>(
+          SeriesRuleParts{.prometheus_names = options.prometheus_names,
+                          .relabeling = nullptr})) {
   telemetry::Metrics& metrics = *options.metrics;
   for (size_t i = 0; i < kRejections; ++i) {
     log_rejected_.emplace_back(kLogRejectedMs);
   }
   for (size_t i = 1; i < kRejections; ++i) {
+    if (static_cast<Rejection>(i) == Rejection::kDroppedByRelabeling) continue;
     rejected_rows_[i] = &metrics.AddCounter(
         "vm_rows_ignored_total",
         {{"reason", std::string(ReasonOf(static_cast<Rejection>(i)))}});
@@ -96,6 +99,7 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
         {{"reason",
           std::string(model::RefusalReason(static_cast<model::Refusal>(i)))}});
   }
+  relabel_dropped_ = &metrics.AddCounter("vm_relabel_metrics_dropped_total");
   long_metadata_ = &metrics.AddCounter(
       "vm_rows_ignored_total", {{"reason", "too_long_metric_metadata_value"}});
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
@@ -110,10 +114,15 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
 
 Inserter::~Inserter() { options_.metrics->RemoveCallbacks(this); }
 
-void Inserter::SetRules(std::shared_ptr<const SeriesRules> rules) {
+void Inserter::ChangeRules(
+    const std::function<void(SeriesRuleParts&)>& change) {
+  std::shared_ptr<const SeriesRules> old;  // ends without the lock
   {
     base::MutexLock lock(mutex_);
-    rules_ = std::move(rules);
+    SeriesRuleParts parts = rules_->parts();
+    change(parts);
+    old = std::exchange(rules_,
+                        std::make_shared<const SeriesRules>(std::move(parts)));
     ++rules_generation_;
   }
   // Not left to fade out: their places among the active series are needed.
@@ -185,8 +194,10 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
-  work.rules->Apply(*work.extra_labels, work.parsed);
-  entry.rejection = Check(work, entry);
+  entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed);
+  if (entry.rejection == Rejection::kNone) {
+    entry.rejection = Check(work, entry);
+  }
   const bool was_known = std::exchange(entry.known, true);
   if (entry.rejection == Rejection::kTooManyActiveSeries) {
     // Not kept: what a tenant may not add shall not push other series out.
@@ -268,7 +279,7 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
-  work.rules->Apply(*work.extra_labels, labels);
+  (void)work.rules->Apply(*work.extra_labels, labels);
   const bool told =
       why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
   std::string text =
@@ -329,7 +340,9 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
     const Rejection why = work.entries[i].rejection;
     const protocol::BatchSeries& series = batch.series[i];
     const int64_t histograms = series.histograms + series.bad_histograms;
-    if (why != Rejection::kNone) {
+    if (why == Rejection::kDroppedByRelabeling) {
+      relabel_dropped_->Increment();
+    } else if (why != Rejection::kNone) {
       Reject(batch, i, why, series.rows + histograms, work, outcome);
     } else if (histograms > 0 &&
                (work.features & wire::kFeatureHistograms) == 0) {

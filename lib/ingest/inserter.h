@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ namespace varve::ingest {
 
 struct InserterOptions {
   SeriesLimits limits;  // of tenants that the file of limits does not name
+  bool prometheus_names = false;  // -usePromCompatibleNaming
   size_t table_entries_max = 1 << 20;
   size_t copies = 1;     // -replicationFactor
   bool metadata = true;  // -enableMetadata
@@ -73,9 +75,9 @@ class Inserter {
   // the old one goes on.
   absl::Status LoadTenantLimits(std::string_view yaml);
 
-  // Holds for every request that begins afterwards; what is known of series
-  // by the old rules is forgotten.
-  void SetRules(std::shared_ptr<const SeriesRules> rules);
+  // What `change` makes of the rules' parts holds for every request that
+  // begins afterwards; what is known of series by the old rules is forgotten.
+  void ChangeRules(const std::function<void(SeriesRuleParts&)>& change);
 
  private:
   struct Work;
@@ -119,6 +121,7 @@ class Inserter {
   std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
   std::deque<base::LogEvery> log_rejected_;  // by reason
   telemetry::Counter* long_metadata_ = nullptr;
+  telemetry::Counter* relabel_dropped_ = nullptr;
 };
 
 }  // namespace varve::ingest

@@ -123,6 +123,10 @@ std::string Explain(Rejection why, const std::vector<model::Label>& labels,
       return base::StrCat("the tenant has ", limits.active_series_max,
                           " active series, the most it may (",
                           kActiveSeriesKey, "); a new one");
+    case Rejection::kTooLargeRelabeled:
+      return "-relabelConfig makes the labels grow too large";
+    case Rejection::kDroppedByRelabeling:
+      return "dropped by -relabelConfig";
     case Rejection::kNone:
       break;
   }
@@ -155,6 +159,10 @@ std::string_view ReasonOf(Rejection rejection) {
       return "invalid_native_histogram";
     case Rejection::kTooManyActiveSeries:
       return "active_series_limit";
+    case Rejection::kDroppedByRelabeling:
+      return "relabeling";
+    case Rejection::kTooLargeRelabeled:
+      return "too_large_relabeled";
   }
   return "unknown";
 }

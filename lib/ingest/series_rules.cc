@@ -1,15 +1,28 @@
 #include "lib/ingest/series_rules.h"
 
+#include "lib/relabel/prometheus_names.h"
+
 namespace varve::ingest {
 
-void SeriesRules::Apply(const std::vector<model::Label>& extra_labels,
-                        std::vector<model::Label>& labels) const {
+Rejection SeriesRules::Apply(const std::vector<model::Label>& extra_labels,
+                             std::vector<model::Label>& labels) const {
   for (const model::Label& extra : extra_labels) {
     std::erase_if(labels, [&extra](const model::Label& label) {
       return label.name == extra.name;
     });
     labels.push_back(extra);
   }
+  if (parts_.prometheus_names) relabel::MakePrometheusNames(labels);
+  if (!parts_.relabeling) return Rejection::kNone;
+  switch (parts_.relabeling->Apply(labels)) {
+    case relabel::Outcome::kKept:
+      break;
+    case relabel::Outcome::kDropped:
+      return Rejection::kDroppedByRelabeling;
+    case relabel::Outcome::kTooLarge:
+      return Rejection::kTooLargeRelabeled;
+  }
+  return Rejection::kNone;
 }
 
 }  // namespace varve::ingest

@@ -8,18 +8,36 @@
 #ifndef VARVE_LIB_INGEST_SERIES_RULES_H_
 #define VARVE_LIB_INGEST_SERIES_RULES_H_
 
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "lib/ingest/series_table.h"
 #include "lib/model/label.h"
+#include "lib/relabel/rule_set.h"
 
 namespace varve::ingest {
 
+struct SeriesRuleParts {
+  bool prometheus_names = false;  // -usePromCompatibleNaming
+  std::shared_ptr<const relabel::RuleSet> relabeling;  // null: none
+};
+
 class SeriesRules {
  public:
-  // Sets `extra_labels`, which win over those of the series. `labels` may come
-  // unsorted and repeated.
-  void Apply(const std::vector<model::Label>& extra_labels,
-             std::vector<model::Label>& labels) const;
+  explicit SeriesRules(SeriesRuleParts parts) : parts_(std::move(parts)) {}
+
+  // In this order: sets `extra_labels`, which win over those of the series;
+  // makes names those of Prometheus; relabels. `labels` may come unsorted and
+  // repeated. A rejection can only be one of relabeling; `labels` then have no
+  // meaning.
+  Rejection Apply(const std::vector<model::Label>& extra_labels,
+                  std::vector<model::Label>& labels) const;
+
+  const SeriesRuleParts& parts() const { return parts_; }
+
+ private:
+  const SeriesRuleParts parts_;
 };
 
 }  // namespace varve::ingest

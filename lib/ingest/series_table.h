@@ -44,8 +44,10 @@ enum class Rejection : uint8_t {
   kTooLargeSeries,
   kBadNativeHistogram,  // of the rows, not of the series
   kTooManyActiveSeries,
+  kDroppedByRelabeling,  // as the operator wants it; no error
+  kTooLargeRelabeled,
 };
-inline constexpr size_t kRejections = 12;
+inline constexpr size_t kRejections = 14;
 
 // Owners have numbers from 1; 0 is nobody, of whom nothing is counted.
 inline constexpr size_t kSeriesOwnersMax = 1 << 14;
