@@ -52,6 +52,7 @@ class KeptBatch {
 }  // namespace
 
 int HttpCode(const absl::Status& status) {
+  if (RetryAfterSeconds(status)) return 429;
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
       return 400;
@@ -67,9 +68,16 @@ int HttpCode(const absl::Status& status) {
   }
 }
 
+void SetRetryAfter(const absl::Status& status, http::ResponseWriter& response) {
+  if (const auto seconds = RetryAfterSeconds(status)) {
+    response.SetHeader("Retry-After", base::StrCat(*seconds));
+  } else if (HttpCode(status) == 503) {
+    response.SetHeader("Retry-After", kRetryAfterSeconds);
+  }
+}
+
 void SendError(const absl::Status& status, http::ResponseWriter& response) {
   const int code = HttpCode(status);
-  if (code == 503) response.SetHeader("Retry-After", kRetryAfterSeconds);
   static base::LogEvery log_every(10'000);
   if (code >= 500 && log_every.Due()) {
     base::LogWarn("a write was not stored: ", base::Message(status));
@@ -94,18 +102,35 @@ InsertFormat InsertDoor::AddFormat(const std::string& type) {
 
 absl::StatusOr<std::string> InsertDoor::Body(
     const InsertRequest& request) const {
-  return http::DecodedBody(request.http, options_.request_bytes_max,
-                           kRequestBytesFlag);
+  const BodyLimit limit = LimitOfBody(request);
+  return http::DecodedBody(request.http, limit.bytes, limit.name);
+}
+
+InsertDoor::BodyLimit InsertDoor::LimitOfBody(
+    const InsertRequest& request) const {
+  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant);
+  const int64_t of_tenant = tenant.limit->request_bytes_max;
+  if (of_tenant > 0 && of_tenant < options_.request_bytes_max) {
+    return {of_tenant, kRequestBytesKey};
+  }
+  return {options_.request_bytes_max, kRequestBytesFlag};
 }
 
 absl::Status InsertDoor::Store(const InsertRequest& request,
                                const NextBatch& next, InsertOutcome& outcome) {
+  const TenantLimits& limits = inserter_->tenant_limits();
+  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant);
   KeptBatch kept;
   protocol::SampleBatch& batch = kept.batch();
+  bool started = false;
   for (bool more = true; more;) {
     batch.Clear();
     batch.form = protocol::IdentityForm::kCanonical;
     ASSIGN_OR_RETURN(more, next(batch));
+    const auto rows = static_cast<int64_t>(
+        batch.values.size() + batch.histograms.size() + batch.exemplars.size());
+    RETURN_IF_ERROR(limits.Take(tenant, rows, started));
+    started = started || rows > 0;
     RETURN_IF_ERROR(
         inserter_->Store(request.tenant, request.extra_labels, batch, outcome));
   }
@@ -166,6 +191,9 @@ absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
     response.Send(204, "", "");
     return absl::OkStatus();
   }
+  TenantLimits& limits = inserter_->tenant_limits();
+  // Before it waits for a place that others need.
+  RETURN_IF_ERROR(limits.Admit(limits.Of(tenant)));
   InsertGate::Pass pass(*gate_);
   if (!pass.granted()) {
     return base::Unavailable(
@@ -196,6 +224,7 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
     const absl::Status status =
         Take(request, tenant_in_path, endpoint, response);
     if (status.ok()) return;
+    SetRetryAfter(status, response);
     if (endpoint.send_error) {
       endpoint.send_error(status, response);
     } else {

@@ -85,12 +85,20 @@ class InsertDoor {
   // The same counters for the same `type`.
   InsertFormat AddFormat(const std::string& type);
 
-  // The body after its Content-Encoding, within -maxInsertRequestSize.
+  // The body after its Content-Encoding, within the limit.
   absl::StatusOr<std::string> Body(const InsertRequest& request) const;
+
+  // Of a body after decompression: the flag's or the tenant's, and its name.
+  struct BodyLimit {
+    int64_t bytes;
+    const char* name;
+  };
+  BodyLimit LimitOfBody(const InsertRequest& request) const;
 
   // Stores what `next` appends to the batch until it answers false: batches
   // of kBatchRows rows or so. Before each call of `next` the batch is empty
-  // and of form kCanonical.
+  // and of form kCanonical. The tenant's rate takes or refuses the request with
+  // the first batch, before any of it is stored.
   using NextBatch = std::function<absl::StatusOr<bool>(protocol::SampleBatch&)>;
   absl::Status Store(const InsertRequest& request, const NextBatch& next,
                      InsertOutcome& outcome);
@@ -124,10 +132,11 @@ class InsertDoor {
       GUARDED_BY(mutex_);
 };
 
-// 400, 415, 500 or 503.
+// 400, 415, 429, 500 or 503.
 int HttpCode(const absl::Status& status);
 
-// What a retry cures gets a Retry-After.
+// With the status as text. What a retry cures has its Retry-After already,
+// whoever answers.
 void SendError(const absl::Status& status, http::ResponseWriter& response);
 
 // Frees what an unusually large request has grown, however it ends: there are

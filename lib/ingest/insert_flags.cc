@@ -89,6 +89,16 @@ void AcceptKnown(base::FlagSet& flags) {
 
 }  // namespace
 
+InsertFlags::TenantLimitsFlags::TenantLimitsFlags(base::FlagSet& flags)
+    : path(flags.String(
+          "insert.tenantLimits", "",
+          "File of limits by tenant: rate of samples, active series, labels, "
+          "size of requests; docs/operations.md describes it")),
+      check_interval(flags.Duration(
+          "insert.tenantLimitsCheckInterval", "10s",
+          "How often -insert.tenantLimits is looked at for changes; 0: only at "
+          "SIGHUP and /-/reload")) {}
+
 InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
     : flags_(flags),
       deployment_(deployment),
@@ -112,9 +122,8 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
                                   "The longest line of an import")),
       labels_max_(flags.Int("maxLabelsPerTimeseries", 40,
                             "Series with more labels are rejected")),
-      label_name_max_(
-          flags.Int("maxLabelNameLen", 256,
-                    "Series with a label name of more bytes are rejected")),
+      label_name_max_(flags.Int("maxLabelNameLen", 256,
+                                "Longest label name taken, in bytes")),
       label_value_max_(
           flags.Int("maxLabelValueLen", 4096,
                     "Series with a label value of more bytes are rejected")),
@@ -124,6 +133,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       queue_max_(
           flags.Duration("insert.maxQueueDuration", "1m",
                          "How long a write waits for -maxConcurrentInserts")),
+      tenant_limits_(flags),
       table_entries_(flags.Int(
           "insert.maxCachedSeries", 0,
           "Series whose place is remembered between writes; 0: as many as fit "

@@ -41,6 +41,13 @@ class InsertFlags {
   int64_t memory_bytes_allowed() const;
   absl::Duration queue_max() const { return queue_max_.value(); }
   const RelabelFlags& relabel() const { return relabel_; }
+  // "" for none.
+  const std::string& tenant_limits() const {
+    return tenant_limits_.path.value();
+  }
+  absl::Duration tenant_limits_interval() const {
+    return tenant_limits_.check_interval.value();
+  }
 
   // REQUIRES: Validate was OK. What is not a flag is left as it was.
   void Fill(cluster::WriterOptions& options) const;
@@ -48,6 +55,12 @@ class InsertFlags {
   void Fill(InsertRouteOptions& options) const;
 
  private:
+  struct TenantLimitsFlags {
+    explicit TenantLimitsFlags(base::FlagSet& flags);
+    const base::StringFlag& path;
+    const base::DurationFlag& check_interval;
+  };
+
   const base::FlagSet& flags_;
   const InsertDeployment deployment_;
   const base::ListFlag* storage_nodes_ = nullptr;
@@ -64,6 +77,7 @@ class InsertFlags {
   const base::IntFlag& label_value_max_;
   const base::IntFlag& concurrent_max_;
   const base::DurationFlag& queue_max_;
+  const TenantLimitsFlags tenant_limits_;
   const base::IntFlag& table_entries_;
   const base::BoolFlag& metadata_;
   const base::BoolFlag& tenants_in_headers_;

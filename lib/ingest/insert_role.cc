@@ -23,6 +23,7 @@ absl::StatusOr<std::unique_ptr<InsertRole>> InsertRole::Make(
   std::unique_ptr<InsertRole> role(new InsertRole(flags, nodes, metrics));
   RETURN_IF_ERROR(AddRelabelConfig(flags.relabel(), &role->inserter_, metrics,
                                    role->reloader_));
+  RETURN_IF_ERROR(role->LoadFiles(flags, metrics));
   role->reloader_.Start();
   return role;
 }
@@ -34,6 +35,21 @@ InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
       gate_(flags.concurrent_max(), flags.queue_max(), *metrics,
             !flags.single_process()),
       routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)) {}
+
+absl::Status InsertRole::LoadFiles(const InsertFlags& flags,
+                                   telemetry::Metrics* metrics) {
+  if (flags.tenant_limits().empty()) return absl::OkStatus();
+  return reloader_.Add(
+      std::make_unique<ConfigFile>(
+          ConfigFileOptions{.flag = kTenantLimitsFlag,
+                            .path = flags.tenant_limits(),
+                            .metric_prefix = "varve_tenant_limits_config",
+                            .metrics = metrics},
+          [this](std::string_view text) {
+            return inserter_.LoadTenantLimits(text);
+          }),
+      flags.tenant_limits_interval());
+}
 
 std::vector<http::Route> InsertRole::Routes() {
   std::vector<http::Route> routes = routes_.Routes();

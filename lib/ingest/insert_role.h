@@ -41,6 +41,9 @@ class InsertRole {
  private:
   InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
              telemetry::Metrics* metrics);
+  // Errors: of a file that is bad at the start.
+  absl::Status LoadFiles(const InsertFlags& flags,
+                         telemetry::Metrics* metrics);
 
   cluster::Writer writer_;
   Inserter inserter_;

@@ -86,11 +86,12 @@ absl::StatusOr<protocol::BodyCodec> RemoteWriteRoutes::StoreBody(
   // Kept by the thread: a fresh megabyte per request is page faults.
   static thread_local std::string body;
   const ShrinkAfter shrink(body);
+  const InsertDoor::BodyLimit limit = door_->LimitOfBody(request);
   ASSIGN_OR_RETURN(
       const protocol::BodyCodec codec,
       protocol::OpenRemoteWriteBody(
           request.http.body, request.http.Header("content-encoding"),
-          door_->options().request_bytes_max, kRequestBytesFlag, body));
+          limit.bytes, limit.name, body));
   RETURN_IF_ERROR(
       version_2 ? StoreSeries<protocol::RemoteWrite2Walker>(
                       request, body, protocol::CheckRemoteWrite2, outcome)

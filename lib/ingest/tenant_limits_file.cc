@@ -66,7 +66,7 @@ absl::Status ReadLimit(const std::string& key, const YAML::Node& value,
   if (key == "ingestion_burst_size") {
     return ReadNumber(key, value, 0, limit.ingestion_burst_size);
   }
-  if (key == "max_request_bytes") {
+  if (key == kRequestBytesKey) {
     return ReadWhole(key, value, 0, limit.request_bytes_max);
   }
   if (key == "max_active_series") {

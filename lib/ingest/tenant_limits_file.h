@@ -32,6 +32,7 @@
 namespace varve::ingest {
 
 inline constexpr const char* kTenantLimitsFlag = "-insert.tenantLimits";
+inline constexpr const char* kRequestBytesKey = "max_request_bytes";
 
 struct TenantLimit {
   double ingestion_rate = 0;        // samples a second; 0: no limit

@@ -179,3 +179,14 @@ def snappy(data):
         part = data[start:start + 65536]
         out += b"\xf4" + struct.pack("<H", len(part) - 1) + part
     return bytes(out)
+
+
+def zstd(data):
+    """A valid zstd frame of raw blocks only."""
+    out = bytearray(b"\x28\xb5\x2f\xfd\xa0" + struct.pack("<I", len(data)))
+    starts = range(0, max(len(data), 1), 1 << 17)
+    for start in starts:
+        part = data[start:start + (1 << 17)]
+        last = start == starts[-1]
+        out += struct.pack("<I", last | len(part) << 3)[:3] + part
+    return bytes(out)
