@@ -5,6 +5,7 @@
 #include "lib/base/status.h"
 #include "lib/protocol/json_lines.h"
 #include "lib/protocol/prometheus_text.h"
+#include "lib/protocol/vm_native_reader.h"
 
 namespace varve::ingest {
 namespace {
@@ -29,7 +30,8 @@ absl::StatusOr<int64_t> DefaultTimestamp(const http::Request& request,
 ImportRoutes::ImportRoutes(InsertDoor* door)
     : door_(door),
       text_(door->AddFormat("prometheus")),
-      json_(door->AddFormat("vmimport")) {}
+      json_(door->AddFormat("vmimport")),
+      native_(door->AddFormat("native")) {}
 
 absl::Status ImportRoutes::TakeText(const InsertRequest& request,
                                     http::ResponseWriter& response) {
@@ -53,24 +55,35 @@ absl::Status ImportRoutes::TakeJson(const InsertRequest& request,
   return absl::OkStatus();
 }
 
+absl::Status ImportRoutes::TakeNative(const InsertRequest& request,
+                                      http::ResponseWriter& response) {
+  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
+  InsertOutcome outcome;
+  RETURN_IF_ERROR(door_->StoreBody<protocol::VmNativeReader>(request, body,
+                                                             outcome));
+  door_->Count(native_, request.tenant, outcome);
+  response.Send(204, "", "");
+  return absl::OkStatus();
+}
+
 std::vector<InsertEndpoint> ImportRoutes::Endpoints() {
-  const char* const kText = "/prometheus/api/v1/import/prometheus";
-  const char* const kJson = "/prometheus/api/v1/import";
+  using Method = absl::Status (ImportRoutes::*)(const InsertRequest&,
+                                                http::ResponseWriter&);
   std::vector<InsertEndpoint> endpoints;
-  endpoints.push_back({.suffix = kText,
-                       .label = kText,
-                       .protocol = "prometheusimport",
-                       .take = [this](const InsertRequest& request,
-                                      http::ResponseWriter& response) {
-                         return TakeText(request, response);
-                       }});
-  endpoints.push_back({.suffix = kJson,
-                       .label = kJson,
-                       .protocol = "vmimport",
-                       .take = [this](const InsertRequest& request,
-                                      http::ResponseWriter& response) {
-                         return TakeJson(request, response);
-                       }});
+  const auto add = [&](const char* path, const char* protocol, Method method) {
+    const std::string suffix = base::StrCat("/prometheus/api/v1/import", path);
+    InsertEndpoint& endpoint = endpoints.emplace_back();
+    endpoint.suffix = suffix;
+    endpoint.label = suffix;
+    endpoint.protocol = protocol;
+    endpoint.take = [this, method](const InsertRequest& request,
+                                   http::ResponseWriter& response) {
+      return (this->*method)(request, response);
+    };
+  };
+  add("", "vmimport", &ImportRoutes::TakeJson);
+  add("/prometheus", "prometheusimport", &ImportRoutes::TakeText);
+  add("/native", "nativeimport", &ImportRoutes::TakeNative);
   return endpoints;
 }
 

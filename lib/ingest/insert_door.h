@@ -16,8 +16,10 @@
 #include "absl/status/statusor.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "lib/base/status.h"
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/inserter.h"
+#include "lib/protocol/check_body.h"
 #include "lib/protocol/import_reader.h"
 #include "lib/telemetry/metrics.h"
 #include "net/http/server.h"
@@ -102,6 +104,26 @@ class InsertDoor {
   using NextBatch = std::function<absl::StatusOr<bool>(protocol::SampleBatch&)>;
   absl::Status Store(const InsertRequest& request, const NextBatch& next,
                      InsertOutcome& outcome);
+
+  // Stores all series of a decompressed body or none of them, by a reader of
+  // lib/protocol/check_body.h.
+  template <typename Reader>
+  absl::Status StoreBody(const InsertRequest& request, std::string_view body,
+                         InsertOutcome& outcome) {
+    Reader reader(body);
+    bool checked = false;
+    const auto next =
+        [&](protocol::SampleBatch& batch) -> absl::StatusOr<bool> {
+      batch.form = Reader::kForm;
+      ASSIGN_OR_RETURN(const bool more, reader.Next(batch, kBatchRows));
+      if (more && !checked) {
+        RETURN_IF_ERROR(protocol::CheckBody<Reader>(body));
+        checked = true;
+      }
+      return more;
+    };
+    return Store(request, next, outcome);
+  }
 
   // Stores what a line reader gives and counts it. Bad lines are skipped,
   // counted and logged.

@@ -62,25 +62,6 @@ std::string RejectionText(const InsertOutcome& outcome) {
 RemoteWriteRoutes::RemoteWriteRoutes(InsertDoor* door)
     : door_(door), format_(door->AddFormat("promremotewrite")) {}
 
-template <typename Walker>
-absl::Status RemoteWriteRoutes::StoreSeries(
-    const InsertRequest& request, const std::string& body,
-    absl::Status (*check)(std::string_view), InsertOutcome& outcome) {
-  Walker walker(body);
-  bool first = true;
-  const auto next = [&](protocol::SampleBatch& batch) -> absl::StatusOr<bool> {
-    batch.form = protocol::IdentityForm::kRemoteWriteLabels;
-    ASSIGN_OR_RETURN(const bool more,
-                     walker.Next(batch, InsertDoor::kBatchRows));
-    // A broken request is stored not at all: before its first part is, the
-    // rest is looked through.
-    if (first && more) RETURN_IF_ERROR(check(body));
-    first = false;
-    return more;
-  };
-  return door_->Store(request, next, outcome);
-}
-
 absl::StatusOr<protocol::BodyCodec> RemoteWriteRoutes::StoreBody(
     const InsertRequest& request, bool version_2, InsertOutcome& outcome) {
   // Kept by the thread: a fresh megabyte per request is page faults.
@@ -93,10 +74,10 @@ absl::StatusOr<protocol::BodyCodec> RemoteWriteRoutes::StoreBody(
           request.http.body, request.http.Header("content-encoding"),
           limit.bytes, limit.name, body));
   RETURN_IF_ERROR(
-      version_2 ? StoreSeries<protocol::RemoteWrite2Walker>(
-                      request, body, protocol::CheckRemoteWrite2, outcome)
-                : StoreSeries<protocol::RemoteWriteWalker>(
-                      request, body, protocol::CheckRemoteWrite, outcome));
+      version_2 ? door_->StoreBody<protocol::RemoteWrite2Walker>(request, body,
+                                                                 outcome)
+                : door_->StoreBody<protocol::RemoteWriteWalker>(request, body,
+                                                                outcome));
   return codec;
 }
 

@@ -34,12 +34,6 @@ class RemoteWriteRoutes {
   absl::StatusOr<protocol::BodyCodec> StoreBody(const InsertRequest& request,
                                                 bool version_2,
                                                 InsertOutcome& outcome);
-  // The series of a decompressed body, by a walker of lib/protocol.
-  template <typename Walker>
-  absl::Status StoreSeries(const InsertRequest& request,
-                           const std::string& body,
-                           absl::Status (*check)(std::string_view),
-                           InsertOutcome& outcome);
 
   InsertDoor* const door_;
   const InsertFormat format_;

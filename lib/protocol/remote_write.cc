@@ -164,19 +164,9 @@ absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
   return !fields.done();
 }
 
-absl::Status CheckRemoteWrite(std::string_view body) {
-  constexpr size_t kBatchRows = 4096;  // keeps the scratch columns in cache
-  RemoteWriteWalker walker(body);
-  SampleBatch batch;
+absl::Status RemoteWriteWalker::CheckSeries(const BatchSeries& series) {
   std::vector<model::Label> labels;
-  while (true) {
-    batch.Clear();
-    ASSIGN_OR_RETURN(const bool more, walker.Next(batch, kBatchRows));
-    for (const BatchSeries& series : batch.series) {
-      RETURN_IF_ERROR(ParseRawLabels(series.identity, labels));
-    }
-    if (!more) return absl::OkStatus();
-  }
+  return ParseRawLabels(series.identity, labels);
 }
 
 absl::Status ParseRawLabels(std::string_view raw,

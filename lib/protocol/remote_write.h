@@ -36,6 +36,8 @@ namespace varve::protocol {
 
 class RemoteWriteWalker {
  public:
+  static constexpr IdentityForm kForm = IdentityForm::kRemoteWriteLabels;
+
   // Keeps a view of `body`.
   explicit RemoteWriteWalker(std::string_view body);
 
@@ -43,17 +45,15 @@ class RemoteWriteWalker {
   // body ends. False at the end. REQUIRES: batch.form is kRemoteWriteLabels.
   absl::StatusOr<bool> Next(SampleBatch& batch, size_t rows_max);
 
+  // OK when the labels, which Next passes on as they came, are framed well.
+  static absl::Status CheckSeries(const BatchSeries& series);
+
  private:
   absl::Status WalkSeries(std::string_view message, SampleBatch& batch);
 
   std::string_view body_;
   size_t position_ = 0;
 };
-
-// OK when every message of `body` is framed well, labels included: a body
-// that is stored in parts is looked through first, so that a broken one is
-// not stored half.
-absl::Status CheckRemoteWrite(std::string_view body);
 
 // The labels of a series' raw label bytes in their order, repeated and empty
 // ones included. Replaces `out`. InvalidArgument for broken framing.

@@ -369,15 +369,4 @@ absl::StatusOr<bool> RemoteWrite2Walker::Next(SampleBatch& batch,
   return !fields.done();
 }
 
-absl::Status CheckRemoteWrite2(std::string_view body) {
-  constexpr size_t kBatchRows = 4096;  // keeps the scratch columns in cache
-  RemoteWrite2Walker walker(body);
-  SampleBatch batch;
-  while (true) {
-    batch.Clear();
-    ASSIGN_OR_RETURN(const bool more, walker.Next(batch, kBatchRows));
-    if (!more) return absl::OkStatus();
-  }
-}
-
 }  // namespace varve::protocol

@@ -53,6 +53,8 @@ inline constexpr size_t kSeriesExemplarBytesMax = 1 << 20;
 
 class RemoteWrite2Walker {
  public:
+  static constexpr IdentityForm kForm = IdentityForm::kRemoteWriteLabels;
+
   // Keeps a view of `body`.
   explicit RemoteWrite2Walker(std::string_view body);
 
@@ -110,10 +112,6 @@ class RemoteWrite2Walker {
   std::string raw_;
   std::string_view metric_;
 };
-
-// OK when a walk through all of `body` is: a body that is stored in parts is
-// looked through first, so that a broken one is not stored half.
-absl::Status CheckRemoteWrite2(std::string_view body);
 
 }  // namespace varve::protocol
 

@@ -11,6 +11,7 @@
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
 #include "lib/model/time_range.h"
+#include "lib/protocol/check_body.h"
 #include "lib/protocol/remote_write.h"
 #include "proto/remote_write_v1.pb.h"
 #include "proto/remote_write_v2.pb.h"
@@ -75,7 +76,7 @@ std::unique_ptr<Walked> Walk(const rw::Request& request) {
   const auto more = walker.Next(walked->batch, SIZE_MAX);
   walked->status = more.status();
   if (more.ok()) CHECK_FALSE(*more);
-  CHECK(CheckRemoteWrite2(walked->body).ok() == more.ok());
+  CHECK(CheckBody<RemoteWrite2Walker>(walked->body).ok() == more.ok());
   return walked;
 }
 
@@ -251,7 +252,7 @@ TEST_CASE("exemplars of all series are bounded, and those of a part",
           "[protocol]") {
   const std::string body = WithExemplars(900, 1000, 1300).SerializeAsString();
   CHECK(body.size() < 12 << 20);
-  CHECK(base::Message(CheckRemoteWrite2(body))
+  CHECK(base::Message(CheckBody<RemoteWrite2Walker>(body))
             .find("all time series have more than 1073741824 bytes") !=
         std::string::npos);
   SampleBatch batch;
@@ -393,7 +394,7 @@ TEST_CASE("a damaged body of 2.0 is refused or read as something else, whole",
     SampleBatch batch;
     RemoteWrite2Walker walker(damaged);
     const auto next = walker.Next(batch, SIZE_MAX);
-    CHECK(CheckRemoteWrite2(damaged).ok() == next.ok());
+    CHECK(CheckBody<RemoteWrite2Walker>(damaged).ok() == next.ok());
   }
 }
 

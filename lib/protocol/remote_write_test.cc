@@ -8,6 +8,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/model/sample.h"
+#include "lib/protocol/check_body.h"
 #include "proto/remote_write_v1.pb.h"
 
 namespace varve::protocol {
@@ -123,7 +124,7 @@ TEST_CASE("the walker reads what the protobuf library reads", "[protocol]") {
     const auto rows = ByHand(body, 1 + random() % 9);
     REQUIRE(rows.ok());
     REQUIRE(*rows == ByLibrary(write));
-    REQUIRE(CheckRemoteWrite(body).ok());
+    REQUIRE(CheckBody<RemoteWriteWalker>(body).ok());
   }
 }
 
@@ -139,7 +140,7 @@ TEST_CASE("on damaged bytes the walker and the library agree or one refuses",
     }
     Write write;
     const auto rows = ByHand(body);
-    CHECK(rows.ok() == CheckRemoteWrite(body).ok());
+    CHECK(rows.ok() == CheckBody<RemoteWriteWalker>(body).ok());
     if (!rows.ok() || !write.ParseFromString(body)) continue;
     ++both;
     REQUIRE(*rows == ByLibrary(write));
@@ -215,7 +216,7 @@ TEST_CASE("lengths beyond the message are refused", "[protocol]") {
         std::string("\x0a\x02\x12\x05"), std::string("\x0b"),
         std::string("\x00", 1), std::string("garbage that is no protobuf")}) {
     CHECK_FALSE(ByHand(body).ok());
-    CHECK_FALSE(CheckRemoteWrite(body).ok());
+    CHECK_FALSE(CheckBody<RemoteWriteWalker>(body).ok());
   }
 }
 

@@ -1,4 +1,4 @@
-// Raw samples: /api/v1/export and /api/v1/export/csv.
+// Raw samples: /api/v1/export, /api/v1/export/csv, /api/v1/export/native.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -6,12 +6,14 @@
 #include "lib/base/status.h"
 #include "lib/histogram/float_histogram.h"
 #include "lib/model/sample.h"
+#include "lib/protocol/vm_native_writer.h"
 #include "lib/query/arguments.h"
 #include "lib/query/cluster_source.h"
 #include "lib/query/csv_format.h"
 #include "lib/query/json.h"
 #include "lib/query/select_api.h"
 #include "lib/query/series_text.h"
+#include "lib/query/statistics.h"
 
 namespace varve::query {
 namespace {
@@ -103,6 +105,22 @@ absl::Status WriteCsv(const cluster::MergedSeries& series,
   return absl::OkStatus();
 }
 
+// A block at a time, as WriteCsv.
+absl::Status WriteNative(const cluster::MergedSeries& series,
+                         protocol::VmNativeWriter& writer, Answer& answer) {
+  writer.Start(series.labels);
+  std::span<const int64_t> timestamps_ms = series.samples.timestamps_ms;
+  std::span<const double> values = series.samples.values;
+  while (!values.empty()) {
+    const size_t rows = std::min(values.size(), protocol::kVmBlockRowsMax);
+    writer.Append(answer.text(), timestamps_ms.first(rows), values.first(rows));
+    timestamps_ms = timestamps_ms.subspan(rows);
+    values = values.subspan(rows);
+    RETURN_IF_ERROR(answer.Flush());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<cluster::ReadRequest> SelectApi::ExportRequest(
@@ -166,6 +184,34 @@ absl::Status SelectApi::ExportCsv(Context& context) {
     }
   }
   if (status.ok()) status = answer.Finish();
+  if (status.ok() || !answer.begun()) return AsExecutionError(status);
+  context.writer.Abort();  // a cut body, not a complete one
+  return absl::OkStatus();
+}
+
+absl::Status SelectApi::ExportNative(Context& context) {
+  ASSIGN_OR_RETURN(cluster::ReadRequest read, ExportRequest(context));
+  const auto merge = context.reader->Search(read);
+  if (!merge.ok()) return AsExecutionError(merge.status());
+  Answer answer(context.writer, "VictoriaMetrics/native");
+  protocol::VmNativeWriter::AppendHead(answer.text(), read.range);
+  protocol::VmNativeWriter writer;
+  std::vector<cluster::MergedSeries> batch;
+  size_t histograms = 0;
+  absl::Status status;
+  while (status.ok()) {
+    status = (*merge)->Next(batch);
+    if (!status.ok() || batch.empty()) break;
+    for (cluster::MergedSeries& series : batch) {
+      ClipToRange(read.range, series);
+      histograms += series.histograms.size();
+      status.Update(WriteNative(series, writer, answer));
+    }
+  }
+  if (status.ok()) status = answer.Finish();
+  statistics_->native_nans_left_out.Add(writer.left_out());
+  statistics_->native_histograms_left_out.Add(
+      static_cast<int64_t>(histograms));
   if (status.ok() || !answer.begun()) return AsExecutionError(status);
   context.writer.Abort();  // a cut body, not a complete one
   return absl::OkStatus();

@@ -1,6 +1,8 @@
 // Raw samples: exports.
+#include <map>
 #include <string>
 
+#include "lib/protocol/vm_native_reader.h"
 #include "lib/query/test_api.h"
 
 namespace varve::query {
@@ -44,6 +46,52 @@ TEST_CASE("an export that fails on the way is cut, not ended", "[query]") {
   // Before the first byte there is still an error to send.
   api.storage.fail_after = 0;
   CHECK(api.Get("api/v1/export", {{"match[]", "up"}}).status == 422);
+}
+
+TEST_CASE("a native export has all samples that it has a form for",
+          "[query]") {
+  Api api;
+  api.storage.Add(Up("a"), {{1000, 1.25},
+                            {2000, model::StaleNan()},
+                            {3000, -7e200},
+                            {4000, model::NormalNan()}});
+  api.storage.Add(Up("b"), {{1000, 5}});
+  api.storage.AddHistogram({{"__name__", "h"}}, 1000, {});
+  const KeptAnswer answer = api.Get(
+      "api/v1/export/native", {{"match[]", "{__name__=~\"up|h\"}"}});
+  CHECK(answer.status == 200);
+  CHECK(answer.content_type == "VictoriaMetrics/native");
+  protocol::VmNativeReader reader(answer.body);
+  protocol::SampleBatch batch;
+  REQUIRE(reader.Next(batch, SIZE_MAX).ok());
+  std::map<std::string, std::vector<std::pair<int64_t, double>>> all;
+  for (const protocol::BatchSeries& series : batch.series) {
+    const auto labels = model::ParseCanonicalBytes(series.identity);
+    REQUIRE(labels.ok());
+    for (size_t i = 0; i < series.rows; ++i) {
+      all[labels->Text()].emplace_back(batch.Timestamps(series)[i],
+                                       batch.Values(series)[i]);
+    }
+  }
+  CHECK(all.size() == 2);
+  CHECK(all[R"(up{job="b"})"] ==
+        std::vector<std::pair<int64_t, double>>{{1000, 5}});
+  const auto& a = all[R"(up{job="a"})"];
+  REQUIRE(a.size() == 3);
+  CHECK(a[0] == std::pair<int64_t, double>(1000, 1.25));
+  CHECK(a[1].first == 2000);
+  CHECK(model::IsStaleNan(a[1].second));
+  CHECK(a[2] == std::pair<int64_t, double>(3000, -7e200));
+  const std::string metrics = api.metrics.Text();
+  for (const char* reason : {"nan", "histogram"}) {
+    CHECK(metrics.find(base::StrCat("varve_native_export_left_out_total{reason="
+                                    "\"", reason, "\"} 1\n")) !=
+          std::string::npos);
+  }
+  // Of nothing it is a head alone.
+  CHECK(api.Get("api/v1/export/native", {{"match[]", "none"}}).body.size() ==
+        16);
+  CHECK(api.Get("api/v1/export/native", {}).status == 400);
 }
 
 // (1,2]:3 of a counter.

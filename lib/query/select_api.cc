@@ -146,6 +146,7 @@ const std::vector<SelectApi::Endpoint>& SelectApi::Endpoints() {
        true},
       {"api/v1/export", &A::Export, "/api/v1/export", true},
       {"api/v1/export/csv", &A::ExportCsv, "/api/v1/export/csv", true},
+      {"api/v1/export/native", &A::ExportNative, "/api/v1/export/native", true},
       {"api/v1/read", &A::RemoteRead, "/api/v1/read", true},
       {"api/v1/status/tsdb", &A::StatusTsdb, "/api/v1/status/tsdb", true},
       {"api/v1/status/metric_names_stats", &A::MetricNamesStats,

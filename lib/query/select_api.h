@@ -224,6 +224,7 @@ class SelectApi {
   // export_endpoints.cc, federate_endpoint.cc
   absl::Status Export(Context& context);
   absl::Status ExportCsv(Context& context);
+  absl::Status ExportNative(Context& context);
   absl::Status Federate(Context& context);
   absl::StatusOr<cluster::ReadRequest> ExportRequest(Context& context);
   // kind_endpoints.cc

@@ -13,7 +13,11 @@ SelectApi::Statistics::Statistics(telemetry::Metrics& metrics)
           metrics.AddCounter("vm_rollup_result_cache_full_hits_total")),
       cache_partial_hits(
           metrics.AddCounter("vm_rollup_result_cache_partial_hits_total")),
-      cache_misses(metrics.AddCounter("vm_rollup_result_cache_miss_total")) {
+      cache_misses(metrics.AddCounter("vm_rollup_result_cache_miss_total")),
+      native_nans_left_out(metrics.AddCounter(
+          "varve_native_export_left_out_total", {{"reason", "nan"}})),
+      native_histograms_left_out(metrics.AddCounter(
+          "varve_native_export_left_out_total", {{"reason", "histogram"}})) {
   for (const char* action :
        {"search", "searchMetricNames", "labelNames", "labelValues",
         "seriesCount", "tsdbStatus", "tenants", "metricNamesStats"}) {

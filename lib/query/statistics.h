@@ -23,6 +23,9 @@ struct SelectApi::Statistics {
   telemetry::Counter& cache_full_hits;
   telemetry::Counter& cache_partial_hits;
   telemetry::Counter& cache_misses;
+  // Samples that native exports have no form for.
+  telemetry::Counter& native_nans_left_out;
+  telemetry::Counter& native_histograms_left_out;
   std::map<std::string, telemetry::Counter*, std::less<>> partial;  // by action
 };
 

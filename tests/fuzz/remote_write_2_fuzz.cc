@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/protocol/check_body.h"
 #include "lib/protocol/remote_write.h"
 #include "lib/protocol/remote_write_2.h"
 #include "tests/fuzz/seeds.h"
@@ -49,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!good) break;
     for (const BatchSeries& series : batch.series) CheckSeries(batch, series);
   }
-  if (good != CheckRemoteWrite2(body).ok()) std::abort();
+  if (good != CheckBody<RemoteWrite2Walker>(body).ok()) std::abort();
   return 0;
 }
 

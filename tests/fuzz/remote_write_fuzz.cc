@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/protocol/check_body.h"
 #include "lib/protocol/remote_write.h"
 #include "tests/fuzz/seeds.h"
 
@@ -24,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       good = ParseRawLabels(batch.series[i].identity, labels).ok();
     }
   }
-  if (good != CheckRemoteWrite(body).ok()) std::abort();
+  if (good != CheckBody<RemoteWriteWalker>(body).ok()) std::abort();
   return 0;
 }
 
