@@ -1,8 +1,12 @@
 #include "lib/ingest/import_routes.h"
 
+#include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "absl/strings/escaping.h"
 #include "lib/base/status.h"
+#include "lib/protocol/csv.h"
 #include "lib/protocol/json_lines.h"
 #include "lib/protocol/prometheus_text.h"
 #include "lib/protocol/vm_native_reader.h"
@@ -25,23 +29,99 @@ absl::StatusOr<int64_t> DefaultTimestamp(const http::Request& request,
   return timestamp_ms;
 }
 
+// The labels of "job/<job>/<label>/<value>…".
+absl::StatusOr<std::vector<model::Label>> PushLabels(std::string_view path) {
+  constexpr std::string_view kBase64 = "@base64";
+  std::vector<model::Label> labels;
+  if (!path.starts_with("job/") && !path.starts_with("job@base64/")) {
+    return base::InvalidArgument("the path metrics/", path.substr(0, 100),
+                                 " does not begin with job/<name>");
+  }
+  for (std::string_view rest = path; !rest.empty();) {
+    const size_t slash = rest.find('/');
+    if (slash == std::string_view::npos) {
+      return base::InvalidArgument("the label ", rest.substr(0, 100),
+                                   " of the path has no value");
+    }
+    std::string_view name = rest.substr(0, slash);
+    rest.remove_prefix(slash + 1);
+    const size_t end = std::min(rest.find('/'), rest.size());
+    std::string value(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (name.ends_with(kBase64)) {
+      name.remove_suffix(kBase64.size());
+      while (value.ends_with('=')) value.pop_back();
+      std::string decoded;
+      if (!absl::WebSafeBase64Unescape(value, &decoded)) {
+        return base::InvalidArgument("the value \"", value.substr(0, 100),
+                                     "\" of the label ", name.substr(0, 100),
+                                     " of the path is not base64");
+      }
+      value = decoded;
+    }
+    if (name.empty()) {
+      return base::InvalidArgument("a label of the path has no name");
+    }
+    // An empty value is no label, also not one of the series.
+    labels.push_back({std::string(name), std::move(value)});
+  }
+  return labels;
+}
+
 }  // namespace
 
 ImportRoutes::ImportRoutes(InsertDoor* door)
     : door_(door),
       text_(door->AddFormat("prometheus")),
       json_(door->AddFormat("vmimport")),
+      csv_(door->AddFormat("csvimport")),
       native_(door->AddFormat("native")) {}
 
-absl::Status ImportRoutes::TakeText(const InsertRequest& request,
-                                    http::ResponseWriter& response) {
+absl::Status ImportRoutes::StoreText(const InsertRequest& request) {
   const InsertRouteOptions& options = door_->options();
   ASSIGN_OR_RETURN(const int64_t default_ms,
                    DefaultTimestamp(request.http, options.clock->NowMs()));
   ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
-  protocol::PrometheusTextReader reader(body, default_ms,
-                                        options.line_bytes_max);
-  RETURN_IF_ERROR(door_->StoreLines(request, reader, text_));
+  const bool open_metrics = request.http.Header("content-type")
+                                .starts_with("application/openmetrics-text");
+  protocol::PrometheusTextReader reader(
+      body, default_ms, options.line_bytes_max,
+      open_metrics ? protocol::TextFormat::kOpenMetrics
+                   : protocol::TextFormat::kPrometheus);
+  return door_->StoreLines(request, reader, text_);
+}
+
+absl::Status ImportRoutes::TakeText(const InsertRequest& request,
+                                    http::ResponseWriter& response) {
+  RETURN_IF_ERROR(StoreText(request));
+  response.Send(204, "", "");
+  return absl::OkStatus();
+}
+
+absl::Status ImportRoutes::TakePush(const InsertRequest& request,
+                                    http::ResponseWriter& response) {
+  ASSIGN_OR_RETURN(std::vector<model::Label> labels,
+                   PushLabels(request.http.captures.back()));
+  InsertRequest labelled = request;
+  // Those of arguments win over those of the path.
+  labels.insert(labels.end(), request.extra_labels.begin(),
+                request.extra_labels.end());
+  labelled.extra_labels = std::move(labels);
+  RETURN_IF_ERROR(StoreText(labelled));
+  response.Send(200, "", "");
+  return absl::OkStatus();
+}
+
+absl::Status ImportRoutes::TakeCsv(const InsertRequest& request,
+                                   http::ResponseWriter& response) {
+  const InsertRouteOptions& options = door_->options();
+  ASSIGN_OR_RETURN(
+      const protocol::CsvColumns columns,
+      protocol::CsvColumns::Parse(request.http.Argument("format")));
+  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
+  protocol::CsvReader reader(body, columns, options.clock->NowMs(),
+                             options.csv_trim_ms, options.line_bytes_max);
+  RETURN_IF_ERROR(door_->StoreLines(request, reader, csv_));
   response.Send(204, "", "");
   return absl::OkStatus();
 }
@@ -70,20 +150,25 @@ std::vector<InsertEndpoint> ImportRoutes::Endpoints() {
   using Method = absl::Status (ImportRoutes::*)(const InsertRequest&,
                                                 http::ResponseWriter&);
   std::vector<InsertEndpoint> endpoints;
-  const auto add = [&](const char* path, const char* protocol, Method method) {
-    const std::string suffix = base::StrCat("/prometheus/api/v1/import", path);
+  const std::string import = "/prometheus/api/v1/import";
+  const auto add = [&](const char* path, const char* label,
+                       const char* protocol, Method method) {
     InsertEndpoint& endpoint = endpoints.emplace_back();
-    endpoint.suffix = suffix;
-    endpoint.label = suffix;
+    endpoint.suffix = import + path;
+    endpoint.label = import + label;
     endpoint.protocol = protocol;
     endpoint.take = [this, method](const InsertRequest& request,
                                    http::ResponseWriter& response) {
       return (this->*method)(request, response);
     };
   };
-  add("", "vmimport", &ImportRoutes::TakeJson);
-  add("/prometheus", "prometheusimport", &ImportRoutes::TakeText);
-  add("/native", "nativeimport", &ImportRoutes::TakeNative);
+  add("", "", "vmimport", &ImportRoutes::TakeJson);
+  add("/csv", "/csv", "csvimport", &ImportRoutes::TakeCsv);
+  add("/native", "/native", "nativeimport", &ImportRoutes::TakeNative);
+  add("/prometheus", "/prometheus", "prometheusimport",
+      &ImportRoutes::TakeText);
+  add("/prometheus/metrics/{*}", "/prometheus", "prometheusimport",
+      &ImportRoutes::TakePush);
   return endpoints;
 }
 

@@ -1,10 +1,15 @@
 // The routes of imports: JSON lines to
-// /insert/<tenant>/prometheus/api/v1/import, Prometheus text to
-// …/api/v1/import/prometheus, VictoriaMetrics' binary format to
-// …/api/v1/import/native.
+// /insert/<tenant>/prometheus/api/v1/import, Prometheus text and OpenMetrics
+// to …/api/v1/import/prometheus, CSV to …/api/v1/import/csv, VictoriaMetrics'
+// binary format to …/api/v1/import/native.
 //
-// Answers: 204, also when lines were bad (they are skipped and counted); 400
-//          for a binary body that is broken, of which nothing is stored.
+// As to a Pushgateway, text may be sent to …/import/prometheus/metrics/job/
+// <job>/<label>/<value>…: the labels of the path are set on every series; a
+// name with @base64 behind it has its value in URL-safe base64.
+//
+// Answers: 204, also when lines were bad (they are skipped and counted), 200
+//          as a Pushgateway; 400 for a binary body that is broken, of which
+//          nothing is stored, and for arguments that cannot be read.
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_INGEST_IMPORT_ROUTES_H_
 #define VARVE_LIB_INGEST_IMPORT_ROUTES_H_
@@ -24,13 +29,18 @@ class ImportRoutes {
  private:
   absl::Status TakeText(const InsertRequest& request,
                         http::ResponseWriter& response);
+  absl::Status TakePush(const InsertRequest& request,
+                        http::ResponseWriter& response);
+  absl::Status StoreText(const InsertRequest& request);
+  absl::Status TakeCsv(const InsertRequest& request,
+                       http::ResponseWriter& response);
   absl::Status TakeJson(const InsertRequest& request,
                         http::ResponseWriter& response);
   absl::Status TakeNative(const InsertRequest& request,
                           http::ResponseWriter& response);
 
   InsertDoor* const door_;
-  const InsertFormat text_, json_, native_;
+  const InsertFormat text_, json_, csv_, native_;
 };
 
 }  // namespace varve::ingest

@@ -12,7 +12,7 @@ TEST_CASE("text and JSON lines are imported", "[ingest]") {
                   {}, {{"timestamp", "7"}})
             .status == 204);
   CHECK(insert.Samples({{"__name__", "a"}, {"b", "c"}}) ==
-        std::vector<std::pair<int64_t, double>>{{1000, 5}, {7, 6}});
+        std::vector<std::pair<int64_t, double>>{{1000000, 5}, {7, 6}});
   CHECK(insert.Counted("vm_rows_invalid_total", {{"type", "prometheus"}}) == 1);
   const std::string json = protocol::GzipBody(
       R"({"metric":{"__name__":"j"},"values":[1,null],"timestamps":[1,2]})");
@@ -56,6 +56,76 @@ TEST_CASE("a native import is stored whole, or not at all", "[ingest]") {
             .Post(kNative, protocol::GzipBody(body),
                   {{"content-encoding", "gzip"}})
             .status == 204);
+}
+
+constexpr const char* kText = "/insert/{}/prometheus/api/v1/import/prometheus";
+
+TEST_CASE("CSV is imported by its format", "[ingest]") {
+  Insert insert;
+  const char* const kCsv = "/insert/{}/prometheus/api/v1/import/csv";
+  CHECK(insert
+            .Post(kCsv, "ticker,ask,time\nGOOG,1.5,1700000000\nMSFT,x,1\n", {},
+                  {{"format", "2:metric:ask,1:label:ticker,3:time:unix_s"}})
+            .status == 204);
+  CHECK(insert.Samples({{"__name__", "ask"}, {"ticker", "GOOG"}}) ==
+        std::vector<std::pair<int64_t, double>>{{1700000000000, 1.5}});
+  CHECK(insert.Counted("vm_rows_inserted_total", {{"type", "csvimport"}}) == 1);
+  CHECK(insert.Counted("vm_rows_invalid_total", {{"type", "csvimport"}}) == 2);
+  const Reply reply = insert.Post(kCsv, "1", {}, {{"format", "1:metric"}});
+  CHECK(reply.status == 400);
+  CHECK(reply.body.find("1:metric") != std::string::npos);
+  CHECK(insert.Post(kCsv, "1").status == 400);
+}
+
+TEST_CASE("OpenMetrics is known by its type, with metadata and exemplars",
+          "[ingest]") {
+  Insert insert;
+  CHECK(insert
+            .Post(kText, "# TYPE a counter\na_total 1 3000000000\n",
+                  {{"content-type",
+                    "application/openmetrics-text; version=1.0.0"}})
+            .status == 204);
+  CHECK(insert.Samples({{"__name__", "a_total"}}) ==
+        std::vector<std::pair<int64_t, double>>{{3000000000000, 1}});
+  CHECK(insert.Counted("vm_metadata_rows_inserted_total",
+                       {{"type", "prometheus"}}) == 1);
+}
+
+TEST_CASE("a push has the labels of its path", "[ingest]") {
+  Insert insert;
+  const std::string path = base::StrCat(kText, "/metrics/{*}");
+  const auto push = [&](const std::string& labels,
+                        http::Arguments arguments = {}) {
+    http::Request request;
+    request.method = "PUT";
+    request.path = path;
+    request.body = "up{job=\"own\",zone=\"own\"} 1 1700000000000\n";
+    request.captures = {"0", labels};
+    request.arguments = std::move(arguments);
+    Reply reply;
+    for (const http::Route& route : insert.list) {
+      if (route.pattern == path) route.handler(request, reply);
+    }
+    return reply;
+  };
+  CHECK(push("job/a/instance/x").status == 200);
+  CHECK(insert.Samples({{"__name__", "up"},
+                        {"job", "a"},
+                        {"instance", "x"},
+                        {"zone", "own"}}).size() == 1);
+  // "/var/tmp", with and without padding; "=" is the empty value.
+  for (const char* text : {"L3Zhci90bXA", "L3Zhci90bXA="}) {
+    CHECK(push(base::StrCat("job@base64/", text, "/zone@base64/=")).status ==
+          200);
+  }
+  CHECK(insert.Samples({{"__name__", "up"}, {"job", "/var/tmp"}}).size() == 2);
+  CHECK(push("job/a", {{"extra_label", "job=b"}}).status == 200);
+  CHECK(insert.Samples({{"__name__", "up"}, {"job", "b"}, {"zone", "own"}})
+            .size() == 1);
+  for (const char* bad : {"", "instance/x", "job", "job/a/instance",
+                          "job@base64/?", "job/a//x"}) {
+    CHECK(push(bad).status == 400);
+  }
 }
 
 }  // namespace

@@ -34,6 +34,7 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 struct InsertRouteOptions {
   int64_t request_bytes_max = 32 << 20;  // -maxInsertRequestSize
   int64_t line_bytes_max = 10 << 20;     // -import.maxLineLen
+  int64_t csv_trim_ms = 1;               // -csvTrimTimestamp
   bool tenants_in_headers = true;        // -enableMultitenancyViaHeaders
   // Also "/api/v1/write" and the like, for the one-process server.
   bool tenantless_paths = false;

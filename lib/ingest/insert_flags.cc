@@ -33,7 +33,6 @@ constexpr const char* kAccepted[] = {
     "cluster.tlsInsecureSkipVerify",
     "cluster.tlsKeyFile",
     "clusternative.vminsertConnsShutdownDuration",
-    "csvTrimTimestamp",
     "datadog.maxInsertRequestSize",
     "datadog.sanitizeMetricName",
     "eula",
@@ -120,6 +119,8 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
           "The largest request body taken, measured after decompression")),
       line_bytes_max_(flags.Bytes("import.maxLineLen", "10MiB",
                                   "The longest line of an import")),
+      csv_trim_(flags.Duration("csvTrimTimestamp", "1ms",
+                               "Times of CSV are cut down to multiples of it")),
       labels_max_(flags.Int("maxLabelsPerTimeseries", 40,
                             "Series with more labels are rejected")),
       label_name_max_(flags.Int("maxLabelNameLen", 256,
@@ -136,14 +137,12 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       tenant_limits_(flags),
       table_entries_(flags.Int(
           "insert.maxCachedSeries", 0,
-          "Series whose place is remembered between writes; 0: as many as fit "
-          "an eighth of the memory")),
+          "Series whose place is kept; 0: as fit an eighth of the memory")),
       metadata_(flags.Bool("enableMetadata", true,
                            "Store types, help texts and units of metrics")),
       tenants_in_headers_(flags.Bool(
           "enableMultitenancyViaHeaders", true,
-          "Take the tenant from the headers AccountID and ProjectID where the "
-          "path names none")),
+          "Tenants of paths without one are in AccountID and ProjectID")),
       clusternative_address_(flags.String(
           "clusternativeListenAddr", "",
           "Address for insert nodes of an upper level; not implemented yet")),
@@ -258,6 +257,7 @@ void InsertFlags::Fill(InserterOptions& options) const {
 void InsertFlags::Fill(InsertRouteOptions& options) const {
   options.request_bytes_max = request_bytes_max_.value();
   options.line_bytes_max = line_bytes_max_.value();
+  options.csv_trim_ms = absl::ToInt64Milliseconds(csv_trim_.value());
   options.tenants_in_headers = tenants_in_headers_.value();
   options.tenantless_paths = deployment_ == InsertDeployment::kSingleProcess;
 }

@@ -72,6 +72,7 @@ class InsertFlags {
   const base::DurationFlag& timeout_;
   const base::BytesFlag& request_bytes_max_;
   const base::BytesFlag& line_bytes_max_;
+  const base::DurationFlag& csv_trim_;
   const base::IntFlag& labels_max_;
   const base::IntFlag& label_name_max_;
   const base::IntFlag& label_value_max_;

@@ -34,7 +34,7 @@ TEST_CASE("remote write 2.0 is stored and told in headers", "[ingest]") {
                                    "application/x-protobuf;proto=" +
                                        std::string(kRequest2)},
                                   {"content-encoding", "zstd"}});
-  CHECK(zstd.status == 204);
+  CHECK(zstd.status == 400);
   CHECK(insert.Ignored("no_labels") == 1);
   const Reply snappy = insert.Post(kWrite, protocol::SnappyBody(body),
                                    OfMessage(kRequest2));
@@ -114,19 +114,66 @@ TEST_CASE("a broken body of remote write 2.0 is 400 and nothing is written",
   CHECK(insert.node.rows() == 0);
 }
 
-TEST_CASE("an unknown message of remote write is 415, and 2.0 that is not told",
-          "[ingest]") {
+TEST_CASE("a message or an encoding that is unknown is 415", "[ingest]") {
   Insert insert;
   const Reply reply = insert.Post(kWrite, protocol::SnappyBody(TwoSeries2()),
                                   OfMessage("io.prometheus.write.v3.Request"));
   CHECK(reply.status == 415);
   CHECK(reply.body.find("io.prometheus.write.v3.Request") !=
         std::string::npos);
-  CHECK(insert.Post(kWrite, protocol::SnappyBody(TwoSeries2())).status == 415);
+  http::Arguments headers = OfMessage(kRequest2);
+  headers.emplace_back("content-encoding", "br");
+  const Reply encoded =
+      insert.Post(kWrite, protocol::SnappyBody(TwoSeries2()), headers);
+  CHECK(encoded.status == 415);
+  CHECK(encoded.body.find("\"br\"") != std::string::npos);
+  CHECK(insert.node.rows() == 0);
+}
+
+TEST_CASE("2.0 that is not told to be it is 400, not an empty 1.0",
+          "[ingest]") {
+  Insert insert;
+  const std::string body = protocol::SnappyBody(TwoSeries2());
+  for (const http::Arguments& headers :
+       {http::Arguments(), {{"content-type", "application/x-protobuf"}},
+        OfMessage("prometheus.WriteRequest")}) {
+    const Reply reply = insert.Post(kWrite, body, headers);
+    CHECK(reply.status == 400);
+    CHECK(reply.body.find("proto=io.prometheus.write.v2.Request") !=
+          std::string::npos);
+  }
+  // The other way round.
   CHECK(insert
-            .Post(kWrite, protocol::SnappyBody(TwoSeries2()),
-                  OfMessage("prometheus.WriteRequest"))
-            .status == 415);
+            .Post(kWrite, protocol::SnappyBody(Series(kUp, 1, 1)),
+                  OfMessage(kRequest2))
+            .status == 400);
+  CHECK(insert.node.rows() == 0);
+}
+
+TEST_CASE("the message of 2.0 is found among other parameters", "[ingest]") {
+  Insert insert;
+  const std::string body = protocol::SnappyBody(Created2());
+  for (const char* type :
+       {"application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "application/x-protobuf; proto=\"io.prometheus.write.v2.Request\"",
+        "application/x-protobuf;x=y ; proto=io.prometheus.write.v2.Request "}) {
+    const Reply reply = insert.Post(kWrite, body, {{"content-type", type}});
+    CHECK(reply.status == 204);
+    CHECK(Written(reply, "Samples") == 1);
+  }
+}
+
+TEST_CASE("samples of 2.0 out of order, old and stale are stored",
+          "[ingest]") {
+  Insert insert;
+  for (const auto& times : {std::vector<int64_t>{3000, 1000, 2000},
+                            std::vector<int64_t>{500}}) {
+    const Reply reply = insert.Post(
+        kWrite, protocol::SnappyBody(Created2(times)), OfMessage(kRequest2));
+    CHECK(reply.status == 204);
+    CHECK(Written(reply, "Samples") == static_cast<int64_t>(times.size()));
+  }
+  CHECK(insert.Samples({{"__name__", "up"}}).size() == 4);
 }
 
 }  // namespace

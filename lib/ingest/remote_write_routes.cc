@@ -21,7 +21,11 @@ absl::StatusOr<WriteVersion> WriteVersionOf(const http::Request& request) {
     while (parameter.ends_with(' ')) parameter.remove_suffix(1);
     constexpr std::string_view kProto = "proto=";
     if (!parameter.starts_with(kProto)) continue;
-    const std::string_view message = parameter.substr(kProto.size());
+    std::string_view message = parameter.substr(kProto.size());
+    if (message.size() > 1 && message.starts_with('"') &&
+        message.ends_with('"')) {
+      message = message.substr(1, message.size() - 2);
+    }
     if (message == "io.prometheus.write.v2.Request") return WriteVersion::k2;
     if (message == "prometheus.WriteRequest") return WriteVersion::k1;
     return base::Unimplemented(
@@ -99,7 +103,8 @@ absl::Status RemoteWriteRoutes::Take(const InsertRequest& request,
   if (version_2) SetWrittenHeaders(outcome, response);
   RETURN_IF_ERROR(codec.status());
   door_->Count(format_, request.tenant, outcome);
-  if (outcome.series_rejected > 0 && *codec != protocol::BodyCodec::kZstd) {
+  if (outcome.series_rejected > 0 &&
+      (version_2 || *codec != protocol::BodyCodec::kZstd)) {
     response.Send(400, kPlainText, RejectionText(outcome));
   } else {
     response.Send(204, "", "");

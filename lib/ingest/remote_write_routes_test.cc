@@ -158,5 +158,29 @@ TEST_CASE("an impossible histogram is rejected with its reason", "[ingest]") {
   CHECK(insert.Ignored("invalid_native_histogram") == 1);
 }
 
+TEST_CASE("an encoding that is unknown is 415", "[ingest]") {
+  Insert insert;
+  const std::string body = protocol::SnappyBody(Series(kUp, 1, 1));
+  CHECK(insert.Post(kWrite, body, {{"content-encoding", "br"}}).status == 415);
+  CHECK(insert.node.rows() == 0);
+  CHECK(insert.Post(kWrite, body, {{"content-encoding", "snappy"}}).status ==
+        204);
+}
+
+TEST_CASE("samples out of order, repeated and stale are stored as they came",
+          "[ingest]") {
+  Insert insert;
+  const std::string body = Series(kUp, 2000, 2) + Series(kUp, 1000, 1) +
+                           Series(kUp, 3000, model::StaleNan()) +
+                           Series(kUp, 1000, 1);
+  CHECK(insert.Post(kWrite, protocol::SnappyBody(body)).status == 204);
+  const auto samples = insert.Samples({{"__name__", "up"}, {"job", "a"}});
+  REQUIRE(samples.size() == 4);
+  CHECK(samples[0] == std::pair<int64_t, double>(2000, 2));
+  CHECK(samples[1] == std::pair<int64_t, double>(1000, 1));
+  CHECK(samples[2].first == 3000);
+  CHECK(model::IsStaleNan(samples[2].second));
+}
+
 }  // namespace
 }  // namespace varve::ingest

@@ -17,6 +17,7 @@ class Line {
   explicit Line(std::string_view text) : rest_(text) {}
 
   bool empty() const { return rest_.empty(); }
+  std::string_view rest() const { return rest_; }
   char front() const { return rest_.empty() ? '\0' : rest_.front(); }
   void Skip(size_t n) { rest_.remove_prefix(n); }
   void SkipSpaces() {
@@ -99,18 +100,6 @@ std::string_view ReadLabels(Line& line, std::vector<model::Label>& labels) {
   }
 }
 
-std::optional<int64_t> ParseTimestamp(std::string_view text) {
-  int64_t ms = 0;
-  const char* const end = text.data() + text.size();
-  if (auto [ptr, ec] = std::from_chars(text.data(), end, ms);
-      ec == std::errc() && ptr == end) {
-    return ms;
-  }
-  const std::optional<double> number = ParseNumber(text);
-  if (!number || !(std::abs(*number) < 9.2e18)) return std::nullopt;
-  return static_cast<int64_t>(*number);
-}
-
 bool EqualIgnoringCase(std::string_view a, std::string_view lower_case) {
   if (a.size() != lower_case.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -118,6 +107,48 @@ bool EqualIgnoringCase(std::string_view a, std::string_view lower_case) {
     if (c != lower_case[i]) return false;
   }
   return true;
+}
+
+// A name in quotes or up to a space; then the rest is without the space.
+bool ReadName(Line& line, std::string& name) {
+  line.SkipSpaces();
+  if (line.Eat('"')) {
+    if (!line.Quoted(name)) return false;
+  } else {
+    name = line.Until(IsSpace);
+  }
+  line.SkipSpaces();
+  return !name.empty();
+}
+
+// \\ and \n, of OpenMetrics \" too.
+std::string Unescaped(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+    if (text[i] != '\\' || (next != '\\' && next != 'n' && next != '"')) {
+      out.push_back(text[i]);
+    } else {
+      out.push_back(next == 'n' ? '\n' : next);
+      ++i;
+    }
+  }
+  return out;
+}
+
+std::optional<model::MetricType> TypeOf(std::string_view text) {
+  if (text == "untyped") return model::MetricType::kUnknown;
+  for (size_t i = 0; i < model::kMetricTypeTexts.size(); ++i) {
+    if (text == model::kMetricTypeTexts[i]) {
+      return static_cast<model::MetricType>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+bool EndsWithEof(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  return text == "# EOF" || text.ends_with("\n# EOF");
 }
 
 }  // namespace
@@ -166,10 +197,92 @@ std::optional<double> ParseNumber(std::string_view text) {
   return negative ? -value : value;
 }
 
+PrometheusTextReader::PrometheusTextReader(std::string_view text,
+                                           int64_t default_ms,
+                                           int64_t line_bytes_max,
+                                           TextFormat format)
+    : ImportReader(text, line_bytes_max),
+      default_ms_(default_ms),
+      seconds_(format == TextFormat::kOpenMetrics || EndsWithEof(text)) {}
+
+std::optional<int64_t> PrometheusTextReader::ReadTimestamp(
+    std::string_view text) const {
+  constexpr int64_t kSecondsWithin = int64_t{1} << 31;
+  int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  if (auto [ptr, ec] = std::from_chars(text.data(), end, number);
+      ec == std::errc() && ptr == end && !seconds_ &&
+      (number < -kSecondsWithin || number >= kSecondsWithin)) {
+    return number;
+  }
+  const std::optional<double> value = ParseNumber(text);
+  if (!value || !(std::abs(*value) < 9.2e15)) return std::nullopt;
+  const bool is_seconds =
+      seconds_ || std::abs(*value) < static_cast<double>(kSecondsWithin);
+  return std::llround(is_seconds ? *value * 1000 : *value);
+}
+
+void PrometheusTextReader::ReadComment(std::string_view text,
+                                       SampleBatch& batch) {
+  Line line(text);
+  line.SkipSpaces();
+  const std::string_view keyword = line.Until(IsSpace);
+  if (keyword != "TYPE" && keyword != "HELP" && keyword != "UNIT") return;
+  std::string name;
+  if (!ReadName(line, name)) return;
+  std::string_view value = line.rest();
+  if (keyword != "HELP") {
+    while (!value.empty() && IsSpace(value.back())) value.remove_suffix(1);
+  }
+  if (family_.metric != name) {
+    family_ = {.metric = name, .type = {}, .help = {}, .unit = {}};
+  }
+  if (keyword == "HELP") {
+    family_.help = Unescaped(value);
+  } else if (keyword == "UNIT") {
+    family_.unit = value;
+  } else if (const auto type = TypeOf(value)) {
+    family_.type = *type;
+  } else {
+    return AddBadLine("an unknown type of metric");
+  }
+  // Each of a family's comments makes its metadata more complete.
+  if (!batch.metadata.empty() && batch.metadata.back().metric == name) {
+    batch.metadata.back() = family_;
+  } else {
+    batch.metadata.push_back(family_);
+  }
+}
+
+void PrometheusTextReader::AppendExemplar(std::string_view text,
+                                          int64_t line_ms, BatchSeries& series,
+                                          SampleBatch& batch) {
+  Line line(text);
+  line.SkipSpaces();
+  std::vector<model::Label> labels;
+  if (!line.Eat('{') || !ReadLabels(line, labels).empty()) return;
+  line.SkipSpaces();
+  const std::optional<double> value = ParseNumber(line.Until(IsSpace));
+  line.SkipSpaces();
+  const std::string_view time = line.Until(IsSpace);
+  const std::optional<int64_t> ms =
+      time.empty() ? std::optional<int64_t>(line_ms) : ReadTimestamp(time);
+  canonical_.clear();
+  AppendCanonicalBytes(canonical_, model::LabelSet(std::move(labels)));
+  if (!value || !ms || canonical_.size() > kExemplarLabelBytesMax) return;
+  series.first_exemplar = static_cast<uint32_t>(batch.exemplars.size());
+  series.exemplars = 1;
+  model::ExemplarView& exemplar = batch.exemplars.emplace_back();
+  exemplar.labels = batch.arena.Copy(canonical_);
+  exemplar.value = *value;
+  exemplar.timestamp_ms = *ms;
+}
+
 void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
   Line line(text);
   line.SkipSpaces();
-  if (line.empty() || line.front() == '#') return;
+  if (line.empty()) return;
+  if (line.Eat('#')) return ReadComment(line.rest(), batch);
   std::vector<model::Label> labels;
   const std::string_view name =
       line.Until([](char c) { return c == '{' || IsSpace(c); });
@@ -188,7 +301,7 @@ void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
   line.SkipSpaces();
   int64_t timestamp_ms = default_ms_;
   if (!line.empty() && line.front() != '#') {
-    const std::optional<int64_t> ms = ParseTimestamp(line.Until(IsSpace));
+    const std::optional<int64_t> ms = ReadTimestamp(line.Until(IsSpace));
     if (!ms) return AddBadLine("the timestamp is not a number");
     timestamp_ms = *ms;
     line.SkipSpaces();
@@ -200,12 +313,15 @@ void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
   if (set.empty()) return AddBadLine("no name and no labels");
   canonical_.clear();
   AppendCanonicalBytes(canonical_, set);
-  batch.series.push_back(
-      {.identity = batch.arena.Copy(canonical_),
-       .first_row = static_cast<uint32_t>(batch.values.size()),
-       .rows = 1});
+  BatchSeries series{.identity = batch.arena.Copy(canonical_),
+                     .first_row = static_cast<uint32_t>(batch.values.size()),
+                     .rows = 1};
   batch.timestamps_ms.push_back(timestamp_ms);
   batch.values.push_back(*value);
+  if (line.Eat('#')) {
+    AppendExemplar(line.rest(), timestamp_ms, series, batch);
+  }
+  batch.series.push_back(series);
 }
 
 }  // namespace varve::protocol

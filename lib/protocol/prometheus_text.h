@@ -1,14 +1,22 @@
-// Prometheus text exposition, as pushed to import/prometheus.
+// Prometheus text exposition and OpenMetrics, as pushed to import/prometheus.
 //
-// In:      lines `name{label="value",…} value [timestamp in ms]`, also
+// In:      lines `name{label="value",…} value [timestamp] [# exemplar]`, also
 //          `{"any utf-8 name","any label"="value"} …`; names may hold any
 //          bytes but white space and `{`. Escapes in quotes: \\ \" \n.
-//          Empty lines and those that begin with # are skipped; what follows
-//          a # after the value (an exemplar) is ignored.
+//          An exemplar is `{label="value",…} value [timestamp]`.
+//          `# TYPE`, `# HELP` and `# UNIT` with a name and a text are
+//          metadata; other lines that begin with # are passed over.
+//          Timestamps: those of OpenMetrics, as a Content-Type or a last line
+//          `# EOF` tells it, are seconds; of other text those within 2^31 of
+//          1970 are seconds, all others milliseconds.
 // Out:     one series with one row a line, in canonical form; of a repeated
 //          label name the last one counts. A line without a timestamp gets
-//          `default_ms`.
-// Errors:  a bad line is skipped and counted.
+//          `default_ms`, an exemplar without one that of its line.
+//          `_created` samples are series as all others.
+// Errors:  a bad line is skipped and counted; of an exemplar that cannot be
+//          read, or is longer than kExemplarLabelBytesMax, only the exemplar.
+// Note:    a time of 2^31 ms is in January 1970; nobody sends such, while all
+//          tools that dump OpenMetrics send seconds, often without saying so.
 // Threads: a reader belongs to one thread.
 // Source:  Prometheus exposition formats, text 0.0.4 and 1.0.0.
 #ifndef VARVE_LIB_PROTOCOL_PROMETHEUS_TEXT_H_
@@ -21,22 +29,31 @@
 #include <vector>
 
 #include "lib/model/label.h"
+#include "lib/model/metadata.h"
 #include "lib/protocol/import_reader.h"
 
 namespace varve::protocol {
+
+enum class TextFormat : uint8_t { kPrometheus, kOpenMetrics };
 
 class PrometheusTextReader final : public ImportReader {
  public:
   // Keeps a view of `text`.
   PrometheusTextReader(std::string_view text, int64_t default_ms,
-                       int64_t line_bytes_max = kLineBytesMax)
-      : ImportReader(text, line_bytes_max), default_ms_(default_ms) {}
+                       int64_t line_bytes_max = kLineBytesMax,
+                       TextFormat format = TextFormat::kPrometheus);
 
  private:
   void ReadLine(std::string_view line, SampleBatch& batch) override;
+  void ReadComment(std::string_view line, SampleBatch& batch);
+  void AppendExemplar(std::string_view text, int64_t line_ms,
+                      BatchSeries& series, SampleBatch& batch);
+  std::optional<int64_t> ReadTimestamp(std::string_view text) const;
 
   const int64_t default_ms_;
+  const bool seconds_;
   std::string canonical_;
+  model::MetricMetadata family_;  // of the comments last read
 };
 
 // A number of the text format: a decimal or hexadecimal float, +Inf, -Inf,

@@ -42,11 +42,12 @@ TEST_CASE("text lines with and without labels and timestamps are read",
           "[protocol]") {
   const Result r = Read(
       "# HELP up is up\n# TYPE up gauge\n\n"
-      "up 1\nup{job=\"a\"} 2 1000\r\n  up { job = \"a\" , b=\"c\", } 3 -5 \n"
+      "up 1\nup{job=\"a\"} 2 1700000000000\r\n"
+      "  up { job = \"a\" , b=\"c\", } 3 -5000000000 \n"
       "up{} 4e3\n# EOF\nlast 5");
   CHECK(r.bad == 0);
-  CHECK(r.lines == Lines{R"(up 777 1)", R"(up{job="a"} 1000 2)",
-                         R"(up{b="c", job="a"} -5 3)", R"(up 777 4000)",
+  CHECK(r.lines == Lines{R"(up 777 1)", R"(up{job="a"} 1700000000000 2)",
+                         R"(up{b="c", job="a"} -5000000000 3)", R"(up 777 4000)",
                          R"(last 777 5)"});
 }
 
@@ -105,9 +106,73 @@ TEST_CASE("of a repeated label the last one counts; empty ones go",
   CHECK(r.lines == Lines{R"(a{x="2"} 777 1)"});
 }
 
-TEST_CASE("an exemplar after the value is ignored", "[protocol]") {
-  CHECK(Read("a 1 # {trace=\"x\"} 5 6\na 2 3 # {} 1").lines ==
-        Lines{"a 777 1", "a 3 2"});
+TEST_CASE("an exemplar follows the value", "[protocol]") {
+  const std::string text =
+      "a 1 # {trace=\"x\",b=\"y\"} 5 1700000000.25\na 2 5 # {} 1\nb 3\n"
+      "c 4 # {broken\nc 5 # none\nd 6 # {l=\"" + std::string(1100, 'x') +
+      "\"} 1\n";
+  PrometheusTextReader reader(text, 777);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  CHECK(reader.bad_lines() == 0);
+  REQUIRE(batch.series.size() == 6);
+  REQUIRE(batch.exemplars.size() == 2);
+  const auto first = batch.Exemplars(batch.series[0]);
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].value == 5);
+  CHECK(first[0].timestamp_ms == 1700000000250);
+  CHECK(model::ParseCanonicalBytes(first[0].labels)->Text() ==
+        R"({b="y", trace="x"})");
+  const auto second = batch.Exemplars(batch.series[1]);
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].timestamp_ms == 5000);
+  CHECK(second[0].labels.empty());
+  for (size_t i = 2; i < 6; ++i) CHECK(batch.series[i].exemplars == 0);
+}
+
+TEST_CASE("timestamps are seconds in OpenMetrics, and where they look so",
+          "[protocol]") {
+  const auto time = [](std::string_view text, TextFormat format) {
+    PrometheusTextReader reader(text, 777, kLineBytesMax, format);
+    SampleBatch batch;
+    reader.Next(batch, SIZE_MAX);
+    REQUIRE(batch.timestamps_ms.size() == 1);
+    return batch.timestamps_ms[0];
+  };
+  constexpr auto kText = TextFormat::kPrometheus;
+  CHECK(time("a 1 1700000000123", kText) == 1700000000123);
+  CHECK(time("a 1 1700000000", kText) == 1700000000000);
+  CHECK(time("a 1 1700000000.123", kText) == 1700000000123);
+  CHECK(time("a 1 2147483647", kText) == 2147483647000);
+  CHECK(time("a 1 2147483648", kText) == 2147483648);
+  CHECK(time("a 1 2147483648\n# EOF\n", kText) == 2147483648000);
+  CHECK(time("a 1 2147483648\n# EOF", kText) == 2147483648000);
+  CHECK(time("a 1 2147483648", TextFormat::kOpenMetrics) == 2147483648000);
+  CHECK(time("a 1 1.7e9", TextFormat::kOpenMetrics) == 1700000000000);
+  CHECK(Read("a 1 1e18\na 1 NaN\n").bad == 2);
+}
+
+TEST_CASE("comments tell type, help and unit of a metric", "[protocol]") {
+  PrometheusTextReader reader(
+      "# HELP a_seconds Says \\\\ and\\n\\\"more\\\".\n"
+      "# TYPE a_seconds counter\n# UNIT a_seconds seconds\n"
+      "a_seconds_total 1\na_seconds_created 1.5e9\n# just a comment\n#\n"
+      "# TYPE \"a.b c\" untyped\n#TYPE x gauge\n# TYPE y stateset\n"
+      "# TYPE z wrong\n# TYPE\n# HELP h\n# EOF\n", 0);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  CHECK(batch.series.size() == 2);
+  CHECK(reader.bad_lines() == 1);
+  REQUIRE(batch.metadata.size() == 5);
+  CHECK(batch.metadata[0] ==
+        model::MetricMetadata{.metric = "a_seconds",
+                              .type = model::MetricType::kCounter,
+                              .help = "Says \\ and\n\"more\".",
+                              .unit = "seconds"});
+  CHECK(batch.metadata[1].metric == "a.b c");
+  CHECK(batch.metadata[2].type == model::MetricType::kGauge);
+  CHECK(batch.metadata[3].type == model::MetricType::kStateset);
+  CHECK(batch.metadata[4].metric == "h");
 }
 
 TEST_CASE("text cut or damaged at any byte neither crashes nor loops",

@@ -155,7 +155,7 @@ absl::StatusOr<bool> RemoteWriteWalker::Next(SampleBatch& batch,
         return Broken("metadata", fields.offset());
       }
     } else if (field.number == 4 || field.number == 5) {
-      return base::Unimplemented(
+      return InvalidArgument(
           "remote write: the body is a remote write 2.0 message (field ",
           field.number, "); its Content-Type must say so, with "
           "proto=io.prometheus.write.v2.Request");

@@ -13,8 +13,8 @@
 //          those it does not know (ParseRawLabels). Histograms, exemplars and
 //          metadata: lib/protocol/remote_write_kinds.h.
 // Errors:  InvalidArgument for broken framing, a series of more than
-//          kSeriesRowsMax samples; Unimplemented for a remote write 2.0 body
-//          (lib/protocol/remote_write_2.h).
+//          kSeriesRowsMax samples, and a remote write 2.0 body
+//          (lib/protocol/remote_write_2.h), which would look empty.
 //          Reads never leave `body`.
 // Threads: a walker belongs to one thread.
 // Source:  "Prometheus Remote-Write 1.0 specification"; "Protocol Buffers

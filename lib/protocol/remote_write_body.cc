@@ -26,6 +26,12 @@ absl::StatusOr<BodyCodec> OpenRemoteWriteBody(std::string_view body,
                                               int64_t bytes_max,
                                               std::string_view limit_flag,
                                               std::string& out) {
+  if (!content_encoding.empty() && content_encoding != "snappy" &&
+      content_encoding != "zstd" && content_encoding != "gzip") {
+    return base::Unimplemented("remote write with Content-Encoding \"",
+                               content_encoding.substr(0, 40),
+                               "\" is not supported; snappy, zstd, gzip are");
+  }
   const BodyCodec named = content_encoding == "zstd"   ? BodyCodec::kZstd
                           : content_encoding == "gzip" ? BodyCodec::kGzip
                                                        : BodyCodec::kSnappy;

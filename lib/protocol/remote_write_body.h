@@ -1,8 +1,8 @@
 // The compressed body of a remote write, opened.
 //
-// Errors:  InvalidArgument for a body neither codec can read, and for one of
-//          more than `bytes_max` bytes once opened; the text names the size,
-//          the limit and its flag.
+// Errors:  Unimplemented for an encoding that is unknown; InvalidArgument for a
+//          body neither codec can read, and for one of more than `bytes_max`
+//          bytes once opened; the text names the size, the limit and its flag.
 // Threads: free function without state.
 #ifndef VARVE_LIB_PROTOCOL_REMOTE_WRITE_BODY_H_
 #define VARVE_LIB_PROTOCOL_REMOTE_WRITE_BODY_H_
@@ -17,7 +17,7 @@ namespace varve::protocol {
 
 enum class BodyCodec : uint8_t { kSnappy, kZstd, kGzip };
 
-// `content_encoding` zstd or gzip means that codec, anything else snappy's
+// `content_encoding` zstd or gzip means that codec, snappy or none snappy's
 // block format. Senders mix the first two up after an upgrade: what one cannot
 // read, the other tries. The answer is the codec that did.
 absl::StatusOr<BodyCodec> OpenRemoteWriteBody(std::string_view body,

@@ -29,9 +29,6 @@
 
 namespace varve::protocol {
 
-// As Prometheus: longer ones are not worth a trace. Such are left out.
-inline constexpr size_t kExemplarLabelBytesMax = 1 << 10;
-
 // `start_ms` may be null; 0 when the message has none.
 [[nodiscard]] bool AppendHistogram(std::string_view message,
                                    BatchSeries& series, SampleBatch& batch,

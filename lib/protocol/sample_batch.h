@@ -74,6 +74,10 @@ inline constexpr size_t kBatchArenaBytesMax = 16 << 20;
 // Native histograms are larger.
 inline constexpr uint32_t kSeriesHistogramsMax = 1 << 16;
 
+// Labels of an exemplar; as Prometheus, longer ones are not worth a trace.
+// Such are left out.
+inline constexpr size_t kExemplarLabelBytesMax = 1 << 10;
+
 struct BatchSeries {
   std::string_view identity;
   uint32_t first_row = 0;

@@ -1,14 +1,17 @@
 """The real vmctl copies data into, out of and between clusters, unchanged."""
 
+import glob
 import json
+import os
 import struct
 import subprocess
+import tempfile
 import time
 import unittest
 
 from tests.support import http_client
 from tests.support.cluster import Cluster
-from tests.support.peers import VictoriaMetrics
+from tests.support.peers import Prometheus, VictoriaMetrics
 from tests.support.processes import peer
 
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7ff0000000000002))[0]
@@ -84,16 +87,15 @@ class VmctlTest(unittest.TestCase):
         answer = self.cluster.write(series, tenant=tenant)
         self.assertEqual(answer.status, 204, answer.text)
 
-    def vmctl(self, *args):
+    def vmctl(self, mode, *args):
         run = subprocess.run(
-            [peer("vmctl"), *args, "-s", "--disable-progress-bar"],
+            [peer("vmctl"), mode, "-s", "--disable-progress-bar", *args],
             capture_output=True, text=True, timeout=120, check=False)
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-        return run.stdout + run.stderr
 
     def copy(self, source, target, *args):
         start = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(T / 1000 - 60))
-        return self.vmctl(
+        self.vmctl(
             "vm-native", f"--vm-native-src-addr={source}",
             f"--vm-native-dst-addr={target}",
             f"--vm-native-filter-time-start={start}",
@@ -150,6 +152,61 @@ class VmctlTest(unittest.TestCase):
         self.assertSame(
             self.ours(16),
             samples(theirs.address, "", '{__name__=~"copied.*"}'))
+
+    def test_what_is_exported_is_a_block_to_vmctl(self):
+        self.write("17", SERIES + MIXED)
+        answer = http_client.post_form(
+            self.cluster.select, "/select/17/prometheus/api/v1/export/native",
+            {"match[]": '{__name__!=""}', "start": T / 1000 - 10})
+        self.assertEqual(answer.status, 200)
+        with tempfile.TemporaryDirectory(prefix="varve-block-") as folder:
+            path = os.path.join(folder, "block")
+            with open(path, "wb") as file:
+                file.write(answer.body)
+            def verified():
+                return subprocess.run(
+                    [peer("vmctl"), "verify-block", path],
+                    capture_output=True, timeout=60, check=False)
+            good = verified()
+            self.assertEqual(good.returncode, 0, good)
+            with open(path, "ab") as file:
+                file.write(b"\0\0\0\1")
+            self.assertNotEqual(verified().returncode, 0)
+
+    def import_prometheus(self, tenant, mode):
+        theirs = Prometheus()
+        self.addCleanup(theirs.stop)
+        # Its lines of control characters are not JSON.
+        labels = {"__name__": "copied_gauge", "job": "ä\n\"\\"}
+        floats = [SERIES[0], (labels, SERIES[1][1]), SERIES[2]]
+        theirs.write(floats)
+        self.vmctl(*mode(theirs), f"--vm-addr={self.insert}",
+                   f"--vm-account-id={tenant}")
+        self.assertSame(self.ours(tenant), {
+            tuple(sorted(labels.items())):
+            sorted([(t, float(v)) for t, v in values], key=str)
+            for labels, values in floats})
+
+    def test_a_snapshot_of_prometheus_is_imported(self):
+        def mode(theirs):
+            answer = http_client.request(
+                theirs.address, "POST", "/api/v1/admin/tsdb/snapshot")
+            self.assertEqual(answer.status, 200, answer.text)
+            folder, = glob.glob(f"{theirs.folder}/data/snapshots/*")
+            return "prometheus", f"--prom-snapshot={folder}"
+        self.import_prometheus(18, mode)
+
+    def test_prometheus_is_imported_by_remote_read(self):
+        def mode(theirs):
+            return ("remote-read",
+                    f"--remote-read-src-addr=http://{theirs.address}",
+                    "--remote-read-step-interval=hour",
+                    "--remote-read-use-stream",
+                    "--remote-read-filter-label=__name__",
+                    "--remote-read-filter-label-value=copied.*",
+                    "--remote-read-filter-time-start=" + time.strftime(
+                        "%Y-%m-%dT%H:%M:%SZ", time.gmtime(T / 1000 - 60)))
+        self.import_prometheus(19, mode)
 
 
 if __name__ == "__main__":

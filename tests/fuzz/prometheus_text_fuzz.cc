@@ -19,6 +19,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       if (!varve::model::ParseCanonicalBytes(series.identity).ok()) {
         std::abort();
       }
+      for (const auto& exemplar : batch.Exemplars(series)) {
+        if (!varve::model::ParseCanonicalBytes(exemplar.labels).ok()) {
+          std::abort();
+        }
+      }
     }
   }
   return 0;
@@ -27,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   for (const std::string_view text :
        {"up{job=\"a\\n\",b=\"c\"} 1.5e3 1000 # {x=\"y\"} 1\n",
-        "# TYPE a counter\n{\"q\",\"r\"=\"s\"} NaN\na -Inf 5\n"}) {
+        "# TYPE a counter\n{\"q\",\"r\"=\"s\"} NaN\na -Inf 5\n",
+        "# HELP \"a b\" x\\ny\n# UNIT a s\na 1 1.5 # {l=\"m\"} 2 3.5\n# EOF"}) {
     add(text.data(), text.size());
   }
 }

@@ -79,6 +79,7 @@ class Prometheus(Peer):
                     f"--storage.tsdb.path={folder}/data",
                     f"--web.listen-address={address}",
                     "--web.enable-remote-write-receiver",
+                    "--web.enable-admin-api",
                     "--storage.tsdb.retention.time=100y",
                     "--storage.tsdb.min-block-duration=24h",
                     "--storage.tsdb.max-block-duration=24h",
