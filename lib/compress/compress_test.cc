@@ -217,5 +217,32 @@ TEST_CASE("a stream made in pieces is one stream", "[compress]") {
   }
 }
 
+TEST_CASE("a bomb is refused before it takes memory", "[compress]") {
+  const std::string zeros(24 << 20, 'x');
+  std::string packed, out;
+  GzipCompress(zeros, 6, packed);
+  CHECK(absl::IsResourceExhausted(GzipDecompress(packed, 16 << 20, out)));
+  CHECK(out.capacity() < 9 << 20);
+  REQUIRE(GzipDecompress(packed, 24 << 20, out).ok());
+  CHECK(out == zeros);
+  CHECK(GzipDecompress(packed.substr(0, packed.size() - 9), 24 << 20, out)
+            .code() == absl::StatusCode::kInvalidArgument);
+  const std::string twice = packed + packed;  // two members
+  std::string both;
+  REQUIRE(GzipDecompress(twice, 48 << 20, both).ok());
+  CHECK(both.size() == 48 << 20);
+  CHECK(absl::IsResourceExhausted(
+      GzipDecompress(twice, (48 << 20) - 1, both)));
+
+  std::string fresh;
+  ZstdCompress(zeros, 1, packed);
+  CHECK(absl::IsResourceExhausted(ZstdDecompress(packed, 16 << 20, fresh)));
+  CHECK(fresh.capacity() < 9 << 20);
+  REQUIRE(ZstdDecompress(packed, 24 << 20, fresh).ok());
+  CHECK(fresh == zeros);
+  CHECK(ZstdDecompress(packed.substr(0, packed.size() - 2), 24 << 20, fresh)
+            .code() == absl::StatusCode::kInvalidArgument);
+}
+
 }  // namespace
 }  // namespace varve::compress

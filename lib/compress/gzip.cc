@@ -17,6 +17,10 @@ constexpr int kGzipHeader = kWindowBits + 16;
 // Input is given to zlib in pieces that fit its uInt.
 constexpr size_t kPieceBytesMax = size_t{1} << 30;
 
+// What is larger once decompressed is measured first, so that a bomb costs no
+// memory; bodies of agents are below.
+constexpr size_t kUnmeasuredBytes = 4 << 20;
+
 // One per thread: 40 KiB that need not be set up for each body.
 z_stream* ThreadInflater() {
   struct Inflater {
@@ -75,10 +79,8 @@ absl::Status InflateMember(z_stream& stream, std::string_view& src,
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::Status GzipDecompress(std::string_view src, size_t bytes_max,
-                            std::string& out) {
+absl::Status Inflate(std::string_view src, size_t bytes_max,
+                     std::string& out) {
   out.clear();
   absl::Status status;
   // A gzip file may have several members one after the other (RFC 1952, 2.2).
@@ -89,6 +91,49 @@ absl::Status GzipDecompress(std::string_view src, size_t bytes_max,
   } while (status.ok() && !src.empty());
   if (!status.ok()) out.clear();
   return status;
+}
+
+// How many bytes there are, up to `bytes_max` and a few more; fewer when the
+// data is damaged, which Inflate says.
+size_t Measure(std::string_view src, size_t bytes_max) {
+  size_t made = 0;
+  char piece_out[16 << 10];
+  while (!src.empty() && made <= bytes_max) {
+    z_stream* const stream = ThreadInflater();
+    if (stream == nullptr) return made;
+    for (int result = Z_OK; result != Z_STREAM_END && made <= bytes_max;) {
+      const size_t piece = std::min(src.size(), kPieceBytesMax);
+      stream->next_in =
+          reinterpret_cast<Bytef*>(const_cast<char*>(src.data()));
+      stream->avail_in = static_cast<uInt>(piece);
+      stream->next_out = reinterpret_cast<Bytef*>(piece_out);
+      stream->avail_out = sizeof(piece_out);
+      result = inflate(stream, Z_NO_FLUSH);
+      src.remove_prefix(piece - stream->avail_in);
+      const size_t got = sizeof(piece_out) - stream->avail_out;
+      made += got;
+      if (result != Z_STREAM_END && (result != Z_OK || got == 0)) return made;
+    }
+  }
+  return made;
+}
+
+}  // namespace
+
+absl::Status GzipDecompress(std::string_view src, size_t bytes_max,
+                            std::string& out) {
+  const absl::Status status =
+      Inflate(src, std::min(bytes_max, kUnmeasuredBytes), out);
+  if (!absl::IsResourceExhausted(status) || bytes_max <= kUnmeasuredBytes) {
+    return status;
+  }
+  const size_t bytes = Measure(src, bytes_max);
+  if (bytes > bytes_max) {
+    return base::ResourceExhausted("gzip: more than ", bytes_max,
+                                   " bytes when decompressed");
+  }
+  out.reserve(bytes + 1);  // grows within it
+  return Inflate(src, bytes, out);
 }
 
 void GzipCompress(std::string_view src, int level, std::string& out) {

@@ -14,6 +14,10 @@ namespace {
 constexpr int kWindowLogMax = 23;
 constexpr size_t kGrowBytes = 64 * 1024;
 
+// What is larger once decompressed is measured first, so that a bomb costs no
+// memory; bodies of agents are below.
+constexpr size_t kUnmeasuredBytes = 4 << 20;
+
 struct FreeDctx {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
@@ -54,10 +58,8 @@ size_t FirstBytes(std::string_view src, size_t bytes_max) {
   return std::min(wanted, bytes_max);
 }
 
-}  // namespace
-
-absl::Status ZstdDecompress(std::string_view src, size_t bytes_max,
-                            std::string& out) {
+absl::Status Decompress(std::string_view src, size_t bytes_max,
+                        std::string& out) {
   out.clear();
   ZSTD_DCtx* const context = ThreadDecompressor();
   if (context == nullptr) return base::ResourceExhausted("zstd: no memory");
@@ -96,6 +98,41 @@ absl::Status ZstdDecompress(std::string_view src, size_t bytes_max,
   }
   out.resize(made);
   return absl::OkStatus();
+}
+
+// How many bytes there are, up to `bytes_max` and a few more; fewer when the
+// data is damaged, which Decompress says.
+size_t Measure(std::string_view src, size_t bytes_max) {
+  ZSTD_DCtx* const context = ThreadDecompressor();
+  ZSTD_inBuffer in = {src.data(), src.size(), 0};
+  char piece[16 << 10];
+  size_t made = 0;
+  while (context != nullptr && made <= bytes_max) {
+    const size_t read_before = in.pos;
+    ZSTD_outBuffer to = {piece, sizeof(piece), 0};
+    if (ZSTD_isError(ZSTD_decompressStream(context, &to, &in))) break;
+    made += to.pos;
+    if (to.pos == 0 && in.pos == read_before) break;
+  }
+  return made;
+}
+
+}  // namespace
+
+absl::Status ZstdDecompress(std::string_view src, size_t bytes_max,
+                            std::string& out) {
+  const absl::Status status =
+      Decompress(src, std::min(bytes_max, kUnmeasuredBytes), out);
+  if (!absl::IsResourceExhausted(status) || bytes_max <= kUnmeasuredBytes) {
+    return status;
+  }
+  const size_t bytes = Measure(src, bytes_max);
+  if (bytes > bytes_max) {
+    return base::ResourceExhausted("zstd: more than ", bytes_max,
+                                   " bytes when decompressed");
+  }
+  out.reserve(bytes + 1);  // grows within it
+  return Decompress(src, bytes, out);
 }
 
 void ZstdCompress(std::string_view src, int level, std::string& out) {
