@@ -28,6 +28,8 @@ class Echo {
         text += " " + name + "=" + value;
       }
       writer.SetHeader("X-Got", std::string(request.Header("x-sent")));
+      writer.SetHeader("X-Takes",
+                       std::string(request.Header("accept-encoding")));
       writer.Send(418, "text/plain", text + " " + request.body);
     };
     Route large;
@@ -103,6 +105,7 @@ TEST_CASE("method, path, arguments, headers and body arrive; the answer too",
   CHECK(answer->body ==
         "POST /echo/a b/ü%? q=up{a=\"b\"} & c+d =ä the body");
   CHECK(answer->Header("x-got") == "yes");
+  CHECK(answer->Header("x-takes") == "identity");  // it decodes nothing
   CHECK(answer->Header("content-type") == "text/plain");
 }
 
