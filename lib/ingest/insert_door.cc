@@ -30,26 +30,18 @@ absl::StatusOr<std::vector<model::Label>> ExtraLabels(
   return labels;
 }
 
-// The thread's batch, which keeps its memory from request to request; but not
-// the much that an unusual one has grown.
-class KeptBatch {
- public:
-  KeptBatch() = default;
-  ~KeptBatch() {
-    if (batch().rows_capacity() > 2 * InsertDoor::kBatchRows) {
-      batch() = protocol::SampleBatch();
-    }
-  }
-  KeptBatch(const KeptBatch&) = delete;
-  KeptBatch& operator=(const KeptBatch&) = delete;
-
-  protocol::SampleBatch& batch() {
-    static thread_local protocol::SampleBatch batch;
-    return batch;
-  }
-};
-
 }  // namespace
+
+KeptBatch::~KeptBatch() {
+  if (batch().rows_capacity() > 2 * InsertDoor::kBatchRows) {
+    batch() = protocol::SampleBatch();
+  }
+}
+
+protocol::SampleBatch& KeptBatch::batch() {
+  static thread_local protocol::SampleBatch batch;
+  return batch;
+}
 
 int HttpCode(const absl::Status& status) {
   if (RetryAfterSeconds(status)) return 429;
@@ -77,12 +69,18 @@ void SetRetryAfter(const absl::Status& status, http::ResponseWriter& response) {
 }
 
 void SendError(const absl::Status& status, http::ResponseWriter& response) {
+  SendError(status, kPlainText, base::StrCat(base::Message(status), "\n"),
+            response);
+}
+
+void SendError(const absl::Status& status, std::string_view content_type,
+               std::string_view body, http::ResponseWriter& response) {
   const int code = HttpCode(status);
   static base::LogEvery log_every(10'000);
   if (code >= 500 && log_every.Due()) {
     base::LogWarn("a write was not stored: ", base::Message(status));
   }
-  response.Send(code, kPlainText, base::StrCat(base::Message(status), "\n"));
+  response.Send(code, content_type, std::string(body));
 }
 
 InsertDoor::InsertDoor(Inserter* inserter, InsertGate* gate,
@@ -103,23 +101,20 @@ InsertFormat InsertDoor::AddFormat(const std::string& type) {
 absl::StatusOr<std::string> InsertDoor::Body(
     const InsertRequest& request) const {
   const BodyLimit limit = LimitOfBody(request);
-  return http::DecodedBody(request.http, limit.bytes, limit.name);
+  return http::DecodedBody(request.http, limit.bytes_max, limit.flag);
 }
 
-InsertDoor::BodyLimit InsertDoor::LimitOfBody(
-    const InsertRequest& request) const {
+BodyLimit InsertDoor::LimitOfBody(const InsertRequest& request) const {
   const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant);
   const int64_t of_tenant = tenant.limit->request_bytes_max;
-  if (of_tenant > 0 && of_tenant < options_.request_bytes_max) {
+  if (of_tenant > 0 && of_tenant < request.limit.bytes_max) {
     return {of_tenant, kRequestBytesKey};
   }
-  return {options_.request_bytes_max, kRequestBytesFlag};
+  return request.limit;
 }
 
 absl::Status InsertDoor::Store(const InsertRequest& request,
                                const NextBatch& next, InsertOutcome& outcome) {
-  const TenantLimits& limits = inserter_->tenant_limits();
-  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant);
   KeptBatch kept;
   protocol::SampleBatch& batch = kept.batch();
   bool started = false;
@@ -127,14 +122,21 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
     batch.Clear();
     batch.form = protocol::IdentityForm::kCanonical;
     ASSIGN_OR_RETURN(more, next(batch));
-    const auto rows = static_cast<int64_t>(
-        batch.values.size() + batch.histograms.size() + batch.exemplars.size());
-    RETURN_IF_ERROR(limits.Take(tenant, rows, started));
-    started = started || rows > 0;
-    RETURN_IF_ERROR(
-        inserter_->Store(request.tenant, request.extra_labels, batch, outcome));
+    RETURN_IF_ERROR(Store(request, batch, started, outcome));
   }
   return absl::OkStatus();
+}
+
+absl::Status InsertDoor::Store(const InsertRequest& request,
+                               const protocol::SampleBatch& batch,
+                               bool& started, InsertOutcome& outcome) {
+  TenantLimits& limits = inserter_->tenant_limits();
+  const TenantNow tenant = limits.Of(request.tenant);
+  const auto rows = static_cast<int64_t>(
+      batch.values.size() + batch.histograms.size() + batch.exemplars.size());
+  RETURN_IF_ERROR(limits.Take(tenant, rows, started));
+  started = started || rows > 0;
+  return inserter_->Store(request.tenant, request.extra_labels, batch, outcome);
 }
 
 absl::Status InsertDoor::StoreLines(const InsertRequest& request,
@@ -181,6 +183,11 @@ void InsertDoor::Count(const InsertFormat& format,
   if (counter != nullptr) counter->Add(outcome.rows_stored);
 }
 
+BodyLimit InsertDoor::LimitOf(const InsertEndpoint& endpoint) const {
+  if (endpoint.limit.bytes_max > 0) return endpoint.limit;
+  return {.bytes_max = options_.request_bytes_max};
+}
+
 absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
                               const InsertEndpoint& endpoint,
                               http::ResponseWriter& response) {
@@ -201,7 +208,10 @@ absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
         gate_->concurrent_max(),
         " are under way, the most -maxConcurrentInserts allows");
   }
-  InsertRequest insert{.http = request, .tenant = tenant, .extra_labels = {}};
+  InsertRequest insert{.http = request,
+                       .limit = LimitOf(endpoint),
+                       .tenant = tenant,
+                       .extra_labels = {}};
   ASSIGN_OR_RETURN(insert.extra_labels, ExtraLabels(request));
   return endpoint.take(insert, response);
 }
@@ -214,9 +224,9 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
   route.label = std::move(label);
   route.protocol = endpoint.protocol;
   // What does not compress grows a little in snappy and zstd.
-  route.body_bytes_max =
-      options_.request_bytes_max + options_.request_bytes_max / 8;
-  route.limit_flag = kRequestBytesFlag;
+  const BodyLimit limit = LimitOf(endpoint);
+  route.body_bytes_max = limit.bytes_max + limit.bytes_max / 8;
+  route.limit_flag = limit.flag;
   route.raw_body = true;
   route.handler = [this, tenant_in_path, endpoint](
                       const http::Request& request,
@@ -226,7 +236,7 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
     if (status.ok()) return;
     SetRetryAfter(status, response);
     if (endpoint.send_error) {
-      endpoint.send_error(status, response);
+      endpoint.send_error(request, status, response);
     } else {
       SendError(status, response);
     }
@@ -241,10 +251,18 @@ void InsertDoor::AddRoutes(const InsertEndpoint& endpoint,
                              endpoint, true));
   routes.push_back(MakeRoute(base::StrCat("/insert", endpoint.suffix), label,
                              endpoint, false));
-  const size_t api = endpoint.suffix.find("/api/");
-  if (!options_.tenantless_paths || api == std::string::npos) return;
-  routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
-  routes.push_back(MakeRoute(endpoint.suffix.substr(api), "", endpoint, false));
+  constexpr std::string_view kPrometheus = "/prometheus";
+  const bool prometheus = endpoint.suffix.starts_with(kPrometheus);
+  // Remote write to /prometheus alone would stand in the query API's way.
+  const bool api = endpoint.suffix.starts_with("/prometheus/api/");
+  if (endpoint.bare_path ||
+      (options_.tenantless_paths && (api || !prometheus))) {
+    routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
+  }
+  if (options_.tenantless_paths && api) {
+    routes.push_back(MakeRoute(endpoint.suffix.substr(kPrometheus.size()), "",
+                               endpoint, false));
+  }
 }
 
 }  // namespace varve::ingest

@@ -21,6 +21,7 @@
 #include "lib/ingest/inserter.h"
 #include "lib/protocol/check_body.h"
 #include "lib/protocol/import_reader.h"
+#include "lib/protocol/otlp_labels.h"
 #include "lib/telemetry/metrics.h"
 #include "net/http/server.h"
 
@@ -33,6 +34,8 @@ inline constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 
 struct InsertRouteOptions {
   int64_t request_bytes_max = 32 << 20;  // -maxInsertRequestSize
+  int64_t otlp_bytes_max = 64 << 20;     // -opentelemetry.maxRequestSize
+  protocol::OtlpOptions otlp;
   int64_t line_bytes_max = 10 << 20;     // -import.maxLineLen
   int64_t csv_trim_ms = 1;               // -csvTrimTimestamp
   bool tenants_in_headers = true;        // -enableMultitenancyViaHeaders
@@ -42,9 +45,16 @@ struct InsertRouteOptions {
   const base::Clock* clock = &base::SystemClock();
 };
 
+// How large a body may be, and the flag that says so.
+struct BodyLimit {
+  int64_t bytes_max = 0;
+  const char* flag = kRequestBytesFlag;
+};
+
 // A request whose tenant is known and that has its place in the queue.
 struct InsertRequest {
   const http::Request& http;
+  BodyLimit limit;
   model::TenantId tenant;
   std::vector<model::Label> extra_labels;  // of ?extra_label=name=value
 };
@@ -59,10 +69,14 @@ struct InsertEndpoint {
   std::string protocol;  // its other label
   TakeRequest take;
   // How errors look to this protocol's clients; empty: as text.
-  std::function<void(const absl::Status&, http::ResponseWriter&)> send_error =
-      {};
+  std::function<void(const http::Request&, const absl::Status&,
+                     http::ResponseWriter&)>
+      send_error = {};
   // Otherwise a request without a body stores nothing and is answered 204.
   bool takes_empty_body = false;
+  BodyLimit limit = {};  // 0: -maxInsertRequestSize
+  // Also as it is, without /insert: paths that other servers' clients have.
+  bool bare_path = false;
 };
 
 // Counters of one type of data.
@@ -88,14 +102,10 @@ class InsertDoor {
   // The same counters for the same `type`.
   InsertFormat AddFormat(const std::string& type);
 
-  // The body after its Content-Encoding, within the limit.
+  // The body after its Content-Encoding, within the endpoint's limit.
   absl::StatusOr<std::string> Body(const InsertRequest& request) const;
 
-  // Of a body after decompression: the flag's or the tenant's, and its name.
-  struct BodyLimit {
-    int64_t bytes;
-    const char* name;
-  };
+  // Of a body after decompression: the endpoint's or the tenant's.
   BodyLimit LimitOfBody(const InsertRequest& request) const;
 
   // Stores what `next` appends to the batch until it answers false: batches
@@ -104,6 +114,12 @@ class InsertDoor {
   // the first batch, before any of it is stored.
   using NextBatch = std::function<absl::StatusOr<bool>(protocol::SampleBatch&)>;
   absl::Status Store(const InsertRequest& request, const NextBatch& next,
+                     InsertOutcome& outcome);
+
+  // Stores one batch of a request; `started` is false for the first, and kept
+  // here: of a request that has begun the rate refuses nothing.
+  absl::Status Store(const InsertRequest& request,
+                     const protocol::SampleBatch& batch, bool& started,
                      InsertOutcome& outcome);
 
   // Stores all series of a decompressed body or none of them, by a reader of
@@ -142,6 +158,7 @@ class InsertDoor {
  private:
   http::Route MakeRoute(std::string pattern, std::string label,
                         const InsertEndpoint& endpoint, bool tenant_in_path);
+  BodyLimit LimitOf(const InsertEndpoint& endpoint) const;
   absl::Status Take(const http::Request& request, bool tenant_in_path,
                     const InsertEndpoint& endpoint,
                     http::ResponseWriter& response);
@@ -161,6 +178,9 @@ int HttpCode(const absl::Status& status);
 // With the status as text. What a retry cures has its Retry-After already,
 // whoever answers.
 void SendError(const absl::Status& status, http::ResponseWriter& response);
+// The same with a body of the protocol's own.
+void SendError(const absl::Status& status, std::string_view content_type,
+               std::string_view body, http::ResponseWriter& response);
 
 // Frees what an unusually large request has grown, however it ends: there are
 // many threads, and each keeps its buffers.
@@ -176,6 +196,18 @@ class ShrinkAfter {
 
  private:
   std::string& body_;
+};
+
+// The thread's batch, which keeps its memory from request to request; but not
+// the much that an unusual one has grown. One at a time in a thread.
+class KeptBatch {
+ public:
+  KeptBatch() = default;
+  ~KeptBatch();
+  KeptBatch(const KeptBatch&) = delete;
+  KeptBatch& operator=(const KeptBatch&) = delete;
+
+  protocol::SampleBatch& batch();
 };
 
 }  // namespace varve::ingest

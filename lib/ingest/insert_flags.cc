@@ -59,14 +59,6 @@ constexpr const char* kAccepted[] = {
     "licenseFile",
     "licenseFile.reloadInterval",
     "newrelic.maxInsertRequestSize",
-    "opentelemetry.convertMetricNamesToPrometheus",
-    "opentelemetry.ignoreResourceAttributes",
-    "opentelemetry.labelNameUnderscoreSanitization",
-    "opentelemetry.maxRequestSize",
-    "opentelemetry.promoteAllResourceAttributes",
-    "opentelemetry.promoteResourceAttributes",
-    "opentelemetry.promoteScopeMetadata",
-    "opentelemetry.usePrometheusNaming",
     "opentsdbTrimTimestamp",
     "opentsdbhttp.maxInsertRequestSize",
     "opentsdbhttpTrimTimestamp",
@@ -125,15 +117,14 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
                             "Series with more labels are rejected")),
       label_name_max_(flags.Int("maxLabelNameLen", 256,
                                 "Longest label name taken, in bytes")),
-      label_value_max_(
-          flags.Int("maxLabelValueLen", 4096,
-                    "Series with a label value of more bytes are rejected")),
+      label_value_max_(flags.Int("maxLabelValueLen", 4096,
+                                 "Longest label value taken, in bytes")),
       concurrent_max_(
           flags.Int("maxConcurrentInserts", 0,
                     "How many writes are handled at once; 0: twice the CPUs")),
-      queue_max_(
-          flags.Duration("insert.maxQueueDuration", "1m",
-                         "How long a write waits for -maxConcurrentInserts")),
+      queue_max_(flags.Duration(
+          "insert.maxQueueDuration", "1m",
+          "How long a write waits for -maxConcurrentInserts")),
       tenant_limits_(flags),
       table_entries_(flags.Int(
           "insert.maxCachedSeries", 0,
@@ -153,7 +144,8 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       allowed_bytes_(
           flags.Bytes("memory.allowedBytes", "0",
                       "Memory that data structures may take; overrides "
-                      "-memory.allowedPercent when above 0")) {
+                      "-memory.allowedPercent when above 0")),
+      otlp_(flags) {
   if (deployment == InsertDeployment::kCluster) {
     storage_nodes_ = &flags.List(
         "storageNode", "",
@@ -175,6 +167,7 @@ absl::Status InsertFlags::Validate() const {
     return base::InvalidArgument("-insert.ack=", ack_.value(),
                                  " is none of durable, written, memory");
   }
+  RETURN_IF_ERROR(otlp_.Validate());
   if (request_bytes_max_.value() <= 0) {
     return base::InvalidArgument("-maxInsertRequestSize must be above 0");
   }
@@ -258,6 +251,7 @@ void InsertFlags::Fill(InsertRouteOptions& options) const {
   options.request_bytes_max = request_bytes_max_.value();
   options.line_bytes_max = line_bytes_max_.value();
   options.csv_trim_ms = absl::ToInt64Milliseconds(csv_trim_.value());
+  otlp_.Fill(options);
   options.tenants_in_headers = tenants_in_headers_.value();
   options.tenantless_paths = deployment_ == InsertDeployment::kSingleProcess;
 }

@@ -14,7 +14,8 @@ constexpr const char* kTypes[] = {
 
 InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
                            const InsertRouteOptions& options)
-    : door_(inserter, gate, options), remote_write_(&door_), import_(&door_) {
+    : door_(inserter, gate, options), remote_write_(&door_), import_(&door_),
+      otlp_(&door_) {
   for (const char* type : kTypes) door_.AddFormat(type);
 }
 
@@ -27,6 +28,7 @@ std::vector<http::Route> InsertRoutes::Routes() {
   };
   add(remote_write_.Endpoints());
   add(import_.Endpoints());
+  add(otlp_.Endpoints());
   return routes;
 }
 

@@ -14,6 +14,7 @@
 
 #include "lib/ingest/import_routes.h"
 #include "lib/ingest/insert_door.h"
+#include "lib/ingest/otlp_routes.h"
 #include "lib/ingest/remote_write_routes.h"
 
 namespace varve::ingest {
@@ -29,6 +30,7 @@ class InsertRoutes {
   InsertDoor door_;
   RemoteWriteRoutes remote_write_;
   ImportRoutes import_;
+  OtlpRoutes otlp_;
 };
 
 }  // namespace varve::ingest

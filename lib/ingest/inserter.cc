@@ -276,6 +276,9 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   limits_.CountIgnored(work.limits, why, rows);
   outcome.rows_rejected += rows;
   ++outcome.series_rejected;
+  if (outcome.rejected_series != nullptr) {
+    outcome.rejected_series->push_back(static_cast<uint32_t>(i));
+  }
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error

@@ -51,6 +51,8 @@ struct InsertOutcome {
   int64_t series_rejected = 0;
   // Up to kRejectedNamed of them: `cause in words: series`; valid UTF-8.
   std::vector<std::string> rejected;
+  // When not null: which series of the last batch were, some maybe twice.
+  std::vector<uint32_t>* rejected_series = nullptr;
 };
 inline constexpr size_t kRejectedNamed = 10;
 

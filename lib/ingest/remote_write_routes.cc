@@ -71,12 +71,12 @@ absl::StatusOr<protocol::BodyCodec> RemoteWriteRoutes::StoreBody(
   // Kept by the thread: a fresh megabyte per request is page faults.
   static thread_local std::string body;
   const ShrinkAfter shrink(body);
-  const InsertDoor::BodyLimit limit = door_->LimitOfBody(request);
+  const BodyLimit limit = door_->LimitOfBody(request);
   ASSIGN_OR_RETURN(
       const protocol::BodyCodec codec,
       protocol::OpenRemoteWriteBody(
           request.http.body, request.http.Header("content-encoding"),
-          limit.bytes, limit.name, body));
+          limit.bytes_max, limit.flag, body));
   RETURN_IF_ERROR(
       version_2 ? door_->StoreBody<protocol::RemoteWrite2Walker>(request, body,
                                                                  outcome)
