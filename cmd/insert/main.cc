@@ -55,8 +55,10 @@ absl::Status Run(const base::FlagSet& flags,
   ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(server_flags, &metrics, &transport, std::move(routes)));
+  RETURN_IF_ERROR(role->Listen(&transport, server_flags.Options(&metrics)));
   signals.Wait([&role] { (void)role->Reload(); });  // it logs
   lifecycle.Drain(server_flags.shutdown_delay());
+  role->StopListening(server_flags.graceful_max());
   server->Stop(server_flags.graceful_max());
   base::LogInfo("the server has stopped");
   return absl::OkStatus();

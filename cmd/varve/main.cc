@@ -88,8 +88,10 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
   ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(flags.server, &metrics, &transport, std::move(routes)));
+  RETURN_IF_ERROR(insert->Listen(&transport, flags.server.Options(&metrics)));
   signals.Wait([&insert] { (void)insert->Reload(); });  // it logs
   lifecycle.Drain(flags.server.shutdown_delay());
+  insert->StopListening(std::min(flags.server.graceful_max(), kStopGrace));
   server->Stop(std::min(flags.server.graceful_max(), kStopGrace));
   return absl::OkStatus();
 }

@@ -140,7 +140,7 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
 }
 
 absl::Status InsertDoor::StoreLines(const InsertRequest& request,
-                                    protocol::ImportReader& reader,
+                                    protocol::SkippingReader& reader,
                                     const InsertFormat& format) {
   InsertOutcome outcome;
   RETURN_IF_ERROR(Store(
@@ -251,18 +251,24 @@ void InsertDoor::AddRoutes(const InsertEndpoint& endpoint,
                              endpoint, true));
   routes.push_back(MakeRoute(base::StrCat("/insert", endpoint.suffix), label,
                              endpoint, false));
+  for (const std::string& path : endpoint.root_paths) {
+    routes.push_back(MakeRoute(path, "", endpoint, false));
+  }
+  if (!options_.tenantless_paths) return;
+  for (const std::string& path : endpoint.single_process_paths) {
+    routes.push_back(MakeRoute(path, "", endpoint, false));
+  }
+  if (!endpoint.root_paths.empty() || !endpoint.single_process_paths.empty()) {
+    return;
+  }
   constexpr std::string_view kPrometheus = "/prometheus";
-  const bool prometheus = endpoint.suffix.starts_with(kPrometheus);
-  // Remote write to /prometheus alone would stand in the query API's way.
   const bool api = endpoint.suffix.starts_with("/prometheus/api/");
-  if (endpoint.bare_path ||
-      (options_.tenantless_paths && (api || !prometheus))) {
-    routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
-  }
-  if (options_.tenantless_paths && api) {
-    routes.push_back(MakeRoute(endpoint.suffix.substr(kPrometheus.size()), "",
-                               endpoint, false));
-  }
+  // Remote write to /prometheus alone would stand in the query API's way.
+  if (!api && endpoint.suffix.starts_with(kPrometheus)) return;
+  routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
+  if (!api) return;
+  routes.push_back(MakeRoute(endpoint.suffix.substr(kPrometheus.size()), "",
+                             endpoint, false));
 }
 
 }  // namespace varve::ingest

@@ -19,6 +19,7 @@
 #include "lib/base/status.h"
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/inserter.h"
+#include "lib/ingest/line_options.h"
 #include "lib/protocol/check_body.h"
 #include "lib/protocol/import_reader.h"
 #include "lib/protocol/otlp_labels.h"
@@ -36,11 +37,12 @@ struct InsertRouteOptions {
   int64_t request_bytes_max = 32 << 20;  // -maxInsertRequestSize
   int64_t otlp_bytes_max = 64 << 20;     // -opentelemetry.maxRequestSize
   protocol::OtlpOptions otlp;
-  int64_t line_bytes_max = 10 << 20;     // -import.maxLineLen
-  int64_t csv_trim_ms = 1;               // -csvTrimTimestamp
-  bool tenants_in_headers = true;        // -enableMultitenancyViaHeaders
+  int64_t line_bytes_max = 10 << 20;  // -import.maxLineLen
+  int64_t csv_trim_ms = 1;            // -csvTrimTimestamp
+  bool tenants_in_headers = true;     // -enableMultitenancyViaHeaders
   // Also "/api/v1/write" and the like, for the one-process server.
   bool tenantless_paths = false;
+  LineOptions lines;
   telemetry::Metrics* metrics = nullptr;
   const base::Clock* clock = &base::SystemClock();
 };
@@ -75,8 +77,11 @@ struct InsertEndpoint {
   // Otherwise a request without a body stores nothing and is answered 204.
   bool takes_empty_body = false;
   BodyLimit limit = {};  // 0: -maxInsertRequestSize
-  // Also as it is, without /insert: paths that other servers' clients have.
-  bool bare_path = false;
+  // Paths without /insert: of every process, which other servers' clients have,
+  // and of the one-process server. Where both are empty that one has the
+  // suffix, and the suffix without /prometheus.
+  std::vector<std::string> root_paths = {};
+  std::vector<std::string> single_process_paths = {};
 };
 
 // Counters of one type of data.
@@ -142,10 +147,10 @@ class InsertDoor {
     return Store(request, next, outcome);
   }
 
-  // Stores what a line reader gives and counts it. Bad lines are skipped,
-  // counted and logged.
+  // Stores what a reader gives and counts it. Bad lines are skipped, counted
+  // and logged.
   absl::Status StoreLines(const InsertRequest& request,
-                          protocol::ImportReader& reader,
+                          protocol::SkippingReader& reader,
                           const InsertFormat& format);
 
   void Count(const InsertFormat& format, const model::TenantId& tenant,

@@ -16,11 +16,7 @@ constexpr int64_t kTableEntryBytes = 64;
 constexpr const char* kNotYet[] = {"clusternativeListenAddr",
                                    "disableRerouting",
                                    "disableReroutingOnUnavailable",
-                                   "dropSamplesOnOverload",
-                                   "graphiteListenAddr",
-                                   "influxListenAddr",
-                                   "opentsdbHTTPListenAddr",
-                                   "opentsdbListenAddr"};
+                                   "dropSamplesOnOverload"};
 
 // Known to operators; without effect here and nothing is lost by it.
 constexpr const char* kAccepted[] = {
@@ -40,17 +36,6 @@ constexpr const char* kAccepted[] = {
     "fs.disableMincore",
     "fs.disableMmap",
     "fs.maxConcurrency",
-    "graphite.sanitizeMetricName",
-    "graphiteTrimTimestamp",
-    "influx.databaseNames",
-    "influx.forceStreamMode",
-    "influx.maxLineSize",
-    "influx.maxRequestSize",
-    "influxDBLabel",
-    "influxMeasurementFieldSeparator",
-    "influxSkipMeasurement",
-    "influxSkipSingleField",
-    "influxTrimTimestamp",
     "internStringCacheExpireDuration",
     "internStringDisableCache",
     "internStringMaxLen",
@@ -58,10 +43,6 @@ constexpr const char* kAccepted[] = {
     "license.forceOffline",
     "licenseFile",
     "licenseFile.reloadInterval",
-    "newrelic.maxInsertRequestSize",
-    "opentsdbTrimTimestamp",
-    "opentsdbhttp.maxInsertRequestSize",
-    "opentsdbhttpTrimTimestamp",
     "prevCacheRemovalPercent",
     "rpc.handshakeTimeout",
     "sortLabels",
@@ -133,7 +114,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
                            "Store types, help texts and units of metrics")),
       tenants_in_headers_(flags.Bool(
           "enableMultitenancyViaHeaders", true,
-          "Tenants of paths without one are in AccountID and ProjectID")),
+          "AccountID and ProjectID name the tenant where the path does not")),
       clusternative_address_(flags.String(
           "clusternativeListenAddr", "",
           "Address for insert nodes of an upper level; not implemented yet")),
@@ -145,6 +126,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
           flags.Bytes("memory.allowedBytes", "0",
                       "Memory that data structures may take; overrides "
                       "-memory.allowedPercent when above 0")),
+      lines_(flags),
       otlp_(flags) {
   if (deployment == InsertDeployment::kCluster) {
     storage_nodes_ = &flags.List(
@@ -171,6 +153,7 @@ absl::Status InsertFlags::Validate() const {
   if (request_bytes_max_.value() <= 0) {
     return base::InvalidArgument("-maxInsertRequestSize must be above 0");
   }
+  RETURN_IF_ERROR(lines_.Validate());
   if (deployment_ == InsertDeployment::kSingleProcess) return absl::OkStatus();
   if (storage_nodes_->value().empty()) {
     return base::InvalidArgument("missing -storageNode arg");
@@ -252,6 +235,7 @@ void InsertFlags::Fill(InsertRouteOptions& options) const {
   options.line_bytes_max = line_bytes_max_.value();
   options.csv_trim_ms = absl::ToInt64Milliseconds(csv_trim_.value());
   otlp_.Fill(options);
+  lines_.Fill(options.lines);
   options.tenants_in_headers = tenants_in_headers_.value();
   options.tenantless_paths = deployment_ == InsertDeployment::kSingleProcess;
 }

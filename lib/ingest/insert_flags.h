@@ -14,6 +14,7 @@
 #include "lib/cluster/writer.h"
 #include "lib/ingest/insert_routes.h"
 #include "lib/ingest/inserter.h"
+#include "lib/ingest/line_flags.h"
 #include "lib/ingest/otlp_flags.h"
 #include "lib/ingest/relabel_config.h"
 
@@ -87,6 +88,7 @@ class InsertFlags {
   const RelabelFlags relabel_;
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
+  const LineFlags lines_;
   const OtlpFlags otlp_;
 };
 

@@ -51,6 +51,19 @@ absl::Status InsertRole::LoadFiles(const InsertFlags& flags,
       flags.tenant_limits_interval());
 }
 
+absl::Status InsertRole::Listen(net::Transport* transport,
+                                http::ServerOptions http) {
+  ASSIGN_OR_RETURN(listeners_,
+                   LineListeners::Start(&routes_.door(), &gate_, transport,
+                                        std::move(http),
+                                        routes_.OpenTsdbPortRoutes()));
+  return absl::OkStatus();
+}
+
+void InsertRole::StopListening(absl::Duration grace) {
+  if (listeners_) listeners_->Stop(grace);
+}
+
 std::vector<http::Route> InsertRole::Routes() {
   std::vector<http::Route> routes = routes_.Routes();
   http::Route reload;

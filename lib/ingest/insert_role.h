@@ -21,6 +21,7 @@
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/insert_routes.h"
 #include "lib/ingest/inserter.h"
+#include "lib/ingest/line_listeners.h"
 #include "lib/telemetry/metrics.h"
 
 namespace varve::ingest {
@@ -34,6 +35,11 @@ class InsertRole {
 
   // Those of the protocols, and /-/reload.
   std::vector<http::Route> Routes();
+  // Listens for lines where the flags say. `http` gives limits and passwords of
+  // OpenTSDB's HTTP. The transport outlives the role.
+  absl::Status Listen(net::Transport* transport, http::ServerOptions http);
+  // Stores what has arrived; waits up to `grace`.
+  void StopListening(absl::Duration grace);
   // Loads the configuration files again, at SIGHUP and /-/reload. What is
   // wrong is logged, and leaves what was loaded before in force.
   absl::Status Reload() { return reloader_.ReloadAll(); }
@@ -50,6 +56,7 @@ class InsertRole {
   InsertGate gate_;
   InsertRoutes routes_;
   ConfigReloader reloader_;
+  std::unique_ptr<LineListeners> listeners_;
 };
 
 }  // namespace varve::ingest

@@ -14,8 +14,13 @@ constexpr const char* kTypes[] = {
 
 InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
                            const InsertRouteOptions& options)
-    : door_(inserter, gate, options), remote_write_(&door_), import_(&door_),
-      otlp_(&door_) {
+    : door_(inserter, gate, options),
+      remote_write_(&door_),
+      import_(&door_),
+      otlp_(&door_),
+      influx_(&door_),
+      opentsdb_(&door_),
+      agents_(&door_) {
   for (const char* type : kTypes) door_.AddFormat(type);
 }
 
@@ -29,6 +34,17 @@ std::vector<http::Route> InsertRoutes::Routes() {
   add(remote_write_.Endpoints());
   add(import_.Endpoints());
   add(otlp_.Endpoints());
+  add(influx_.Endpoints());
+  add(opentsdb_.Endpoints());
+  add(agents_.Endpoints());
+  return routes;
+}
+
+std::vector<http::Route> InsertRoutes::OpenTsdbPortRoutes() {
+  std::vector<http::Route> routes;
+  for (const InsertEndpoint& endpoint : opentsdb_.PortEndpoints()) {
+    door_.AddRoutes(endpoint, routes);
+  }
   return routes;
 }
 

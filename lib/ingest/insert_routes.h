@@ -12,8 +12,11 @@
 
 #include <vector>
 
+#include "lib/ingest/agent_routes.h"
 #include "lib/ingest/import_routes.h"
+#include "lib/ingest/influx_routes.h"
 #include "lib/ingest/insert_door.h"
+#include "lib/ingest/opentsdb_routes.h"
 #include "lib/ingest/otlp_routes.h"
 #include "lib/ingest/remote_write_routes.h"
 
@@ -25,12 +28,19 @@ class InsertRoutes {
                const InsertRouteOptions& options);
 
   std::vector<http::Route> Routes();
+  // Those of OpenTSDB's own port.
+  std::vector<http::Route> OpenTsdbPortRoutes();
+
+  InsertDoor& door() { return door_; }
 
  private:
   InsertDoor door_;
   RemoteWriteRoutes remote_write_;
   ImportRoutes import_;
   OtlpRoutes otlp_;
+  InfluxRoutes influx_;
+  OpenTsdbRoutes opentsdb_;
+  AgentRoutes agents_;
 };
 
 }  // namespace varve::ingest

@@ -67,8 +67,7 @@ OtlpRoutes::OtlpRoutes(InsertDoor* door)
 absl::Status OtlpRoutes::Store(const protocol::OtlpOptions& options,
                                protocol::OtlpEncoding encoding,
                                const std::string& body,
-                               const InsertRequest& request,
-                               Refused& refused) {
+                               const InsertRequest& request, Refused& refused) {
   KeptBatch kept;
   protocol::SampleBatch& batch = kept.batch();
   batch.Clear();
@@ -147,7 +146,7 @@ std::vector<InsertEndpoint> OtlpRoutes::Endpoints() {
     };
     endpoint.send_error = SendOtlpError;
     endpoint.takes_empty_body = true;
-    endpoint.bare_path = path.bare;
+    if (path.bare) endpoint.root_paths = {endpoint.suffix};
     endpoint.limit = {door_->options().otlp_bytes_max,
                       "-opentelemetry.maxRequestSize"};
   }

@@ -23,7 +23,7 @@ GraphiteLinesReader::GraphiteLinesReader(std::string_view text,
                                          const GraphiteOptions& options,
                                          int64_t default_ms,
                                          int64_t line_bytes_max)
-    : ImportReader(text, line_bytes_max),
+    : ImportReader(text, line_bytes_max, ""),
       options_(options),
       default_ms_(default_ms - default_ms % 1'000) {}
 

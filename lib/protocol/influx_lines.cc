@@ -103,7 +103,7 @@ InfluxLinesReader::InfluxLinesReader(std::string_view text,
                                      InfluxPrecision precision,
                                      std::string_view db, int64_t default_ms,
                                      int64_t line_bytes_max)
-    : ImportReader(text, line_bytes_max),
+    : ImportReader(text, line_bytes_max, "-influx.maxLineSize="),
       naming_(naming),
       precision_(precision),
       db_(db),

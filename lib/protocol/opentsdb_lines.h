@@ -25,7 +25,7 @@ class OpenTsdbLinesReader final : public ImportReader {
   OpenTsdbLinesReader(std::string_view text, int64_t trim_ms,
                       int64_t default_ms,
                       int64_t line_bytes_max = kLineBytesMax)
-      : ImportReader(text, line_bytes_max),
+      : ImportReader(text, line_bytes_max, ""),
         trim_ms_(trim_ms),
         default_ms_(default_ms - default_ms % 1'000) {}
 

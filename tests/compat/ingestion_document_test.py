@@ -5,12 +5,20 @@ import re
 import subprocess
 import unittest
 
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, LOCAL
 
 DOCUMENT = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))), "docs", "ingestion.md")
 # A shell block and the block of what it prints.
 EXAMPLE = re.compile(r"^```sh\n(.*?)^```\n```text\n(.*?)^```$", re.M | re.S)
+
+# Ports by the variable that examples use: the flag, and the line that tells.
+LISTENERS = {
+    "GRAPHITE": ("graphiteListenAddr",
+                 r'started TCP Graphite server at "(.*:\d{1,5})"'),
+    "OPENTSDB": ("opentsdbListenAddr",
+                 r'started TCP OpenTSDB collector at "(.*:\d{1,5})"'),
+}
 
 
 def examples():
@@ -26,9 +34,14 @@ def examples():
 class IngestionDocumentTest(unittest.TestCase):
 
     def test_every_example_prints_what_the_document_says(self):
-        with Cluster(storages=2, replication_factor=2) as cluster:
+        with Cluster(storages=2, replication_factor=2, insert_args=[
+                f"-{flag}={LOCAL}" for flag, _ in LISTENERS.values()]) as \
+                cluster:
+            insert = cluster.inserts[0][0]
             env = dict(os.environ, INSERT=cluster.insert,
                        SELECT=cluster.select)
+            for name, (_, line) in LISTENERS.items():
+                env[name] = insert.wait_line(line).group(1)
             count = 0
             for title, script, output in examples():
                 with self.subTest(title):
