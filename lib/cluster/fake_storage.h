@@ -40,6 +40,8 @@ struct FakeNode {
   std::vector<proto::Missed> missed;
   std::vector<proto::Ring> rings;
   int defines = 0;
+  std::map<uint64_t, std::string> names;  // of tenants
+  int name_calls = 0;
   bool up = true;
   uint64_t connection = 1;
   // Labels of series refused by DEFINE, and why.
@@ -70,6 +72,20 @@ struct FakeNode {
           base::StrCat(series.tenant().id(), "/", series.labels());
       const uint64_t next = id * 1000 + refs.size();
       response.add_refs(refs.try_emplace(key, next).first->second);
+    }
+    return response.SerializeAsString();
+  }
+  Answer TenantNames(std::string_view payload) {
+    ++name_calls;
+    proto::TenantNames request;
+    if (!request.ParseFromString(std::string(payload))) {
+      return base::InvalidArgument("no TenantNames");
+    }
+    proto::TenantNamesResponse response;
+    for (const proto::Tenant& one : request.tenants()) {
+      response.add_refused(
+          names.try_emplace(one.id(), one.name()).first->second !=
+          one.name());
     }
     return response.SerializeAsString();
   }
@@ -130,6 +146,8 @@ struct FakeNode {
         return Define(payload);
       case wire::kData:
         return Data(payload);
+      case wire::kTenantNames:
+        return TenantNames(payload);
       case wire::kMissed:
         if (!missed.emplace_back().ParseFromString(std::string(payload))) {
           return base::InvalidArgument("no Missed");

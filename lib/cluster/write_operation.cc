@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "lib/base/status.h"
+#include "lib/wire/convert.h"
+#include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -57,11 +59,13 @@ bool IsOurFault(const absl::Status& status) {
 
 WriteOperation::WriteOperation(WriterCore& core, const WriteView& view,
                                std::span<SeriesRows> rows,
-                               const MetadataRows& metadata)
+                               std::span<const MetadataRows> metadata,
+                               const model::Tenant* named)
     : core_(core),
       view_(view),
       rows_(rows),
       metadata_(metadata),
+      named_(named),
       start_ms_(core.options.clock->SteadyMs()),
       deadline_ms_(start_ms_ + absl::ToInt64Milliseconds(core.options.timeout)),
       per_node_(core.nodes->size()) {}
@@ -80,12 +84,59 @@ WriteOperation::~WriteOperation() {
 absl::Status WriteOperation::Run() {
   RETURN_IF_ERROR(view_.status);
   core_.ledger.Enter(view_.liveness);
+  RETURN_IF_ERROR(RegisterName());
   RETURN_IF_ERROR(Plan());
   RETURN_IF_ERROR(Define());
   StartData();
   RETURN_IF_ERROR(CollectData());
   RETURN_IF_ERROR(CountCopies());
   CountSent();
+  return absl::OkStatus();
+}
+
+absl::Status WriteOperation::RegisterName() {
+  if (named_ == nullptr ||
+      core_.names.Has(*named_, view_.generation, view_.liveness)) {
+    return absl::OkStatus();
+  }
+  if ((view_.features & wire::kFeatureTenantNames) == 0) {
+    return base::Unavailable(
+        "a storage node that is up is of a release without tenants by name "
+        "(X-Scope-OrgID)");
+  }
+  proto::TenantNames request;
+  wire::ToProto(named_->id, named_->name, *request.add_tenants());
+  const std::string payload = request.SerializeAsString();
+  std::vector<std::unique_ptr<rpc::Call>> calls(per_node_.size());
+  for (size_t node = 0; node < calls.size(); ++node) {
+    if (!view_.live[node]) continue;
+    calls[node] = core_.nodes->channel(node).Start(wire::kTenantNames, payload);
+  }
+  uint32_t answered = 0;
+  for (size_t node = 0; node < calls.size(); ++node) {
+    if (calls[node] == nullptr) continue;
+    const absl::StatusOr<std::optional<std::string>> answer =
+        calls[node]->Next(DeadlineFor(node, answered));
+    proto::TenantNamesResponse response;
+    if (answer.ok() && answer->has_value() &&
+        response.ParseFromString(**answer) && response.refused_size() == 1) {
+      if (response.refused(0)) {
+        return base::InvalidArgument(
+            "the tenant ", named_->name,
+            " cannot be stored: another tenant's name has its id, ",
+            model::TenantText(named_->id), "; choose another name");
+      }
+      ++answered;
+    } else if (absl::IsResourceExhausted(answer.status())) {
+      return answer.status();  // says nothing of the node's health
+    } else {
+      Fail(node, answer.ok() ? base::DataLoss("no answer to TENANTNAMES")
+                             : answer.status());
+    }
+  }
+  if (!any_failed_) {
+    core_.names.Note(*named_, view_.generation, view_.liveness);
+  }
   return absl::OkStatus();
 }
 
@@ -106,7 +157,9 @@ absl::Status WriteOperation::Plan() {
       if (!owners_known || placed.detour != 0) route = placed;
       for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
         const uint16_t node = route.nodes[k];
-        if (node == kNoNode || !view_.live[node]) continue;
+        if (node == kNoNode || !view_.live[node] || per_node_[node].failed) {
+          continue;
+        }
         if (route.refs[k] == kNoRef) {
           per_node_[node].definitions.push_back({i, k});
         }
@@ -239,13 +292,15 @@ void WriteOperation::AddRows(const SeriesRows& row, uint64_t ref,
 
 void WriteOperation::AddMetadata(std::vector<wire::DataFrameBuilder>& builders,
                                  int64_t accept_ms) const {
-  if (metadata_.metadata.empty()) return;
+  if (metadata_.empty()) return;
   for (size_t node = 0; node < per_node_.size(); ++node) {
     if (!view_.live[node] || per_node_[node].failed) continue;
     wire::DataFrameBuilder& builder = builders[node];
     if (builder.rows() == 0) builder.Start(view_.ring->id(), accept_ms);
-    for (const model::MetricMetadata& one : metadata_.metadata) {
-      builder.kinds().AddMetadata(metadata_.tenant, one);
+    for (const MetadataRows& rows : metadata_) {
+      for (const model::MetricMetadata& one : rows.metadata) {
+        builder.kinds().AddMetadata(rows.tenant, one);
+      }
     }
   }
 }
@@ -389,7 +444,7 @@ absl::Status WriteOperation::CountCopies() {
 // The nodes that were down get it with the sender's next round, a minute later;
 // reads ask all nodes meanwhile.
 absl::Status WriteOperation::CountMetadataCopies() const {
-  if (metadata_.metadata.empty()) return absl::OkStatus();
+  if (metadata_.empty()) return absl::OkStatus();
   uint32_t copies = 0;
   for (size_t node = 0; node < per_node_.size(); ++node) {
     copies += view_.live[node] && !per_node_[node].failed;

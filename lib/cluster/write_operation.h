@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "lib/cluster/missed_ledger.h"
+#include "lib/cluster/name_ledger.h"
 #include "lib/cluster/view_keeper.h"
 #include "lib/cluster/writer.h"
 #include "lib/wire/data_frame_builder.h"
@@ -40,6 +41,7 @@ struct WriterCore {
   WriterOptions options;
   std::unique_ptr<ViewKeeper> keeper;
   MissedLedger ledger;
+  NameLedger names;
   std::vector<WriterNode> per_node;
   telemetry::Counter* rows_incomplete = nullptr;
   std::atomic<int64_t> accept_ms{0};
@@ -48,7 +50,9 @@ struct WriterCore {
 class WriteOperation {
  public:
   WriteOperation(WriterCore& core, const WriteView& view,
-                 std::span<SeriesRows> rows, const MetadataRows& metadata);
+                 std::span<SeriesRows> rows,
+                 std::span<const MetadataRows> metadata,
+                 const model::Tenant* named);
   // Settles what is still counted as under way.
   ~WriteOperation();
 
@@ -79,6 +83,8 @@ class WriteOperation {
   };
   using MissedBy = std::map<std::pair<uint64_t, uint16_t>, MissedSlots>;
 
+  // The tenant's name on all nodes that are up, before anything under it.
+  absl::Status RegisterName();
   absl::Status Plan();
   absl::Status Define();
   void StartDefine(size_t node);
@@ -113,7 +119,8 @@ class WriteOperation {
   WriterCore& core_;
   const WriteView& view_;
   const std::span<SeriesRows> rows_;
-  const MetadataRows metadata_;
+  const std::span<const MetadataRows> metadata_;
+  const model::Tenant* const named_;  // null: no name
   const int64_t start_ms_;
   const int64_t deadline_ms_;
   std::vector<PerNode> per_node_;

@@ -85,8 +85,9 @@ std::shared_ptr<const WriteView> Writer::View() {
 }
 
 absl::Status Writer::Write(const WriteView& view, std::span<SeriesRows> rows,
-                           const MetadataRows& metadata) {
-  return WriteOperation(impl_->core, view, rows, metadata).Run();
+                           std::span<const MetadataRows> metadata,
+                           const model::Tenant* named) {
+  return WriteOperation(impl_->core, view, rows, metadata, named).Run();
 }
 
 }  // namespace varve::cluster

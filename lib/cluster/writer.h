@@ -11,6 +11,10 @@
 // Refused: a series that any of its nodes refuses in the answer to DEFINE (a
 // limit, bad labels) is sent to none of them, so that its copies agree.
 //
+// Names: a write under a tenant with a name first registers the name on every
+// node that is up, once per view. InvalidArgument where another name has its
+// id; Unavailable while a node that is up is of a release without names.
+//
 // Hot path: the caller keeps a SeriesRoute per series it knows; no labels are
 // sent for it.
 //
@@ -112,10 +116,13 @@ class Writer {
   // Stores all rows or says why not; on an error some copies may be stored,
   // which a retry does not double. REQUIRES: `view` is of this writer; rows
   // whose route does not fit it have labels; at most kRowsMax rows a series.
+  // `named` is the tenant of all rows where that has a name, else null.
   // Errors: FailedPrecondition: the view is outdated, take a new one and
-  //         call again; Unavailable (retry later; 503); Internal.
+  //         call again; Unavailable (retry later; 503); Internal; of names
+  //         InvalidArgument and ResourceExhausted (too many).
   absl::Status Write(const WriteView& view, std::span<SeriesRows> rows,
-                     const MetadataRows& metadata = {});
+                     std::span<const MetadataRows> metadata = {},
+                     const model::Tenant* named = nullptr);
 
  private:
   class Impl;

@@ -6,6 +6,7 @@
 
 #include "lib/base/status.h"
 #include "lib/cluster/fake_storage.h"
+#include "lib/wire/features.h"
 
 namespace varve::cluster {
 namespace {
@@ -44,6 +45,10 @@ struct Cluster {
   }
   // One sample for each of `n` series, the way the caller in lib/ingest does.
   absl::Status Write(int n, int64_t timestamp_ms, int first = 0) {
+    return WriteAs({}, n, timestamp_ms, first);
+  }
+  absl::Status WriteAs(const model::Tenant& tenant, int n, int64_t timestamp_ms,
+                       int first = 0) {
     absl::Status status;
     const double value = 1;
     for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
@@ -54,14 +59,15 @@ struct Cluster {
       for (int i = 0; i < n; ++i) {
         SeriesRoute& route = routes[first + i];
         if (!view->Fits(route)) labels[i] = base::StrCat("series", first + i);
-        rows.push_back({.tenant = {},
+        rows.push_back({.tenant = tenant.id,
                         .route = &route,
                         .labels = labels[i],
                         .timestamps_ms = {&timestamp_ms, 1},
                         .values = {&value, 1},
                         .slot = static_cast<uint16_t>((first + i) * 257)});
       }
-      status = writer->Write(*view, rows);
+      status = writer->Write(*view, rows, {},
+                             tenant.name.empty() ? nullptr : &tenant);
       if (status.code() != absl::StatusCode::kFailedPrecondition) break;
     }
     return status;
@@ -381,6 +387,74 @@ TEST_CASE("large writes are sent in several frames", "[cluster]") {
   }
   REQUIRE(c.writer->Write(*view, rows).ok());
   CHECK(c.fakes[0]->rows() == 1'200'000);
+}
+
+TEST_CASE("a tenant's name is registered on all nodes before its rows",
+          "[cluster]") {
+  Cluster c(3);
+  c.Start(2);
+  const model::Tenant acme{{.kind = 1, .id = 77}, "acme"};
+  const model::Tenant other{{.kind = 1, .id = 77}, "other"};
+  REQUIRE(c.WriteAs(acme, 20, 1000).ok());
+  REQUIRE(c.WriteAs(acme, 20, 2000).ok());
+  for (const auto& fake : c.fakes) {
+    CHECK(fake->names == std::map<uint64_t, std::string>{{77, "acme"}});
+    CHECK(fake->name_calls == 1);
+  }
+  const int defined = c.TotalDefines();
+  // A weak hash gave it the same id.
+  const absl::Status refused = c.WriteAs(other, 20, 3000);
+  CHECK(absl::IsInvalidArgument(refused));
+  CHECK(refused.message().find("other") != absl::string_view::npos);
+  CHECK(refused.message().find("acme") == absl::string_view::npos);
+  CHECK(c.TotalDefines() == defined);
+  // Not by what was noted of the first one either.
+  CHECK(absl::IsInvalidArgument(c.WriteAs(other, 20, 4000)));
+  CHECK(c.WriteAs(acme, 20, 5000).ok());
+}
+
+TEST_CASE("a node that is back is told the names", "[cluster]") {
+  Cluster c(3);
+  c.Start(2);
+  const model::Tenant acme{{.kind = 1, .id = 77}, "acme"};
+  REQUIRE(c.WriteAs(acme, 20, 1000).ok());
+  c.fakes[1]->up = false;
+  c.fakes[1]->names.clear();
+  REQUIRE(c.WriteAs(acme, 20, 2000).ok());
+  CHECK(c.fakes[1]->names.empty());
+  c.fakes[1]->up = true;
+  ++c.fakes[1]->connection;
+  c.clock.Advance(10'000);
+  REQUIRE(c.WriteAs(acme, 20, 3000).ok());
+  CHECK(c.fakes[1]->names.size() == 1);
+}
+
+TEST_CASE("a release without names makes named tenants wait, others not",
+          "[cluster]") {
+  Cluster c(2);
+  c.fakes[1]->missing_features = wire::kFeatureTenantNames;
+  c.Start(2);
+  CHECK(c.Write(10, 1000).ok());
+  const absl::Status waits =
+      c.WriteAs({{.kind = 1, .id = 77}, "acme"}, 10, 1000);
+  CHECK(absl::IsUnavailable(waits));
+  CHECK(waits.message().find("X-Scope-OrgID") != absl::string_view::npos);
+  CHECK(c.TotalDefines() == 20);
+}
+
+TEST_CASE("a node without room for names is not taken for broken",
+          "[cluster]") {
+  Cluster c(2);
+  c.Start(2);
+  c.fakes[1]->interfere = [](rpc::Method m) -> std::optional<Answer> {
+    if (m != wire::kTenantNames) return std::nullopt;
+    return Answer(base::ResourceExhausted("too many names"));
+  };
+  CHECK(absl::IsResourceExhausted(
+      c.WriteAs({{.kind = 1, .id = 77}, "acme"}, 10, 1000)));
+  CHECK(c.Write(10, 1000).ok());
+  CHECK(c.fakes[1]->missed.empty());
+  CHECK(c.fakes[0]->missed.empty());
 }
 
 }  // namespace

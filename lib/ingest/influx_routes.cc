@@ -85,7 +85,7 @@ std::vector<InsertEndpoint> InfluxRoutes::Endpoints() {
       endpoint("/influx/write", "/influx/write", {"/influx/write", "/write"}));
   endpoints.back().take = write;
   // Mimir's path, below no tenant.
-  endpoints.back().root_paths = {"/api/v1/push/influx/write"};
+  endpoints.back().mimir_paths = {"/api/v1/push/influx/write"};
   endpoints.push_back(endpoint("/influx/api/v2/write", "/influx/write",
                                {"/influx/api/v2/write", "/api/v2/write"}));
   endpoints.back().take = write;

@@ -1,10 +1,10 @@
 #include "lib/ingest/insert_door.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "lib/ingest/request_tenant.h"
 
 namespace varve::ingest {
 namespace {
@@ -48,6 +48,8 @@ int HttpCode(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
       return 400;
+    case absl::StatusCode::kUnauthenticated:
+      return 401;
     case absl::StatusCode::kUnimplemented:
       return 415;
     case absl::StatusCode::kUnavailable:
@@ -160,12 +162,20 @@ absl::Status InsertDoor::StoreLines(const InsertRequest& request,
   return absl::OkStatus();
 }
 
-void InsertDoor::Count(const InsertFormat& format,
-                       const model::TenantId& tenant,
+void InsertDoor::Count(const InsertFormat& format, const InsertTenant& tenant,
                        const InsertOutcome& outcome) {
   format.metadata->Add(outcome.metadata_stored);
   format.rows->Add(outcome.rows_stored);
   format.rows_per_insert->Observe(static_cast<double>(outcome.rows_stored));
+  if (!tenant.in_labels) {
+    return CountTenant(tenant.tenant, outcome.rows_stored);
+  }
+  for (const auto& [id, rows] : outcome.tenant_rows) {
+    CountTenant({id, ""}, rows);
+  }
+}
+
+void InsertDoor::CountTenant(const model::Tenant& tenant, int64_t rows) {
   telemetry::Counter* counter = nullptr;
   {
     base::MutexLock lock(mutex_);
@@ -173,14 +183,18 @@ void InsertDoor::Count(const InsertFormat& format,
     if (found != tenant_rows_.end()) {
       counter = found->second;
     } else if (tenant_rows_.size() < kTenantsCounted) {
-      counter = &options_.metrics->AddCounter(
-          "vm_tenant_inserted_rows_total",
-          {{"accountID", base::StrCat(tenant.account_id())},
-           {"projectID", base::StrCat(tenant.project_id())}});
+      const telemetry::MetricLabels labels =
+          tenant.id.kind != 0
+              ? telemetry::MetricLabels{{"tenant", tenant.name}}
+              : telemetry::MetricLabels{
+                    {"accountID", base::StrCat(tenant.id.account_id())},
+                    {"projectID", base::StrCat(tenant.id.project_id())}};
+      counter = &options_.metrics->AddCounter("vm_tenant_inserted_rows_total",
+                                              labels);
       tenant_rows_[tenant] = counter;
     }
   }
-  if (counter != nullptr) counter->Add(outcome.rows_stored);
+  if (counter != nullptr) counter->Add(rows);
 }
 
 BodyLimit InsertDoor::LimitOf(const InsertEndpoint& endpoint) const {
@@ -188,12 +202,11 @@ BodyLimit InsertDoor::LimitOf(const InsertEndpoint& endpoint) const {
   return {.bytes_max = options_.request_bytes_max};
 }
 
-absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
+absl::Status InsertDoor::Take(const http::Request& request, TenantSource source,
                               const InsertEndpoint& endpoint,
                               http::ResponseWriter& response) {
-  ASSIGN_OR_RETURN(
-      const model::TenantId tenant,
-      RequestTenant(request, tenant_in_path, options_.tenants_in_headers));
+  ASSIGN_OR_RETURN(const InsertTenant tenant,
+                   RequestTenant(request, source, options_.tenant_headers));
   if (request.body.empty() && !endpoint.takes_empty_body) {
     response.Send(204, "", "");
     return absl::OkStatus();
@@ -218,7 +231,7 @@ absl::Status InsertDoor::Take(const http::Request& request, bool tenant_in_path,
 
 http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
                                   const InsertEndpoint& endpoint,
-                                  bool tenant_in_path) {
+                                  TenantSource source) {
   http::Route route;
   route.pattern = std::move(pattern);
   route.label = std::move(label);
@@ -228,11 +241,9 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
   route.body_bytes_max = limit.bytes_max + limit.bytes_max / 8;
   route.limit_flag = limit.flag;
   route.raw_body = true;
-  route.handler = [this, tenant_in_path, endpoint](
-                      const http::Request& request,
-                      http::ResponseWriter& response) {
-    const absl::Status status =
-        Take(request, tenant_in_path, endpoint, response);
+  route.handler = [this, source, endpoint](const http::Request& request,
+                                           http::ResponseWriter& response) {
+    const absl::Status status = Take(request, source, endpoint, response);
     if (status.ok()) return;
     SetRetryAfter(status, response);
     if (endpoint.send_error) {
@@ -247,17 +258,22 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
 void InsertDoor::AddRoutes(const InsertEndpoint& endpoint,
                            std::vector<http::Route>& routes) {
   const std::string label = base::StrCat("/insert/{}", endpoint.label);
-  routes.push_back(MakeRoute(base::StrCat("/insert/{}", endpoint.suffix), label,
-                             endpoint, true));
-  routes.push_back(MakeRoute(base::StrCat("/insert", endpoint.suffix), label,
-                             endpoint, false));
-  for (const std::string& path : endpoint.root_paths) {
-    routes.push_back(MakeRoute(path, "", endpoint, false));
-  }
+  const auto add = [&](std::string pattern, std::string labelled,
+                       TenantSource source) {
+    routes.push_back(
+        MakeRoute(std::move(pattern), std::move(labelled), endpoint, source));
+  };
+  add(base::StrCat("/insert/{}", endpoint.suffix), label, TenantSource::kPath);
+  add(base::StrCat("/insert", endpoint.suffix), label, TenantSource::kHeaders);
+  const std::vector<std::string>& mimir = endpoint.mimir_paths;
+  for (const std::string& path : mimir) add(path, path, TenantSource::kMimir);
+  const auto add_root = [&](const std::string& path) {
+    if (std::ranges::find(mimir, path) != mimir.end()) return;
+    add(path, "", TenantSource::kHeaders);
+  };
+  for (const std::string& path : endpoint.root_paths) add_root(path);
   if (!options_.tenantless_paths) return;
-  for (const std::string& path : endpoint.single_process_paths) {
-    routes.push_back(MakeRoute(path, "", endpoint, false));
-  }
+  for (const std::string& path : endpoint.single_process_paths) add_root(path);
   if (!endpoint.root_paths.empty() || !endpoint.single_process_paths.empty()) {
     return;
   }
@@ -265,10 +281,8 @@ void InsertDoor::AddRoutes(const InsertEndpoint& endpoint,
   const bool api = endpoint.suffix.starts_with("/prometheus/api/");
   // Remote write to /prometheus alone would stand in the query API's way.
   if (!api && endpoint.suffix.starts_with(kPrometheus)) return;
-  routes.push_back(MakeRoute(endpoint.suffix, "", endpoint, false));
-  if (!api) return;
-  routes.push_back(MakeRoute(endpoint.suffix.substr(kPrometheus.size()), "",
-                             endpoint, false));
+  add_root(endpoint.suffix);
+  if (api) add_root(endpoint.suffix.substr(kPrometheus.size()));
 }
 
 }  // namespace varve::ingest

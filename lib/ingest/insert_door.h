@@ -20,6 +20,7 @@
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/inserter.h"
 #include "lib/ingest/line_options.h"
+#include "lib/ingest/request_tenant.h"
 #include "lib/protocol/check_body.h"
 #include "lib/protocol/import_reader.h"
 #include "lib/protocol/otlp_labels.h"
@@ -39,7 +40,7 @@ struct InsertRouteOptions {
   protocol::OtlpOptions otlp;
   int64_t line_bytes_max = 10 << 20;  // -import.maxLineLen
   int64_t csv_trim_ms = 1;            // -csvTrimTimestamp
-  bool tenants_in_headers = true;     // -enableMultitenancyViaHeaders
+  TenantHeaderRules tenant_headers;
   // Also "/api/v1/write" and the like, for the one-process server.
   bool tenantless_paths = false;
   LineOptions lines;
@@ -57,7 +58,7 @@ struct BodyLimit {
 struct InsertRequest {
   const http::Request& http;
   BodyLimit limit;
-  model::TenantId tenant;
+  InsertTenant tenant;
   std::vector<model::Label> extra_labels;  // of ?extra_label=name=value
 };
 
@@ -77,9 +78,10 @@ struct InsertEndpoint {
   // Otherwise a request without a body stores nothing and is answered 204.
   bool takes_empty_body = false;
   BodyLimit limit = {};  // 0: -maxInsertRequestSize
-  // Paths without /insert: of every process, which other servers' clients have,
-  // and of the one-process server. Where both are empty that one has the
-  // suffix, and the suffix without /prometheus.
+  // Paths without /insert: as Grafana Mimir has them, as other servers have
+  // them, and of the one-process server alone. Where the latter two are empty
+  // that server has the suffix, and the suffix without /prometheus.
+  std::vector<std::string> mimir_paths = {};
   std::vector<std::string> root_paths = {};
   std::vector<std::string> single_process_paths = {};
 };
@@ -99,8 +101,8 @@ class InsertDoor {
 
   const InsertRouteOptions& options() const { return options_; }
 
-  // The routes of an endpoint: with the tenant in the path, in headers, and
-  // without /insert for the one-process server.
+  // The routes of an endpoint: with the tenant in the path, in headers, on
+  // Mimir's path, and without /insert for the one-process server.
   void AddRoutes(const InsertEndpoint& endpoint,
                  std::vector<http::Route>& routes);
 
@@ -153,7 +155,7 @@ class InsertDoor {
                           protocol::SkippingReader& reader,
                           const InsertFormat& format);
 
-  void Count(const InsertFormat& format, const model::TenantId& tenant,
+  void Count(const InsertFormat& format, const InsertTenant& tenant,
              const InsertOutcome& outcome);
 
   // Rows of one write to the cluster: far more than agents send at once, few
@@ -162,9 +164,10 @@ class InsertDoor {
 
  private:
   http::Route MakeRoute(std::string pattern, std::string label,
-                        const InsertEndpoint& endpoint, bool tenant_in_path);
+                        const InsertEndpoint& endpoint, TenantSource source);
   BodyLimit LimitOf(const InsertEndpoint& endpoint) const;
-  absl::Status Take(const http::Request& request, bool tenant_in_path,
+  void CountTenant(const model::Tenant& tenant, int64_t rows);
+  absl::Status Take(const http::Request& request, TenantSource source,
                     const InsertEndpoint& endpoint,
                     http::ResponseWriter& response);
 
@@ -173,11 +176,10 @@ class InsertDoor {
   const InsertRouteOptions options_;
 
   base::Mutex mutex_;
-  std::map<model::TenantId, telemetry::Counter*> tenant_rows_
-      GUARDED_BY(mutex_);
+  std::map<model::Tenant, telemetry::Counter*> tenant_rows_ GUARDED_BY(mutex_);
 };
 
-// 400, 415, 429, 500 or 503.
+// 400, 401, 415, 429, 500 or 503.
 int HttpCode(const absl::Status& status);
 
 // With the status as text. What a retry cures has its Retry-After already,

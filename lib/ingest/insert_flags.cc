@@ -13,10 +13,9 @@ namespace {
 constexpr int64_t kTableEntryBytes = 64;
 
 // Known to operators, without effect yet and missed by whoever sets them.
-constexpr const char* kNotYet[] = {"clusternativeListenAddr",
-                                   "disableRerouting",
-                                   "disableReroutingOnUnavailable",
-                                   "dropSamplesOnOverload"};
+constexpr const char* kNotYet[] = {
+    "clusternativeListenAddr", "disableRerouting",
+    "disableReroutingOnUnavailable", "dropSamplesOnOverload"};
 
 // Known to operators; without effect here and nothing is lost by it.
 constexpr const char* kAccepted[] = {
@@ -71,6 +70,25 @@ InsertFlags::TenantLimitsFlags::TenantLimitsFlags(base::FlagSet& flags)
           "How often -insert.tenantLimits is looked at for changes; 0: only at "
           "SIGHUP and /-/reload")) {}
 
+InsertFlags::LabelFlags::LabelFlags(base::FlagSet& flags)
+    : count_max(flags.Int("maxLabelsPerTimeseries", 40,
+                          "Series with more labels are rejected")),
+      name_bytes_max(flags.Int("maxLabelNameLen", 256,
+                               "Longest label name taken, in bytes")),
+      value_bytes_max(flags.Int("maxLabelValueLen", 4096,
+                                "Longest label value taken, in bytes")) {}
+
+InsertFlags::TenantFlags::TenantFlags(base::FlagSet& flags)
+    : in_headers(flags.Bool(
+          "enableMultitenancyViaHeaders", true,
+          "Take the tenant from the headers AccountID and ProjectID, or "
+          "X-Scope-OrgID, where the path has none")),
+      require_org_id(flags.Bool(
+          "mimir.requireOrgID", false,
+          "Answer 401 to a request to one of Mimir's paths (/api/v1/push, "
+          "/otlp/v1/metrics) without a tenant in its headers; false: it is of "
+          "tenant 0:0")) {}
+
 InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
     : flags_(flags),
       deployment_(deployment),
@@ -94,27 +112,20 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
                                   "The longest line of an import")),
       csv_trim_(flags.Duration("csvTrimTimestamp", "1ms",
                                "Times of CSV are cut down to multiples of it")),
-      labels_max_(flags.Int("maxLabelsPerTimeseries", 40,
-                            "Series with more labels are rejected")),
-      label_name_max_(flags.Int("maxLabelNameLen", 256,
-                                "Longest label name taken, in bytes")),
-      label_value_max_(flags.Int("maxLabelValueLen", 4096,
-                                 "Longest label value taken, in bytes")),
+      labels_(flags),
       concurrent_max_(
           flags.Int("maxConcurrentInserts", 0,
                     "How many writes are handled at once; 0: twice the CPUs")),
-      queue_max_(flags.Duration(
-          "insert.maxQueueDuration", "1m",
-          "How long a write waits for -maxConcurrentInserts")),
+      queue_max_(
+          flags.Duration("insert.maxQueueDuration", "1m",
+                         "How long a write waits for -maxConcurrentInserts")),
       tenant_limits_(flags),
       table_entries_(flags.Int(
           "insert.maxCachedSeries", 0,
           "Series whose place is kept; 0: as fit an eighth of the memory")),
       metadata_(flags.Bool("enableMetadata", true,
                            "Store types, help texts and units of metrics")),
-      tenants_in_headers_(flags.Bool(
-          "enableMultitenancyViaHeaders", true,
-          "AccountID and ProjectID name the tenant where the path does not")),
+      tenants_(flags),
       clusternative_address_(flags.String(
           "clusternativeListenAddr", "",
           "Address for insert nodes of an upper level; not implemented yet")),
@@ -216,9 +227,9 @@ void InsertFlags::Fill(cluster::WriterOptions& options) const {
 }
 
 void InsertFlags::Fill(InserterOptions& options) const {
-  options.limits = {.labels_max = labels_max_.value(),
-                    .label_name_bytes_max = label_name_max_.value(),
-                    .label_value_bytes_max = label_value_max_.value()};
+  options.limits = {.labels_max = labels_.count_max.value(),
+                    .label_name_bytes_max = labels_.name_bytes_max.value(),
+                    .label_value_bytes_max = labels_.value_bytes_max.value()};
   options.prometheus_names = relabel_.prometheus_names();
   options.metadata = metadata_.value();
   options.table_entries_max =
@@ -236,7 +247,8 @@ void InsertFlags::Fill(InsertRouteOptions& options) const {
   options.csv_trim_ms = absl::ToInt64Milliseconds(csv_trim_.value());
   otlp_.Fill(options);
   lines_.Fill(options.lines);
-  options.tenants_in_headers = tenants_in_headers_.value();
+  options.tenant_headers.enabled = tenants_.in_headers.value();
+  options.tenant_headers.require_org_id = tenants_.require_org_id.value();
   options.tenantless_paths = deployment_ == InsertDeployment::kSingleProcess;
 }
 

@@ -62,6 +62,17 @@ class InsertFlags {
     const base::StringFlag& path;
     const base::DurationFlag& check_interval;
   };
+  struct TenantFlags {
+    explicit TenantFlags(base::FlagSet& flags);
+    const base::BoolFlag& in_headers;
+    const base::BoolFlag& require_org_id;
+  };
+  struct LabelFlags {
+    explicit LabelFlags(base::FlagSet& flags);
+    const base::IntFlag& count_max;
+    const base::IntFlag& name_bytes_max;
+    const base::IntFlag& value_bytes_max;
+  };
 
   const base::FlagSet& flags_;
   const InsertDeployment deployment_;
@@ -75,15 +86,13 @@ class InsertFlags {
   const base::BytesFlag& request_bytes_max_;
   const base::BytesFlag& line_bytes_max_;
   const base::DurationFlag& csv_trim_;
-  const base::IntFlag& labels_max_;
-  const base::IntFlag& label_name_max_;
-  const base::IntFlag& label_value_max_;
+  const LabelFlags labels_;
   const base::IntFlag& concurrent_max_;
   const base::DurationFlag& queue_max_;
   const TenantLimitsFlags tenant_limits_;
   const base::IntFlag& table_entries_;
   const base::BoolFlag& metadata_;
-  const base::BoolFlag& tenants_in_headers_;
+  const TenantFlags tenants_;
   const base::StringFlag& clusternative_address_;
   const RelabelFlags relabel_;
   const base::FloatFlag& allowed_percent_;

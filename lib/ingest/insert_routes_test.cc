@@ -32,8 +32,6 @@ TEST_CASE("the tenant is the path's, else the headers'", "[ingest]") {
     CHECK(insert.Post(kWrite, body, {}, {}, bad).status == 400);
   }
   CHECK(insert.Post(tenantless, body, {{"accountid", "abc"}}).status == 400);
-  CHECK(insert.Post(tenantless, body, {{"x-scope-orgid", "acme"}}).status ==
-        400);
 }
 
 TEST_CASE("a series over what nodes take is rejected whatever the flags say",

@@ -17,6 +17,11 @@ namespace {
 
 constexpr size_t kNamedBytesMax = 300;
 
+// A multitenant request's metadata, over all its tenants; with what an entry
+// costs beside its texts. Far more than agents send.
+constexpr int64_t kSharedMetadataBytes = 16 << 20;
+constexpr int64_t kMetadataBytes = 64;
+
 // Between two lines of the log about series rejected for one reason.
 constexpr int64_t kLogRejectedMs = 10'000;
 
@@ -40,17 +45,19 @@ std::string SeriesText(const std::vector<model::Label>& labels) {
 
 // The scratch of one Store; kept by its thread for the next.
 struct Inserter::Work {
-  model::TenantId tenant;
+  const InsertTenant* tenant = nullptr;
   const std::vector<model::Label>* extra_labels = nullptr;
   std::shared_ptr<const SeriesRules> rules;
   uint64_t rules_generation = 0;
-  TenantNow limits;
+  TenantNow limits;  // of `tenant`; those of labels have their own
   std::vector<base::Hash128> keys;
   std::vector<SeriesEntry> entries;
   std::vector<std::string_view> labels;  // canonical, where resolved
   std::vector<uint32_t> changed;         // entries to keep in the table
+  std::vector<model::TenantId> tenants;  // of each series, if of labels
   std::vector<cluster::SeriesRows> rows;
   std::vector<model::MetricMetadata> metadata;
+  std::vector<cluster::MetadataRows> shared_metadata;  // by tenant
   uint64_t features = 0;  // of the nodes written to
   bool too_many_active = false;
   std::deque<cluster::OtherRows> others;  // of those rows
@@ -64,6 +71,7 @@ struct Inserter::Work {
     entries.assign(series, SeriesEntry{});
     labels.assign(series, {});
     changed.clear();
+    tenants.assign(tenant->in_labels ? series : 0, {});
     rows.clear();
     metadata.clear();
     too_many_active = false;
@@ -102,6 +110,8 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
   relabel_dropped_ = &metrics.AddCounter("vm_relabel_metrics_dropped_total");
   long_metadata_ = &metrics.AddCounter(
       "vm_rows_ignored_total", {{"reason", "too_long_metric_metadata_value"}});
+  unshared_metadata_ = &metrics.AddCounter(
+      "vm_rows_ignored_total", {{"reason", "metadata_of_too_many_tenants"}});
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
   metrics.AddCallback(this, "vm_cache_entries", type,
                       [this] { return static_cast<double>(table_.size()); });
@@ -150,7 +160,9 @@ void Inserter::TakeRules(Work& work) const {
 void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
   // Tenant, form, extra labels, rules and limits change what bytes mean.
   std::string context;
-  model::AppendTenantKey(context, work.tenant);
+  model::AppendTenantKey(context, work.tenant->tenant.id);
+  base::PutLengthPrefixed(context, work.tenant->tenant.name);
+  context.push_back(static_cast<char>(work.tenant->in_labels));
   context.push_back(static_cast<char>(batch.form));
   base::PutVarint(context, work.rules_generation);
   base::PutVarint(context, work.limits.labels_generation);
@@ -177,10 +189,11 @@ absl::Status Inserter::ReadLabels(const protocol::SampleBatch& batch, size_t i,
   return absl::OkStatus();
 }
 
-Rejection Inserter::Check(Work& work, SeriesEntry& entry) {
-  const SeriesLimits& limits = work.limits.limit->series;
+Rejection Inserter::Check(const Work& work, const TenantNow& tenant,
+                          SeriesEntry& entry) {
+  const SeriesLimits& limits = tenant.limit->series;
   const Rejection why = CheckSeries(work.parsed, limits);
-  const uint16_t owner = work.limits.use->owner;
+  const uint16_t owner = tenant.use->owner;
   if (why != Rejection::kNone || owner == 0 || entry.owner == owner) return why;
   if (!table_.Reserve(owner, limits.active_series_max)) {
     return Rejection::kTooManyActiveSeries;
@@ -194,9 +207,14 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
-  entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed);
+  const bool in_labels = work.tenant->in_labels;
+  model::TenantId tenant = work.tenant->tenant.id;
+  entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed,
+                                      in_labels ? &tenant : nullptr);
+  if (in_labels) work.tenants[i] = tenant;
   if (entry.rejection == Rejection::kNone) {
-    entry.rejection = Check(work, entry);
+    entry.rejection = Check(
+        work, in_labels ? limits_.Of({tenant, ""}) : work.limits, entry);
   }
   const bool was_known = std::exchange(entry.known, true);
   if (entry.rejection == Rejection::kTooManyActiveSeries) {
@@ -204,7 +222,11 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
     work.too_many_active = true;
     return absl::OkStatus();
   }
-  if (!was_known) work.changed.push_back(static_cast<uint32_t>(i));
+  // By its owner the table knows whose a series of a multitenant request is;
+  // one without is looked at each time.
+  if (!was_known && (!in_labels || entry.owner != 0)) {
+    work.changed.push_back(static_cast<uint32_t>(i));
+  }
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
   // Before a LabelSet sees them: of x="1",x="" it would keep the last, none.
   std::erase_if(work.parsed,
@@ -212,7 +234,7 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
   const model::LabelSet labels(std::move(work.parsed));
   work.canonical.clear();
   model::AppendCanonicalBytes(work.canonical, labels);
-  entry.slot = model::SlotOf(model::HashSeries(work.tenant, work.canonical));
+  entry.slot = model::SlotOf(model::HashSeries(tenant, work.canonical));
   work.labels[i] = work.arena.Copy(work.canonical);
   return absl::OkStatus();
 }
@@ -258,7 +280,9 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
       RETURN_IF_ERROR(Resolve(batch, i, work));
       work.changed.push_back(static_cast<uint32_t>(i));
     }
-    work.rows.push_back({.tenant = work.tenant,
+    work.rows.push_back({.tenant = work.tenant->in_labels
+                                       ? work.tenants[i]
+                                       : work.tenant->tenant.id,
                          .route = &entry.route,
                          .labels = work.labels[i],
                          .timestamps_ms = batch.Timestamps(series),
@@ -273,7 +297,10 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
                       Rejection why, int64_t rows, const Work& work,
                       InsertOutcome& outcome) {
   rejected_rows_[static_cast<size_t>(why)]->Add(rows);
-  limits_.CountIgnored(work.limits, why, rows);
+  const TenantNow whose = work.tenant->in_labels
+                              ? limits_.Of({work.tenants[i], ""})
+                              : work.limits;
+  limits_.CountIgnored(whose, why, rows);
   outcome.rows_rejected += rows;
   ++outcome.series_rejected;
   if (outcome.rejected_series != nullptr) {
@@ -282,13 +309,14 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
   (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
-  (void)work.rules->Apply(*work.extra_labels, labels);
+  model::TenantId tenant;
+  (void)work.rules->Apply(*work.extra_labels, labels,
+                          work.tenant->in_labels ? &tenant : nullptr);
   const bool told =
       why == Rejection::kBadNativeHistogram && !batch.bad_histogram.empty();
-  std::string text =
-      base::StrCat(told ? batch.bad_histogram
-                        : Explain(why, labels, work.limits.limit->series),
-                   ": ", SeriesText(labels));
+  std::string text = base::StrCat(
+      told ? batch.bad_histogram : Explain(why, labels, whose.limit->series),
+      ": ", SeriesText(labels));
   // Labels that are not UTF-8 must not make the answer so.
   if (!simdjson::validate_utf8(text)) {
     for (char& c : text) {
@@ -296,7 +324,7 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
     }
   }
   if (log_rejected_[static_cast<size_t>(why)].Due()) {
-    base::LogWarn("a series of tenant ", work.limits.use->text,
+    base::LogWarn("a series of tenant ", whose.use->text,
                   " is not stored: ", text);
   }
   outcome.rejected.push_back(std::move(text));
@@ -328,6 +356,7 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
     const auto count = static_cast<int64_t>(rows.size());
     if (rows.refused == model::Refusal::kNone) {
       outcome.rows_stored += count;
+      if (work.tenant->in_labels) outcome.tenant_rows[rows.tenant] += count;
       outcome.samples_stored += static_cast<int64_t>(rows.values.size());
       if (rows.others == nullptr) continue;
       outcome.histograms_stored +=
@@ -357,7 +386,44 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
   }
 }
 
+// Metadata names no tenant: it is for all whose series came with it, and for
+// 0:0 when none did.
+void Inserter::ShareMetadata(Work& work) {
+  work.shared_metadata.clear();
+  if (work.metadata.empty()) return;
+  if (!work.tenant->in_labels || work.rows.empty()) {
+    work.shared_metadata.push_back({work.tenant->tenant.id, work.metadata});
+    return;
+  }
+  int64_t bytes = 0;
+  for (const model::MetricMetadata& one : work.metadata) {
+    bytes += kMetadataBytes +
+             static_cast<int64_t>(one.metric.size() + one.help.size() +
+                                  one.unit.size());
+  }
+  std::vector<model::TenantId> tenants;
+  for (const cluster::SeriesRows& rows : work.rows) {
+    if (tenants.empty() || tenants.back() != rows.tenant) {
+      tenants.push_back(rows.tenant);
+    }
+  }
+  std::sort(tenants.begin(), tenants.end());
+  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
+  int64_t left = kSharedMetadataBytes;
+  for (const model::TenantId& tenant : tenants) {
+    left -= bytes;
+    if (left < 0) {
+      unshared_metadata_->Add(static_cast<int64_t>(work.metadata.size()));
+    } else {
+      work.shared_metadata.push_back({tenant, work.metadata});
+    }
+  }
+}
+
 absl::Status Inserter::Write(const protocol::SampleBatch& batch, Work& work) {
+  const model::Tenant* const named = work.tenant->tenant.name.empty()
+                                         ? nullptr
+                                         : &work.tenant->tenant;
   absl::Status status;
   for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
     const auto view = writer_->View();
@@ -365,26 +431,28 @@ absl::Status Inserter::Write(const protocol::SampleBatch& batch, Work& work) {
     RETURN_IF_ERROR(Prepare(batch, *view, work));
     work.features = view->features;
     work.metadata = TakeMetadata(batch, *view, work);
+    ShareMetadata(work);
     if (!work.rows.empty() || !work.metadata.empty()) {
-      status = writer_->Write(*view, work.rows, {work.tenant, work.metadata});
+      status = writer_->Write(*view, work.rows, work.shared_metadata, named);
     }
     if (status.code() != absl::StatusCode::kFailedPrecondition) return status;
   }
   return base::Unavailable(base::Message(status));
 }
 
-absl::Status Inserter::Store(const model::TenantId& tenant,
+absl::Status Inserter::Store(const InsertTenant& tenant,
                              const std::vector<model::Label>& extra_labels,
                              const protocol::SampleBatch& batch,
                              InsertOutcome& outcome) {
   static thread_local Work work;
+  work.tenant = &tenant;
   work.Start(batch.series.size());
-  work.tenant = tenant;
   work.extra_labels = &extra_labels;
-  work.limits = limits_.Of(tenant);
+  work.limits = limits_.Of(tenant.tenant);
   TakeRules(work);
   Hash(batch, work);
   table_.Lookup(work.keys, work.entries);
+  if (tenant.in_labels) limits_.TenantsOf(work.entries, work.tenants);
   const absl::Status status = Write(batch, work);
   // Definitions made by a write that failed later hold all the same, and
   // places reserved are the table's to give back.

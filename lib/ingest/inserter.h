@@ -14,12 +14,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "lib/base/mutex.h"
 #include "lib/cluster/writer.h"
+#include "lib/ingest/insert_tenant.h"
 #include "lib/ingest/series_rules.h"
 #include "lib/ingest/series_table.h"
 #include "lib/ingest/tenant_limits.h"
@@ -47,6 +49,8 @@ struct InsertOutcome {
   int64_t histograms_stored = 0;
   int64_t exemplars_stored = 0;
   int64_t metadata_stored = 0;
+  // Of a request whose tenants are in labels: the first by tenant.
+  absl::flat_hash_map<model::TenantId, int64_t> tenant_rows;
   int64_t rows_rejected = 0;
   int64_t series_rejected = 0;
   // Up to kRejectedNamed of them: `cause in words: series`; valid UTF-8.
@@ -66,7 +70,7 @@ class Inserter {
   // vm_rows_ignored_total and in `outcome`. `extra_labels` are set on every
   // series. Errors: InvalidArgument (broken label bytes; nothing stored),
   // Unavailable (a retry doubles nothing), Internal.
-  absl::Status Store(const model::TenantId& tenant,
+  absl::Status Store(const InsertTenant& tenant,
                      const std::vector<model::Label>& extra_labels,
                      const protocol::SampleBatch& batch,
                      InsertOutcome& outcome);
@@ -94,7 +98,8 @@ class Inserter {
   absl::Status Resolve(const protocol::SampleBatch& batch, size_t i,
                        Work& work);
   // The first reason against a new series, after the rules.
-  Rejection Check(Work& work, SeriesEntry& entry);
+  Rejection Check(const Work& work, const TenantNow& tenant,
+                  SeriesEntry& entry);
   // Takes the rules of now into `work`.
   void TakeRules(Work& work) const;
   absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
@@ -106,6 +111,8 @@ class Inserter {
   // What was stored and what was not, by reason.
   void Tell(const protocol::SampleBatch& batch, const Work& work,
             InsertOutcome& outcome);
+  // The metadata taken, for each tenant that it is for.
+  void ShareMetadata(Work& work);
   // Metadata that is short enough and wanted.
   std::vector<model::MetricMetadata> TakeMetadata(
       const protocol::SampleBatch& batch, const cluster::WriteView& view,
@@ -124,6 +131,7 @@ class Inserter {
   std::deque<base::LogEvery> log_rejected_;  // by reason
   telemetry::Counter* long_metadata_ = nullptr;
   telemetry::Counter* relabel_dropped_ = nullptr;
+  telemetry::Counter* unshared_metadata_ = nullptr;
 };
 
 }  // namespace varve::ingest

@@ -63,7 +63,8 @@ std::function<absl::Status(const net::LineBlock&)> LineListeners::Sink(
     request.remote_addr = block.peer;
     auto reader = make_reader(block);
     return door_->StoreLines(
-        {.http = request, .tenant = {}, .extra_labels = {}}, reader, format);
+        {.http = request, .limit = {}, .tenant = {}, .extra_labels = {}},
+        reader, format);
   };
 }
 
@@ -84,12 +85,11 @@ absl::Status LineListeners::StartLines() {
     server.address = options_.graphite_address;
     server.type = "graphite";
     server.line_bytes_max = kLineBytesMax;
-    server.sink = Sink(door_->AddFormat(server.type),
-                       [this](const net::LineBlock& block) {
-                         return protocol::GraphiteLinesReader(
-                             block.lines, options_.graphite, block.received_ms,
-                             kLineBytesMax);
-                       });
+    server.sink = Sink(
+        door_->AddFormat(server.type), [this](const net::LineBlock& block) {
+          return protocol::GraphiteLinesReader(
+              block.lines, options_.graphite, block.received_ms, kLineBytesMax);
+        });
     ASSIGN_OR_RETURN(const std::string at, Listen(std::move(server)));
     base::LogInfo("started TCP Graphite server at \"", at, "\"");
   }
@@ -103,8 +103,7 @@ absl::Status LineListeners::StartLines() {
                          return protocol::InfluxLinesReader(
                              block.lines, options_.influx,
                              protocol::InfluxPrecision::kDetected, "",
-                             block.received_ms,
-                             options_.influx_line_bytes_max);
+                             block.received_ms, options_.influx_line_bytes_max);
                        });
     ASSIGN_OR_RETURN(const std::string at, Listen(std::move(server)));
     base::LogInfo("started TCP InfluxDB server at \"", at, "\"");

@@ -126,7 +126,7 @@ std::vector<InsertEndpoint> OtlpRoutes::Endpoints() {
   struct Path {
     const char* suffix;
     const protocol::OtlpOptions* options;
-    bool bare = false;
+    bool mimir = false;  // also without /insert
   };
   const Path paths[] = {
       {"/opentelemetry/v1/metrics", &named_by_flags_},
@@ -146,7 +146,7 @@ std::vector<InsertEndpoint> OtlpRoutes::Endpoints() {
     };
     endpoint.send_error = SendOtlpError;
     endpoint.takes_empty_body = true;
-    if (path.bare) endpoint.root_paths = {endpoint.suffix};
+    if (path.mimir) endpoint.mimir_paths = {endpoint.suffix};
     endpoint.limit = {door_->options().otlp_bytes_max,
                       "-opentelemetry.maxRequestSize"};
   }

@@ -126,6 +126,9 @@ std::vector<InsertEndpoint> RemoteWriteRoutes::Endpoints() {
       return Take(request, response);
     };
     endpoint.takes_empty_body = true;
+    if (endpoint.suffix.ends_with("/push")) {
+      endpoint.mimir_paths = {"/api/v1/push"};
+    }
   }
   return endpoints;
 }

@@ -1,5 +1,6 @@
 // The routes of Prometheus remote write, 1.0 and 2.0: /insert/<tenant>/…
-// prometheus/api/v1/write, …/push, prometheus, prometheus/.
+// prometheus/api/v1/write, …/push, prometheus, prometheus/; Mimir's
+// /api/v1/push.
 //
 // Answers: 204; 200 "1" to ?get_vm_proto_version; 415 for a message or an
 //          encoding that is unknown. Of 2.0 each says in headers what was

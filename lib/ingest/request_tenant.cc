@@ -8,6 +8,8 @@
 namespace varve::ingest {
 namespace {
 
+constexpr std::string_view kMultitenant = "multitenant";
+
 absl::StatusOr<uint32_t> HeaderId(const http::Request& request,
                                   std::string_view lower_case_name,
                                   std::string_view shown_name) {
@@ -24,40 +26,46 @@ absl::StatusOr<uint32_t> HeaderId(const http::Request& request,
   return id;
 }
 
+absl::StatusOr<InsertTenant> TenantOfPath(const http::Request& request) {
+  const std::string& part = request.captures[0];
+  if (part == kMultitenant) return InsertTenant{.tenant = {}, .in_labels = true};
+  const absl::StatusOr<model::TenantId> tenant = model::ParseTenant(part);
+  if (tenant.ok()) return InsertTenant{.tenant = {*tenant, ""}};
+  if (part.find(':') != std::string::npos) {
+    return base::Annotate(tenant.status(), "auth error");
+  }
+  return base::InvalidArgument("unsupported path requested: \"",
+                               std::string_view(request.path).substr(0, 200),
+                               "\": ", base::Message(tenant.status()));
+}
+
 }  // namespace
 
-absl::StatusOr<model::TenantId> RequestTenant(const http::Request& request,
-                                              bool tenant_in_path,
-                                              bool via_headers) {
-  if (tenant_in_path && !request.captures.empty()) {
-    const std::string& part = request.captures[0];
-    if (part == "multitenant") {
-      return base::InvalidArgument(
-          "tenants in labels (/insert/multitenant/) are not supported yet; "
-          "put the tenant into the path");
-    }
-    absl::StatusOr<model::TenantId> tenant = model::ParseTenant(part);
-    if (tenant.ok()) return tenant;
-    if (part.find(':') != std::string::npos) {
-      return base::Annotate(tenant.status(), "auth error");
-    }
-    return base::InvalidArgument("unsupported path requested: \"",
-                                 std::string_view(request.path).substr(0, 200),
-                                 "\": ", base::Message(tenant.status()));
+absl::StatusOr<InsertTenant> RequestTenant(const http::Request& request,
+                                           TenantSource source,
+                                           const TenantHeaderRules& rules) {
+  if (source == TenantSource::kPath) return TenantOfPath(request);
+  InsertTenant found;
+  if (!rules.enabled) return found;
+  const std::string_view account = request.Header("accountid");
+  const std::string_view project = request.Header("projectid");
+  const std::string_view org = request.Header("x-scope-orgid");
+  if (account == kMultitenant) {
+    found.in_labels = true;
+  } else if (!account.empty() || !project.empty()) {
+    ASSIGN_OR_RETURN(const uint32_t account_id,
+                     HeaderId(request, "accountid", "AccountID"));
+    ASSIGN_OR_RETURN(const uint32_t project_id,
+                     HeaderId(request, "projectid", "ProjectID"));
+    found.tenant.id = model::TenantId::Numeric(account_id, project_id);
+  } else if (!org.empty()) {
+    absl::StatusOr<model::Tenant> named = model::ParseOrgId(org);
+    if (!named.ok()) return base::Annotate(named.status(), "auth error");
+    found.tenant = *std::move(named);
+  } else if (source == TenantSource::kMimir && rules.require_org_id) {
+    return absl::UnauthenticatedError("no org id");
   }
-  if (!via_headers) return model::TenantId{};
-  const std::string_view scope = request.Header("x-scope-orgid");
-  if (!scope.empty() && request.Header("accountid").empty() &&
-      request.Header("projectid").empty()) {
-    ASSIGN_OR_RETURN(const uint32_t account,
-                     HeaderId(request, "x-scope-orgid", "X-Scope-OrgID"));
-    return model::TenantId::Numeric(account, 0);
-  }
-  ASSIGN_OR_RETURN(const uint32_t account,
-                   HeaderId(request, "accountid", "AccountID"));
-  ASSIGN_OR_RETURN(const uint32_t project,
-                   HeaderId(request, "projectid", "ProjectID"));
-  return model::TenantId::Numeric(account, project);
+  return found;
 }
 
 }  // namespace varve::ingest

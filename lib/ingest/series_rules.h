@@ -14,6 +14,7 @@
 
 #include "lib/ingest/series_table.h"
 #include "lib/model/label.h"
+#include "lib/model/tenant.h"
 #include "lib/relabel/rule_set.h"
 
 namespace varve::ingest {
@@ -28,15 +29,19 @@ class SeriesRules {
   explicit SeriesRules(SeriesRuleParts parts) : parts_(std::move(parts)) {}
 
   // In this order: sets `extra_labels`, which win over those of the series;
-  // makes names those of Prometheus; relabels. `labels` may come unsorted and
-  // repeated. A rejection can only be one of relabeling; `labels` then have no
-  // meaning.
+  // makes names those of Prometheus; relabels; takes the tenant out of the
+  // labels (tenant_labels.h) where `tenant` is not null. `labels` may come
+  // unsorted and repeated. A rejection can only be one of relabeling; `labels`
+  // then have no meaning.
   Rejection Apply(const std::vector<model::Label>& extra_labels,
-                  std::vector<model::Label>& labels) const;
+                  std::vector<model::Label>& labels,
+                  model::TenantId* tenant = nullptr) const;
 
   const SeriesRuleParts& parts() const { return parts_; }
 
  private:
+  Rejection Relabel(std::vector<model::Label>& labels) const;
+
   const SeriesRuleParts parts_;
 };
 

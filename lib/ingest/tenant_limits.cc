@@ -66,18 +66,16 @@ std::shared_ptr<const TenantLimit> TenantLimits::LimitOf(
       found == file_.overrides.end() ? file_.defaults : found->second);
 }
 
-TenantLimits::Kept& TenantLimits::Add(const model::TenantId& tenant) {
+TenantLimits::Kept& TenantLimits::Add(const model::Tenant& tenant) {
   auto kept = std::make_unique<Kept>();
-  kept->limit = LimitOf(tenant);
+  kept->limit = LimitOf(tenant.id);
   TenantUse& use = kept->use;
   use.owner = static_cast<uint16_t>(kept_.size() + 1);
-  const auto name = file_.names.find(tenant);
-  use.text = name != file_.names.end() ? name->second
-                                       : model::TenantText(tenant);
-  use.labels = tenant.kind == 0
+  use.text = model::TenantText(tenant);
+  use.labels = tenant.id.kind == 0
                    ? telemetry::MetricLabels{
-                         {"accountID", base::StrCat(tenant.account_id())},
-                         {"projectID", base::StrCat(tenant.project_id())}}
+                         {"accountID", base::StrCat(tenant.id.account_id())},
+                         {"projectID", base::StrCat(tenant.id.project_id())}}
                    : telemetry::MetricLabels{{"tenant", use.text}};
   use.refused_requests = &metrics_.AddCounter(
       "varve_tenant_requests_over_rate_total", use.labels);
@@ -85,12 +83,22 @@ TenantLimits::Kept& TenantLimits::Add(const model::TenantId& tenant) {
                        [this, owner = use.owner] {
                          return static_cast<double>(active_(owner));
                        });
-  return *kept_.emplace(tenant, std::move(kept)).first->second;
+  owners_.push_back(tenant.id);
+  return *kept_.emplace(tenant.id, std::move(kept)).first->second;
 }
 
-TenantNow TenantLimits::Of(const model::TenantId& tenant) {
+void TenantLimits::TenantsOf(std::span<const SeriesEntry> entries,
+                             std::span<model::TenantId> tenants) const {
   base::MutexLock lock(mutex_);
-  const auto found = kept_.find(tenant);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const uint16_t owner = entries[i].owner;
+    if (owner != 0) tenants[i] = owners_[owner - 1];
+  }
+}
+
+TenantNow TenantLimits::Of(const model::Tenant& tenant) {
+  base::MutexLock lock(mutex_);
+  const auto found = kept_.find(tenant.id);
   Kept& kept = found != kept_.end()                     ? *found->second
                : kept_.size() < kSeriesOwnersMax - 1 ? Add(tenant)
                                                        : rest_;

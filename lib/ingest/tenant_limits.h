@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,12 @@ class TenantLimits {
                const base::Clock* clock = &base::SystemClock());
   ~TenantLimits();
 
-  TenantNow Of(const model::TenantId& tenant);
+  TenantNow Of(const model::Tenant& tenant);
+
+  // tenants[i] is the one whose number entries[i].owner is; others are left
+  // alone.
+  void TenantsOf(std::span<const SeriesEntry> entries,
+                 std::span<model::TenantId> tenants) const;
 
   // The error of Take if the tenant could not send a single sample.
   absl::Status Admit(const TenantNow& tenant) const;
@@ -93,7 +99,7 @@ class TenantLimits {
                         absl::Duration wait) const;
   std::shared_ptr<const TenantLimit> LimitOf(const model::TenantId& tenant)
       const REQUIRES_LOCK(mutex_);
-  Kept& Add(const model::TenantId& tenant) REQUIRES_LOCK(mutex_);
+  Kept& Add(const model::Tenant& tenant) REQUIRES_LOCK(mutex_);
 
   const TenantLimit flags_;
   const std::function<int64_t(uint16_t)> active_;
@@ -102,6 +108,7 @@ class TenantLimits {
   mutable base::Mutex mutex_;
   TenantLimitsFile file_ GUARDED_BY(mutex_);
   std::map<model::TenantId, std::unique_ptr<Kept>> kept_ GUARDED_BY(mutex_);
+  std::vector<model::TenantId> owners_ GUARDED_BY(mutex_);  // number - 1
   Kept rest_ GUARDED_BY(mutex_);
 };
 

@@ -73,6 +73,10 @@ struct Insert {
   std::vector<http::Route> list;
 
   explicit Insert(int64_t request_bytes_max = 32 << 20,
+                  const SeriesLimits& limits = {})
+      : Insert(InsertRouteOptions{.request_bytes_max = request_bytes_max},
+               limits) {}
+  explicit Insert(InsertRouteOptions route_options,
                   const SeriesLimits& limits = {}) {
     node.id = 5;
     std::vector<cluster::Node> one;
@@ -89,9 +93,7 @@ struct Insert {
     options.limits = limits;
     inserter = std::make_unique<Inserter>(writer.get(), options);
     gate = std::make_unique<InsertGate>(1, absl::ZeroDuration(), metrics);
-    InsertRouteOptions route_options;
     route_options.metrics = &metrics;
-    route_options.request_bytes_max = request_bytes_max;
     routes = std::make_unique<InsertRoutes>(inserter.get(), gate.get(),
                                             route_options);
     list = routes->Routes();
