@@ -27,7 +27,8 @@ namespace varve::cluster {
 // Fills what all requests have.
 template <typename Message>
 void FillRequest(const ReadRequest& request, Message& message) {
-  wire::ToProto(request.tenant, *message.mutable_tenant());
+  wire::ToProto(request.tenant, request.tenant_name,
+                *message.mutable_tenant());
   wire::ToProto(request.matcher_groups, *message.mutable_groups());
   message.set_start_ms(request.range.start_ms);
   message.set_end_ms(request.range.end_ms);

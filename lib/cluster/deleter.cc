@@ -38,7 +38,8 @@ int64_t Deleter::NextAcceptMs() {
 
 absl::StatusOr<int64_t> Deleter::Delete(const DeleteCommand& command) {
   proto::DeleteRequest request;
-  wire::ToProto(command.tenant, *request.mutable_tenant());
+  wire::ToProto(command.tenant, command.tenant_name,
+                *request.mutable_tenant());
   wire::ToProto(command.matcher_groups, *request.mutable_groups());
   request.set_start_ms(command.range.start_ms);
   request.set_end_ms(command.range.end_ms);

@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,7 @@ namespace varve::cluster {
 
 struct DeleteCommand {
   model::TenantId tenant;
+  std::string tenant_name;  // as in ReadRequest
   std::vector<model::Matchers> matcher_groups;  // or-ed; at least one
   model::TimeRange range = {0, model::kTimestampMaxMs};
   int64_t series_max = 0;  // on one node; 0: no limit

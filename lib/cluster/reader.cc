@@ -177,7 +177,8 @@ absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
 absl::StatusOr<proto::NameUsageResponse> Reader::NameUsage(
     const ReadRequest& request, ReadOutcome& outcome) {
   proto::NameUsageRequest message;
-  wire::ToProto(request.tenant, *message.mutable_tenant());
+  wire::ToProto(request.tenant, request.tenant_name,
+                *message.mutable_tenant());
   ReadJudge judge(nodes_, &options_);
   using Entry = proto::NameUsageResponse::Entry;
   std::map<std::string, Entry> names;
@@ -222,7 +223,8 @@ absl::StatusOr<std::vector<model::StoredMetadata>> Reader::Metadata(
     const ReadRequest& request, const std::string& metric, int64_t limit,
     ReadOutcome& outcome) {
   proto::MetadataRequest message;
-  wire::ToProto(request.tenant, *message.mutable_tenant());
+  wire::ToProto(request.tenant, request.tenant_name,
+                *message.mutable_tenant());
   message.set_metric(metric);
   message.set_limit(limit);
   ReadJudge judge(nodes_, &options_);
@@ -252,20 +254,20 @@ absl::StatusOr<std::vector<model::StoredMetadata>> Reader::Metadata(
   return all;
 }
 
-absl::StatusOr<std::vector<model::TenantId>> Reader::Tenants(
+absl::StatusOr<std::vector<model::Tenant>> Reader::Tenants(
     const ReadRequest& request, ReadOutcome& outcome) {
   proto::TenantsRequest message;
   message.set_start_ms(request.range.start_ms);
   message.set_end_ms(request.range.end_ms);
   ReadJudge judge(nodes_, &options_);
-  std::vector<model::TenantId> all;
+  std::vector<model::Tenant> all;
   RETURN_IF_ERROR(AskAll<proto::TenantsResponse>(
       *nodes_, wire::kTenants, message.SerializeAsString(), request, judge,
       [&](size_t node, const proto::TenantsResponse& response) {
         for (const proto::Tenant& tenant : response.tenants()) {
           const auto id = wire::FromProto(tenant);
           if (id.ok()) {
-            all.push_back(*id);
+            all.push_back({*id, tenant.name()});
           } else {
             judge.Failed(node, base::DataLoss(base::Message(id.status())));
           }
@@ -274,13 +276,24 @@ absl::StatusOr<std::vector<model::TenantId>> Reader::Tenants(
   ASSIGN_OR_RETURN(outcome, judge.Outcome(request.deny_partial));
   std::sort(all.begin(), all.end());
   all.erase(std::unique(all.begin(), all.end()), all.end());
+  // A node may not have been told the name that another one has.
+  for (size_t i = 0; i + 1 < all.size();) {
+    const bool nameless = all[i].id.kind == 1 && all[i].name.empty() &&
+                          all[i].id == all[i + 1].id;
+    if (nameless) {
+      all.erase(all.begin() + static_cast<ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
   return all;
 }
 
 absl::StatusOr<std::vector<std::vector<NodeHistory>>> Reader::Histories(
     const ReadRequest& request, std::span<const model::TimeRange> ranges) {
   proto::HistoryRequest message;
-  wire::ToProto(request.tenant, *message.mutable_tenant());
+  wire::ToProto(request.tenant, request.tenant_name,
+                *message.mutable_tenant());
   for (const model::TimeRange& range : ranges) {
     proto::HistoryRequest::Range& one = *message.add_ranges();
     one.set_start_ms(range.start_ms);

@@ -54,6 +54,9 @@ struct ReadPlan;
 
 struct ReadRequest {
   model::TenantId tenant;
+  // Of a tenant with a name: nodes where another one has the id answer that
+  // there is nothing.
+  std::string tenant_name;
   std::vector<model::Matchers> matcher_groups;
   model::TimeRange range;
   int64_t series_max = 0;  // 0: the storage decides
@@ -166,7 +169,8 @@ class Reader {
       const ReadRequest& request, ReadOutcome& outcome);
   // Of all tenants, on all nodes; an error when any did not answer.
   absl::Status ResetNameUsage(const ReadRequest& request);
-  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+  // Those with a name have it, where any node told it.
+  absl::StatusOr<std::vector<model::Tenant>> Tenants(
       const ReadRequest& request, ReadOutcome& outcome);
   // Of each range the histories by node, told in the order of the ranges.
   // Unavailable unless every node answers.

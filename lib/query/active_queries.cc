@@ -72,13 +72,11 @@ bool ActiveQueries::Cancel(uint64_t id) {
 }
 
 QueryRun::QueryRun(ActiveQueries* queries, const http::ResponseWriter* client,
-                   const model::TenantId& tenant, bool is_multitenant,
-                   std::string remote_addr)
+                   const QueryTenants& tenants, std::string remote_addr)
     : queries_(queries),
       client_(client),
       start_steady_ms_(base::SystemClock().SteadyMs()) {
-  told_.tenant = tenant;
-  told_.is_multitenant = is_multitenant;
+  told_.tenants = tenants;
   told_.remote_addr = std::move(remote_addr);
   base::MutexLock lock(queries_->mutex_);
   id_ = queries_->next_id_++;

@@ -18,8 +18,8 @@
 #include <vector>
 
 #include "lib/base/mutex.h"
-#include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
+#include "lib/query/tenant_path.h"
 #include "net/http/server.h"
 
 namespace varve::query {
@@ -35,8 +35,7 @@ struct QueryText {
 struct ActiveQuery {
   uint64_t id = 0;
   std::string remote_addr;
-  model::TenantId tenant;
-  bool is_multitenant = false;
+  QueryTenants tenants;
   QueryText text;
   int64_t running_ms = 0;
 };
@@ -69,8 +68,7 @@ class QueryRun {
  public:
   // `client` outlives it; null: clients do not go away.
   QueryRun(ActiveQueries* queries, const http::ResponseWriter* client,
-           const model::TenantId& tenant, bool is_multitenant,
-           std::string remote_addr);
+           const QueryTenants& tenants, std::string remote_addr);
   ~QueryRun();
   QueryRun(const QueryRun&) = delete;
   QueryRun& operator=(const QueryRun&) = delete;

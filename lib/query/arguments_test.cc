@@ -109,15 +109,34 @@ TEST_CASE("tenants come from path or headers", "[query]") {
     CHECK_FALSE(TenantOfPath(bad, "/p").ok());
   }
   http::Request request;
-  CHECK(TenantOfHeaders(request).value() == model::TenantId::Numeric(0, 0));
+  CHECK(TenantsOfHeaders(request)->one().id ==
+        model::TenantId::Numeric(0, 0));
   request.headers = {{"accountid", "5"}, {"projectid", "6"}};
-  CHECK(TenantOfHeaders(request).value() == model::TenantId::Numeric(5, 6));
+  CHECK(TenantsOfHeaders(request)->one().id ==
+        model::TenantId::Numeric(5, 6));
   request.headers = {{"accountid", "abc"}};
-  CHECK_FALSE(TenantOfHeaders(request).ok());
+  CHECK_FALSE(TenantsOfHeaders(request).ok());
   request.headers = {{"x-scope-orgid", "7"}};
-  CHECK(TenantOfHeaders(request).value() == model::TenantId::Numeric(7, 0));
+  CHECK(TenantsOfHeaders(request)->one().id ==
+        model::TenantId::Numeric(7, 0));
   request.headers = {{"x-scope-orgid", "acme"}};
-  CHECK_FALSE(TenantOfHeaders(request).ok());
+  CHECK(TenantsOfHeaders(request)->one().name == "acme");
+  CHECK_FALSE(TenantsOfHeaders(request)->several());
+  CHECK(TenantsOfHeaders(request)->Text() == "acme");
+  request.headers = {{"x-scope-orgid", "infra|acme|7|infra"}};
+  CHECK(TenantsOfHeaders(request)->several());
+  CHECK(TenantsOfHeaders(request)->Text() == "7|acme|infra");
+  request.headers = {{"x-scope-orgid", "acme|acme"}};
+  CHECK_FALSE(TenantsOfHeaders(request)->several());
+  request.headers = {{"x-scope-orgid", "acme"}, {"accountid", "3"}};
+  CHECK(TenantsOfHeaders(request)->Text() == "3:0");
+  for (const char* bad : {"a b", "..", "a||b", "\xc3\xa4"}) {
+    request.headers = {{"x-scope-orgid", bad}};
+    CHECK_FALSE(TenantsOfHeaders(request).ok());
+  }
+  request.headers = {{"accountid", "multitenant"}};
+  CHECK(TenantsOfHeaders(request)->all);
+  CHECK(TenantsOfHeaders(request)->Text() == "multitenant");
 }
 
 TEST_CASE("escaped label names are undone", "[query]") {

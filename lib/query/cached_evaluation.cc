@@ -17,6 +17,7 @@ std::string KeyOf(const CachedEvaluation& cached,
                   const eval::EvalRequest& request) {
   const int64_t phase_ms = request.start_ms % request.step_ms;
   return base::StrCat(model::TenantText(cached.base.tenant), "|",
+                      cached.base.tenant_name, "|",
                       request.step_ms, "|", phase_ms, "|", request.lookback_ms,
                       "|", request.subquery_step_ms, "|",
                       int{request.delayed_name_removal}, "|", cached.key, "|",

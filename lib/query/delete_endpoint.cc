@@ -20,7 +20,8 @@ absl::Status SelectApi::DeleteSeries(Context& context) {
   ASSIGN_OR_RETURN(const cluster::ReadRequest base,
                    BaseRequest(context, options_.max_delete_duration));
   cluster::DeleteCommand command;
-  command.tenant = context.tenant;
+  command.tenant = base.tenant;
+  command.tenant_name = base.tenant_name;
   command.deadline_steady_ms = base.deadline_steady_ms;
   command.series_max = options_.max_delete_series;
   ASSIGN_OR_RETURN(auto groups, Selectors(context));
@@ -41,7 +42,7 @@ absl::Status SelectApi::DeleteSeries(Context& context) {
   }
   ASSIGN_OR_RETURN(const int64_t series, context.reader->Delete(command));
   base::LogInfo("deleted ", series, " copies of series of tenant ",
-                model::TenantText(context.tenant), " on all storage nodes, by ",
+                context.tenants.Text(), " on all storage nodes, by ",
                 context.request.remote_addr);
   context.writer.Send(204, "", "");
   return absl::OkStatus();

@@ -118,12 +118,15 @@ class FakeStorage final : public StorageReader {
     return status;
   }
 
-  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+  absl::StatusOr<std::vector<model::Tenant>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& out) override {
     RETURN_IF_ERROR(status);
     out = outcome;
-    std::vector<model::TenantId> tenants;
-    for (const auto& [tenant, ignored] : series_) tenants.push_back(tenant);
+    std::vector<model::Tenant> tenants;
+    for (const auto& [tenant, ignored] : series_) {
+      const auto name = names.find(tenant);
+      tenants.push_back({tenant, name == names.end() ? "" : name->second});
+    }
     return tenants;
   }
 
@@ -162,6 +165,7 @@ class FakeStorage final : public StorageReader {
     series_[{}].push_back(std::move(series));
   }
 
+  std::map<model::TenantId, std::string> names;  // of tenants
   std::vector<model::StoredMetadata> metadata;  // of tenants without their own
   std::map<model::TenantId, std::vector<model::StoredMetadata>> metadata_of;
   int64_t focus_values = 1;  // of a focus label

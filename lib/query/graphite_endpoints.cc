@@ -89,10 +89,10 @@ void AppendCompletion(std::string& out, const graphite::PathNode& node,
 }  // namespace
 
 absl::Status SelectApi::OneTenant(const Context& context) {
-  if (!context.is_multitenant) return absl::OkStatus();
+  if (!context.tenants.several()) return absl::OkStatus();
   return base::InvalidArgument(
-      "Graphite's API answers tenant by tenant: name one instead of "
-      "`multitenant`");
+      "Graphite's API answers tenant by tenant: name one instead of `",
+      context.tenants.Text(), "`");
 }
 
 // Label APIs over all that is kept; `from` and `until` narrow it.

@@ -111,7 +111,7 @@ absl::Status SelectApi::Metadata(Context& context) {
   ASSIGN_OR_RETURN(cluster::ReadRequest read,
                    BaseRequest(context, options_.max_labels_duration));
   // They say of which tenants; metadata has no labels of its own.
-  if (context.is_multitenant) {
+  if (context.tenants.several()) {
     ASSIGN_OR_RETURN(read.matcher_groups, ExtraFilters(context));
   }
   const std::string metric(context.request.Argument("metric"));

@@ -10,15 +10,33 @@
 namespace varve::query {
 namespace {
 
-using model::TenantId;
+using model::Tenant;
 
-bool IsTenantLabel(std::string_view name) {
-  return name == kAccountLabel || name == kProjectLabel;
+bool IsTenantLabel(std::string_view name, bool federated) {
+  return name == kNameLabel ||
+         (!federated && (name == kAccountLabel || name == kProjectLabel));
 }
 
-std::string NumberOf(const TenantId& tenant, std::string_view label) {
-  return base::StrCat(label == kAccountLabel ? tenant.account_id()
-                                             : tenant.project_id());
+std::vector<model::Label> LabelsOf(const Tenant& tenant, bool federated) {
+  if (federated || tenant.id.kind != 0) {
+    return {{std::string(kNameLabel), federated ? model::OrgIdText(tenant)
+                                                : model::TenantText(tenant)}};
+  }
+  return {{std::string(kAccountLabel), base::StrCat(tenant.id.account_id())},
+          {std::string(kProjectLabel), base::StrCat(tenant.id.project_id())}};
+}
+
+std::string_view ValueOf(const std::vector<model::Label>& labels,
+                         std::string_view name) {
+  for (const model::Label& label : labels) {
+    if (label.name == name) return label.value;
+  }
+  return "";
+}
+
+// A series' own __tenant_id__ goes by another name.
+std::string_view NameInStorage(std::string_view name) {
+  return name == kOriginalNameLabel ? kNameLabel : name;
 }
 
 void Join(const cluster::ReadOutcome& from, cluster::ReadOutcome& to) {
@@ -34,7 +52,8 @@ void Join(const cluster::ReadOutcome& from, cluster::ReadOutcome& to) {
 cluster::ReadRequest RequestOf(const cluster::ReadRequest& all,
                                const TenantPart& part) {
   cluster::ReadRequest one = all;
-  one.tenant = part.tenant;
+  one.tenant = part.tenant.id;
+  one.tenant_name = part.tenant.name;
   one.matcher_groups = part.groups;
   return one;
 }
@@ -44,18 +63,20 @@ struct SplitGroup {
   std::vector<model::CompiledMatcher> of_tenant;
   model::Matchers others;
 
-  bool Takes(const TenantId& tenant) const {
+  bool Takes(const std::vector<model::Label>& labels) const {
     return std::ranges::all_of(of_tenant, [&](const auto& matcher) {
-      return matcher.Matches(NumberOf(tenant, matcher.matcher().name));
+      return matcher.Matches(ValueOf(labels, matcher.matcher().name));
     });
   }
 };
 
-absl::StatusOr<SplitGroup> Split(const model::Matchers& group) {
+absl::StatusOr<SplitGroup> Split(const model::Matchers& group,
+                                 bool federated) {
   SplitGroup split;
   for (const model::Matcher& matcher : group) {
-    if (!IsTenantLabel(matcher.name)) {
+    if (!IsTenantLabel(matcher.name, federated)) {
       split.others.push_back(matcher);
+      split.others.back().name = NameInStorage(matcher.name);
       continue;
     }
     ASSIGN_OR_RETURN(auto compiled, model::CompiledMatcher::Make(matcher));
@@ -93,10 +114,15 @@ class Merge final : public cluster::SeriesMerge {
           "the number of matching timeseries exceeds ", request_.series_max,
           " over all tenants; narrow down the search");
     }
-    const TenantId& tenant = parts_[next_ - 1].tenant;
+    const std::vector<model::Label>& labels = parts_[next_ - 1].labels;
     for (cluster::MergedSeries& series : batch) {
-      for (const std::string_view label : {kAccountLabel, kProjectLabel}) {
-        series.labels.Set(label, NumberOf(tenant, label));
+      const std::string own(series.labels.Get(kNameLabel));
+      if (!own.empty()) {
+        series.labels.Set(kOriginalNameLabel, own);
+        series.labels.Set(kNameLabel, "");
+      }
+      for (const model::Label& label : labels) {
+        series.labels.Set(label.name, label.value);
       }
     }
     return absl::OkStatus();
@@ -142,22 +168,22 @@ class EntrySums {
 }  // namespace
 
 absl::StatusOr<std::vector<TenantPart>> PartsByTenant(
-    const std::vector<TenantId>& tenants,
+    const std::vector<Tenant>& tenants, bool federated,
     const std::vector<model::Matchers>& groups) {
   std::vector<SplitGroup> split;
   for (const model::Matchers& group : groups) {
-    ASSIGN_OR_RETURN(SplitGroup one, Split(group));
+    ASSIGN_OR_RETURN(SplitGroup one, Split(group, federated));
     split.push_back(std::move(one));
   }
   std::vector<TenantPart> parts;
-  for (const TenantId& tenant : tenants) {
-    if (tenant.kind != 0) continue;
+  for (const Tenant& tenant : tenants) {
     TenantPart part;
     part.tenant = tenant;
+    part.labels = LabelsOf(tenant, federated);
     bool taken = groups.empty();
     bool everything = groups.empty();
     for (const SplitGroup& group : split) {
-      if (!group.Takes(tenant)) continue;
+      if (!group.Takes(part.labels)) continue;
       taken = true;
       everything = everything || group.others.empty();
       part.groups.push_back(group.others);
@@ -171,10 +197,13 @@ absl::StatusOr<std::vector<TenantPart>> PartsByTenant(
 absl::StatusOr<std::vector<TenantPart>> MultitenantReader::Parts(
     const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) {
   outcome = cluster::ReadOutcome();
-  ASSIGN_OR_RETURN(std::vector<TenantId> tenants,
+  if (!named_.empty()) {
+    return PartsByTenant(named_, true, request.matcher_groups);
+  }
+  ASSIGN_OR_RETURN(std::vector<Tenant> tenants,
                    reader_->Tenants(request, outcome));
   std::sort(tenants.begin(), tenants.end());
-  return PartsByTenant(tenants, request.matcher_groups);
+  return PartsByTenant(tenants, false, request.matcher_groups);
 }
 
 absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> MultitenantReader::Search(
@@ -200,20 +229,28 @@ absl::StatusOr<std::vector<std::string>> MultitenantReader::Labels(
   for (const TenantPart& part : parts) {
     cluster::ReadOutcome one;
     // Whether the tenant has anything that matches, for its own labels.
-    const bool own = IsTenantLabel(label);
-    ASSIGN_OR_RETURN(const std::vector<std::string> found,
-                     reader_->Labels(RequestOf(request, part),
-                                     own ? "" : label, own ? 1 : limit, one));
+    const bool own = IsTenantLabel(label, !named_.empty());
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> found,
+        reader_->Labels(RequestOf(request, part),
+                        own ? "" : std::string(NameInStorage(label)),
+                        own ? 1 : limit, one));
     Join(one, outcome);
     if (found.empty()) continue;
     if (own) {
-      items.insert(NumberOf(part.tenant, label));
+      const std::string_view value = ValueOf(part.labels, label);
+      if (!value.empty()) items.emplace(value);
       continue;
     }
-    items.insert(found.begin(), found.end());
-    if (label.empty()) {
-      items.insert(std::string(kAccountLabel));
-      items.insert(std::string(kProjectLabel));
+    if (!label.empty()) {
+      items.insert(found.begin(), found.end());
+      continue;
+    }
+    for (const std::string& name : found) {
+      items.emplace(name == kNameLabel ? kOriginalNameLabel : name);
+    }
+    for (const model::Label& of_tenant : part.labels) {
+      items.insert(of_tenant.name);
     }
   }
   std::vector<std::string> all(items.begin(), items.end());

@@ -1,9 +1,14 @@
-// Reads over all tenants as if they were one: each series has its tenant's
-// numbers as the labels vm_account_id and vm_project_id, and matchers of these
-// say whose series are read. A tenant by name is not read: it has no numbers.
+// Reads over several tenants as if they were one: labels say whose each series
+// is, and matchers of these labels say whose series are read.
 //
-// Tenants are those with data in the read's time range. They are read one
-// after another, in order of their numbers.
+// Over all tenants (`multitenant`) these are the labels vm_account_id and
+// vm_project_id, or __tenant_id__ of a tenant with a name; tenants are those
+// with data in the read's time range. Over tenants that the request names
+// (X-Scope-OrgID: a|b) it is __tenant_id__ for each. A series' own label
+// __tenant_id__ is read, and matched, as original___tenant_id__ (as Grafana
+// Mimir's tenant federation has it).
+//
+// Tenants are read one after another, in the order of their ids.
 //
 // Errors:  as the reader behind it; InvalidArgument for what makes no sense
 //          over several tenants (deleting).
@@ -15,31 +20,42 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "lib/model/label.h"
+#include "lib/model/tenant.h"
 #include "lib/query/storage_reader.h"
 
 namespace varve::query {
 
 inline constexpr std::string_view kAccountLabel = "vm_account_id";
 inline constexpr std::string_view kProjectLabel = "vm_project_id";
+inline constexpr std::string_view kNameLabel = "__tenant_id__";
+inline constexpr std::string_view kOriginalNameLabel = "original___tenant_id__";
 
 // What one tenant is asked for.
 struct TenantPart {
-  model::TenantId tenant;
-  // Without the matchers of the tenant's labels; none: every series.
+  model::Tenant tenant;
+  std::vector<model::Label> labels;  // that say whose a series is
+  // Without the matchers of these; none: every series.
   std::vector<model::Matchers> groups;
 };
 
 // Which of `tenants` the groups (or-ed; none: everything) ask for, and what.
+// `federated`: each has the label __tenant_id__ and no numbers.
 // InvalidArgument for a bad regular expression.
 absl::StatusOr<std::vector<TenantPart>> PartsByTenant(
-    const std::vector<model::TenantId>& tenants,
+    const std::vector<model::Tenant>& tenants, bool federated,
     const std::vector<model::Matchers>& groups);
 
 class MultitenantReader final : public StorageReader {
  public:
+  // Over all tenants.
   explicit MultitenantReader(StorageReader* reader) : reader_(reader) {}
+  // Over those of `named`; at least one.
+  MultitenantReader(StorageReader* reader, std::vector<model::Tenant> named)
+      : reader_(reader), named_(std::move(named)) {}
 
   absl::StatusOr<std::unique_ptr<cluster::SeriesMerge>> Search(
       const cluster::ReadRequest& request) override;
@@ -58,7 +74,7 @@ class MultitenantReader final : public StorageReader {
   absl::Status ResetNameUsage(const cluster::ReadRequest& request) override {
     return reader_->ResetNameUsage(request);
   }
-  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+  absl::StatusOr<std::vector<model::Tenant>> Tenants(
       const cluster::ReadRequest& request,
       cluster::ReadOutcome& outcome) override {
     return reader_->Tenants(request, outcome);
@@ -75,6 +91,7 @@ class MultitenantReader final : public StorageReader {
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome);
 
   StorageReader* const reader_;
+  const std::vector<model::Tenant> named_;  // none: all
 };
 
 }  // namespace varve::query

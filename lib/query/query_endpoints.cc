@@ -182,7 +182,7 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
     const eval::EvalRequest& request, const OutcomeCollector& outcomes) {
   if (cache_.bytes_max() == 0 || request.step_ms == 0 ||
       request.dialect != promql::Dialect::kPromql ||
-      context.is_multitenant ||
+      context.tenants.several() ||
       BoolArgument(context.request, "nocache") || !IsCacheable(*request.expr)) {
     return eval::Evaluate(request);
   }

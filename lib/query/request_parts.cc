@@ -23,7 +23,8 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
                    DurationArgument(context.request, "timeout", max_ms));
   if (timeout_ms <= 0 || timeout_ms > max_ms) timeout_ms = max_ms;
   cluster::ReadRequest read;
-  read.tenant = context.tenant;
+  read.tenant = context.tenants.one().id;
+  read.tenant_name = context.tenants.one().name;
   read.series_max = options_.max_unique_series;
   read.deny_partial =
       context.request.HasArgument("deny_partial_response")

@@ -24,7 +24,6 @@ constexpr size_t kCountedTenantsMax = 10'000;
 // Query arguments are short; matchers of label APIs are lists of them.
 constexpr int64_t kFormBytesMax = 4 << 20;
 
-constexpr std::string_view kMultitenant = "multitenant";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
 }  // namespace
@@ -231,10 +230,8 @@ std::vector<http::Route> SelectApi::Routes(bool from_root) {
                                   {"/select/{}/", true},
                                   {"/select/prometheus/", false},
                                   {"/select/", false}};
-  if (from_root) {
-    prefixes.push_back({"/prometheus/", false});
-    prefixes.push_back({"/", false});
-  }
+  prefixes.push_back({"/prometheus/", false});
+  if (from_root) prefixes.push_back({"/", false});
   std::vector<http::Route> routes;
   for (const Prefix& prefix : prefixes) {
     for (const Endpoint& endpoint : Endpoints()) {
@@ -275,10 +272,8 @@ void SelectApi::AddDeleteRoutes(bool from_root,
                                  {"/delete/{}/", true},
                                  {"/delete/prometheus/", false},
                                  {"/delete/", false}};
-  if (from_root) {
-    deletes.push_back({"/prometheus/", false});
-    deletes.push_back({"/", false});
-  }
+  deletes.push_back({"/prometheus/", false});
+  if (from_root) deletes.push_back({"/", false});
   for (const Prefix& prefix : deletes) {
     routes.push_back(MakeRoute(prefix.text, prefix.has_tenant, kDelete));
     routes.back().label =
@@ -330,26 +325,40 @@ http::Route SelectApi::MakeRoute(const std::string& prefix, bool has_tenant,
   return route;
 }
 
+absl::StatusOr<QueryTenants> SelectApi::TenantsOf(
+    bool has_tenant, const http::Request& request) const {
+  if (!has_tenant && options_.tenants_in_headers) {
+    return TenantsOfHeaders(request);
+  }
+  QueryTenants tenants;
+  if (!has_tenant) return tenants;
+  if (request.captures[0] == kMultitenant) {
+    tenants.all = true;
+    return tenants;
+  }
+  ASSIGN_OR_RETURN(tenants.tenants[0].id,
+                   TenantOfPath(request.captures[0], request.path));
+  return tenants;
+}
+
 void SelectApi::Run(const Endpoint& endpoint, bool has_tenant,
                     const http::Request& request,
                     http::ResponseWriter& writer) {
-  const bool all = has_tenant
-                       ? request.captures[0] == kMultitenant
-                       : request.Header("accountid") == kMultitenant;
-  const auto tenant =
-      all          ? model::TenantId()
-      : has_tenant ? TenantOfPath(request.captures[0], request.path)
-                   : TenantOfHeaders(request);
-  if (!tenant.ok()) {
-    return writer.Send(400, kText, base::Message(tenant.status()));
+  const auto tenants = TenantsOf(has_tenant, request);
+  if (!tenants.ok()) {
+    return writer.Send(400, kText, base::Message(tenants.status()));
   }
-  Context context{request, writer, *tenant};
+  Context context{request, writer, *tenants};
   context.captures.assign(request.captures.begin() + (has_tenant ? 1 : 0),
                           request.captures.end());
   context.sees_all = endpoint.sees_all;
-  context.is_multitenant = all;
   context.reader = reader_;
-  if (all) context.reader = &all_tenants_;
+  if (tenants->all) {
+    context.reader = &all_tenants_;
+  } else if (tenants->several()) {
+    context.federation.emplace(reader_, tenants->tenants);
+    context.reader = &*context.federation;
+  }
   if (endpoint.limited) {
     RunLimited(endpoint, context);
   } else {
@@ -373,8 +382,8 @@ void SelectApi::RunLimited(const Endpoint& endpoint, Context& context) {
                      "try later, or add resources\n"));
   }
   context.queued_ms = queued.ElapsedUs() / 1000;
-  context.run.emplace(&active_, &writer, context.tenant,
-                      context.is_multitenant, context.request.remote_addr);
+  context.run.emplace(&active_, &writer, context.tenants,
+                      context.request.remote_addr);
   context.text.filters = FiltersText(context.request);
   if (!options_.deny_trace && BoolArgument(context.request, "trace")) {
     context.trace = std::make_unique<telemetry::Trace>(
@@ -411,8 +420,7 @@ void SelectApi::Finish(const Endpoint& endpoint, const Context& context) {
   RanQuery ran;
   ran.query = context.text.query;
   ran.filters = context.text.filters;
-  ran.tenant = context.tenant;
-  ran.is_multitenant = context.is_multitenant;
+  ran.tenants = context.tenants;
   ran.range_s =
       (context.text.range.end_ms - context.text.range.start_ms) / 1000;
   ran.end_steady_ms = base::SystemClock().SteadyMs();
@@ -434,26 +442,27 @@ void SelectApi::LogSlow(const Context& context, int64_t elapsed_ms) {
                 " seconds, start=", context.text.range.start_ms,
                 ", end=", context.text.range.end_ms,
                 ", step=", context.text.step_ms,
-                ", tenant=",
-                context.is_multitenant ? std::string(kMultitenant)
-                                       : model::TenantText(context.tenant),
-                ", ",
+                ", tenant=", context.tenants.Text(), ", ",
                 CostText(context.stats, context.meter), ", query=\"",
                 context.text.query, "\"");
 }
 
 void SelectApi::CountTenant(const Context& context, int64_t elapsed_ms) {
-  if (context.tenant.kind != 0 || context.is_multitenant) return;
+  if (context.tenants.several()) return;
+  const model::Tenant& tenant = context.tenants.one();
   base::MutexLock lock(tenants_mutex_);
-  auto found = tenant_counters_.find(context.tenant);
+  auto found = tenant_counters_.find(tenant);
   if (found == tenant_counters_.end()) {
     if (tenant_counters_.size() >= kCountedTenantsMax) return;
-    const telemetry::MetricLabels labels = {
-        {"accountID", base::StrCat(context.tenant.account_id())},
-        {"projectID", base::StrCat(context.tenant.project_id())}};
+    const telemetry::MetricLabels labels =
+        tenant.id.kind != 0
+            ? telemetry::MetricLabels{{"tenant", tenant.name}}
+            : telemetry::MetricLabels{
+                  {"accountID", base::StrCat(tenant.id.account_id())},
+                  {"projectID", base::StrCat(tenant.id.project_id())}};
     found = tenant_counters_
                 .emplace(
-                    context.tenant,
+                    tenant,
                     std::pair(&metrics_->AddCounter(
                                   "vm_tenant_select_requests_total", labels),
                               &metrics_->AddCounter(

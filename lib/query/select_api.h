@@ -1,9 +1,10 @@
 // The HTTP API of the select role: queries, labels, series, export.
 //
 // Every endpoint is reachable under /select/<tenant>/prometheus/…, without
-// `prometheus`, without a tenant (then AccountID and ProjectID headers count),
-// and, in the single process, from the root. The tenant `multitenant` reads all
-// of them (multitenant_reader.h). Answers have Prometheus' shapes
+// `prometheus`, without a tenant (then AccountID and ProjectID headers count, or
+// X-Scope-OrgID), below /prometheus/, and, in the single process, from the root.
+// The tenant `multitenant` reads all of them, X-Scope-OrgID: a|b those named
+// (multitenant_reader.h). Answers have Prometheus' shapes
 // plus isPartial and stats; errors are
 // {"status":"error","errorType":"<HTTP code>","error":"…"}.
 //
@@ -42,6 +43,7 @@
 #include "lib/query/result_json.h"
 #include "lib/query/select_peers.h"
 #include "lib/query/storage_reader.h"
+#include "lib/query/tenant_path.h"
 #include "lib/query/top_queries.h"
 #include "lib/query/vmalert_proxy.h"
 #include "lib/telemetry/metrics.h"
@@ -87,6 +89,7 @@ struct SelectOptions {
   absl::Duration max_delete_duration = absl::Minutes(5);
   // Likewise of /admin/api/v1/admin/status/metric_names_stats/reset.
   const std::string* reset_usage_auth_key = nullptr;
+  bool tenants_in_headers = true;  // -enableMultitenancyViaHeaders
   bool deny_trace = false;  // trace=1 has no effect
   int64_t max_graphite_items = 300'000;  // -search.maxGraphiteSeries
   int64_t graphite_step_ms = 10'000;     // -search.graphiteStorageStep
@@ -124,12 +127,12 @@ class SelectApi {
   struct Context {
     const http::Request& request;
     http::ResponseWriter& writer;
-    model::TenantId tenant;
+    QueryTenants tenants;
     std::vector<std::string> captures;  // after the tenant
     int64_t now_ms = 0;
     int64_t steady_start_ms = 0;
-    StorageReader* reader = nullptr;  // of the tenant, or of all of them
-    bool is_multitenant = false;      // `tenant` has no meaning then
+    StorageReader* reader = nullptr;  // of the tenant, or of several
+    std::optional<MultitenantReader> federation;  // of those named: a|b
     bool sees_all = false;            // other tenants' queries too
     QueryText text;         // empty unless the endpoint evaluates one
     std::optional<QueryRun> run;
@@ -141,11 +144,11 @@ class SelectApi {
 
     // Whether it may know of a query: of its tenant and, where it has extra
     // filters, of the same ones. `filters` are FiltersText of this request.
-    bool MayKnow(std::string_view filters, const model::TenantId& other,
-                 bool of_all, std::string_view other_filters) const {
+    bool MayKnow(std::string_view filters, const QueryTenants& other,
+                 std::string_view other_filters) const {
       if (sees_all) return true;
       if (!filters.empty() && filters != other_filters) return false;
-      return of_all ? is_multitenant : !is_multitenant && other == tenant;
+      return other == tenants;
     }
   };
   using Method = absl::Status (SelectApi::*)(Context&);
@@ -164,6 +167,8 @@ class SelectApi {
   void AddNodeRoutes(std::vector<http::Route>& routes);
   http::Route MakeRoute(const std::string& prefix, bool has_tenant,
                         const Endpoint& endpoint);
+  absl::StatusOr<QueryTenants> TenantsOf(bool has_tenant,
+                                         const http::Request& request) const;
   void Run(const Endpoint& endpoint, bool has_tenant,
            const http::Request& request, http::ResponseWriter& writer);
   // Waits for a place and runs the endpoint's method.
@@ -303,7 +308,7 @@ class SelectApi {
   const int64_t started_ms_;
 
   base::Mutex tenants_mutex_;
-  std::map<model::TenantId, std::pair<telemetry::Counter*, telemetry::Counter*>>
+  std::map<model::Tenant, std::pair<telemetry::Counter*, telemetry::Counter*>>
       tenant_counters_ GUARDED_BY(tenants_mutex_);
 };
 

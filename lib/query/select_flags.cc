@@ -36,7 +36,6 @@ constexpr std::string_view kIgnored[] = {
     "clusternative.maxTagValues",
     "insert.maxQueueDuration",
     "maxConcurrentInserts",
-    "enableMultitenancyViaHeaders",
     "filestream.disableFadvise",
     "fs.disableMincore",
     "fs.disableMmap",
@@ -178,6 +177,10 @@ SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
                          "Queries that take longer are logged. 0: none")),
       deny_trace(flags.Bool("denyQueryTracing", false,
                             "trace=1 of queries has no effect")),
+      tenants_in_headers(flags.Bool(
+          "enableMultitenancyViaHeaders", true,
+          "Take the tenant from the headers AccountID and ProjectID, or "
+          "X-Scope-OrgID, where the path has none")),
       top_queries_max(flags.Int(
           "search.queryStats.lastQueriesCount", 20'000,
           "The last queries that status/top_queries knows of. 0: none")),
@@ -432,6 +435,7 @@ absl::StatusOr<SelectOptions> SelectFlags::Options() const {
   options.max_delete_duration = endpoint_.max_delete_duration.value();
   options.reset_usage_auth_key = &endpoint_.reset_usage_auth_key.value();
   options.deny_trace = query_.deny_trace.value();
+  options.tenants_in_headers = query_.tenants_in_headers.value();
   options.top_queries = {
       .queries_max = query_.top_queries_max.value(),
       .duration_ms_min =

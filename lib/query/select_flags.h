@@ -61,6 +61,7 @@ class SelectFlags {
     const base::BoolFlag& delayed_name_removal;
     const base::DurationFlag& log_slow_query_duration;
     const base::BoolFlag& deny_trace;
+    const base::BoolFlag& tenants_in_headers;
     const base::IntFlag& top_queries_max;
     const base::DurationFlag& top_duration_min;
     const base::BytesFlag& top_memory_min;

@@ -1,5 +1,6 @@
 // Series, label names and values, cardinality, tenants.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -269,13 +270,23 @@ absl::Status SelectApi::AdminTenants(Context& context) {
   auto tenants = context.reader->Tenants(read, outcome);
   if (!tenants.ok()) return AsExecutionError(tenants.status());
   CountPartial("tenants", outcome.is_partial);
-  std::sort(tenants->begin(), tenants->end());
+  std::sort(tenants->begin(), tenants->end(),
+            [](const model::Tenant& a, const model::Tenant& b) {
+              return std::tie(a.id.kind, a.name, a.id) <
+                     std::tie(b.id.kind, b.name, b.id);
+            });
   std::string out = "{\"status\":\"success\",\"data\":[";
   bool first = true;
-  for (const model::TenantId& tenant : *tenants) {
-    if (tenant.kind != 0) continue;
-    if (!first) out.push_back(',');
-    first = false;
+  for (const model::Tenant& tenant : *tenants) {
+    if (tenant.id.kind != 0) continue;
+    if (!std::exchange(first, false)) out.push_back(',');
+    AppendJsonString(out, model::TenantText(tenant));
+  }
+  out += "],\"names\":[";
+  first = true;
+  for (const model::Tenant& tenant : *tenants) {
+    if (tenant.id.kind == 0) continue;
+    if (!std::exchange(first, false)) out.push_back(',');
     AppendJsonString(out, model::TenantText(tenant));
   }
   out += "]";

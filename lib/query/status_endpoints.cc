@@ -17,20 +17,35 @@ constexpr int64_t kDefaultTop = 20;
 constexpr int64_t kTopMax = 1000;
 constexpr int64_t kDefaultLifetimeMs = 600'000;
 
+// 0:0 for what has no numbers.
+model::TenantId NumbersOf(const QueryTenants& tenants) {
+  const bool numeric = !tenants.several() && tenants.one().id.kind == 0;
+  return numeric ? tenants.one().id : model::TenantId();
+}
+
+// What named or several tenants have instead of numbers.
+void AppendTenantText(std::string& out, const QueryTenants& tenants) {
+  if (tenants.all || (!tenants.several() && tenants.one().id.kind == 0)) return;
+  out += ",\"tenant\":";
+  AppendJsonString(out, tenants.Text());
+}
+
 void AppendActive(std::string& out, const ActiveQuery& one) {
   absl::StrAppendFormat(
       &out,
       "{\"duration\":\"%.3fs\",\"id\":\"%016X\",\"remote_addr\":",
       static_cast<double>(one.running_ms) / 1000, one.id);
   AppendJsonString(out, one.remote_addr);
-  base::StrAppend(&out, ",\"account_id\":\"", one.tenant.account_id(),
-                  "\",\"project_id\":\"", one.tenant.project_id(),
-                  "\",\"query\":");
+  const model::TenantId numbers = NumbersOf(one.tenants);
+  base::StrAppend(&out, ",\"account_id\":\"", numbers.account_id(),
+                  "\",\"project_id\":\"", numbers.project_id(), "\"");
+  AppendTenantText(out, one.tenants);
+  out += ",\"query\":";
   AppendJsonString(out, one.text.query);
   base::StrAppend(&out, ",\"start\":", one.text.range.start_ms,
                   ",\"end\":", one.text.range.end_ms,
                   ",\"step\":", one.text.step_ms, ",\"is_multitenant\":",
-                  one.is_multitenant ? "true" : "false", "}");
+                  one.tenants.several() ? "true" : "false", "}");
 }
 
 // The `top` largest by `key`, as a list; `append` adds what they are sorted
@@ -46,15 +61,17 @@ void AppendTop(std::string& out, std::string_view name,
   base::StrAppend(&out, ",\"", name, "\":[");
   for (size_t i = 0; i < all.size(); ++i) {
     const QuerySummary& one = all[i];
+    const model::TenantId numbers = NumbersOf(one.query.tenants);
     base::StrAppend(&out, i == 0 ? "{" : ",{", "\"accountID\":",
-                    one.query.tenant.account_id(),
-                    ",\"projectID\":", one.query.tenant.project_id(),
-                    ",\"query\":");
+                    numbers.account_id(),
+                    ",\"projectID\":", numbers.project_id());
+    AppendTenantText(out, one.query.tenants);
+    out += ",\"query\":";
     AppendJsonString(out, one.query.query);
     base::StrAppend(&out, ",\"timeRangeSeconds\":", one.query.range_s);
     append(out, one);
     base::StrAppend(&out, ",\"count\":", one.count, ",\"multiTenant\":",
-                    one.query.is_multitenant ? "true" : "false", "}");
+                    one.query.tenants.several() ? "true" : "false", "}");
   }
   out += "]";
 }
@@ -66,8 +83,7 @@ absl::Status SelectApi::ListActiveQueries(Context& context) {
   bool first = true;
   const std::string filters = FiltersText(context.request);
   for (const ActiveQuery& one : active_.List()) {
-    if (!context.MayKnow(filters, one.tenant, one.is_multitenant,
-                         one.text.filters)) {
+    if (!context.MayKnow(filters, one.tenants, one.text.filters)) {
       continue;
     }
     if (!first) out.push_back(',');
@@ -101,8 +117,7 @@ absl::Status SelectApi::CancelQuery(Context& context) {
   const std::string filters = FiltersText(context.request);
   for (const ActiveQuery& one : active_.List()) {
     if (one.id != id) continue;
-    if (!context.MayKnow(filters, one.tenant, one.is_multitenant,
-                         one.text.filters)) {
+    if (!context.MayKnow(filters, one.tenants, one.text.filters)) {
       break;
     }
     if (!active_.Cancel(id)) break;
@@ -129,8 +144,7 @@ absl::Status SelectApi::ListTopQueries(Context& context) {
   const auto all = top_.Summaries(context.steady_start_ms - lifetime_ms,
                                   [&](const RanQuery& one) {
                                     return context.MayKnow(
-                                        filters, one.tenant,
-                                        one.is_multitenant, one.filters);
+                                        filters, one.tenants, one.filters);
                                   });
   const auto n = static_cast<size_t>(top);
   const TopQueriesOptions& kept = top_.options();

@@ -38,7 +38,7 @@ class StorageReader {
   virtual absl::StatusOr<proto::NameUsageResponse> NameUsage(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
   virtual absl::Status ResetNameUsage(const cluster::ReadRequest& request) = 0;
-  virtual absl::StatusOr<std::vector<model::TenantId>> Tenants(
+  virtual absl::StatusOr<std::vector<model::Tenant>> Tenants(
       const cluster::ReadRequest& request, cluster::ReadOutcome& outcome) = 0;
   virtual absl::StatusOr<std::vector<std::vector<cluster::NodeHistory>>>
   Histories(const cluster::ReadRequest& request,
@@ -86,7 +86,7 @@ class ClusterStorageReader final : public StorageReader {
   absl::Status ResetNameUsage(const cluster::ReadRequest& request) override {
     return reader_->ResetNameUsage(request);
   }
-  absl::StatusOr<std::vector<model::TenantId>> Tenants(
+  absl::StatusOr<std::vector<model::Tenant>> Tenants(
       const cluster::ReadRequest& request,
       cluster::ReadOutcome& outcome) override {
     return reader_->Tenants(request, outcome);

@@ -53,22 +53,35 @@ absl::StatusOr<model::TenantId> TenantOfPath(std::string_view part,
   return base::InvalidArgument("auth error: ", base::Message(tenant.status()));
 }
 
-absl::StatusOr<model::TenantId> TenantOfHeaders(const http::Request& request) {
-  if (request.Header("accountid") == "multitenant") {
-    return base::InvalidArgument(
-        "auth error: queries over several tenants are not supported");
+absl::StatusOr<QueryTenants> TenantsOfHeaders(const http::Request& request) {
+  QueryTenants found;
+  if (request.Header("accountid") == kMultitenant) {
+    found.all = true;
+    return found;
   }
-  // A tenant by name must not be answered with somebody else's data.
-  if (!request.Header("x-scope-orgid").empty() &&
-      request.Header("accountid").empty() &&
+  const std::string_view scope = request.Header("x-scope-orgid");
+  if (!scope.empty() && request.Header("accountid").empty() &&
       request.Header("projectid").empty()) {
-    ASSIGN_OR_RETURN(const uint32_t account,
-                     HeaderNumber(request, "x-scope-orgid"));
-    return model::TenantId::Numeric(account, 0);
+    absl::StatusOr<std::vector<model::Tenant>> named =
+        model::ParseOrgIds(scope);
+    if (!named.ok()) return base::Annotate(named.status(), "auth error");
+    found.tenants = *std::move(named);
+    return found;
   }
   ASSIGN_OR_RETURN(const uint32_t account, HeaderNumber(request, "accountid"));
   ASSIGN_OR_RETURN(const uint32_t project, HeaderNumber(request, "projectid"));
-  return model::TenantId::Numeric(account, project);
+  found.tenants[0].id = model::TenantId::Numeric(account, project);
+  return found;
+}
+
+std::string QueryTenants::Text() const {
+  if (all) return std::string(kMultitenant);
+  if (tenants.size() == 1) return model::TenantText(one());
+  std::string text;
+  for (const model::Tenant& tenant : tenants) {
+    base::StrAppend(&text, text.empty() ? "" : "|", model::OrgIdText(tenant));
+  }
+  return text;
 }
 
 std::string UnescapedName(std::string_view name) {

@@ -8,7 +8,11 @@ namespace varve::query {
 namespace {
 
 int64_t TextBytes(const RanQuery& query) {
-  return static_cast<int64_t>(query.query.size() + query.filters.size());
+  size_t bytes = query.query.size() + query.filters.size();
+  for (const model::Tenant& one : query.tenants.tenants) {
+    bytes += sizeof(one) + one.name.size();
+  }
+  return static_cast<int64_t>(bytes);
 }
 
 }  // namespace
@@ -32,13 +36,12 @@ void TopQueries::Add(RanQuery query) {
 std::vector<QuerySummary> TopQueries::Summaries(
     int64_t since_steady_ms,
     const std::function<bool(const RanQuery&)>& takes) const {
-  using Key = std::tuple<model::TenantId, bool, std::string_view, int64_t>;
+  using Key = std::tuple<QueryTenants, std::string_view, int64_t>;
   std::map<Key, QuerySummary> sums;
   base::MutexLock lock(mutex_);
   for (const RanQuery& one : last_) {
     if (one.end_steady_ms < since_steady_ms || !takes(one)) continue;
-    QuerySummary& sum =
-        sums[{one.tenant, one.is_multitenant, one.query, one.range_s}];
+    QuerySummary& sum = sums[{one.tenants, one.query, one.range_s}];
     if (sum.count == 0) sum.query = one;
     ++sum.count;
     sum.sum_duration_s += static_cast<double>(one.duration_ms) / 1000;

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "lib/base/mutex.h"
-#include "lib/model/tenant.h"
+#include "lib/query/tenant_path.h"
 
 namespace varve::query {
 
@@ -31,8 +31,7 @@ struct TopQueriesOptions {
 struct RanQuery {
   std::string query;
   std::string filters;  // the extra filters it ran under, as one text
-  model::TenantId tenant;
-  bool is_multitenant = false;
+  QueryTenants tenants;
   int64_t range_s = 0;  // length of its time range
   int64_t end_steady_ms = 0;
   int64_t duration_ms = 0;

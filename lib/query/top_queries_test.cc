@@ -9,7 +9,7 @@ RanQuery Ran(std::string text, int64_t end_ms, int64_t duration_ms,
              int64_t bytes = 0, model::TenantId tenant = {}) {
   RanQuery query;
   query.query = std::move(text);
-  query.tenant = tenant;
+  query.tenants.tenants = {{tenant, ""}};
   query.end_steady_ms = end_ms;
   query.duration_ms = duration_ms;
   query.memory_bytes = bytes;
@@ -27,7 +27,7 @@ TEST_CASE("queries are summed up by text, tenant and range", "[query]") {
   auto all = top.Summaries(0, kAll);
   REQUIRE(all.size() == 3);
   const auto first = [](const RanQuery& one) {
-    return one.tenant == model::TenantId();
+    return one.tenants == QueryTenants();
   };
   all = top.Summaries(0, first);
   REQUIRE(all.size() == 2);
