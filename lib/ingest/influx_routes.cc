@@ -49,7 +49,8 @@ absl::Status InfluxRoutes::TakeWrite(const InsertRequest& request,
       body, options_.influx,
       protocol::ParseInfluxPrecision(request.http.Argument("precision")),
       request.http.Argument("db"), door_->options().clock->NowMs(),
-      stream_mode ? options_.influx_line_bytes_max : bytes_max);
+      stream_mode ? options_.influx_line_bytes_max
+                  : options_.influx_request_bytes_max);
   RETURN_IF_ERROR(door_->StoreLines(request, reader, format_));
   if (reader.bad_lines() > 0 && !stream_mode) {
     // InfluxDB's words, which Telegraf looks for.

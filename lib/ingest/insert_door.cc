@@ -107,7 +107,7 @@ absl::StatusOr<std::string> InsertDoor::Body(
 }
 
 BodyLimit InsertDoor::LimitOfBody(const InsertRequest& request) const {
-  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant);
+  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant.tenant);
   const int64_t of_tenant = tenant.limit->request_bytes_max;
   if (of_tenant > 0 && of_tenant < request.limit.bytes_max) {
     return {of_tenant, kRequestBytesKey};
@@ -132,11 +132,14 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
 absl::Status InsertDoor::Store(const InsertRequest& request,
                                const protocol::SampleBatch& batch,
                                bool& started, InsertOutcome& outcome) {
-  TenantLimits& limits = inserter_->tenant_limits();
-  const TenantNow tenant = limits.Of(request.tenant);
   const auto rows = static_cast<int64_t>(
       batch.values.size() + batch.histograms.size() + batch.exemplars.size());
-  RETURN_IF_ERROR(limits.Take(tenant, rows, started));
+  // Tenants in labels are known later, see Count.
+  if (!request.tenant.in_labels) {
+    TenantLimits& limits = inserter_->tenant_limits();
+    RETURN_IF_ERROR(
+        limits.Take(limits.Of(request.tenant.tenant), rows, started));
+  }
   started = started || rows > 0;
   return inserter_->Store(request.tenant, request.extra_labels, batch, outcome);
 }
@@ -170,8 +173,11 @@ void InsertDoor::Count(const InsertFormat& format, const InsertTenant& tenant,
   if (!tenant.in_labels) {
     return CountTenant(tenant.tenant, outcome.rows_stored);
   }
+  TenantLimits& limits = inserter_->tenant_limits();
   for (const auto& [id, rows] : outcome.tenant_rows) {
     CountTenant({id, ""}, rows);
+    // Charged, and nobody refused for another.
+    (void)limits.Take(limits.Of({id, ""}), rows, /*started=*/true);
   }
 }
 
@@ -213,7 +219,9 @@ absl::Status InsertDoor::Take(const http::Request& request, TenantSource source,
   }
   TenantLimits& limits = inserter_->tenant_limits();
   // Before it waits for a place that others need.
-  RETURN_IF_ERROR(limits.Admit(limits.Of(tenant)));
+  if (!tenant.in_labels) {
+    RETURN_IF_ERROR(limits.Admit(limits.Of(tenant.tenant)));
+  }
   InsertGate::Pass pass(*gate_);
   if (!pass.granted()) {
     return base::Unavailable(

@@ -67,6 +67,9 @@ class TenantLimits {
   ~TenantLimits();
 
   TenantNow Of(const model::Tenant& tenant);
+  TenantNow Of(const model::TenantId& tenant) {
+    return Of(model::Tenant{tenant, ""});
+  }
 
   // tenants[i] is the one whose number entries[i].owner is; others are left
   // alone.

@@ -128,41 +128,6 @@ class RemoteReadTest(unittest.TestCase):
                 self.assertIn("remote read", answer.json()["error"])
 
 
-def read_request(name, start_ms, end_ms):
-    """remote.proto's ReadRequest of one query, name="…", compressed."""
-    def field(number, content):
-        return (remote_write.varint(number << 3 | 2) +
-                remote_write.varint(len(content)) + content)
-    matcher = field(2, b"__name__") + field(3, name.encode())
-    query = (b"\x08" + remote_write.varint(start_ms) +
-             b"\x10" + remote_write.varint(end_ms) + field(3, matcher))
-    return remote_write.snappy(field(1, query))
-
-
-class RemoteReadBoundsTest(unittest.TestCase):
-
-    def test_what_a_read_holds_is_bounded_by_its_memory(self):
-        with Cluster(storages=1) as cluster:
-            bounded = cluster.add_select(
-                args=["-search.maxMemoryPerQuery=200KB"])
-            now = int(time.time() * 1000)
-            answer = cluster.write([
-                ({"__name__": "wide", "i": str(i)},
-                 [(now - 1000 * k, i * 0.37 + k) for k in range(200, 0, -1)])
-                for i in range(100)])
-            self.assertEqual(answer.status, 204)
-            body = read_request("wide", now - 300_000, now)
-            for address, status in ((cluster.select, 200), (bounded, 422)):
-                answer = http_client.request(address, "POST",
-                                             SELECT + "/api/v1/read", body)
-                self.assertEqual(answer.status, status)
-            self.assertIn("-search.maxMemoryPerQuery", answer.json()["error"])
-            # Nothing of it stays charged.
-            few = read_request("wide", now - 1500, now)
-            self.assertEqual(http_client.request(
-                bounded, "POST", SELECT + "/api/v1/read", few).status, 200)
-
-
 @unittest.skipUnless(peer("prometheus"), "skipped: no peer")
 class FederationTest(unittest.TestCase):
 

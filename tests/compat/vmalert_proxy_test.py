@@ -1,11 +1,9 @@
 """Rules and alerts of the real vmalert, asked through select nodes."""
 
-import http.server
 import json
 import os
 import socket
 import tempfile
-import threading
 import time
 import unittest
 
@@ -51,47 +49,6 @@ class WithoutVmalertTest(unittest.TestCase):
                 self.assertEqual(answer.status, 502, path)
                 self.assertEqual(answer.json()["errorType"], "502")
                 self.assertIn("-vmalert.proxyURL", answer.json()["error"])
-
-
-class Asked(http.server.BaseHTTPRequestHandler):
-    """A vmalert that keeps what it was asked."""
-
-    def do_GET(self):
-        self.server.asked.append((self.path, dict(self.headers)))
-        body = b'{"status":"success","data":{"groups":[]}}'
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-class PassedOnTest(unittest.TestCase):
-
-    def test_keys_and_encodings_of_the_client_are_not_handed_on(self):
-        server = http.server.HTTPServer(("127.0.0.1", 0), Asked)
-        server.asked = []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        with Cluster(storages=1, select_args=[
-                f"-vmalert.proxyURL=http://127.0.0.1:{server.server_port}",
-        ]) as cluster:
-            answer = http_client.request(
-                cluster.select, "GET", f"{PROMETHEUS}/api/v1/rules"
-                "?authKey=secret&type=alert", headers={
-                    "Accept-Encoding": "gzip", "Authorization": "Basic eDp5"})
-        self.assertEqual(answer.status, 200, answer.text)
-        (path, headers), = server.asked
-        self.assertEqual(path, "/api/v1/rules?type=alert")
-        # What comes back is compressed for the client by select itself.
-        self.assertEqual(headers["Accept-Encoding"], "identity")
-        self.assertNotIn("Authorization", headers)
 
 
 @unittest.skipUnless(peer("vmalert"), "skipped: no peer")
