@@ -4,6 +4,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
+#include "lib/query/relabel_debug.h"
 
 namespace varve::query {
 
@@ -50,5 +51,13 @@ SelectRole::SelectRole(SelectOptions options,
       pool_("query", static_cast<size_t>(flags.workers_max())),
       api_(WithPool(std::move(options), &memory_), &storage_, metrics, &pool_,
            &base::SystemClock()) {}
+
+std::vector<http::Route> SelectRole::Routes(bool from_root) {
+  std::vector<http::Route> routes = api_.Routes(from_root);
+  for (http::Route& route : RelabelDebugRoutes(from_root)) {
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
 
 }  // namespace varve::query

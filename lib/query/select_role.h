@@ -38,9 +38,7 @@ class SelectRole {
   void Close() { api_.SaveKeptAnswers(); }
 
   // `from_root`: also under /api/v1 and /prometheus, without /select.
-  std::vector<http::Route> Routes(bool from_root) {
-    return api_.Routes(from_root);
-  }
+  std::vector<http::Route> Routes(bool from_root);
 
  private:
   SelectRole(SelectOptions options, cluster::ReaderOptions reader_options,

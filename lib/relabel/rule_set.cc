@@ -35,9 +35,11 @@ Outcome RuleSet::Apply(Labels& labels) const {
   return labels.empty() ? Outcome::kDropped : Outcome::kKept;
 }
 
-std::vector<RuleSet::Step> RuleSet::Explain(Labels labels) const {
+std::vector<RuleSet::Step> RuleSet::Explain(Labels labels,
+                                            size_t written_bytes_max) const {
   std::vector<Step> steps;
   Work work(labels);
+  work.bytes_left = written_bytes_max;
   for (const Rule& rule : rules_) {
     Step& step = steps.emplace_back(Step{rule.fields().Text(), labels, {}});
     const Outcome outcome = rule.Apply(work);

@@ -46,13 +46,14 @@ class RuleSet {
   // kTooLarge `labels` have no meaning.
   Outcome Apply(Labels& labels) const;
 
-  // The same, told step by step.
+  // The same, told step by step. Of internal labels nothing is said; rules
+  // may write `written_bytes_max`.
   struct Step {
     std::string rule;
     Labels in;
     Labels out;
   };
-  std::vector<Step> Explain(Labels labels) const;
+  std::vector<Step> Explain(Labels labels, size_t written_bytes_max) const;
 
  private:
   std::vector<Rule> rules_;

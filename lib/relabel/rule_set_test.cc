@@ -199,7 +199,7 @@ TEST_CASE("steps tell what each rule made of the labels", "[relabel]") {
   - down
   regex: [x, "y|z"]
   source_labels: [a]
-)y").Explain(LabelsOf(R"(up{a="x",b="y"})"));
+)y").Explain(LabelsOf(R"(up{a="x",b="y"})"), 1000);
   REQUIRE(steps.size() == 3);
   CHECK(steps[0].rule ==
         "source_labels: [a]\ntarget_label: b\nreplacement: \"\"\n");
@@ -216,12 +216,12 @@ TEST_CASE("steps tell what each rule made of the labels", "[relabel]") {
     for (size_t at = 0; (at = yaml.find('\n', at)) + 1 < yaml.size();) {
       yaml.insert(++at, "  ");
     }
-    const auto again = RulesOf(yaml).Explain({{"a", "b"}});
+    const auto again = RulesOf(yaml).Explain({{"a", "b"}}, 1000);
     CHECK(again.front().rule == step.rule);
   }
   const auto dropped = RulesOf("- {action: drop, if: up}\n"
                                "- {action: labeldrop, regex: a}")
-                           .Explain(LabelsOf("up"));
+                           .Explain(LabelsOf("up"), 1000);
   REQUIRE(dropped.size() == 1);
   CHECK(dropped[0].out.empty());
 }

@@ -229,6 +229,44 @@ class RelabelTest(unittest.TestCase):
         self.assertEqual(list(cluster.export("a")), [
             (("__name__", "a"), ("zone", "z1"))])
 
+    def test_select_tells_what_rules_make_of_a_metric(self):
+        rules = ("- {source_labels: [a], target_label: b}\n"
+                 "- {action: labeldrop, regex: a}\n")
+        cluster = self.start(rules)
+        self.assertEqual(cluster.write([
+            ({"__name__": "m", "a": "<x>"}, [(NOW_MS, 1)])]).status, 204)
+        self.assertEqual(list(cluster.export("m")), [
+            (("__name__", "m"), ("b", "<x>"))])
+        arguments = {"metric": 'm{a="<x>"}', "relabel_configs": rules}
+        for path in ("/select/0/prometheus/metric-relabel-debug",
+                     "/select/prometheus/target-relabel-debug",
+                     "/select/multitenant/prometheus/metric-relabel-debug"):
+            for send in (http_client.get, http_client.post_form):
+                answer = send(cluster.select, path,
+                              {**arguments, "format": "json"})
+                self.assertEqual((answer.status, answer.json()["status"]),
+                                 (200, "success"), answer.text)
+                steps = answer.json()["steps"]
+                self.assertEqual(steps[1]["rule"],
+                                 "action: labeldrop\nregex: a\n")
+                self.assertIn("b=&quot;&lt;x&gt;&quot;",
+                              answer.json()["resultingLabels"])
+        page = http_client.post_form(
+            cluster.select, "/select/0/prometheus/metric-relabel-debug",
+            arguments)
+        self.assertTrue(page.headers["Content-Type"].startswith("text/html"))
+        self.assertNotIn("<x>", page.text)
+        bad = http_client.get(
+            cluster.select, "/select/0/prometheus/metric-relabel-debug",
+            {"relabel_configs": "- {action: nothing}", "format": "json"})
+        self.assertEqual((bad.status, bad.json()), (200, {
+            "status": "error",
+            "error": "Error: cannot parse relabel configs: rule 1, line 1: "
+                     "unknown action nothing"}))
+        self.assertEqual(http_client.get(
+            cluster.select, "/select/abc/prometheus/metric-relabel-debug"
+        ).status, 400)
+
     @unittest.skipUnless(peer("vmagent"), "skipped: no peer")
     def test_vmagent_writes_through_rules(self):
         cluster = self.start(

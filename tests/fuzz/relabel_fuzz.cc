@@ -50,7 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!rules.ok()) return 0;
   relabel::Labels labels =
       LabelsOf(text.substr(std::min(yaml.size() + 1, text.size())));
-  const auto steps = rules->Explain(labels);
+  const auto steps = rules->Explain(labels, 1 << 16);
   if (!rules->empty() && rules->Apply(labels) == relabel::Outcome::kKept) {
     CheckKept(labels);
   }
