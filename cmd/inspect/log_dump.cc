@@ -52,7 +52,8 @@ absl::Status DescribeKind(const encoding::DataRecordReader& reader,
   rows += static_cast<int64_t>(histograms.size());
   base::StrAppend(
       &text, " tenant=",
-      model::TenantText({reader.tenant_kind(), reader.tenant_id()}),
+      model::TenantText(
+          model::TenantId{reader.tenant_kind(), reader.tenant_id()}),
       " histograms=", histograms.size(), " exemplars=", exemplars.size(),
       " metadata=", metadata.size());
   if (!starts.empty()) base::StrAppend(&text, " starts=", starts.size());
@@ -80,7 +81,8 @@ std::string DescribeData(std::string_view payload, int64_t& rows) {
     rows += static_cast<int64_t>(section.values.size());
     base::StrAppend(
         &text, " tenant=",
-        model::TenantText({section.tenant_kind, section.tenant_id}),
+        model::TenantText(
+            model::TenantId{section.tenant_kind, section.tenant_id}),
         " series=", section.refs.size(), " rows=", section.values.size());
     if (section.timestamps_ms.empty()) continue;
     const auto [first, last] = std::minmax_element(

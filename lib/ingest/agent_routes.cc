@@ -77,11 +77,13 @@ void AgentRoutes::AddZabbix(std::vector<InsertEndpoint>& endpoints) {
                          return TakeHistory(request, response);
                        }});
   endpoints.back().single_process_paths = {path};
-  endpoints.back().send_error = [](const absl::Status& status,
+  endpoints.back().send_error = [](const http::Request&,
+                                   const absl::Status& status,
                                    http::ResponseWriter& response) {
-    response.Send(
-        HttpCode(status), kJson,
-        base::StrCat(R"({"error":)", JsonQuoted(base::Message(status)), "}\n"));
+    SendError(
+        status, kJson,
+        base::StrCat(R"({"error":)", JsonQuoted(base::Message(status)), "}\n"),
+        response);
   };
 }
 

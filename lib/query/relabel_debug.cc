@@ -42,8 +42,8 @@ std::string PercentEncoded(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (absl::ascii_isalnum(byte) || std::string_view("-._~").find(c) !=
-                                         std::string_view::npos) {
+    if (absl::ascii_isalnum(byte) ||
+        std::string_view("-._~").find(c) != std::string_view::npos) {
       out.push_back(c);
     } else {
       out.push_back('%');
@@ -73,9 +73,8 @@ std::string TargetUrl(const relabel::Labels& labels) {
   }
   const size_t slash = address.find('/');
   if (slash != address.npos) path = address.substr(slash);
-  std::string url =
-      base::StrCat(scheme, "://", address.substr(0, slash),
-                   path.starts_with('/') ? "" : "/", path);
+  std::string url = base::StrCat(scheme, "://", address.substr(0, slash),
+                                 path.starts_with('/') ? "" : "/", path);
   char separator = path.find('?') == path.npos ? '?' : '&';
   constexpr std::string_view kParameter = "__param_";
   relabel::Labels sorted = labels;
@@ -108,13 +107,16 @@ void FinishTarget(RelabelSteps& result) {
 http::Handler Handler(RelabelSubject subject, bool has_tenant) {
   return [subject, has_tenant](const http::Request& request,
                                http::ResponseWriter& writer) {
-    const auto tenant = has_tenant
-                            ? TenantOfPath(request.captures[0], request.path)
-                            : TenantOfHeaders(request);
     // There is no data of a tenant in it; all of them may be named.
-    if (!tenant.ok() && !(has_tenant && request.captures[0] == "multitenant")) {
+    absl::Status status;
+    if (!has_tenant) {
+      status = TenantsOfHeaders(request).status();
+    } else if (request.captures[0] != "multitenant") {
+      status = TenantOfPath(request.captures[0], request.path).status();
+    }
+    if (!status.ok()) {
       writer.Send(400, "text/plain; charset=utf-8",
-                  base::StrCat(base::Message(tenant.status()), "\n"));
+                  base::StrCat(base::Message(status), "\n"));
       return;
     }
     const std::string_view metric = request.Argument("metric");
