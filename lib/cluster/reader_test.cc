@@ -391,7 +391,7 @@ TEST_CASE("tenants are those of all nodes", "[cluster]") {
   const auto tenants = reader.Tenants({}, outcome);
   REQUIRE(tenants.ok());
   REQUIRE(tenants->size() == 2);
-  CHECK((*tenants)[0].id == 5);
+  CHECK((*tenants)[0].id.id == 5);
 }
 
 }  // namespace

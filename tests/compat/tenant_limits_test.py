@@ -129,7 +129,7 @@ class TenantLimitsTest(unittest.TestCase):
             self.metric('vm_rows_ignored_total{reason="active_series_limit"}'),
             25)
         self.cluster.inserts[0][0].wait_line(
-            r"a series of tenant 7 is not stored: the tenant has 100 active "
+            r"a series of tenant 7:0 is not stored: the tenant has 100 active "
             r'series.*__name__="more"')
 
     def test_limits_of_labels_and_of_the_body_are_the_tenants(self):
