@@ -144,6 +144,8 @@ const FunctionInfo* FindIn(std::span<const FunctionInfo> functions,
 
 }  // namespace
 
+std::span<const FunctionInfo> PrometheusFunctions() { return kFunctions; }
+
 const FunctionInfo* FindFunction(std::string_view name) {
   const FunctionInfo* found = FindIn(kFunctions, name);
   return found != nullptr ? found : FindIn(MetricsqlFunctions(), name);

@@ -39,6 +39,9 @@ struct FunctionInfo {
   ValueType ArgumentType(size_t i, size_t count) const;
 };
 
+// Prometheus' functions, sorted by name; MetricsQL's are
+// metricsql_functions.h's.
+std::span<const FunctionInfo> PrometheusFunctions();
 // Null when there is no such function. Names are case-sensitive.
 const FunctionInfo* FindFunction(std::string_view name);
 

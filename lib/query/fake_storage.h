@@ -36,6 +36,9 @@ class FakeStorage final : public StorageReader {
     last_request = request;
     ++searches;
     RETURN_IF_ERROR(status);
+    if (one_copy_fails && request.one_copy) {
+      return absl::AbortedError("a node fails within a read of one copy");
+    }
     while (hang) {
       if (request.cancelled->load()) return base::Cancelled("query was canceled");
       std::this_thread::yield();
@@ -173,6 +176,7 @@ class FakeStorage final : public StorageReader {
   cluster::ReadOutcome outcome;  // of every answer
   proto::NameUsageResponse name_usage;
   int fail_after = -1;           // batches before DataLoss; -1: never
+  bool one_copy_fails = false;   // reads of one copy are to be read again
   bool hang = false;             // searches wait until they are cancelled
   cluster::ReadRequest last_request;
   int searches = 0;
@@ -268,6 +272,7 @@ class KeptAnswer final : public http::ResponseWriter {
   }
   absl::Status Write(std::string_view bytes) override {
     body += bytes;
+    largest_piece = std::max(largest_piece, bytes.size());
     return absl::OkStatus();
   }
   void Abort() override { aborted = true; }
@@ -278,6 +283,7 @@ class KeptAnswer final : public http::ResponseWriter {
   std::string body;
   std::map<std::string, std::string> headers;
   bool chunked = false;
+  size_t largest_piece = 0;
   bool aborted = false;
   bool gone = false;
 };

@@ -193,6 +193,33 @@ TEST_CASE("a large answer is sent in pieces", "[query]") {
   CHECK(answer.body.find("job1999") != std::string::npos);
 }
 
+TEST_CASE("a series that is large by itself is sent in pieces", "[query]") {
+  Api api;
+  api.storage.Add(Up("a"), {{kT - 1, 1}});
+  const KeptAnswer answer =
+      api.Get("api/v1/query_range",
+              {{"query", "up + time() / 3"},
+               {"start", std::to_string(kT / 1000)},
+               {"end", std::to_string(kT / 1000 + 200)},
+               {"step", "0.02"}});
+  CHECK(answer.chunked);
+  CHECK(answer.body.size() > 4 * kAnswerPieceBytes);
+  CHECK(answer.largest_piece < kAnswerPieceBytes + 1000);
+  CHECK(answer.body.ends_with("}}"));
+}
+
+TEST_CASE("a read of one copy that a node broke is one of all copies",
+          "[query]") {
+  Api api;
+  AddUps(api);
+  api.storage.one_copy_fails = true;
+  const KeptAnswer answer = api.Get("api/v1/query", {{"query", "count(up)"}});
+  CHECK(answer.status == 200);
+  CHECK(answer.body.find("\"3\"") != std::string::npos);
+  CHECK(api.storage.searches == 2);
+  CHECK_FALSE(api.storage.last_request.one_copy);
+}
+
 TEST_CASE("constant endpoints answer as dashboards expect", "[query]") {
   Api api;
   CHECK(api.Get("api/v1/status/buildinfo", {}).body ==
