@@ -1,22 +1,18 @@
 """Bodies that are damaged, hostile or wrong, at every endpoint that takes
 samples: a clear 4xx, bounded memory, nothing half stored, all else goes on."""
 
-import gzip
 import json
 import random
-import struct
 import time
 import unittest
-import zlib
 
 from tests.support import http_client, remote_write
 from tests.support.cluster import Cluster
 from tests.support.control_writer import ControlWriter
+from tests.support.hostile_bodies import (CODINGS, REFUSED, gzip_bomb,
+                                          snappy_bomb, zstd_bomb)
 
 LIMIT_BYTES = 8 << 20   # -maxInsertRequestSize of these tests
-BOMB_BYTES = 1 << 30
-# Of the answers to broken bodies: told, and not to be sent again.
-REFUSED = (400, 413, 415, 422)
 
 
 class Endpoint:
@@ -69,39 +65,6 @@ ENDPOINTS = (
     Endpoint("prometheus/api/v1/import/prometheus", text_lines, "text/plain"),
     Endpoint("prometheus/api/v1/import", json_lines, "application/json"),
 )
-
-
-def deflate(body):
-    return zlib.compress(body, 9)
-
-
-CODINGS = {"gzip": lambda body: gzip.compress(body, 6), "deflate": deflate,
-           "zstd": remote_write.zstd, "snappy": remote_write.snappy,
-           "": lambda body: body}
-
-
-def gzip_bomb(wrap):
-    packer = zlib.compressobj(9, zlib.DEFLATED, wrap)
-    part = bytes(1 << 20)
-    return b"".join([packer.compress(part) for _ in range(BOMB_BYTES >> 20)] +
-                    [packer.flush()])
-
-
-def zstd_bomb():
-    """A frame of blocks that repeat a byte, without a size in its head."""
-    block = 128 << 10
-    count = BOMB_BYTES // block
-    head = b"\x28\xb5\x2f\xfd\x00" + bytes([(17 - 10) << 3])
-    blocks = struct.pack("<I", 1 << 1 | block << 3)[:3] + b"a"
-    last = struct.pack("<I", 1 | 1 << 1 | block << 3)[:3] + b"a"
-    return head + blocks * (count - 1) + last
-
-
-def snappy_bomb():
-    """Says its size truly, and repeats 64 bytes again and again."""
-    size = 256 << 20
-    return (remote_write.varint(size) + b"\xfc" + bytes(64) +
-            b"\xfe\x40\x00" * (size // 64 - 1))
 
 
 class BadBodiesTest(unittest.TestCase):
