@@ -56,7 +56,7 @@ absl::StatusOr<std::string> DecodedBody(const Request& request,
     if (request.body.size() <= size_max) return request.body;
     status = absl::ResourceExhaustedError("");
   } else if (coding == "snappy") {
-    return request.body;
+    status = compress::SnappyDecompress(request.body, size_max, out);
   } else {
     return base::InvalidArgument("unsupported Content-Encoding \"", coding,
                                  "\"");

@@ -132,9 +132,9 @@ class Server {
   virtual void Stop(absl::Duration grace) = 0;
 };
 
-// The body after Content-Encoding gzip, deflate or zstd (identity and none:
-// as it is); snappy is left to the protocols that use it. InvalidArgument for
-// damage and for more than `bytes_max` bytes; the text names `limit_flag`.
+// The body after Content-Encoding gzip, deflate, zstd or snappy, in its block
+// format (identity and none: as it is). InvalidArgument for damage and for
+// more than `bytes_max` bytes; the text names `limit_flag`.
 absl::StatusOr<std::string> DecodedBody(const Request& request,
                                         int64_t bytes_max,
                                         std::string_view limit_flag);
