@@ -37,6 +37,9 @@ absl::StatusOr<std::vector<model::Label>> PushLabels(std::string_view path) {
     return base::InvalidArgument("the path metrics/", path.substr(0, 100),
                                  " does not begin with job/<name>");
   }
+  const auto slashes = std::ranges::count(path, '/');
+  RETURN_IF_ERROR(CheckExtraLabels(static_cast<size_t>(slashes + 1) / 2,
+                                   "labels of the path"));
   for (std::string_view rest = path; !rest.empty();) {
     const size_t slash = rest.find('/');
     if (slash == std::string_view::npos) {
@@ -63,7 +66,7 @@ absl::StatusOr<std::vector<model::Label>> PushLabels(std::string_view path) {
       return base::InvalidArgument("a label of the path has no name");
     }
     // An empty value is no label, also not one of the series.
-    labels.push_back({std::string(name), std::move(value)});
+    SetLabel({std::string(name), std::move(value)}, labels);
   }
   return labels;
 }
@@ -104,8 +107,9 @@ absl::Status ImportRoutes::TakePush(const InsertRequest& request,
                    PushLabels(request.http.captures.back()));
   InsertRequest labelled = request;
   // Those of arguments win over those of the path.
-  labels.insert(labels.end(), request.extra_labels.begin(),
-                request.extra_labels.end());
+  for (const model::Label& label : request.extra_labels) {
+    SetLabel(label, labels);
+  }
   labelled.extra_labels = std::move(labels);
   RETURN_IF_ERROR(StoreText(labelled));
   response.Send(200, "", "");
@@ -139,9 +143,10 @@ absl::Status ImportRoutes::TakeNative(const InsertRequest& request,
                                       http::ResponseWriter& response) {
   ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
   InsertOutcome outcome;
-  RETURN_IF_ERROR(door_->StoreBody<protocol::VmNativeReader>(request, body,
-                                                             outcome));
-  door_->Count(native_, request.tenant, outcome);
+  const absl::Status status =
+      door_->StoreBody<protocol::VmNativeReader>(request, body, outcome);
+  door_->Count(native_, request.tenant, status, outcome);
+  RETURN_IF_ERROR(status);
   response.Send(204, "", "");
   return absl::OkStatus();
 }

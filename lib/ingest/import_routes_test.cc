@@ -26,6 +26,42 @@ TEST_CASE("text and JSON lines are imported", "[ingest]") {
   CHECK(insert.Counted("vm_rows_inserted_total", {{"type", "vmimport"}}) == 2);
 }
 
+TEST_CASE("a body in snappy is held against the limit as others are",
+          "[ingest]") {
+  Insert insert(1'000);
+  const char* const text = "/insert/{}/prometheus/api/v1/import/prometheus";
+  const http::Arguments snappy = {{"content-encoding", "snappy"}};
+  CHECK(insert.Post(text, protocol::SnappyBody("a 1\n"), snappy).status == 204);
+  CHECK(insert.node.rows() == 1);
+  std::string lines;
+  while (lines.size() <= 1'000) lines += "a 1\n";
+  CHECK(insert.Post(text, lines, snappy).status == 400);
+  const Reply over = insert.Post(text, protocol::SnappyBody(lines), snappy);
+  CHECK(over.status == 400);
+  CHECK(over.body.find("-maxInsertRequestSize") != std::string::npos);
+  CHECK(insert.node.rows() == 1);
+}
+
+TEST_CASE("of an import that fails midway what is stored is counted",
+          "[ingest]") {
+  Insert insert;
+  int frames = 0;
+  insert.node.interfere =
+      [&](rpc::Method method) -> std::optional<cluster::Answer> {
+    if (method != wire::kData || ++frames == 1) return std::nullopt;
+    return cluster::Answer(base::Unavailable("gone"));
+  };
+  std::string lines = "bad\n";
+  for (size_t i = 0; i <= InsertDoor::kBatchRows; ++i) lines += "a 1\n";
+  CHECK(insert.Post("/insert/{}/prometheus/api/v1/import/prometheus", lines)
+            .status == 503);
+  const auto rows = static_cast<int64_t>(insert.node.rows());
+  CHECK(rows >= static_cast<int64_t>(InsertDoor::kBatchRows));
+  CHECK(insert.Counted("vm_rows_inserted_total", {{"type", "prometheus"}}) ==
+        rows);
+  CHECK(insert.Counted("vm_rows_invalid_total", {{"type", "prometheus"}}) == 1);
+}
+
 TEST_CASE("a native import is stored whole, or not at all", "[ingest]") {
   Insert insert;
   const char* const kNative = "/insert/{}/prometheus/api/v1/import/native";

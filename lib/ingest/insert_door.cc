@@ -1,6 +1,7 @@
 #include "lib/ingest/insert_door.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "lib/base/log.h"
@@ -19,18 +20,25 @@ constexpr size_t kTenantsCounted = 10'000;
 absl::StatusOr<std::vector<model::Label>> ExtraLabels(
     const http::Request& request) {
   std::vector<model::Label> labels;
-  for (const std::string& text : request.AllArguments("extra_label")) {
+  const std::vector<std::string> texts = request.AllArguments("extra_label");
+  RETURN_IF_ERROR(CheckExtraLabels(texts.size(), "arguments extra_label"));
+  for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) {
       return base::InvalidArgument("extra_label=", text.substr(0, 100),
                                    " is not of the form name=value");
     }
-    labels.push_back({text.substr(0, equals), text.substr(equals + 1)});
+    SetLabel({text.substr(0, equals), text.substr(equals + 1)}, labels);
   }
   return labels;
 }
 
 }  // namespace
+
+absl::Status CheckExtraLabels(size_t count, std::string_view what) {
+  if (count <= kExtraLabelsMax) return absl::OkStatus();
+  return base::InvalidArgument(count, " ", what, " are over ", kExtraLabelsMax);
+}
 
 KeptBatch::~KeptBatch() {
   if (batch().rows_capacity() > 2 * InsertDoor::kBatchRows) {
@@ -134,27 +142,29 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
                                bool& started, InsertOutcome& outcome) {
   const auto rows = static_cast<int64_t>(
       batch.values.size() + batch.histograms.size() + batch.exemplars.size());
+  TenantLimits& limits = inserter_->tenant_limits();
+  const TenantNow tenant = limits.Of(request.tenant.tenant);
   // Tenants in labels are known later, see Count.
-  if (!request.tenant.in_labels) {
-    TenantLimits& limits = inserter_->tenant_limits();
-    RETURN_IF_ERROR(
-        limits.Take(limits.Of(request.tenant.tenant), rows, started));
-  }
+  const bool charged = !request.tenant.in_labels;
+  if (charged) RETURN_IF_ERROR(limits.Take(tenant, rows, started));
   started = started || rows > 0;
-  return inserter_->Store(request.tenant, request.extra_labels, batch, outcome);
+  absl::Status status =
+      inserter_->Store(request.tenant, request.extra_labels, batch, outcome);
+  if (charged && !status.ok()) limits.GiveBack(tenant, rows);
+  return status;
 }
 
 absl::Status InsertDoor::StoreLines(const InsertRequest& request,
                                     protocol::SkippingReader& reader,
                                     const InsertFormat& format) {
   InsertOutcome outcome;
-  RETURN_IF_ERROR(Store(
+  const absl::Status status = Store(
       request,
       [&reader](protocol::SampleBatch& batch) {
         return reader.Next(batch, kBatchRows);
       },
-      outcome));
-  Count(format, request.tenant, outcome);
+      outcome);
+  Count(format, request.tenant, status, outcome);
   format.invalid->Add(reader.bad_lines());
   static base::LogEvery log_every(60'000);
   if (reader.bad_lines() > 0 && log_every.Due()) {
@@ -162,14 +172,17 @@ absl::Status InsertDoor::StoreLines(const InsertRequest& request,
                   request.http.remote_addr,
                   " were skipped, the first: ", reader.first_error());
   }
-  return absl::OkStatus();
+  return status;
 }
 
 void InsertDoor::Count(const InsertFormat& format, const InsertTenant& tenant,
+                       const absl::Status& status,
                        const InsertOutcome& outcome) {
   format.metadata->Add(outcome.metadata_stored);
   format.rows->Add(outcome.rows_stored);
-  format.rows_per_insert->Observe(static_cast<double>(outcome.rows_stored));
+  if (status.ok() || outcome.rows_stored > 0) {
+    format.rows_per_insert->Observe(static_cast<double>(outcome.rows_stored));
+  }
   if (!tenant.in_labels) {
     return CountTenant(tenant.tenant, outcome.rows_stored);
   }
@@ -218,16 +231,20 @@ absl::Status InsertDoor::Take(const http::Request& request, TenantSource source,
     return absl::OkStatus();
   }
   TenantLimits& limits = inserter_->tenant_limits();
-  // Before it waits for a place that others need.
-  if (!tenant.in_labels) {
-    RETURN_IF_ERROR(limits.Admit(limits.Of(tenant.tenant)));
-  }
-  InsertGate::Pass pass(*gate_);
-  if (!pass.granted()) {
-    return base::Unavailable(
-        "no place for this insert within -insert.maxQueueDuration; ",
-        gate_->concurrent_max(),
-        " are under way, the most -maxConcurrentInserts allows");
+  std::optional<InsertGate::Pass> pass;
+  // What asks for the server's health or version stores nothing.
+  if (!request.body.empty()) {
+    // Before it waits for a place that others need.
+    if (!tenant.in_labels) {
+      RETURN_IF_ERROR(limits.Admit(limits.Of(tenant.tenant)));
+    }
+    pass.emplace(*gate_);
+    if (!pass->granted()) {
+      return base::Unavailable(
+          "no place for this insert within -insert.maxQueueDuration; ",
+          gate_->concurrent_max(),
+          " are under way, the most -maxConcurrentInserts allows");
+    }
   }
   InsertRequest insert{.http = request,
                        .limit = LimitOf(endpoint),

@@ -76,6 +76,7 @@ struct InsertEndpoint {
                      http::ResponseWriter&)>
       send_error = {};
   // Otherwise a request without a body stores nothing and is answered 204.
+  // Neither waits for a place or is held against the tenant's rate.
   bool takes_empty_body = false;
   BodyLimit limit = {};  // 0: -maxInsertRequestSize
   // Paths without /insert: as Grafana Mimir has them, as other servers have
@@ -85,6 +86,13 @@ struct InsertEndpoint {
   std::vector<std::string> root_paths = {};
   std::vector<std::string> single_process_paths = {};
 };
+
+// Labels of the arguments, or of the path, that a request may set: each is
+// looked for among those of every series.
+inline constexpr size_t kExtraLabelsMax = 64;
+
+// The error names `what` there are too many of.
+absl::Status CheckExtraLabels(size_t count, std::string_view what);
 
 // Counters of one type of data.
 struct InsertFormat {
@@ -155,8 +163,9 @@ class InsertDoor {
                           protocol::SkippingReader& reader,
                           const InsertFormat& format);
 
+  // Also of a request that failed: its earlier batches are stored.
   void Count(const InsertFormat& format, const InsertTenant& tenant,
-             const InsertOutcome& outcome);
+             const absl::Status& status, const InsertOutcome& outcome);
 
   // Rows of one write to the cluster: far more than agents send at once, few
   // enough that the columns of a large import stay in the cache's reach.

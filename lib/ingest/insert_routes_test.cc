@@ -98,6 +98,36 @@ TEST_CASE("without a storage node writes are 503 and say when to come back",
   CHECK(insert.node.rows() == 1);
 }
 
+TEST_CASE("what was not stored is not held against the rate", "[ingest]") {
+  Insert insert;
+  REQUIRE(insert.inserter
+              ->LoadTenantLimits("defaults: {ingestion_rate: 0.001, "
+                                 "ingestion_burst_size: 2}")
+              .ok());
+  const std::string body =
+      protocol::SnappyBody(Series(kUp, 1, 1) + Series(kUp, 2, 1));
+  insert.node.up = false;
+  for (int i = 0; i < 5; ++i) {
+    CHECK(insert.Post(kWrite, body).status == 503);
+  }
+  insert.node.up = true;
+  CHECK(insert.Post(kWrite, body).status == 204);
+  CHECK(insert.Post(kWrite, body).status == 429);
+  // Nor is what stores nothing refused by it.
+  CHECK(insert.Post("/insert/{}/influx/health", "").status == 200);
+}
+
+TEST_CASE("what stores nothing needs no place", "[ingest]") {
+  Insert insert;
+  InsertGate::Pass pass(*insert.gate);
+  REQUIRE(pass.granted());
+  CHECK(insert.Post("/insert/{}/influx/health", "").status == 200);
+  CHECK(insert.Post("/insert/{}/newrelic", "").status == 202);
+  CHECK(insert.Post(kWrite, "", {}, {{"get_vm_proto_version", "1"}}).body ==
+        "1");
+  CHECK(insert.Post(kWrite, "x").status == 503);
+}
+
 TEST_CASE("an insert that finds no place is 503", "[ingest]") {
   Insert insert;
   InsertGate::Pass pass(*insert.gate);
@@ -122,6 +152,22 @@ TEST_CASE("extra labels are set on every series and are part of its identity",
             .size() == 1);
   CHECK(insert.Samples({{"__name__", "up"}, {"job", "a"}}).size() == 1);
   CHECK(insert.Post(kWrite, body, {}, {{"extra_label", "x"}}).status == 400);
+}
+
+TEST_CASE("a request sets at most 64 labels, the last of a name", "[ingest]") {
+  Insert insert;
+  const std::string body = protocol::SnappyBody(Series(kUp, 1, 1));
+  http::Arguments arguments;
+  for (int i = 0; i < 64; ++i) {
+    arguments.emplace_back("extra_label", base::StrCat("job=", i));
+  }
+  CHECK(insert.Post(kWrite, body, {}, arguments).status == 204);
+  CHECK(insert.Samples({{"__name__", "up"}, {"job", "63"}}).size() == 1);
+  arguments.emplace_back("extra_label", "job=64");
+  const Reply reply = insert.Post(kWrite, body, {}, arguments);
+  CHECK(reply.status == 400);
+  CHECK(reply.body == "65 arguments extra_label are over 64\n");
+  CHECK(insert.node.rows() == 1);
 }
 
 TEST_CASE("every series of the dashboards is there before the first write",

@@ -89,9 +89,10 @@ absl::Status OtlpRoutes::Store(const protocol::OtlpOptions& options,
         }
         return absl::OkStatus();
       });
-  RETURN_IF_ERROR(Read(encoding, body, mapper));
-  door_->Count(format_, request.tenant, outcome);
+  const absl::Status status = Read(encoding, body, mapper);
+  door_->Count(format_, request.tenant, status, outcome);
   format_.invalid->Add(mapper.rejected());
+  RETURN_IF_ERROR(status);
   refused.unreadable = mapper.rejected();
   refused.why = mapper.first_error();
   for (const std::string& one : outcome.rejected) {

@@ -101,8 +101,8 @@ absl::Status RemoteWriteRoutes::Take(const InsertRequest& request,
   const absl::StatusOr<protocol::BodyCodec> codec =
       StoreBody(request, version_2, outcome);
   if (version_2) SetWrittenHeaders(outcome, response);
+  door_->Count(format_, request.tenant, codec.status(), outcome);
   RETURN_IF_ERROR(codec.status());
-  door_->Count(format_, request.tenant, outcome);
   if (outcome.series_rejected > 0 &&
       (version_2 || *codec != protocol::BodyCodec::kZstd)) {
     response.Send(400, kPlainText, RejectionText(outcome));

@@ -5,6 +5,13 @@
 
 namespace varve::ingest {
 
+void SetLabel(const model::Label& label, std::vector<model::Label>& labels) {
+  std::erase_if(labels, [&label](const model::Label& one) {
+    return one.name == label.name;
+  });
+  labels.push_back(label);
+}
+
 Rejection SeriesRules::Relabel(std::vector<model::Label>& labels) const {
   if (!parts_.relabeling) return Rejection::kNone;
   switch (parts_.relabeling->Apply(labels)) {
@@ -21,12 +28,7 @@ Rejection SeriesRules::Relabel(std::vector<model::Label>& labels) const {
 Rejection SeriesRules::Apply(const std::vector<model::Label>& extra_labels,
                              std::vector<model::Label>& labels,
                              model::TenantId* tenant) const {
-  for (const model::Label& extra : extra_labels) {
-    std::erase_if(labels, [&extra](const model::Label& label) {
-      return label.name == extra.name;
-    });
-    labels.push_back(extra);
-  }
+  for (const model::Label& extra : extra_labels) SetLabel(extra, labels);
   if (parts_.prometheus_names) relabel::MakePrometheusNames(labels);
   const Rejection why = Relabel(labels);
   if (why != Rejection::kNone) return why;

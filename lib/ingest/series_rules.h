@@ -19,6 +19,9 @@
 
 namespace varve::ingest {
 
+// The label instead of any of its name.
+void SetLabel(const model::Label& label, std::vector<model::Label>& labels);
+
 struct SeriesRuleParts {
   bool prometheus_names = false;  // -usePromCompatibleNaming
   std::shared_ptr<const relabel::RuleSet> relabeling;  // null: none

@@ -155,6 +155,11 @@ absl::Status TenantLimits::Take(const TenantNow& tenant, int64_t rows,
   return OverRate(tenant, rows, wait);
 }
 
+void TenantLimits::GiveBack(const TenantNow& tenant, int64_t rows) const {
+  if (tenant.limit->ingestion_rate <= 0) return;
+  tenant.use->samples.GiveBack(rows, RateOf(*tenant.limit));
+}
+
 void TenantLimits::CountIgnored(const TenantNow& tenant, Rejection why,
                                 int64_t rows) {
   TenantUse& use = *tenant.use;

@@ -82,6 +82,10 @@ class TenantLimits {
   // when they do not fit; `started`: the request has been taken, they do.
   absl::Status Take(const TenantNow& tenant, int64_t rows, bool started) const;
 
+  // The rows that Take has charged were not stored: a sender that repeats them
+  // pays once.
+  void GiveBack(const TenantNow& tenant, int64_t rows) const;
+
   // Rows that are not stored; for the metrics.
   void CountIgnored(const TenantNow& tenant, Rejection why, int64_t rows);
 

@@ -45,6 +45,12 @@ class TokenBucket {
     }
   }
 
+  // Undoes a Take or a Charge of as many.
+  void GiveBack(int64_t tokens, const TokenRate& rate) {
+    full_ns_.fetch_sub(Nanoseconds(static_cast<double>(tokens), rate),
+                       std::memory_order_relaxed);
+  }
+
   // Takes them whatever is there.
   void Charge(int64_t tokens, const TokenRate& rate, int64_t now_ms) {
     const int64_t now_ns = now_ms * kNsPerMs;

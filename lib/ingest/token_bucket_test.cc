@@ -47,6 +47,16 @@ TEST_CASE("a charge may exceed what is there", "[ingest]") {
   CHECK(bucket.Wait(1, kRate, 5'000) <= absl::Hours(31 * 24));
 }
 
+TEST_CASE("what is given back can be taken again", "[ingest]") {
+  TokenBucket bucket;
+  for (int i = 0; i < 3; ++i) {
+    CHECK(bucket.Take(400, kRate, 5'000) == absl::ZeroDuration());
+    bucket.GiveBack(400, kRate);
+  }
+  CHECK(bucket.Take(500, kRate, 5'000) == absl::ZeroDuration());
+  CHECK(bucket.Take(1, kRate, 5'000) == absl::Milliseconds(10));
+}
+
 TEST_CASE("fractions of a millisecond are not free", "[ingest]") {
   constexpr TokenRate kFast = {.per_second = 1'000'000, .burst = 1'000};
   TokenBucket bucket;
