@@ -14,6 +14,9 @@ using Column = CsvColumns::Column;
 using Kind = CsvColumns::Kind;
 using TimeForm = CsvColumns::TimeForm;
 
+// Labels of one line, repeated for each of its values.
+constexpr size_t kLabelBytesMax = 32 << 20;
+
 absl::Status SetTimeForm(std::string_view text, Column& column) {
   constexpr std::string_view kCustom = "custom:";
   if (text == "unix_s") {
@@ -205,11 +208,17 @@ void CsvReader::ReadLine(std::string_view line, SampleBatch& batch) {
     return;
   }
   if (trim_ms_ > 1) timestamp_ms_ -= timestamp_ms_ % trim_ms_;
+  sealed_.Clear();
+  for (const model::Label& label : labels_) {
+    sealed_.Add(label.name, label.value);
+  }
+  sealed_.Seal();
+  if (values_.size() * sealed_.sealed_bytes() > kLabelBytesMax) {
+    return AddBadLine("its values times its labels exceed 33554432 bytes");
+  }
   for (const auto& [metric, value] : values_) {
-    std::vector<model::Label> labels = labels_;
-    labels.push_back({std::string(model::kMetricName), std::string(metric)});
     canonical_.clear();
-    AppendCanonicalBytes(canonical_, model::LabelSet(std::move(labels)));
+    sealed_.AppendCanonical(metric, canonical_);
     batch.series.push_back(
         {.identity = batch.arena.Copy(canonical_),
          .first_row = static_cast<uint32_t>(batch.values.size()),

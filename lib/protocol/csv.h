@@ -29,6 +29,7 @@
 #include "absl/status/statusor.h"
 #include "lib/model/label.h"
 #include "lib/protocol/import_reader.h"
+#include "lib/protocol/line_labels.h"
 
 namespace varve::protocol {
 
@@ -76,6 +77,7 @@ class CsvReader final : public ImportReader {
   // Of the line under way.
   int64_t timestamp_ms_ = 0;
   std::vector<model::Label> labels_;
+  LineLabels sealed_;  // labels_
   std::vector<std::pair<std::string_view, double>> values_;
   std::string unquoted_;
   std::string canonical_;

@@ -122,6 +122,25 @@ TEST_CASE("a bad format names its entry", "[protocol]") {
   }
 }
 
+TEST_CASE("CSV: many values under long labels do not take all the memory",
+          "[protocol]") {
+  std::string format = "1:label:l";
+  std::string line = std::string(100'000, 'x');
+  for (int i = 2; i < 1'000; ++i) {
+    base::StrAppend(&format, ",", i, ":metric:m");
+    line += ",1";
+  }
+  const std::string text = line + "\nx,1\n";
+  const auto columns = CsvColumns::Parse(format);
+  REQUIRE(columns.ok());
+  CsvReader reader(text, *columns, 777);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  CHECK(batch.series.size() == 1);
+  CHECK(reader.first_error() ==
+        "line 1: its values times its labels exceed 33554432 bytes");
+}
+
 TEST_CASE("CSV that is damaged neither crashes nor loops", "[protocol]") {
   const std::string text = "\"a,\"\"b\",1.5,1700000000,x\nc,NaN,,y\n";
   std::mt19937_64 random(3);

@@ -9,7 +9,7 @@
 namespace varve::protocol {
 namespace {
 
-// Series names of one line, its tags repeated for each field.
+// Series names of one line, its measurement and tags repeated for each field.
 constexpr size_t kNamesBytesMax = 32 << 20;
 
 // The first byte of `text` that is one of kStops and has no backslash before
@@ -203,7 +203,9 @@ std::string_view InfluxLinesReader::ReadTimestamp(std::string_view text,
 }
 
 bool InfluxLinesReader::Append(int64_t ms, SampleBatch& batch) {
-  if (fields_.size() * labels_.sealed_bytes() > kNamesBytesMax) return false;
+  const size_t shared_bytes =
+      labels_.sealed_bytes() + measurement_.size() + naming_.separator.size();
+  if (fields_.size() * shared_bytes > kNamesBytesMax) return false;
   const bool no_key = naming_.skip_single_field && !naming_.skip_measurement &&
                       fields_seen_ == 1 && !measurement_.empty();
   metric_.clear();
@@ -251,7 +253,7 @@ void InfluxLinesReader::ReadLine(std::string_view line, SampleBatch& batch) {
   if (!labels_.Has(naming_.db_label)) labels_.Add(naming_.db_label, db_);
   labels_.Seal();
   if (!Append(ms, batch)) {
-    AddBadLine("its fields times its tags exceed 33554432 bytes");
+    AddBadLine("its fields times its name and tags exceed 33554432 bytes");
   }
 }
 

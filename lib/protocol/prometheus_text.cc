@@ -9,6 +9,8 @@
 namespace varve::protocol {
 namespace {
 
+constexpr size_t kCommentBytesMax = 64 << 10;  // of a HELP or a UNIT
+
 bool IsSpace(char c) { return c == ' ' || c == '\t'; }
 
 // What is left of one line.
@@ -234,21 +236,30 @@ void PrometheusTextReader::ReadComment(std::string_view text,
   if (keyword != "HELP") {
     while (!value.empty() && IsSpace(value.back())) value.remove_suffix(1);
   }
+  const auto type = TypeOf(value);
+  if (keyword == "TYPE" && !type) {
+    return AddBadLine("an unknown type of metric");
+  }
+  if (value.size() > kCommentBytesMax) {
+    return AddBadLine("a help or a unit is longer than 65536 bytes");
+  }
   if (family_.metric != name) {
     family_ = {.metric = name, .type = {}, .help = {}, .unit = {}};
   }
-  if (keyword == "HELP") {
-    family_.help = Unescaped(value);
-  } else if (keyword == "UNIT") {
-    family_.unit = value;
-  } else if (const auto type = TypeOf(value)) {
-    family_.type = *type;
-  } else {
-    return AddBadLine("an unknown type of metric");
-  }
-  // Each of a family's comments makes its metadata more complete.
+  // Each of a family's comments makes its metadata more complete, without a
+  // copy of what the others said.
+  const auto set = [&](model::MetricMetadata& metadata) {
+    if (keyword == "HELP") {
+      metadata.help = Unescaped(value);
+    } else if (keyword == "UNIT") {
+      metadata.unit = value;
+    } else {
+      metadata.type = *type;
+    }
+  };
+  set(family_);
   if (!batch.metadata.empty() && batch.metadata.back().metric == name) {
-    batch.metadata.back() = family_;
+    set(batch.metadata.back());
   } else {
     batch.metadata.push_back(family_);
   }

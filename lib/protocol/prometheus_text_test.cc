@@ -106,6 +106,24 @@ TEST_CASE("of a repeated label the last one counts; empty ones go",
   CHECK(r.lines == Lines{R"(a{x="2"} 777 1)"});
 }
 
+TEST_CASE("a family's comments are one entry of bounded size", "[protocol]") {
+  const std::string text =
+      "# HELP a why\n# TYPE a counter\n# UNIT a bytes\n# HELP a " +
+      std::string((64 << 10) + 1, 'x') + "\n# HELP b " +
+      std::string(64 << 10, 'y') + "\n";
+  PrometheusTextReader reader(text, 777);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  REQUIRE(batch.metadata.size() == 2);
+  CHECK(batch.metadata[0].type == model::MetricType::kCounter);
+  CHECK(batch.metadata[0].help == "why");
+  CHECK(batch.metadata[0].unit == "bytes");
+  CHECK(batch.metadata[1].help.size() == 64 << 10);
+  CHECK(reader.bad_lines() == 1);
+  CHECK(reader.first_error() ==
+        "line 4: a help or a unit is longer than 65536 bytes");
+}
+
 TEST_CASE("an exemplar follows the value", "[protocol]") {
   const std::string text =
       "a 1 # {trace=\"x\",b=\"y\"} 5 1700000000.25\na 2 5 # {} 1\nb 3\n"
