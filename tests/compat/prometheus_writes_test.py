@@ -185,7 +185,8 @@ class VmagentWritesTest(unittest.TestCase):
             exporter = Process("node-exporter",
                                peer("prometheus-node-exporter"),
                                [f"--web.listen-address={target}"])
-            self.addCleanup(exporter.stop)
+            # It knows no SIGINT where its parents ignore that.
+            self.addCleanup(exporter.kill)
             config = os.path.join(folder, "scrape.yml")
             with open(config, "w", encoding="ascii") as file:
                 json.dump({"global": {"scrape_interval": "1s"},
