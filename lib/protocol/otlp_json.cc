@@ -429,7 +429,7 @@ absl::Status Reader::Metric(element from) {
       }));
   if (metric_.kind == OtlpKind::kNone) return absl::OkStatus();
   RETURN_IF_ERROR(Data(data));
-  mapper_.StartMetric(metric_);
+  RETURN_IF_ERROR(mapper_.StartMetric(metric_));
   return ForEach("dataPoints", Member(data, "dataPoints", null_),
                  [this](element one) { return Point(one); });
 }

@@ -15,6 +15,9 @@ constexpr std::string_view kServiceName = "service.name";
 constexpr std::string_view kServiceNamespace = "service.namespace";
 constexpr std::string_view kServiceInstance = "service.instance.id";
 
+// Keys of maps inside of maps are copied for each value in them.
+constexpr size_t kMapKeyBytesMax = 1 << 20;
+
 bool IsIdentifying(std::string_view key) {
   return key == kServiceName || key == kServiceNamespace ||
          key == kServiceInstance;
@@ -48,7 +51,7 @@ std::string_view OtlpLabels::NameOf(std::string_view key, Arena& texts) const {
 }
 
 void OtlpLabels::Append(std::string_view key, const OtlpValue& value,
-                        Arena& texts, Labels& labels) const {
+                        Arena& texts, Labels& labels) {
   if (key.empty()) return;
   if (value.kind == OtlpValue::Kind::kString) {
     if (!value.text.empty()) {
@@ -56,6 +59,8 @@ void OtlpLabels::Append(std::string_view key, const OtlpValue& value,
     }
   } else if (value.kind == OtlpValue::Kind::kMap && !options_.prometheus) {
     for (const OtlpAttribute& child : value.children) {
+      map_key_bytes_ += key.size() + 1 + child.key.size();
+      if (map_key_bytes_ > kMapKeyBytesMax) return;
       Append(texts.Copy(base::StrCat(key, ".", child.key)), child.value, texts,
              labels);
     }
@@ -82,16 +87,21 @@ void OtlpLabels::Tidy(Labels& labels, Arena& texts) const {
     }
   }
   size_t kept = 0;
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (kept == 0 || labels[kept - 1].name != labels[i].name) {
-      labels[kept++] = labels[i];
-    } else if (options_.labels_converted()) {
-      // Different keys may have become one name.
-      labels[kept - 1].value = texts.Copy(
-          base::StrCat(labels[kept - 1].value, ";", labels[i].value));
-    } else {
-      labels[kept - 1] = labels[i];
+  for (size_t first = 0, end = 0; first < labels.size(); first = end) {
+    end = first + 1;
+    while (end < labels.size() && labels[end].name == labels[first].name) {
+      ++end;
     }
+    Label label = labels[end - 1];
+    if (end - first > 1 && options_.labels_converted()) {
+      // Different keys may have become one name.
+      std::string joined(labels[first].value);
+      for (size_t i = first + 1; i < end; ++i) {
+        base::StrAppend(&joined, ";", labels[i].value);
+      }
+      label.value = texts.Copy(joined);
+    }
+    labels[kept++] = label;
   }
   labels.resize(kept);
 }
@@ -121,17 +131,20 @@ void OtlpLabels::AppendJobAndInstance(const OtlpAttributes& resource) {
 void OtlpLabels::SetResource(const OtlpAttributes& attributes) {
   resource_.clear();
   resource_texts_.Clear();
+  map_key_bytes_ = 0;
   for (const OtlpAttribute& attribute : attributes) {
     if (!Promoted(attribute.key)) continue;
     Append(attribute.key, attribute.value, resource_texts_, resource_);
   }
   if (options_.prometheus) AppendJobAndInstance(attributes);
   Tidy(resource_, resource_texts_);
+  resource_complete_ = map_key_bytes_ <= kMapKeyBytesMax;
 }
 
 void OtlpLabels::SetScope(const OtlpScope& scope) {
   scope_.clear();
   scope_texts_.Clear();
+  map_key_bytes_ = 0;
   const bool prometheus = options_.prometheus;
   const auto add = [&](std::string_view key, std::string_view text) {
     OtlpValue value;
@@ -157,6 +170,7 @@ void OtlpLabels::SetScope(const OtlpScope& scope) {
     }
     Tidy(scope_, scope_texts_);
   }
+  scope_complete_ = map_key_bytes_ <= kMapKeyBytesMax;
   base_.clear();
   std::merge(resource_.begin(), resource_.end(), scope_.begin(), scope_.end(),
              std::back_inserter(base_), [](const Label& a, const Label& b) {
@@ -191,14 +205,17 @@ void OtlpLabels::SetPoint(const OtlpAttributes& attributes,
   point_.clear();
   // Not for each point: a clear frees what the next one needs.
   constexpr size_t kPointsKept = 64;
-  if (++points_ > kPointsKept) {
+  constexpr size_t kTextBytesKept = 1 << 20;
+  if (++points_ > kPointsKept || point_texts_.bytes() > kTextBytesKept) {
     point_texts_.Clear();
     points_ = 0;
   }
+  map_key_bytes_ = 0;
   for (const OtlpAttribute& attribute : attributes) {
     Append(attribute.key, attribute.value, point_texts_, point_);
   }
   Tidy(point_, point_texts_);
+  point_complete_ = map_key_bytes_ <= kMapKeyBytesMax;
   reserved_ = reserved;
   bytes_.clear();
   name_at_ = kNotYet;

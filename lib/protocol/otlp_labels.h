@@ -58,8 +58,17 @@ class OtlpLabels {
   std::string_view Identity(std::string_view metric, std::string_view suffix,
                             std::string_view value);
 
+  // False when the keys of maps in the attributes of the resource, the scope or
+  // the point have over 1 MiB, written out: then labels are missing.
+  bool complete() const {
+    return resource_complete_ && scope_complete_ && point_complete_;
+  }
+
   // Bytes of the point's own labels in each of its series.
   size_t point_bytes() const { return bytes_.size(); }
+
+  // Copied for the points since the last time that was freed.
+  size_t point_text_bytes() const { return point_texts_.bytes(); }
 
   // Canonical bytes of target_info's labels; "" when the resource has none
   // that its points have not, or nothing that names it.
@@ -77,7 +86,7 @@ class OtlpLabels {
   using Labels = std::vector<Label>;
 
   void Append(std::string_view key, const OtlpValue& value, Arena& texts,
-              Labels& labels) const;
+              Labels& labels);
   std::string_view NameOf(std::string_view key, Arena& texts) const;
   bool Promoted(std::string_view key) const;
   void AppendJobAndInstance(const OtlpAttributes& resource);
@@ -91,6 +100,10 @@ class OtlpLabels {
   const OtlpOptions& options_;
   Labels resource_, scope_, base_, point_;
   Arena resource_texts_, scope_texts_, point_texts_;
+  size_t map_key_bytes_ = 0;  // of what is under way
+  bool resource_complete_ = true;
+  bool scope_complete_ = true;
+  bool point_complete_ = true;
   size_t points_ = 0;  // whose texts are in point_texts_
   // base_ as canonical bytes, and where each label of it begins.
   std::string base_bytes_;

@@ -21,6 +21,12 @@ constexpr uint64_t kNsPerMs = 1'000'000;
 // request.
 constexpr size_t kBatchLabelBytes = 16 << 20;
 
+// Of a metric's name and of its unit.
+constexpr size_t kNameBytesMax = 64 << 10;
+
+// Names remembered as told; a name that is forgotten is told again.
+constexpr size_t kToldBytesMax = 16 << 20;
+
 int64_t Milliseconds(uint64_t ns) {
   return static_cast<int64_t>(ns / kNsPerMs);
 }
@@ -76,18 +82,31 @@ void OtlpMapper::StartScope(const OtlpScope& scope) {
   labels_.SetScope(scope);
 }
 
-void OtlpMapper::StartMetric(const OtlpMetric& metric) {
+absl::Status OtlpMapper::StartMetric(const OtlpMetric& metric) {
   metric_ = metric;
+  name_.clear();
+  unnamed_ = "a metric has no name";
+  if (std::max(metric.name.size(), metric.unit.size()) > kNameBytesMax) {
+    unnamed_ = "a metric's name or unit has more than 65536 bytes";
+    return absl::OkStatus();
+  }
   const OtlpNameForm form = options_.prometheus
                                 ? OtlpNameForm::kPrometheus
                                 : OtlpNameForm::kVictoriaMetrics;
   name_ = options_.names_converted() ? PrometheusMetricName(metric, form)
                                      : std::string(metric.name);
-  if (!name_.empty()) AddMetadata();
+  if (name_.empty()) return absl::OkStatus();
+  AddMetadata();
+  return FlushWhenFull();
 }
 
 void OtlpMapper::AddMetadata() {
+  if (told_bytes_ > kToldBytesMax) {
+    told_.clear();
+    told_bytes_ = 0;
+  }
   if (!told_.insert(name_).second) return;
+  told_bytes_ += name_.size() + sizeof(name_);
   model::MetricMetadata metadata;
   metadata.metric = name_;
   metadata.type = TypeOf(metric_);
@@ -174,7 +193,9 @@ void OtlpMapper::AddExemplar(const OtlpExemplar& exemplar,
 }
 
 bool OtlpMapper::Fits(size_t series) {
-  if (series * labels_.point_bytes() <= kBatchLabelBytes) return true;
+  constexpr size_t kOwnBytes = 32;  // the suffix, le or quantile
+  const size_t bytes = labels_.point_bytes() + name_.size() + kOwnBytes;
+  if (series * bytes <= kBatchLabelBytes) return true;
   Reject(base::StrCat("the labels of the ", series,
                       " series of a data point have more than ",
                       kBatchLabelBytes, " bytes"));
@@ -244,16 +265,7 @@ void OtlpMapper::AddSummary(const OtlpPoint& point) {
   }
 }
 
-absl::Status OtlpMapper::Add(const OtlpPoint& point) {
-  ++point_;
-  if (name_.empty()) {
-    Reject("a metric has no name");
-    return absl::OkStatus();
-  }
-  time_ms_ = point.time_ns == 0 ? now_ms_ : Milliseconds(point.time_ns);
-  first_ms_ = std::min(first_ms_, time_ms_);
-  last_ms_ = std::max(last_ms_, time_ms_);
-  labels_.SetPoint(point.attributes, ReservedLabel(metric_.kind));
+void OtlpMapper::AddOfKind(const OtlpPoint& point) {
   switch (metric_.kind) {
     case OtlpKind::kGauge:
     case OtlpKind::kSum:
@@ -280,23 +292,43 @@ absl::Status OtlpMapper::Add(const OtlpPoint& point) {
     case OtlpKind::kNone:
       break;
   }
-  if (batch_.full(rows_max_) || batch_label_bytes_ > kBatchLabelBytes) {
-    return Flush(true);
+}
+
+absl::Status OtlpMapper::Add(const OtlpPoint& point) {
+  ++point_;
+  if (name_.empty()) {
+    Reject(unnamed_);
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  time_ms_ = point.time_ns == 0 ? now_ms_ : Milliseconds(point.time_ns);
+  first_ms_ = std::min(first_ms_, time_ms_);
+  last_ms_ = std::max(last_ms_, time_ms_);
+  labels_.SetPoint(point.attributes, ReservedLabel(metric_.kind));
+  const int64_t rejected = rejected_;
+  if (labels_.complete()) {
+    AddOfKind(point);
+  } else {
+    Reject("the keys of maps in the attributes have more than 1048576 bytes");
+  }
+  // Its labels have cost as much as those of a stored one.
+  if (rejected_ > rejected) label_bytes_ += labels_.point_bytes();
+  return FlushWhenFull();
 }
 
 void OtlpMapper::AddTargetInfo() {
   // A sample at least this often, so that a lookup of 5 minutes finds one.
   constexpr int64_t kStepMs = 150'000;
-  constexpr int64_t kSamplesMax = 1000;  // of clocks gone wrong
+  // Of clocks gone wrong: in a request as many more than its points.
+  constexpr int64_t kSamplesMax = 1000;
   const std::string identity = labels_.TargetInfo(*resource_);
   if (identity.empty() || first_ms_ > last_ms_) return;
   BatchSeries series;
   series.identity = batch_.arena.Copy(identity);
   series.first_row = static_cast<uint32_t>(batch_.values.size());
-  const int64_t first_ms =
-      std::max(first_ms_, last_ms_ - kStepMs * kSamplesMax);
+  const int64_t samples = point_ + kSamplesMax - info_samples_;
+  const int64_t first_ms = std::max(
+      first_ms_,
+      last_ms_ - kStepMs * std::clamp<int64_t>(samples - 1, 0, kSamplesMax));
   for (int64_t at_ms = first_ms; at_ms < last_ms_; at_ms += kStepMs) {
     batch_.timestamps_ms.push_back(at_ms);
     batch_.values.push_back(1);
@@ -305,6 +337,7 @@ void OtlpMapper::AddTargetInfo() {
   batch_.timestamps_ms.push_back(last_ms_);
   batch_.values.push_back(1);
   ++series.rows;
+  info_samples_ += series.rows;
   batch_.series.push_back(series);
   points_.push_back(point_);
   batch_label_bytes_ += identity.size();
@@ -312,7 +345,12 @@ void OtlpMapper::AddTargetInfo() {
 
 absl::Status OtlpMapper::FinishResource() {
   if (options_.prometheus) AddTargetInfo();
-  if (batch_.full(rows_max_) || batch_label_bytes_ > kBatchLabelBytes) {
+  return FlushWhenFull();
+}
+
+absl::Status OtlpMapper::FlushWhenFull() {
+  if (batch_.full(rows_max_) || batch_label_bytes_ > kBatchLabelBytes ||
+      label_bytes_ > kOtlpLabelBytesMax) {
     return Flush(true);
   }
   return absl::OkStatus();

@@ -15,7 +15,10 @@
 // without a recorded value is a staleness marker of each of its series; one
 // without a time has that of the request.
 //
-// Bounded: labels of all series of a request have kOtlpLabelBytesMax at most.
+// Bounded: labels of all series of a request have kOtlpLabelBytesMax at most,
+//          target_info of all its resources 1,000 samples more than the request
+//          has points. Points are refused of a metric whose name or unit has
+//          over 64 KiB, and where the keys of maps have over 1 MiB.
 // Errors:  what the sink returns, and InvalidArgument for that bound. A point
 //          that cannot be stored is counted and told of, and others go on.
 // Threads: belongs to one.
@@ -53,7 +56,7 @@ class OtlpMapper {
   // In the order of the request; texts live until Finish.
   void StartResource(const OtlpAttributes& attributes);
   void StartScope(const OtlpScope& scope);
-  void StartMetric(const OtlpMetric& metric);
+  absl::Status StartMetric(const OtlpMetric& metric);
   absl::Status Add(const OtlpPoint& point);
   absl::Status FinishResource();
   absl::Status Finish();
@@ -64,6 +67,7 @@ class OtlpMapper {
 
  private:
   void AddMetadata();
+  void AddOfKind(const OtlpPoint& point);
   void AddHistogram(const OtlpPoint& point);
   void AddExponential(const OtlpPoint& point);
   void AddSummary(const OtlpPoint& point);
@@ -78,6 +82,7 @@ class OtlpMapper {
   void AddStart(const OtlpPoint& point, BatchSeries& series);
   void AddExemplar(const OtlpExemplar& exemplar, BatchSeries& series);
   void Reject(std::string_view why);
+  absl::Status FlushWhenFull();
   absl::Status Flush(bool more);
 
   const OtlpOptions& options_;
@@ -93,6 +98,8 @@ class OtlpMapper {
   int64_t rejected_ = 0;
   std::string first_error_;
   absl::flat_hash_set<std::string> told_;  // metrics whose metadata was given
+  size_t told_bytes_ = 0;
+  int64_t info_samples_ = 0;  // of target_info
 
   // Of the resource and the metric under way.
   const OtlpAttributes* resource_ = nullptr;
@@ -100,6 +107,7 @@ class OtlpMapper {
   int64_t last_ms_ = 0;
   OtlpMetric metric_;
   std::string name_;
+  std::string_view unnamed_;  // why it is empty
   int64_t time_ms_ = 0;  // of the point
 };
 

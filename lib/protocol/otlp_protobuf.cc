@@ -448,7 +448,7 @@ absl::Status Reader::Metric(std::string_view message) {
   if (metric_.kind == OtlpKind::kNone) return absl::OkStatus();
   // Points come before what says how to read them.
   for (const bool points : {false, true}) {
-    if (points) mapper_.StartMetric(metric_);
+    if (points) RETURN_IF_ERROR(mapper_.StartMetric(metric_));
     Fields fields(message);
     Field field;
     while (!fields.done()) {
