@@ -140,31 +140,45 @@ absl::Status WriteOperation::RegisterName() {
   return absl::OkStatus();
 }
 
+bool WriteOperation::IsRepeat(uint32_t i) {
+  const SeriesRows& row = rows_[i];
+  if (row.labels.empty()) return false;
+  const auto found = defined_.find(row.route);
+  if (found == defined_.end()) return false;
+  found->second.size += row.size();
+  repeats_.push_back({i, found->second.row});
+  return true;
+}
+
+absl::Status WriteOperation::PlanDefinition(uint32_t i) {
+  const SeriesRows& row = rows_[i];
+  SeriesRoute& route = *row.route;
+  if (row.labels.empty()) {
+    return Outdated("a route does not fit and has no labels");
+  }
+  const bool owners_known =
+      route.generation == view_.generation && route.detour == 0;
+  SeriesRoute placed;
+  RETURN_IF_ERROR(view_.Place(row.slot, placed));
+  // A reference that is known already stays: only what is new is defined.
+  if (!owners_known || placed.detour != 0) route = placed;
+  for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
+    const uint16_t node = route.nodes[k];
+    if (node == kNoNode || !view_.live[node] || per_node_[node].failed) {
+      continue;
+    }
+    if (route.refs[k] == kNoRef) per_node_[node].definitions.push_back({i, k});
+  }
+  defined_.try_emplace(&route, FirstRow{i, row.size()});
+  return absl::OkStatus();
+}
+
 absl::Status WriteOperation::Plan() {
   for (uint32_t i = 0; i < rows_.size(); ++i) {
-    SeriesRows& row = rows_[i];
-    row.refused = model::Refusal::kNone;
-    SeriesRoute& route = *row.route;
-    if (!view_.Fits(route)) {
-      if (row.labels.empty()) {
-        return Outdated("a route does not fit and has no labels");
-      }
-      const bool owners_known =
-          route.generation == view_.generation && route.detour == 0;
-      SeriesRoute placed;
-      RETURN_IF_ERROR(view_.Place(row.slot, placed));
-      // A reference that is known already stays: only what is new is defined.
-      if (!owners_known || placed.detour != 0) route = placed;
-      for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
-        const uint16_t node = route.nodes[k];
-        if (node == kNoNode || !view_.live[node] || per_node_[node].failed) {
-          continue;
-        }
-        if (route.refs[k] == kNoRef) {
-          per_node_[node].definitions.push_back({i, k});
-        }
-      }
-    }
+    rows_[i].refused = model::Refusal::kNone;
+    if (IsRepeat(i)) continue;
+    const SeriesRoute& route = *rows_[i].route;
+    if (!view_.Fits(route)) RETURN_IF_ERROR(PlanDefinition(i));
     any_detour_ = any_detour_ || route.detour != 0;
   }
   return absl::OkStatus();
@@ -191,7 +205,8 @@ void WriteOperation::StartDefine(size_t node) {
       series.mutable_tenant()->set_kind(row.tenant.kind);
       series.mutable_tenant()->set_id(row.tenant.id);
       series.set_labels(row.labels.data(), row.labels.size());
-      series.set_rows(static_cast<uint32_t>(row.size()));
+      series.set_rows(
+          static_cast<uint32_t>(defined_.find(row.route)->second.size));
     }
     state.calls.push_back({core_.nodes->channel(node).Start(
                                wire::kDefine, request.SerializeAsString()),
@@ -246,6 +261,9 @@ absl::Status WriteOperation::Define() {
     }
     per_node_[node].calls.clear();
     answered += per_node_[node].failed ? 0 : 1;
+  }
+  for (const Repeat& repeat : repeats_) {
+    rows_[repeat.row].refused = rows_[repeat.first].refused;
   }
   return absl::OkStatus();
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "lib/cluster/missed_ledger.h"
 #include "lib/cluster/name_ledger.h"
@@ -81,11 +82,23 @@ class WriteOperation {
     std::vector<uint32_t> slots;
     model::TimeRange span{INT64_MAX, INT64_MIN};
   };
+  // The first of the rows that share a route to be defined.
+  struct FirstRow {
+    uint32_t row = 0;
+    size_t size = 0;  // of all of them
+  };
+  struct Repeat {
+    uint32_t row = 0;
+    uint32_t first = 0;
+  };
   using MissedBy = std::map<std::pair<uint64_t, uint16_t>, MissedSlots>;
 
   // The tenant's name on all nodes that are up, before anything under it.
   absl::Status RegisterName();
   absl::Status Plan();
+  // True when an earlier row defines the series for this one too.
+  bool IsRepeat(uint32_t i);
+  absl::Status PlanDefinition(uint32_t i);
   absl::Status Define();
   void StartDefine(size_t node);
   absl::Status TakeDefined(size_t node, const Sent& sent,
@@ -124,6 +137,8 @@ class WriteOperation {
   const int64_t start_ms_;
   const int64_t deadline_ms_;
   std::vector<PerNode> per_node_;
+  absl::flat_hash_map<const SeriesRoute*, FirstRow> defined_;
+  std::vector<Repeat> repeats_;
   bool any_failed_ = false;
   bool any_detour_ = false;
 };

@@ -66,7 +66,9 @@ struct OtherRows {
 // Kept small: a write goes over all of its rows several times.
 struct SeriesRows {
   model::TenantId tenant;
-  SeriesRoute* route = nullptr;  // filled when it does not fit the view
+  // Filled when it does not fit the view. Rows of one series may share it: the
+  // first of them defines the series for all.
+  SeriesRoute* route = nullptr;
   // Canonical labels; may be empty while the route fits the view.
   std::string_view labels;
   std::span<const int64_t> timestamps_ms;

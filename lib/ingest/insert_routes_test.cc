@@ -186,6 +186,53 @@ TEST_CASE("every series of the dashboards is there before the first write",
   }
 }
 
+TEST_CASE("a new series in many lines of a request is one series",
+          "[ingest]") {
+  Insert insert(32 << 20, {.active_series_max = 1});
+  std::string lines;
+  for (int i = 0; i < 1'000; ++i) {
+    lines += base::StrCat("a{b=\"c\"} 1 ", 1'000 + i, "\n");
+  }
+  const char* const import = "/insert/{}/prometheus/api/v1/import/prometheus";
+  CHECK(insert.Post(import, lines).status == 204);
+  CHECK(insert.node.rows() == 1'000);
+  CHECK(insert.node.defines == 1);
+  CHECK(insert.inserter->tenant_limits()
+            .Of(model::TenantId())
+            .use->ignored_rows[static_cast<size_t>(
+                Rejection::kTooManyActiveSeries)]
+            .load() == nullptr);
+  CHECK(insert.metrics.Text().find("varve_tenant_active_series{accountID=\"0\","
+                                   "projectID=\"0\"} 1\n") !=
+        std::string::npos);
+  // Known, and to be defined anew: once again.
+  insert.node.ref_epoch = 2;
+  insert.node.connection = 2;
+  insert.node.refs.clear();
+  CHECK(insert.Post(import, lines).status == 204);
+  CHECK(insert.node.rows() == 2'000);
+  CHECK(insert.node.defines == 2);
+  // Of another series all rows are one too many.
+  CHECK(insert.Post(import, "b 1\nb 2\nb 3\n").status == 204);
+  CHECK(insert.Ignored("active_series_limit") == 3);
+}
+
+TEST_CASE("what is refused of a series is refused in all of its lines",
+          "[ingest]") {
+  Insert insert;
+  std::string canonical;
+  model::AppendCanonicalBytes(canonical, model::LabelSet{{"__name__", "a"}});
+  insert.node.refused[canonical] = model::Refusal::kDailyLimit;
+  CHECK(insert
+            .Post("/insert/{}/prometheus/api/v1/import/prometheus",
+                  "a 1\na 2\nb 1\na 3\nb 2\n")
+            .status == 204);
+  CHECK(insert.node.rows() == 2);
+  CHECK(insert.node.defines == 2);
+  CHECK(insert.Ignored(std::string(
+            model::RefusalReason(model::Refusal::kDailyLimit))) == 3);
+}
+
 TEST_CASE("what relabeling drops is no error of the sender", "[ingest]") {
   Insert insert;
   const auto change = [&insert](std::string_view yaml) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <numeric>
 #include <utility>
 
 #include "lib/base/byte_coding.h"
@@ -55,6 +56,10 @@ struct Inserter::Work {
   std::vector<std::string_view> labels;  // canonical, where resolved
   std::vector<uint32_t> changed;         // entries to keep in the table
   std::vector<model::TenantId> tenants;  // of each series, if of labels
+  // By key the first series that was resolved, which those that come with the
+  // same bytes later in the batch share.
+  absl::flat_hash_map<base::Hash128, uint32_t> resolved;
+  std::vector<uint32_t> first_of;  // of each series; empty: none repeats
   std::vector<cluster::SeriesRows> rows;
   std::vector<model::MetricMetadata> metadata;
   std::vector<cluster::MetadataRows> shared_metadata;  // by tenant
@@ -72,11 +77,33 @@ struct Inserter::Work {
     labels.assign(series, {});
     changed.clear();
     tenants.assign(tenant->in_labels ? series : 0, {});
+    resolved.clear();
+    first_of.clear();
     rows.clear();
     metadata.clear();
     too_many_active = false;
     may_reject = false;
     arena.Clear();
+  }
+  // Series i is as an earlier one with its bytes; false when it is the first.
+  bool TakeRepeat(size_t i) {
+    const auto at = static_cast<uint32_t>(i);
+    const auto [found, is_first] = resolved.try_emplace(keys[i], at);
+    if (is_first) return false;
+    const uint32_t first = found->second;
+    entries[i] = entries[first];
+    entries[i].reserved = false;
+    labels[i] = labels[first];
+    if (!tenants.empty()) tenants[i] = tenants[first];
+    if (first_of.empty()) {
+      first_of.resize(keys.size());
+      std::iota(first_of.begin(), first_of.end(), 0);
+    }
+    first_of[i] = first;
+    return true;
+  }
+  cluster::SeriesRoute& RouteOf(size_t i) {
+    return entries[first_of.empty() ? i : first_of[i]].route;
   }
 };
 
@@ -205,6 +232,7 @@ Rejection Inserter::Check(const Work& work, const TenantNow& tenant,
 
 absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
+  if (work.TakeRepeat(i)) return absl::OkStatus();
   SeriesEntry& entry = work.entries[i];
   RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
   const bool in_labels = work.tenant->in_labels;
@@ -216,7 +244,7 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
     entry.rejection = Check(
         work, in_labels ? limits_.Of({tenant, ""}) : work.limits, entry);
   }
-  const bool was_known = std::exchange(entry.known, true);
+  entry.known = true;
   if (entry.rejection == Rejection::kTooManyActiveSeries) {
     // Not kept: what a tenant may not add shall not push other series out.
     work.too_many_active = true;
@@ -224,7 +252,7 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
   }
   // By its owner the table knows whose a series of a multitenant request is;
   // one without is looked at each time.
-  if (!was_known && (!in_labels || entry.owner != 0)) {
+  if (!in_labels || entry.owner != 0) {
     work.changed.push_back(static_cast<uint32_t>(i));
   }
   if (entry.rejection != Rejection::kNone) return absl::OkStatus();
@@ -278,12 +306,15 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
     }
     if (work.labels[i].empty() && !view.Fits(entry.route)) {
       RETURN_IF_ERROR(Resolve(batch, i, work));
-      work.changed.push_back(static_cast<uint32_t>(i));
+      if (entry.rejection != Rejection::kNone) {  // by limits that are new
+        work.may_reject = true;
+        continue;
+      }
     }
     work.rows.push_back({.tenant = work.tenant->in_labels
                                        ? work.tenants[i]
                                        : work.tenant->tenant.id,
-                         .route = &entry.route,
+                         .route = &work.RouteOf(i),
                          .labels = work.labels[i],
                          .timestamps_ms = batch.Timestamps(series),
                          .values = batch.Values(series),

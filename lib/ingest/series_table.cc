@@ -151,6 +151,10 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
     // Another request may have brought the series meanwhile.
     if (record.owner != 0) Release(record.owner);
     record.owner = entry.owner;
+  } else if (record.owner == 0 && entry.owner != 0) {
+    // Its record, and the place with it, went after it was looked up.
+    (void)Reserve(entry.owner, 0);
+    record.owner = entry.owner;
   }
   record.generation = entry.route.generation;
   record.detour = entry.route.detour;

@@ -132,6 +132,27 @@ TEST_CASE("an owner's active series are its entries", "[ingest]") {
   CHECK(table.size() == 0);
 }
 
+TEST_CASE("an entry that went while it was in use has its place again",
+          "[ingest]") {
+  base::ManualClock clock(0);
+  SeriesTable table(1 << 20, 2, clock);
+  StoreOwned(table, 0, 1, 0);
+  std::vector<SeriesEntry> entries(1);
+  table.Lookup(Keys(0, 1), entries);
+  clock.Advance(7 * 600'000);
+  table.DropUnused();
+  REQUIRE(table.active(3) == 0);
+  const uint32_t which[] = {0};
+  for (int i = 0; i < 2; ++i) {  // counted once
+    table.Store(Keys(0, 1), entries, which);
+    CHECK(table.active(3) == 1);
+  }
+  table.Lookup(Keys(0, 1), entries);
+  CHECK(entries[0].owner == 3);
+  table.Forget(3);
+  CHECK(table.active(3) == 0);
+}
+
 TEST_CASE("series that ended leave their places after an hour",
           "[ingest]") {
   base::ManualClock clock(0);
