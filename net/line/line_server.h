@@ -9,8 +9,11 @@
 //          ResourceExhausted) nothing more is read from that peer, others go
 //          on; at other errors the block is given up and counted.
 // Bounded: connections; bytes of a line (longer ones are passed over and
-//          told); bytes held for unfinished lines and for retries, above which
-//          nobody is read; idle time.
+//          told); bytes held for retries, above which nobody is read; bytes
+//          held for unfinished lines, above which a line is passed over and
+//          told like a long one, unless it is within its connection's share;
+//          time without a byte, and of an unfinished line however many bytes
+//          of it come. Time in which the peer waits for us does not count.
 // Metrics: vm_ingestserver_requests_total{type, name="write", net} connections
 //          or datagrams, vm_ingestserver_request_errors_total likewise blocks
 //          given up, varve_ingestserver_retries_total{type}, and
@@ -47,6 +50,8 @@ struct LineServerOptions {
   absl::Duration idle_max = absl::Hours(1);
   // Of a line that was begun.
   absl::Duration unfinished_max = absl::Minutes(1);
+  // For retries, and as much for unfinished lines; 1/connections_max of it is
+  // the share of a connection's unfinished line.
   int64_t held_bytes_max = 64 << 20;
   bool udp = true;  // besides TCP, on the same port
   telemetry::Metrics* metrics = nullptr;

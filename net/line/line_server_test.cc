@@ -1,6 +1,7 @@
 #include "net/line/line_server.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +42,14 @@ class Client {
     REQUIRE(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(bytes.size()));
   }
+  // False when the connection has ended.
+  bool TrySend(std::string_view bytes) {
+    return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0;
+  }
+  bool EndsWithin(int ms) {
+    pollfd wait{fd_, POLLIN, 0};
+    return ::poll(&wait, 1, ms) > 0;
+  }
   // Ends the connection by a reset.
   void Break() {
     const linger now{1, 0};
@@ -78,6 +87,10 @@ class Kept {
   void Accept() {
     base::MutexLock lock(mutex_);
     refused_.clear();
+  }
+  void Clear() {
+    base::MutexLock lock(mutex_);
+    text_.clear();
   }
   std::string text() {
     base::MutexLock lock(mutex_);
@@ -213,6 +226,71 @@ TEST_CASE("a line that is never finished ends its connection", "[net]") {
   CHECK(unfinished.Receive().empty());
   idle.Send("c 3\n");
   CHECK(BecomesTrue([&] { return s.kept.text() == "a 1\nc 3\n"; }));
+}
+
+TEST_CASE("a line that comes a byte at a time ends its connection",
+          "[net]") {
+  Served s({.unfinished_max = absl::Milliseconds(200)});
+  Client slow(s.address());
+  CHECK(BecomesTrue([&] { return slow.EndsWithin(5) || !slow.TrySend("x"); }));
+}
+
+TEST_CASE("who waits for storage is not cut off", "[net]") {
+  Served s({.idle_max = absl::Milliseconds(200),
+            .unfinished_max = absl::Milliseconds(200)});
+  s.kept.Refuse("a", base::Unavailable("no storage node is up"));
+  Client client(s.address());
+  client.Send("a 1\nb ");
+  // Their pauses are more than half a second together.
+  REQUIRE(BecomesTrue([&] { return s.kept.refusals().size() >= 5; }));
+  client.Send("2\nc 3\n");
+  s.kept.Accept();
+  CHECK(BecomesTrue([&] { return s.kept.text() == "a 1\nb 2\nc 3\n"; }));
+}
+
+TEST_CASE("too many unfinished lines: long ones are passed over, all others "
+          "go on", "[net]") {
+  Served s({.connections_max = 10, .held_bytes_max = 1'000});
+  const std::string long_line(600, 'x');
+  Client first(s.address());
+  first.Send("a 1\n" + long_line);
+  REQUIRE(BecomesTrue([&] { return s.kept.text() == "a 1\n"; }));
+  Client second(s.address());
+  second.Send(long_line);
+  Client third(s.address());
+  third.Send(long_line);
+  REQUIRE(BecomesTrue([&] { return s.kept.long_lines == 2; }));
+  Client fourth(s.address());
+  fourth.Send("b 2\n" + std::string(100, 'y'));
+  REQUIRE(BecomesTrue([&] { return s.kept.text() == "a 1\nb 2\n"; }));
+  s.kept.Clear();
+  Client datagram(s.address(), SOCK_DGRAM);
+  datagram.Send("c 3");
+  REQUIRE(BecomesTrue([&] { return s.kept.text() == "c 3\n"; }));
+  s.kept.Clear();
+  first.Send("\n");
+  REQUIRE(BecomesTrue([&] { return s.kept.text() == long_line + "\n"; }));
+  s.kept.Clear();
+  second.Send("\nd 4\n");
+  CHECK(BecomesTrue([&] { return s.kept.text() == "d 4\n"; }));
+  CHECK(s.kept.long_lines == 2);
+}
+
+TEST_CASE("idle connections end while nobody is read", "[net]") {
+  Served s({.idle_max = absl::Milliseconds(200), .held_bytes_max = 1});
+  s.kept.Refuse("a", base::Unavailable("no storage node is up"));
+  Client waits(s.address());
+  waits.Send("a 1\n");
+  REQUIRE(BecomesTrue([&] { return !s.kept.refusals().empty(); }));
+  Client idle(s.address());
+  REQUIRE(idle.Receive().empty());
+  const std::string left =
+      "vm_tcplistener_conns{name=\"graphite\",addr=\"127.0.0.1:0\"} 1\n";
+  CHECK(BecomesTrue([&] {
+    return s.metrics.Text().find(left) != std::string::npos;
+  }));
+  s.kept.Accept();
+  CHECK(BecomesTrue([&] { return s.kept.text() == "a 1\n"; }));
 }
 
 TEST_CASE("another protocol's connection is handed over unread", "[net]") {

@@ -31,26 +31,32 @@ LineSession::LineSession(std::shared_ptr<LineCore> core,
                          std::unique_ptr<Stream> stream, bool datagrams)
     : core_(std::move(core)),
       stream_(std::move(stream)),
-      datagrams_(datagrams),
-      active_steady_ms_(base::SystemClock().SteadyMs()) {}
+      datagrams_(datagrams) {}
 
-LineSession::~LineSession() { core_->held_bytes -= held_bytes_; }
+LineSession::~LineSession() {
+  core_->tail_bytes -= static_cast<int64_t>(tail_.size());
+  core_->pending_bytes -= static_cast<int64_t>(pending_.size());
+}
 
 void LineSession::ShutdownIfIdle(int64_t now_steady_ms) {
-  if (datagrams_) return;
-  const LineServerOptions& options = core_->options;
-  const absl::Duration limit =
-      held_bytes_ > 0 ? options.unfinished_max : options.idle_max;
-  if (now_steady_ms - active_steady_ms_ > absl::ToInt64Milliseconds(limit)) {
-    Shutdown();
-  }
+  if (!datagrams_ && now_steady_ms > wait_end_steady_ms_) Shutdown();
 }
 
 void LineSession::WaitForBytes() {
+  const LineServerOptions& options = core_->options;
+  const int64_t now_ms = base::SystemClock().SteadyMs();
+  if (tail_.empty()) {
+    wait_end_steady_ms_ = now_ms + absl::ToInt64Milliseconds(options.idle_max);
+  } else {
+    if (!tail_since_steady_ms_) tail_since_steady_ms_ = now_ms;
+    wait_end_steady_ms_ = *tail_since_steady_ms_ +
+                          absl::ToInt64Milliseconds(options.unfinished_max);
+  }
   stream_->WhenReadable([self = shared_from_this()] { self->RunSoon(); });
 }
 
 void LineSession::RunSoon() {
+  wait_end_steady_ms_ = kNoEnd;
   base::MutexLock lock(core_->mutex);
   if (core_->pool == nullptr) return;
   core_->pool->Submit([self = shared_from_this()] { self->Run(); });
@@ -68,22 +74,28 @@ void LineSession::Run() {
   for (int i = 0; next == Next::kRead && i < kBlocksPerTurn; ++i) {
     next = ended_ ? Next::kEnd : ReadAndDeliver();
   }
-  Hold();
   switch (next) {
     case Next::kRead:
       return RunSoon();
     case Next::kWait:
       return WaitForBytes();
     case Next::kPaused:
+      tail_since_steady_ms_.reset();
       return RunAfter(pause_);
     case Next::kEnd:
       return End();
   }
 }
 
+// Only for blocks to be tried again: those go when the sink takes them, with
+// no help of who is paused.
+bool LineSession::MustPause() const {
+  return core_->pending_bytes > core_->options.held_bytes_max && !shut_ &&
+         !core_->stopping;
+}
+
 LineSession::Next LineSession::ReadAndDeliver() {
-  if (core_->held_bytes > core_->options.held_bytes_max &&
-      !core_->stopping) {
+  if (MustPause()) {
     pause_ = kFullPause;
     return Next::kPaused;
   }
@@ -102,9 +114,6 @@ LineSession::Next LineSession::ReadAndDeliver() {
     if (datagrams_ && buffer[used - 1] != '\n') buffer[used++] = '\n';
   }
   const std::string_view bytes(buffer.data(), used);
-  if (used > tail_.size()) {
-    active_steady_ms_ = base::SystemClock().SteadyMs();
-  }
   ended_ = result.code == IoResult::Code::kClosed;
   if (first_bytes_ && !bytes.empty()) {
     first_bytes_ = false;
@@ -135,18 +144,31 @@ std::string_view LineSession::Cut(std::string_view bytes, bool ended) {
     bytes.remove_prefix(skipping_ ? bytes.size() : end + 1);
   }
   const size_t whole = ended ? bytes.size() : bytes.rfind('\n') + 1;
-  std::string_view rest = bytes.substr(whole);
-  if (static_cast<int64_t>(rest.size()) > core_->options.line_bytes_max) {
-    if (core_->options.on_long_line) core_->options.on_long_line();
-    skipping_ = true;
+  if (whole > 0) tail_since_steady_ms_.reset();
+  KeepTail(bytes.substr(whole));
+  return bytes.substr(0, whole);
+}
+
+void LineSession::KeepTail(std::string_view rest) {
+  const LineServerOptions& options = core_->options;
+  const auto size = static_cast<int64_t>(rest.size());
+  const int64_t total = core_->tail_bytes +=
+      size - static_cast<int64_t>(tail_.size());
+  const int64_t share =
+      options.held_bytes_max / std::max<int64_t>(options.connections_max, 1);
+  if (size > options.line_bytes_max ||
+      (total > options.held_bytes_max && size > share)) {
+    core_->tail_bytes -= size;
     rest = {};
+    skipping_ = true;
+    if (options.on_long_line) options.on_long_line();
   }
   if (rest.empty()) {
     std::string().swap(tail_);
+    tail_since_steady_ms_.reset();
   } else {
     tail_.assign(rest);
   }
-  return bytes.substr(0, whole);
 }
 
 LineSession::Next LineSession::Deliver(std::string_view lines) {
@@ -154,7 +176,10 @@ LineSession::Next LineSession::Deliver(std::string_view lines) {
       {lines, stream_->peer_address(), pending_received_ms_});
   if (IsRetryable(status) && !core_->stopping) {
     core_->retries->Increment();
-    if (pending_.empty()) pending_.assign(lines);
+    if (pending_.empty()) {
+      pending_.assign(lines);
+      core_->pending_bytes += static_cast<int64_t>(pending_.size());
+    }
     const int doublings = std::min(tries_++, 10);
     pause_ = std::min(kRetryPauseMin * (1 << doublings), kRetryPauseMax);
     return Next::kPaused;
@@ -169,17 +194,13 @@ LineSession::Next LineSession::Deliver(std::string_view lines) {
     }
   }
   tries_ = 0;
+  core_->pending_bytes -= static_cast<int64_t>(pending_.size());
   std::string().swap(pending_);
   return Next::kRead;
 }
 
 void LineSession::HandOver(std::string_view bytes) {
   core_->options.take_other(MakeReplayedStream(stream_, std::string(bytes)));
-}
-
-void LineSession::Hold() {
-  const auto held = static_cast<int64_t>(tail_.size() + pending_.size());
-  core_->held_bytes += held - held_bytes_.exchange(held);
 }
 
 void LineSession::End() {

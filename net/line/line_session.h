@@ -10,7 +10,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -34,7 +36,8 @@ struct LineCore {
   telemetry::Counter* retries = nullptr;
 
   std::atomic<bool> stopping{false};
-  std::atomic<int64_t> held_bytes{0};
+  std::atomic<int64_t> tail_bytes{0};     // of lines without their end
+  std::atomic<int64_t> pending_bytes{0};  // of blocks to be tried again
 
   base::Mutex mutex;
   base::CondVar session_gone;
@@ -57,6 +60,7 @@ class LineSession : public std::enable_shared_from_this<LineSession> {
     shut_ = true;
     stream_->Shutdown();
   }
+  // If it waits for its peer for too long.
   void ShutdownIfIdle(int64_t now_steady_ms);
 
  private:
@@ -66,12 +70,13 @@ class LineSession : public std::enable_shared_from_this<LineSession> {
   void RunSoon();
   void RunAfter(absl::Duration pause);
   void Run();  // on the pool
+  bool MustPause() const;
   Next ReadAndDeliver();
   Next Deliver(std::string_view lines);
   // Whole lines of `bytes`; the rest becomes the tail.
   std::string_view Cut(std::string_view bytes, bool ended);
+  void KeepTail(std::string_view rest);
   void HandOver(std::string_view bytes);
-  void Hold();
   void End();
 
   const std::shared_ptr<LineCore> core_;
@@ -80,15 +85,18 @@ class LineSession : public std::enable_shared_from_this<LineSession> {
   bool first_bytes_ = true;
   bool skipping_ = false;  // to the end of a line that is too long
   std::string tail_;       // a line without its end
-  std::string pending_;    // a block that the sink wants again
+  // When it first waited for the rest of the tail, whatever came since.
+  std::optional<int64_t> tail_since_steady_ms_;
+  std::string pending_;  // a block that the sink wants again
   int64_t pending_received_ms_ = 0;
   int tries_ = 0;
   absl::Duration pause_;  // of kPaused
   bool ended_ = false;  // nothing more comes
 
   std::atomic<bool> shut_{false};  // by us, not by the peer
-  std::atomic<int64_t> held_bytes_{0};
-  std::atomic<int64_t> active_steady_ms_;
+  // Of a wait for bytes; at other times the peer waits for us.
+  static constexpr int64_t kNoEnd = std::numeric_limits<int64_t>::max();
+  std::atomic<int64_t> wait_end_steady_ms_{kNoEnd};
 };
 
 }  // namespace varve::net
