@@ -479,6 +479,7 @@ absl::Status Inserter::Store(const InsertTenant& tenant,
   work.tenant = &tenant;
   work.Start(batch.series.size());
   work.extra_labels = &extra_labels;
+  const uint64_t epoch = table_.epoch();  // before what it is about
   work.limits = limits_.Of(tenant.tenant);
   TakeRules(work);
   Hash(batch, work);
@@ -488,7 +489,7 @@ absl::Status Inserter::Store(const InsertTenant& tenant,
   // Definitions made by a write that failed later hold all the same, and
   // places reserved are the table's to give back.
   if (!work.changed.empty()) {
-    table_.Store(work.keys, work.entries, work.changed);
+    table_.Store(epoch, work.keys, work.entries, work.changed);
   }
   if (work.too_many_active) table_.DropUnused();
   RETURN_IF_ERROR(status);

@@ -9,6 +9,9 @@ namespace {
 constexpr int64_t kPeriodMs = 600'000;
 constexpr uint16_t kPeriodsKept = 6;  // an hour, as churned series fade out
 constexpr size_t kIndexMin = 64;
+// The part of a shard that rejected series may take: what a tenant may not
+// store shall not push out what others do.
+constexpr size_t kRejectedShare = 8;
 
 // How far ahead a batch's cache lines are asked for.
 constexpr size_t kIndexAhead = 48;
@@ -119,24 +122,32 @@ void SeriesTable::Lookup(std::span<const base::Hash128> keys,
   }
 }
 
-void SeriesTable::Store(std::span<const base::Hash128> keys,
+void SeriesTable::Store(uint64_t epoch, std::span<const base::Hash128> keys,
                         std::span<const SeriesEntry> entries,
                         std::span<const uint32_t> which) {
   const uint16_t period = Period();
   for (size_t s = 0; s < kShards; ++s) {
     Shard& shard = shards_[s];
     base::MutexLock lock(shard.mutex);
+    // A Forget that begins now finds what is put here.
+    const bool outdated = epoch != epoch_.load();
     for (uint32_t i : which) {
-      if (ShardOf(keys[i]) == s) Put(shard, keys[i], entries[i], period);
+      if (ShardOf(keys[i]) != s) continue;
+      if (!outdated) {
+        Put(shard, keys[i], entries[i], period);
+      } else if (entries[i].reserved) {
+        Release(entries[i].owner);
+      }
     }
   }
 }
 
 void SeriesTable::Put(Shard& shard, const base::Hash128& key,
                       const SeriesEntry& entry, uint16_t period) {
+  const bool rejected = entry.rejection != Rejection::kNone;
   uint32_t* place = Find(shard, key);
   if (*place == 0) {
-    MakeRoom(shard, period);
+    if (!MakeRoom(shard, period, rejected)) return;  // holds no place
     place = Find(shard, key);
     if (shard.size == shard.chunks.size() * kChunk) {
       shard.chunks.push_back(
@@ -156,6 +167,8 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
     (void)Reserve(entry.owner, 0);
     record.owner = entry.owner;
   }
+  if (record.rejection != Rejection::kNone) --shard.rejected;
+  if (rejected) ++shard.rejected;
   record.generation = entry.route.generation;
   record.detour = entry.route.detour;
   record.slot = entry.slot;
@@ -167,8 +180,11 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
   }
 }
 
-void SeriesTable::MakeRoom(Shard& shard, uint16_t period) {
+bool SeriesTable::MakeRoom(Shard& shard, uint16_t period, bool rejected) {
   if (period != shard.swept) SweepUnused(shard, period, kPeriodsKept);
+  if (rejected && shard.rejected >= shard_entries_max_ / kRejectedShare) {
+    return false;
+  }
   if (shard.size >= shard_entries_max_) {
     SweepUnused(shard, period, 1);
     // All in use: start anew rather than sweep at every insertion.
@@ -177,6 +193,7 @@ void SeriesTable::MakeRoom(Shard& shard, uint16_t period) {
   if ((shard.size + 1) * 4 > shard.index.size() * 3) {
     Reindex(shard, shard.index.size() * 2);
   }
+  return true;
 }
 
 void SeriesTable::SweepUnused(Shard& shard, uint16_t period,
@@ -194,6 +211,7 @@ void SeriesTable::Sweep(Shard& shard, const Keep& keep) {
     const Record& record = RecordAt(shard, i);
     if (!keep(record)) {
       if (record.owner != 0) Release(record.owner);
+      if (record.rejection != Rejection::kNone) --shard.rejected;
       continue;
     }
     if (kept != i) {
@@ -218,6 +236,7 @@ void SeriesTable::DropUnused() {
 }
 
 void SeriesTable::Forget(uint16_t owner) {
+  ++epoch_;
   for (Shard& shard : shards_) {
     base::MutexLock lock(shard.mutex);
     Sweep(shard, [owner](const Record& record) {

@@ -6,7 +6,8 @@
 // and 6 for the index.
 //
 // Bounded: at `entries_max` entries those not used for the last periods go,
-// then all. Entries unused for an hour go in any case.
+// then all. Entries unused for an hour go in any case. Of those entries an
+// eighth may be verdicts against series; more are not kept.
 //
 // It also knows how many active series an owner (a tenant, by a small number)
 // has: entries that hold a place of that owner, from Reserve until they go.
@@ -71,8 +72,12 @@ class SeriesTable {
   // entries[i] is what is known of keys[i].
   void Lookup(std::span<const base::Hash128> keys,
               std::span<SeriesEntry> entries);
-  // Keeps entries[i] for each i of `which`.
-  void Store(std::span<const base::Hash128> keys,
+  // Another one after every Forget. Who reads it before the limits and rules
+  // that a verdict is by, and gives it to Store, keeps none by old ones.
+  uint64_t epoch() const { return epoch_.load(); }
+  // Keeps entries[i] for each i of `which`; of an older epoch it keeps none,
+  // and places reserved are given back.
+  void Store(uint64_t epoch, std::span<const base::Hash128> keys,
              std::span<const SeriesEntry> entries,
              std::span<const uint32_t> which);
 
@@ -118,6 +123,8 @@ class SeriesTable {
     size_t size GUARDED_BY(mutex) = 0;
     uint16_t swept GUARDED_BY(mutex) = 0;
     int64_t evictions GUARDED_BY(mutex) = 0;
+    // Records with a rejection.
+    size_t rejected GUARDED_BY(mutex) = 0;
   };
 
   static size_t ShardOf(const base::Hash128& key) { return key.high % kShards; }
@@ -137,7 +144,9 @@ class SeriesTable {
       REQUIRES_LOCK(shard.mutex);
   void Put(Shard& shard, const base::Hash128& key, const SeriesEntry& entry,
            uint16_t period) REQUIRES_LOCK(shard.mutex);
-  void MakeRoom(Shard& shard, uint16_t period) REQUIRES_LOCK(shard.mutex);
+  // False when there is none for one more rejected series.
+  bool MakeRoom(Shard& shard, uint16_t period, bool rejected)
+      REQUIRES_LOCK(shard.mutex);
   // Keeps the records for which `keep` holds.
   template <typename Keep>
   void Sweep(Shard& shard, const Keep& keep) REQUIRES_LOCK(shard.mutex);
@@ -152,6 +161,7 @@ class SeriesTable {
   const size_t record_bytes_;  // with its copies
   const base::Clock& clock_;
   const std::unique_ptr<std::atomic<int64_t>[]> active_;  // by owner
+  std::atomic<uint64_t> epoch_{0};
   std::array<Shard, kShards> shards_;
 };
 

@@ -31,7 +31,7 @@ std::vector<SeriesEntry> Entries(size_t first, size_t n) {
 void StoreAll(SeriesTable& table, size_t first, size_t n) {
   std::vector<uint32_t> which(n);
   for (uint32_t i = 0; i < n; ++i) which[i] = i;
-  table.Store(Keys(first, n), Entries(first, n), which);
+  table.Store(table.epoch(), Keys(first, n), Entries(first, n), which);
 }
 
 size_t KnownOf(SeriesTable& table, size_t first, size_t n) {
@@ -67,7 +67,7 @@ TEST_CASE("an entry is replaced by the next one", "[ingest]") {
   auto entries = Entries(7, 1);
   entries[0].rejection = Rejection::kNoLabels;
   const uint32_t which[] = {0};
-  table.Store(Keys(7, 1), entries, which);
+  table.Store(table.epoch(), Keys(7, 1), entries, which);
   std::vector<SeriesEntry> read(1);
   table.Lookup(Keys(7, 1), read);
   CHECK(read[0].rejection == Rejection::kNoLabels);
@@ -108,7 +108,7 @@ size_t StoreOwned(SeriesTable& table, size_t first, size_t n,
     entries[i].reserved = true;
     which.push_back(i);
   }
-  table.Store(Keys(first, n), entries, which);
+  table.Store(table.epoch(), Keys(first, n), entries, which);
   return which.size();
 }
 
@@ -144,13 +144,54 @@ TEST_CASE("an entry that went while it was in use has its place again",
   REQUIRE(table.active(3) == 0);
   const uint32_t which[] = {0};
   for (int i = 0; i < 2; ++i) {  // counted once
-    table.Store(Keys(0, 1), entries, which);
+    table.Store(table.epoch(), Keys(0, 1), entries, which);
     CHECK(table.active(3) == 1);
   }
   table.Lookup(Keys(0, 1), entries);
   CHECK(entries[0].owner == 3);
   table.Forget(3);
   CHECK(table.active(3) == 0);
+}
+
+TEST_CASE("what was resolved before all was forgotten is not kept",
+          "[ingest]") {
+  base::ManualClock clock(0);
+  SeriesTable table(1 << 20, 2, clock);
+  const uint64_t epoch = table.epoch();
+  auto entries = Entries(0, 2);
+  REQUIRE(table.Reserve(3, 0));
+  entries[0].owner = 3;
+  entries[0].reserved = true;
+  table.Forget(7);
+  const uint32_t which[] = {0, 1};
+  table.Store(epoch, Keys(0, 2), entries, which);
+  CHECK(table.size() == 0);
+  CHECK(table.active(3) == 0);
+}
+
+TEST_CASE("verdicts against series push no other entries out", "[ingest]") {
+  base::ManualClock clock(0);
+  SeriesTable table(16'000, 2, clock);
+  StoreAll(table, 0, 8'000);
+  constexpr size_t kRejected = 50'000;
+  auto entries = Entries(10'000, kRejected);
+  std::vector<uint32_t> which;
+  for (uint32_t i = 0; i < kRejected; ++i) {
+    entries[i].rejection = Rejection::kTooManyLabels;
+    which.push_back(i);
+  }
+  for (size_t round = 0; round < 3; ++round) {
+    const size_t first = 10'000 + round * kRejected;
+    table.Store(table.epoch(), Keys(first, kRejected), entries, which);
+    CHECK(table.size() == 8'000 + 2'000);
+    CHECK(table.evictions() == static_cast<int64_t>(round) * 2'000);
+    CHECK(KnownOf(table, 0, 8'000) == 8'000);
+    // Those that are not sent any more make room for others.
+    for (int i = 0; i < 6; ++i) {
+      clock.Advance(600'000);
+      CHECK(KnownOf(table, 0, 8'000) == 8'000);
+    }
+  }
 }
 
 TEST_CASE("series that ended leave their places after an hour",
