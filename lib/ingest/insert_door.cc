@@ -189,8 +189,7 @@ void InsertDoor::Count(const InsertFormat& format, const InsertTenant& tenant,
   TenantLimits& limits = inserter_->tenant_limits();
   for (const auto& [id, rows] : outcome.tenant_rows) {
     CountTenant({id, ""}, rows);
-    // Charged, and nobody refused for another.
-    (void)limits.Take(limits.Of({id, ""}), rows, /*started=*/true);
+    limits.ChargeForOthers(limits.Of({id, ""}), rows);
   }
 }
 

@@ -69,9 +69,16 @@ std::shared_ptr<const TenantLimit> TenantLimits::LimitOf(
 TenantLimits::Kept& TenantLimits::Add(const model::Tenant& tenant) {
   auto kept = std::make_unique<Kept>();
   kept->limit = LimitOf(tenant.id);
-  TenantUse& use = kept->use;
-  use.owner = static_cast<uint16_t>(kept_.size() + 1);
-  use.text = model::TenantText(tenant);
+  // Not what it was while it had those of the rest.
+  kept->labels_generation = rest_.labels_generation + 1;
+  kept->use.text = model::TenantText(tenant);
+  if (owners_.size() < kSeriesOwnersMax - 1) MakeOwner(tenant, kept->use);
+  return *kept_.emplace(tenant.id, std::move(kept)).first->second;
+}
+
+void TenantLimits::MakeOwner(const model::Tenant& tenant, TenantUse& use) {
+  owners_.push_back(tenant.id);
+  use.owner = static_cast<uint16_t>(owners_.size());
   use.labels = tenant.id.kind == 0
                    ? telemetry::MetricLabels{
                          {"accountID", base::StrCat(tenant.id.account_id())},
@@ -83,8 +90,15 @@ TenantLimits::Kept& TenantLimits::Add(const model::Tenant& tenant) {
                        [this, owner = use.owner] {
                          return static_cast<double>(active_(owner));
                        });
-  owners_.push_back(tenant.id);
-  return *kept_.emplace(tenant.id, std::move(kept)).first->second;
+}
+
+void TenantLimits::AddOverrides() {
+  for (const auto& [tenant, limit] : file_.overrides) {
+    if (kept_.contains(tenant)) continue;
+    const auto name = file_.names.find(tenant);
+    const bool named = tenant.kind != 0 && name != file_.names.end();
+    Add({tenant, named ? name->second : ""});
+  }
 }
 
 void TenantLimits::TenantsOf(std::span<const SeriesEntry> entries,
@@ -99,8 +113,8 @@ void TenantLimits::TenantsOf(std::span<const SeriesEntry> entries,
 TenantNow TenantLimits::Of(const model::Tenant& tenant) {
   base::MutexLock lock(mutex_);
   const auto found = kept_.find(tenant.id);
-  Kept& kept = found != kept_.end()                     ? *found->second
-               : kept_.size() < kSeriesOwnersMax - 1 ? Add(tenant)
+  Kept& kept = found != kept_.end()                    ? *found->second
+               : owners_.size() < kSeriesOwnersMax - 1 ? Add(tenant)
                                                        : rest_;
   return {.limit = kept.limit,
           .use = &kept.use,
@@ -155,6 +169,13 @@ absl::Status TenantLimits::Take(const TenantNow& tenant, int64_t rows,
   return OverRate(tenant, rows, wait);
 }
 
+void TenantLimits::ChargeForOthers(const TenantNow& tenant,
+                                   int64_t rows) const {
+  if (tenant.limit->ingestion_rate <= 0) return;
+  tenant.use->samples.ChargeWithinBurst(rows, RateOf(*tenant.limit),
+                                        clock_.SteadyMs());
+}
+
 void TenantLimits::GiveBack(const TenantNow& tenant, int64_t rows) const {
   if (tenant.limit->ingestion_rate <= 0) return;
   tenant.use->samples.GiveBack(rows, RateOf(*tenant.limit));
@@ -183,12 +204,13 @@ std::vector<uint16_t> TenantLimits::Set(const TenantLimitsFile& file) {
     std::shared_ptr<const TenantLimit> limit = LimitOf(tenant);
     if (!SameLabelLimits(*limit, *kept->limit)) {
       ++kept->labels_generation;
-      changed.push_back(kept->use.owner);
+      if (kept->use.owner != 0) changed.push_back(kept->use.owner);
     }
     kept->limit = std::move(limit);
   }
   if (!SameLabelLimits(file_.defaults, *rest_.limit)) ++rest_.labels_generation;
   rest_.limit = std::make_shared<TenantLimit>(file_.defaults);
+  AddOverrides();
   return changed;
 }
 

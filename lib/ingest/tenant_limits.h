@@ -7,8 +7,9 @@
 // places in the table of series by what Of gives.
 //
 // Bounded: kSeriesOwnersMax tenants have limits, counts and metrics of their
-// own; those above it share one bucket under the defaults, and the number of
-// their active series is not limited.
+// own, those the file names first. Those above it share one bucket under the
+// defaults, but for tenants that the file names; the number of their active
+// series is not limited.
 //
 // Lifetime: the inserter's; metrics and clock outlive it.
 // Threads:  all members from any thread; no lock is held over a request.
@@ -82,6 +83,10 @@ class TenantLimits {
   // when they do not fit; `started`: the request has been taken, they do.
   absl::Status Take(const TenantNow& tenant, int64_t rows, bool started) const;
 
+  // Charges rows that others have sent in the tenant's name: nobody is refused
+  // for them, and the debt they make is a burst at most.
+  void ChargeForOthers(const TenantNow& tenant, int64_t rows) const;
+
   // The rows that Take has charged were not stored: a sender that repeats them
   // pays once.
   void GiveBack(const TenantNow& tenant, int64_t rows) const;
@@ -107,6 +112,10 @@ class TenantLimits {
   std::shared_ptr<const TenantLimit> LimitOf(const model::TenantId& tenant)
       const REQUIRES_LOCK(mutex_);
   Kept& Add(const model::Tenant& tenant) REQUIRES_LOCK(mutex_);
+  // Gives it a number and metrics.
+  void MakeOwner(const model::Tenant& tenant, TenantUse& use)
+      REQUIRES_LOCK(mutex_);
+  void AddOverrides() REQUIRES_LOCK(mutex_);
 
   const TenantLimit flags_;
   const std::function<int64_t(uint16_t)> active_;

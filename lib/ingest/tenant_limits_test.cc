@@ -112,6 +112,37 @@ TEST_CASE("tenants above the bound share what is left", "[ingest]") {
   CHECK(test.Take(late, 500).ok());
   CHECK_FALSE(test.Take(model::TenantId::Numeric(1'000'001, 0), 1).ok());
   CHECK(test.Take(model::TenantId::Numeric(5, 1), 500).ok());
+  // What the file says of one tenant holds all the same.
+  const uint32_t before = test.limits.Of(late).labels_generation;
+  test.Load("defaults: {ingestion_rate: 100, ingestion_burst_size: 500}\n"
+            "overrides: {1000000: {ingestion_rate: 1, "
+            "ingestion_burst_size: 900, max_label_names_per_series: 9}}");
+  CHECK(test.limits.Of(late).use->owner == 0);
+  CHECK(test.limits.Of(late).labels_generation != before);
+  CHECK(test.limits.Of(late).limit->series.labels_max == 9);
+  CHECK(test.Take(late, 900).ok());
+  CHECK_FALSE(test.Take(late, 1).ok());
+}
+
+TEST_CASE("tenants of the file are under the bound, whoever comes first",
+          "[ingest]") {
+  Limits test;
+  test.Load("overrides: {1000000: {max_active_series: 5}}");
+  for (uint32_t i = 0; i < kSeriesOwnersMax + 5; ++i) {
+    (void)test.limits.Of(model::TenantId::Numeric(i, 1));
+  }
+  const TenantNow named =
+      test.limits.Of(model::TenantId::Numeric(1'000'000, 0));
+  CHECK(named.use->owner != 0);
+  CHECK(named.limit->series.active_series_max == 5);
+}
+
+TEST_CASE("what others send in a tenant's name makes a debt of a burst",
+          "[ingest]") {
+  Limits test;
+  test.Load("defaults: {ingestion_rate: 100, ingestion_burst_size: 500}");
+  test.limits.ChargeForOthers(test.limits.Of(kOne), 1'000'000);
+  CHECK(RetryAfterSeconds(test.limits.Admit(test.limits.Of(kOne))) == 6);
 }
 
 }  // namespace

@@ -53,14 +53,13 @@ class TokenBucket {
 
   // Takes them whatever is there.
   void Charge(int64_t tokens, const TokenRate& rate, int64_t now_ms) {
-    const int64_t now_ns = now_ms * kNsPerMs;
-    const int64_t cost_ns = Nanoseconds(static_cast<double>(tokens), rate);
-    int64_t full_ns = full_ns_.load(std::memory_order_relaxed);
-    while (!full_ns_.compare_exchange_weak(
-        full_ns, std::min(std::max(full_ns, now_ns) + cost_ns,
-                          now_ns + kDebtNsMax),
-        std::memory_order_relaxed)) {
-    }
+    ChargeUpTo(kDebtNsMax, tokens, rate, now_ms);
+  }
+
+  // Likewise, but makes no debt larger than a burst.
+  void ChargeWithinBurst(int64_t tokens, const TokenRate& rate,
+                         int64_t now_ms) {
+    ChargeUpTo(2 * Nanoseconds(rate.burst, rate), tokens, rate, now_ms);
   }
 
   // What Take would answer, taking nothing.
@@ -75,6 +74,23 @@ class TokenBucket {
   static constexpr int64_t kNsPerMs = 1'000'000;
   // Keeps sums of times far from the ends of int64.
   static constexpr int64_t kDebtNsMax = int64_t{30 * 86'400} * 1'000'000'000;
+
+  // At most until it is full in `limit_ns`, if it was not later already.
+  void ChargeUpTo(int64_t limit_ns, int64_t tokens, const TokenRate& rate,
+                  int64_t now_ms) {
+    const int64_t now_ns = now_ms * kNsPerMs;
+    const int64_t cost_ns = Nanoseconds(static_cast<double>(tokens), rate);
+    int64_t full_ns = full_ns_.load(std::memory_order_relaxed);
+    for (;;) {
+      const int64_t from_ns = std::max(full_ns, now_ns);
+      const int64_t to_ns =
+          std::max(from_ns, std::min(from_ns + cost_ns, now_ns + limit_ns));
+      if (full_ns_.compare_exchange_weak(full_ns, to_ns,
+                                         std::memory_order_relaxed)) {
+        return;
+      }
+    }
+  }
 
   static int64_t Nanoseconds(double tokens, const TokenRate& rate) {
     return static_cast<int64_t>(std::min(tokens * 1e9 / rate.per_second,

@@ -47,6 +47,19 @@ TEST_CASE("a charge may exceed what is there", "[ingest]") {
   CHECK(bucket.Wait(1, kRate, 5'000) <= absl::Hours(31 * 24));
 }
 
+TEST_CASE("a charge within a burst leaves a debt of one at most",
+          "[ingest]") {
+  TokenBucket bucket;
+  bucket.ChargeWithinBurst(700, kRate, 5'000);
+  CHECK(bucket.Wait(1, kRate, 5'000) == absl::Milliseconds(2'010));
+  bucket.ChargeWithinBurst(INT64_MAX / 2, kRate, 5'000);
+  bucket.ChargeWithinBurst(700, kRate, 5'000);
+  CHECK(bucket.Wait(1, kRate, 5'000) == absl::Milliseconds(5'010));
+  bucket.Charge(700, kRate, 5'000);  // a debt of its own stays
+  bucket.ChargeWithinBurst(700, kRate, 5'000);
+  CHECK(bucket.Wait(1, kRate, 5'000) == absl::Milliseconds(12'010));
+}
+
 TEST_CASE("what is given back can be taken again", "[ingest]") {
   TokenBucket bucket;
   for (int i = 0; i < 3; ++i) {
