@@ -127,6 +127,10 @@ absl::Status WriteOperation::RegisterName() {
             model::TenantText(named_->id), "; choose another name");
       }
       ++answered;
+    } else if (absl::IsOutOfRange(answer.status())) {
+      return base::InvalidArgument("the tenant ", named_->name,
+                                   " cannot be stored: ",
+                                   base::Message(answer.status()));
     } else if (absl::IsResourceExhausted(answer.status())) {
       return answer.status();  // says nothing of the node's health
     } else {

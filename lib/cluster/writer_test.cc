@@ -448,10 +448,18 @@ TEST_CASE("a node without room for names is not taken for broken",
   c.Start(2);
   c.fakes[1]->interfere = [](rpc::Method m) -> std::optional<Answer> {
     if (m != wire::kTenantNames) return std::nullopt;
-    return Answer(base::ResourceExhausted("too many names"));
+    return Answer(absl::OutOfRangeError("50000 tenants have names"));
   };
-  CHECK(absl::IsResourceExhausted(
-      c.WriteAs({{.kind = 1, .id = 77}, "acme"}, 10, 1000)));
+  const model::Tenant acme{{.kind = 1, .id = 77}, "acme"};
+  const absl::Status full = c.WriteAs(acme, 10, 1000);
+  CHECK(absl::IsInvalidArgument(full));  // no retry cures it
+  CHECK(base::Message(full) ==
+        "the tenant acme cannot be stored: 50000 tenants have names");
+  c.fakes[1]->interfere = [](rpc::Method m) -> std::optional<Answer> {
+    if (m != wire::kTenantNames) return std::nullopt;
+    return Answer(base::ResourceExhausted("the log is full"));
+  };
+  CHECK(absl::IsResourceExhausted(c.WriteAs(acme, 10, 1000)));
   CHECK(c.Write(10, 1000).ok());
   CHECK(c.fakes[1]->missed.empty());
   CHECK(c.fakes[0]->missed.empty());

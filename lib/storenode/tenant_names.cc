@@ -63,9 +63,9 @@ absl::StatusOr<bool> TenantNames::RegisterOne(const model::Tenant& tenant) {
     const auto found = names_.find(tenant.id.id);
     if (found != names_.end()) return found->second == tenant.name;
     if (names_.size() >= kTenantNamesMax) {
-      return base::ResourceExhausted("over ", kTenantNamesMax,
-                                     " tenants have names here; no new one "
-                                     "is taken");
+      return absl::OutOfRangeError(base::StrCat(
+          kTenantNamesMax, " tenants have names, the most a storage node "
+          "keeps; no new one is taken"));
     }
   }
   RETURN_IF_ERROR(engine_->PutState(

@@ -5,7 +5,8 @@
 // its tenant's data goes: another name must never read what comes back.
 //
 // Errors:  InvalidArgument for what is no tenant with a name;
-//          ResourceExhausted over kTenantNamesMax; the engine's.
+//          OutOfRange over kTenantNamesMax, which no repeating cures; the
+//          engine's.
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_STORENODE_TENANT_NAMES_H_
 #define VARVE_LIB_STORENODE_TENANT_NAMES_H_
