@@ -121,7 +121,7 @@ class Writer {
   // `named` is the tenant of all rows where that has a name, else null.
   // Errors: FailedPrecondition: the view is outdated, take a new one and
   //         call again; Unavailable (retry later; 503); Internal; of names
-  //         InvalidArgument and ResourceExhausted (too many).
+  //         InvalidArgument (bad, taken, or too many).
   absl::Status Write(const WriteView& view, std::span<SeriesRows> rows,
                      std::span<const MetadataRows> metadata = {},
                      const model::Tenant* named = nullptr);

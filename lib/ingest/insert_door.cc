@@ -41,6 +41,7 @@ absl::Status CheckExtraLabels(size_t count, std::string_view what) {
 }
 
 KeptBatch::~KeptBatch() {
+  batch().Clear();  // its texts
   if (batch().rows_capacity() > 2 * InsertDoor::kBatchRows) {
     batch() = protocol::SampleBatch();
   }

@@ -207,7 +207,8 @@ cc_test(name = "a_test", srcs = ["a_test.cc"], deps = [":a"])
 
     def test_visibility_that_differs_from_the_table_is_found(self):
         right = ('"//lib/cluster", "//lib/ingest", "//lib/query", "//lib/storenode", '
-                 '"//cmd/...", "//net/http", "//net/rpc", "//tests/..."')
+                 '"//cmd/...", "//net/http", "//net/line", "//net/rpc", '
+                 '"//tests/..."')
         self.assertEqual(found(layering.check_visibility, {
             "net/tcp/BUILD.bazel": BUILD % (right, "")}), [])
         texts = found(layering.check_visibility, {
