@@ -170,6 +170,12 @@ class SignalTest(unittest.TestCase):
 
 class FleetTest(unittest.TestCase):
 
+    START_SECONDS = 5.0   # from exec to the last line of the contract
+
+    def wait_line(self, process, pattern):
+        left = process.started + self.START_SECONDS - time.monotonic()
+        return process.wait_line(pattern, max(left, 0))
+
     def test_51_processes_start_within_5_seconds_each_and_stop(self):
         with tempfile.TemporaryDirectory(prefix="varve-fleet-") as folder:
             processes = []
@@ -192,12 +198,13 @@ class FleetTest(unittest.TestCase):
                                f"-httpListenAddr={LOCAL}", "-vminsertAddr=:0",
                                f"-vmselectAddr={LOCAL}"])
             processes.append(process)
-            process.wait_line(r'successfully opened storage "(.*)"')
-            process.wait_line(HTTP_LINE)
-            port = process.wait_line(INSERT_RPC_LINE).group(1).rsplit(
+            self.wait_line(process,
+                           r'successfully opened storage "(.*)"')
+            self.wait_line(process, HTTP_LINE)
+            port = self.wait_line(process, INSERT_RPC_LINE).group(1).rsplit(
                 ":", 1)[1]
             inserts.append(f"127.0.0.1:{port}")
-            selects.append(process.wait_line(SELECT_RPC_LINE).group(1))
+            selects.append(self.wait_line(process, SELECT_RPC_LINE).group(1))
         for name, nodes in (("varve-insert", inserts),
                             ("varve-select", selects)):
             for i in range(8):
@@ -205,11 +212,11 @@ class FleetTest(unittest.TestCase):
                                   [f"-httpListenAddr={LOCAL}",
                                    "-storageNode=" + ",".join(nodes)])
                 processes.append(process)
-                process.wait_line(HTTP_LINE)
+                self.wait_line(process, HTTP_LINE)
                 if name == "varve-insert":
                     for node in nodes:
-                        process.wait_line("successfully dialed "
-                                          f'-storageNode="{node}"')
+                        self.wait_line(process, "successfully dialed "
+                                                f'-storageNode="{node}"')
 
 
 if __name__ == "__main__":
