@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs every test; the last line is `N passed, N failed, N skipped`.
+# Runs every test. What failed is told again at the end, and the last line is
+# `N passed, N failed, N skipped`.
 #
 #   tests/run.sh                      installs, builds, all tests, 5 s of each
 #                                     fuzz target
@@ -29,9 +30,8 @@ bazel_tests() {
   local log=$work/bazel.log code=0 good bad
   say "$1"
   shift
-  bazel test --keep_going --build_tests_only --test_summary=short "$@" 2>&1 |
-    tee "$log" ||
-    code=${PIPESTATUS[0]}
+  bazel test --keep_going --build_tests_only --noshow_progress \
+    --test_summary=short "$@" 2>&1 | tee "$log" || code=${PIPESTATUS[0]}
   good=$(grep -cE '^//\S+ +(\(cached\) )?(PASSED|FLAKY)' "$log" || true)
   bad=$(grep -cE '^//\S+ +(\(cached\) )?(FAILED|TIMEOUT|NO STATUS)' "$log" ||
     true)
@@ -39,6 +39,18 @@ bazel_tests() {
   # that breaks targets which are no tests. 4: no tests were found.
   if ((code != 0 && code != 4 && bad == 0)); then bad=1; fi
   passed=$((passed + good)) failed=$((failed + bad))
+  ((bad == 0)) || bazel_failures "$log" >>"$work/failures"
+}
+
+# bazel_failures LOG: each failed target and the ends of its logs, or what
+# did not build.
+bazel_failures() {
+  local path
+  grep -E '^(ERROR: |//\S+ +(FAILED|TIMEOUT|NO STATUS))' "$1" || true
+  grep -oE '^  /\S+/test\S*\.log$' "$1" | while read -r path; do
+    printf -- '-- %s\n' "${path#*/testlogs/}"
+    tail -n 60 "$path"
+  done || true
 }
 
 python_tests() {
@@ -52,6 +64,8 @@ python_tests() {
   else
     failed=$((failed + 1))
   fi
+  awk '/^(FAIL|ERROR): / {left = 40} /^=====|^Ran / {left = 0} left-- > 0' \
+    "$log" >>"$work/failures"
 }
 
 # sanitizer NAME TARGETS...: below an output folder of its own.
@@ -85,6 +99,7 @@ libfuzzer() {
       passed=$((passed + 1))
     else
       failed=$((failed + 1))
+      echo "libFuzzer: $name" >>"$work/failures"
     fi
     tail -n 8 "$work/$name.log"
   done
@@ -96,7 +111,7 @@ mode=${1:-}
 case $mode in
   "" | --sanitizers | --long | --sanitizer) ;;
   *)
-    sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,19s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
@@ -126,6 +141,10 @@ if [[ $mode == --long ]]; then
   libfuzzer
 fi
 
+if [[ -s $work/failures ]]; then
+  say "Failures"
+  cat "$work/failures"
+fi
 say "Totals"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))

@@ -42,8 +42,7 @@ PATHS = {"write1": "prometheus/api/v1/write",
          "influx": "influx/write",
          "text": "prometheus/api/v1/import/prometheus",
          "otlp": "opentelemetry/v1/metrics"}
-VICTORIA_INTERVAL_MS = 15_000   # of the samples of a series
-PATHS = {"write1": "api/v1/write", "influx": "influx/write",
+VICTORIA_PATHS = {"write1": "api/v1/write", "influx": "influx/write",
                   "text": "api/v1/import/prometheus",
                   "otlp": "opentelemetry/v1/metrics"}
 

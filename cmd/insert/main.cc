@@ -23,7 +23,6 @@
 namespace varve {
 namespace {
 
-constexpr int kStorageInsertPort = 8400;
 // Blocks until a signal; destructors then run in reverse order: the server
 // first, the connections last.
 absl::Status Run(const base::FlagSet& flags,
@@ -35,17 +34,14 @@ absl::Status Run(const base::FlagSet& flags,
   telemetry::Metrics metrics("vminsert", &flags);
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<cluster::NodeSet> nodes,
-      cluster::DialNodes(&transport,
-                         {.nodes = insert_flags.storage_nodes(),
-                          .default_port = kStorageInsertPort,
-                          .role = "insert",
-                          .dial = {.timeout = insert_flags.dial_timeout()},
-                          .metrics_name = "vminsert",
-                          .metrics = &metrics}));
+  cluster::DialNodesOptions dial = {
+      .role = "insert", .metrics_name = "vminsert", .metrics = &metrics};
+  insert_flags.nodes().Fill(dial);
+  ASSIGN_OR_RETURN(const std::unique_ptr<cluster::DialedNodes> nodes,
+                   cluster::DialNodes(&transport, dial));
   ASSIGN_OR_RETURN(const auto role, ingest::InsertRole::Make(
-                                        insert_flags, nodes.get(), &metrics));
+                                        insert_flags, nodes->set(), &transport,
+                                        &metrics));
   http::Lifecycle lifecycle;
   auto routes = http::CommonRoutes(
       {&flags, &metrics, &server_flags, &lifecycle, flags.program()});

@@ -16,13 +16,34 @@
 #include "lib/telemetry/metrics.h"
 #include "net/http/common_routes.h"
 #include "net/http/server.h"
+#include "net/rpc/tcp_server.h"
 #include "net/tcp/event_loop.h"
+#include "net/tcp/traffic_metrics.h"
 #include "net/tcp/transport.h"
 
 namespace varve {
 namespace {
 
-constexpr int kStorageSelectPort = 8401;
+// Queries under way may end; then connections are cut.
+constexpr absl::Duration kRpcGrace = absl::Milliseconds(500);
+
+// Null where no level above is served.
+absl::StatusOr<std::unique_ptr<rpc::TcpServer>> ServeUpperLevel(
+    const std::string& address, rpc::Service& service,
+    net::Transport& transport, telemetry::Metrics& metrics) {
+  if (address.empty()) return nullptr;
+  rpc::TcpServerOptions options;
+  options.address = address;
+  auto server = rpc::TcpServer::Start(&transport, &service, options);
+  if (!server.ok()) {
+    return base::Unavailable("-clusternativeListenAddr=", address, ": ",
+                             base::Message(server.status()));
+  }
+  net::ShowListener(metrics, &transport, "clusternative", (*server)->address(),
+                    (*server)->counters());
+  base::LogInfo("accepting vmselect conns at ", (*server)->address());
+  return *std::move(server);
+}
 
 // Blocks until a signal; destructors then run in reverse order: the server
 // first, the connections last.
@@ -34,18 +55,14 @@ absl::Status Run(const base::FlagSet& flags,
   telemetry::Metrics metrics("vmselect", &flags);
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<cluster::NodeSet> nodes,
-      cluster::DialNodes(&transport,
-                         {.nodes = select_flags.storage_nodes(),
-                          .default_port = kStorageSelectPort,
-                          .role = "select",
-                          .dial = {.timeout = select_flags.dial_timeout()},
-                          .metrics_name = "vmselect",
-                          .metrics = &metrics}));
+  cluster::DialNodesOptions dial = {
+      .role = "select", .metrics_name = "vmselect", .metrics = &metrics};
+  select_flags.nodes().Fill(dial);
+  ASSIGN_OR_RETURN(const std::unique_ptr<cluster::DialedNodes> nodes,
+                   cluster::DialNodes(&transport, dial));
   ASSIGN_OR_RETURN(const auto role,
-                   query::SelectRole::Make(select_flags, nodes.get(), &metrics,
-                                           &transport));
+                   query::SelectRole::Make(select_flags, nodes->set(), &metrics,
+                                           &transport, server_flags.access()));
   http::Lifecycle lifecycle;
   auto routes = http::CommonRoutes(
       {&flags, &metrics, &server_flags, &lifecycle, flags.program()});
@@ -53,11 +70,18 @@ absl::Status Run(const base::FlagSet& flags,
     routes.push_back(std::move(route));
   }
   ASSIGN_OR_RETURN(
+      const auto upper_level,
+      ServeUpperLevel(select_flags.upper_level_address(),
+                      role->upper_level_service(), transport, metrics));
+  ASSIGN_OR_RETURN(
       const auto server,
       http::StartServer(server_flags, &metrics, &transport, std::move(routes)));
   signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
+  role->Drain();
+  if (upper_level != nullptr) upper_level->Stop(kRpcGrace);
   server->Stop(server_flags.graceful_max());
+  metrics.RemoveCallbacks(&transport);
   base::LogInfo("the server has stopped");
   role->Close();
   return absl::OkStatus();

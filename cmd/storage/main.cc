@@ -106,8 +106,10 @@ int Run(int argc, char** argv) {
     return base::kExitConfig;
   }
 
+  auto repair = (*role)->StartRepair(&transport);
   signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
+  repair.reset();
   listeners.inserts->Stop(kRpcGrace);
   listeners.selects->Stop(kRpcGrace);
   listeners.http->Stop(std::min(server_flags.graceful_max(), kRpcGrace));

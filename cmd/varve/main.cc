@@ -70,11 +70,12 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
       cluster::LocalNode(&storage.select_service(), "select");
   ASSIGN_OR_RETURN(
       const auto insert,
-      ingest::InsertRole::Make(flags.insert, insert_nodes.get(), &metrics));
+      ingest::InsertRole::Make(flags.insert, insert_nodes.get(), &transport,
+                               &metrics));
   ASSIGN_OR_RETURN(
       const auto select,
       query::SelectRole::Make(flags.select, select_nodes.get(), &metrics,
-                              &transport));
+                              &transport, flags.server.access()));
   http::Lifecycle lifecycle;
   std::vector<http::Route> routes =
       http::CommonRoutes({.flags = &set,
@@ -89,9 +90,11 @@ absl::Status Serve(const base::FlagSet& set, const Flags& flags,
       const auto server,
       http::StartServer(flags.server, &metrics, &transport, std::move(routes)));
   RETURN_IF_ERROR(insert->Listen(&transport, flags.server.Options(&metrics)));
+  const auto repair = storage.StartRepair(&transport);
   signals.Wait([&insert] { (void)insert->Reload(); });  // it logs
   lifecycle.Drain(flags.server.shutdown_delay());
   insert->StopListening(std::min(flags.server.graceful_max(), kStopGrace));
+  select->Drain();
   server->Stop(std::min(flags.server.graceful_max(), kStopGrace));
   return absl::OkStatus();
 }

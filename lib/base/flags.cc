@@ -94,6 +94,25 @@ class ListFlagImpl final : public ListFlag {
   }
 };
 
+// Without a default.
+class BoolListFlagImpl final : public BoolListFlag {
+ public:
+  using BoolListFlag::BoolListFlag;
+  bool is_bool() const override { return true; }
+  std::string text() const override {
+    std::vector<std::string> items;
+    for (const bool on : value_) items.push_back(on ? "true" : "false");
+    return JoinList(items);
+  }
+  absl::Status Parse(std::string_view text) override {
+    for (const std::string& item : SplitList(text)) {
+      ASSIGN_OR_RETURN(const bool on, ParseBool(item));
+      value_.push_back(on);
+    }
+    return absl::OkStatus();
+  }
+};
+
 class SecretFlag final : public StringFlag {
  public:
   using StringFlag::StringFlag;
@@ -253,6 +272,11 @@ const ListFlag& FlagSet::List(std::string name, std::string default_value,
                               std::string help) {
   return Add(std::make_unique<ListFlagImpl>(
       std::move(name), std::move(default_value), std::move(help)));
+}
+
+const BoolListFlag& FlagSet::BoolList(std::string name, std::string help) {
+  return Add(std::make_unique<BoolListFlagImpl>(std::move(name), "",
+                                                std::move(help)));
 }
 
 void FlagSet::Accept(std::string name, std::string help) {

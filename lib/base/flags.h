@@ -7,8 +7,9 @@
 //   flags.ParseOrExit(argc, argv);
 //   Open(path.value());
 //
-// Accepted: -f=v, --f=v, -f v; bare -bool; dots in names; repeated flags and
-// comma lists (with quotes and brackets) for arrays; %{VAR} in values;
+// Accepted: -f=v, --f=v, -f v; bare -bool, also of lists of bools; dots in
+// names; repeated flags and comma lists (with quotes and brackets) for arrays;
+// %{VAR} in values;
 // -envflag.enable and -envflag.prefix (dots become _); -version, -help (exit
 // 0, stdout). An unknown flag is an error, exit 2; a value that does not
 // parse, exit 2; positional arguments left over, exit 1.
@@ -80,6 +81,7 @@ using BytesFlag = TypedFlag<int64_t>;            // 64MiB, 1GB, 1048576
 using DurationFlag = TypedFlag<absl::Duration>;  // Go style: 1h30m, 1ms
 using RetentionFlag = TypedFlag<absl::Duration>; // 100y, 6M, 2w, 1d; bare: 31 d
 using ListFlag = TypedFlag<std::vector<std::string>>;
+using BoolListFlag = TypedFlag<std::vector<bool>>;  // bare: one true more
 
 class FlagSet {
  public:
@@ -105,6 +107,7 @@ class FlagSet {
                                  std::string help);
   const ListFlag& List(std::string name, std::string default_value,
                        std::string help);
+  const BoolListFlag& BoolList(std::string name, std::string help);
   // Known elsewhere, without effect here: accepted and ignored, with or
   // without a value. A later registration with a type takes its place.
   void Accept(std::string name, std::string help);

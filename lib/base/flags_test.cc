@@ -89,6 +89,19 @@ TEST_CASE("lists repeat, split at commas and replace the default", "[base]") {
   CHECK(nodes.text() == "a:1,b:2,c.");
 }
 
+TEST_CASE("a bare list of bools is one true and takes no argument", "[base]") {
+  FlagSet flags("test");
+  const auto& proxied = flags.BoolList("proxied", "");
+  const auto& nodes = flags.List("storageNode", "", "");
+  CHECK(proxied.value().empty());
+  CHECK(ParseArgs(flags, {"-proxied", "-storageNode=a", "-proxied=0,t"})
+            .status.ok());
+  CHECK(proxied.value() == std::vector<bool>{true, false, true});
+  CHECK(nodes.value() == std::vector<std::string>{"a"});
+  CHECK(proxied.text() == "true,false,true");
+  CHECK(ParseArgs(flags, {"-proxied=yes"}).exit_code == 2);
+}
+
 TEST_CASE("list items keep what quotes and brackets hold", "[base]") {
   using Items = std::vector<std::string>;
   CHECK(SplitList("").empty());

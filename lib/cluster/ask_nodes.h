@@ -19,6 +19,8 @@
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/reader.h"
+#include "lib/cluster/ready_calls.h"
+#include "lib/cluster/slow_replicas.h"
 #include "lib/wire/convert.h"
 #include "net/rpc/rpc.h"
 
@@ -41,7 +43,7 @@ void FillRequest(const ReadRequest& request, Message& message) {
 }
 
 inline std::vector<std::unique_ptr<rpc::Call>> StartAll(
-    NodeSet& nodes, rpc::Method method, const std::string& payload) {
+    const NodeList& nodes, rpc::Method method, const std::string& payload) {
   std::vector<std::unique_ptr<rpc::Call>> calls;
   calls.reserve(nodes.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -61,27 +63,48 @@ absl::StatusOr<Message> OneAnswer(rpc::Call& call, const ReadRequest& request) {
   return message;
 }
 
-// Asks all nodes; calls fn(node, message) for each that answered.
+// Asks all nodes of `judge`; calls fn(node, message) for each that answered, in
+// their order.
 template <typename Message, typename Fn>
-absl::Status AskAll(NodeSet& nodes, rpc::Method method,
-                    const std::string& payload, const ReadRequest& request,
-                    ReadJudge& judge, Fn&& fn) {
+absl::Status AskAll(rpc::Method method, const std::string& payload,
+                    const ReadRequest& request, ReadJudge& judge, Fn&& fn) {
+  const NodeList& nodes = judge.nodes();
   auto calls = StartAll(nodes, method, payload);
-  for (size_t i = 0; i < calls.size(); ++i) {
-    NodeReading reading(request, "ask", nodes.node(i).address);
-    auto message = OneAnswer<Message>(*calls[i], request);
-    if (message.ok()) {
-      reading.Received(message->ByteSizeLong());
-      reading.Ended(message->coverage());
-      judge.Answered(i, message->coverage());
-      fn(i, *std::move(message));
+  std::vector<NodeReading> readings;  // from now on
+  for (const std::shared_ptr<const Node>& node : nodes.nodes()) {
+    readings.emplace_back(request, "ask", node->address);
+  }
+  SlowReplicas slow(nodes, judge.options());
+  std::vector<absl::StatusOr<Message>> answers(calls.size());
+  ReadyCalls ready(calls);
+  const auto stop = [&] {
+    return slow.enough() || IsCancelled(request) ||
+           base::SystemClock().SteadyMs() >= request.deadline_steady_ms;
+  };
+  while (const std::optional<size_t> next = ready.Next(stop)) {
+    const size_t i = *next;
+    NodeReading& reading = readings[i];
+    answers[i] = slow.enough() && !calls[i]->ready()
+                     ? base::Cancelled(kSkippedSlowReplica)
+                     : OneAnswer<Message>(*calls[i], request);
+    if (!answers[i].ok()) {
+      reading.Failed(answers[i].status());
+      if (IsRequestsFault(answers[i].status()) || IsCancelled(request)) {
+        return answers[i].status();
+      }
       continue;
     }
-    reading.Failed(message.status());
-    if (IsRequestsFault(message.status()) || IsCancelled(request)) {
-      return message.status();
+    reading.Received(answers[i]->ByteSizeLong());
+    reading.Ended(answers[i]->coverage());
+    slow.Answered(i, answers[i]->coverage());
+  }
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].ok()) {
+      judge.Answered(i, answers[i]->coverage());
+      fn(i, *std::move(answers[i]));
+    } else {
+      judge.Failed(i, answers[i].status());
     }
-    judge.Failed(i, message.status());
   }
   return absl::OkStatus();
 }

@@ -31,8 +31,8 @@ absl::Status CardinalityRead::PlanCount(const ReadRequest& request,
   proto::CardinalityRequest message;
   FillRequest(request, message);
   message.set_digests(true);
-  plan.judge = std::make_unique<ReadJudge>(&nodes_, &options_);
-  plan.slots.assign(nodes_.size(), model::SlotSet());
+  plan.judge = std::make_unique<ReadJudge>(nodes_, &options_);
+  plan.slots.assign(nodes_->size(), model::SlotSet());
   plan.disputed = model::SlotSet();
   plan.agreed_series = 0;
   struct Held {
@@ -43,8 +43,8 @@ absl::Status CardinalityRead::PlanCount(const ReadRequest& request,
   };
   std::vector<Held> held(model::SlotSet::kSlots);
   RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
-      nodes_, wire::kCardinality, message.SerializeAsString(), request,
-      *plan.judge, [&](size_t node, const proto::CardinalityResponse& digest) {
+      wire::kCardinality, message.SerializeAsString(), request, *plan.judge,
+      [&](size_t node, const proto::CardinalityResponse& digest) {
         const int n = std::min({digest.digest_slots_size(),
                                 digest.digest_counts_size(),
                                 digest.digest_sums_size()});
@@ -74,21 +74,39 @@ absl::Status CardinalityRead::PlanCount(const ReadRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status CardinalityRead::CountDisputed(const ReadRequest& request,
-                                            const CountPlan& plan,
-                                            const std::string& focus_label,
-                                            CardinalityMerge& merge) const {
-  if (plan.disputed.empty()) return absl::OkStatus();
+absl::Status CardinalityRead::MergeSeries(const ReadRequest& request,
+                                          const std::string& slots,
+                                          const std::string& focus_label,
+                                          CardinalityMerge& merge,
+                                          ReadOutcome& outcome) const {
   ReadRequest labels = request;
   labels.labels_only = true;
   ASSIGN_OR_RETURN(const std::unique_ptr<SeriesMerge> series,
-                   search_(labels, plan.disputed.Bytes()));
+                   search_(labels, slots));
   std::vector<MergedSeries> batch;
   while (true) {
     RETURN_IF_ERROR(series->Next(batch));
-    if (batch.empty()) return absl::OkStatus();
+    if (batch.empty()) break;
     for (const MergedSeries& one : batch) merge.Add(one.labels, focus_label);
   }
+  outcome = series->outcome();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<proto::CardinalityResponse> CardinalityRead::CountMerged(
+    const ReadRequest& request, const std::string& focus_label, int64_t top_n,
+    ReadOutcome& outcome) const {
+  CardinalityMerge merge;
+  RETURN_IF_ERROR(MergeSeries(request, "", focus_label, merge, outcome));
+  return merge.Finish(std::max<int64_t>(top_n, 1));
+}
+
+bool CardinalityRead::AnySelect() const {
+  for (size_t node = 0; node < nodes_->size(); ++node) {
+    const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(node);
+    if (greeting.ok() && greeting->is_select) return true;
+  }
+  return false;
 }
 
 absl::Status CardinalityRead::CountAgreed(const ReadRequest& request,
@@ -101,10 +119,10 @@ absl::Status CardinalityRead::CountAgreed(const ReadRequest& request,
   message.set_top_n(kCountEntries);
   message.set_value_hashes(true);
   std::vector<std::unique_ptr<rpc::Call>> calls;
-  for (size_t node = 0; node < nodes_.size(); ++node) {
+  for (size_t node = 0; node < nodes_->size(); ++node) {
     if (plan.slots[node].empty()) continue;
     message.set_slots(plan.slots[node].Bytes());
-    calls.push_back(nodes_.channel(node).Start(wire::kCardinality,
+    calls.push_back(nodes_->channel(node).Start(wire::kCardinality,
                                                 message.SerializeAsString()));
   }
   for (const auto& call : calls) {
@@ -122,10 +140,10 @@ absl::StatusOr<proto::CardinalityResponse> CardinalityRead::CountAlone(
   FillRequest(request, message);
   message.set_focus_label(focus_label);
   message.set_top_n(std::max<int64_t>(top_n, 1));
-  ReadJudge judge(&nodes_, &options_);
+  ReadJudge judge(nodes_, &options_);
   proto::CardinalityResponse counted;
   RETURN_IF_ERROR(AskAll<proto::CardinalityResponse>(
-      nodes_, wire::kCardinality, message.SerializeAsString(), request, judge,
+      wire::kCardinality, message.SerializeAsString(), request, judge,
       [&](size_t, proto::CardinalityResponse response) {
         counted = std::move(response);
       }));
@@ -137,16 +155,21 @@ absl::StatusOr<proto::CardinalityResponse> CardinalityRead::Count(
     const ReadRequest& request, const std::string& focus_label, int64_t top_n,
     ReadOutcome& outcome) const {
   absl::Status status;
-  if (nodes_.size() == 1) {
+  if (nodes_->size() == 1) {
     return CountAlone(request, focus_label, top_n, outcome);
   }
+  if (AnySelect()) return CountMerged(request, focus_label, top_n, outcome);
   // A node that fails between the two questions is left out of the next plan.
   for (int attempt = 0; attempt < kCountAttempts; ++attempt) {
     CountPlan plan;
     RETURN_IF_ERROR(PlanCount(request, plan));
     ASSIGN_OR_RETURN(outcome, plan.judge->Outcome(request.deny_partial));
     CardinalityMerge merge;
-    status = CountDisputed(request, plan, focus_label, merge);
+    ReadOutcome ignored;  // the plan's nodes are judged
+    status = plan.disputed.empty()
+                 ? absl::OkStatus()
+                 : MergeSeries(request, plan.disputed.Bytes(), focus_label,
+                               merge, ignored);
     if (status.ok() && top_n == 0) {
       proto::CardinalityResponse all = merge.Finish(1);
       all.set_total_series(all.total_series() + plan.agreed_series);

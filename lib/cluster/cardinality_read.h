@@ -1,7 +1,8 @@
 // Counts of distinct series over all nodes, each series once however its copies
 // lie. A single node counts alone. Of several each tells a digest of every slot
 // first: where all that have series of a slot agree, one of them counts it;
-// series of the other slots are fetched and merged.
+// series of the other slots are fetched and merged. So are all where one of
+// several nodes is a select node of a level below, which has no digests.
 //
 // Threads: belongs to one. For reader.cc.
 #ifndef VARVE_LIB_CLUSTER_CARDINALITY_READ_H_
@@ -29,10 +30,12 @@ class CardinalityRead {
       std::function<absl::StatusOr<std::unique_ptr<SeriesMerge>>(
           const ReadRequest& request, const std::string& slots)>;
 
-  // `nodes` and `options` outlive the read.
-  CardinalityRead(NodeSet& nodes, const ReaderOptions& options,
-                  SearchSlots search)
-      : nodes_(nodes), options_(options), search_(std::move(search)) {}
+  // `options` outlive the read.
+  CardinalityRead(std::shared_ptr<const NodeList> nodes,
+                  const ReaderOptions& options, SearchSlots search)
+      : nodes_(std::move(nodes)),
+        options_(options),
+        search_(std::move(search)) {}
 
   // `top_n` 0: nothing but the total, which costs less.
   absl::StatusOr<proto::CardinalityResponse> Count(
@@ -46,15 +49,20 @@ class CardinalityRead {
   absl::StatusOr<proto::CardinalityResponse> CountAlone(
       const ReadRequest& request, const std::string& focus_label,
       int64_t top_n, ReadOutcome& outcome) const;
+  absl::StatusOr<proto::CardinalityResponse> CountMerged(
+      const ReadRequest& request, const std::string& focus_label,
+      int64_t top_n, ReadOutcome& outcome) const;
+  bool AnySelect() const;
   absl::Status PlanCount(const ReadRequest& request, CountPlan& plan) const;
-  absl::Status CountDisputed(const ReadRequest& request, const CountPlan& plan,
-                             const std::string& focus_label,
-                             CardinalityMerge& merge) const;
+  // Series of `slots`; "": of all.
+  absl::Status MergeSeries(const ReadRequest& request, const std::string& slots,
+                           const std::string& focus_label,
+                           CardinalityMerge& merge, ReadOutcome& outcome) const;
   absl::Status CountAgreed(const ReadRequest& request, const CountPlan& plan,
                            const std::string& focus_label,
                            CardinalityMerge& merge) const;
 
-  NodeSet& nodes_;
+  const std::shared_ptr<const NodeList> nodes_;
   const ReaderOptions& options_;
   const SearchSlots search_;
 };

@@ -47,16 +47,20 @@ absl::StatusOr<int64_t> Deleter::Delete(const DeleteCommand& command) {
   request.set_series_max(command.series_max);
   const std::string payload = request.SerializeAsString();
 
-  std::vector<absl::Status> failures(nodes_->size());
-  std::vector<std::unique_ptr<rpc::Call>> calls(nodes_->size());
+  const std::shared_ptr<const NodeList> nodes = nodes_->list();
+  if (nodes->size() == 0) {
+    return base::Unavailable("no storage node is known yet (-storageNode)");
+  }
+  std::vector<absl::Status> failures(nodes->size());
+  std::vector<std::unique_ptr<rpc::Call>> calls(nodes->size());
   for (size_t i = 0; i < calls.size(); ++i) {
-    const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(i);
+    const absl::StatusOr<NodeGreeting> greeting = nodes->Greeting(i);
     if (!greeting.ok()) {
       failures[i] = greeting.status();
     } else if ((greeting->features & wire::kFeatureDelete) == 0) {
       failures[i] = base::Unavailable("its release knows no deletes");
     } else {
-      calls[i] = nodes_->channel(i).Start(wire::kDelete, payload);
+      calls[i] = nodes->channel(i).Start(wire::kDelete, payload);
     }
   }
   int64_t series = 0;
@@ -82,7 +86,7 @@ absl::StatusOr<int64_t> Deleter::Delete(const DeleteCommand& command) {
       code = failures[i].code();
     }
     base::StrAppend(&text, text.empty() ? "" : "; ", "storage node ",
-                    nodes_->node(i).address, ": ",
+                    nodes->node(i).address, ": ",
                     base::Message(failures[i]));
   }
   return absl::Status(

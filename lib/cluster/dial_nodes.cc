@@ -1,26 +1,36 @@
 #include "lib/cluster/dial_nodes.h"
 
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
+#include "lib/cluster/node_source.h"
 #include "lib/wire/hello.h"
 
 namespace varve::cluster {
 namespace {
 
-// Counts the nodes that were never connected; outlives DialNodes in the
+constexpr absl::Duration kIntervalMin = absl::Milliseconds(10);
+
+// Counts the nodes that were never connected; outlives the dialer in the
 // channels' callbacks.
 class FirstConnections {
  public:
-  explicit FirstConnections(size_t nodes) : missing_(nodes) {}
-
+  void Expect(size_t nodes) {
+    base::MutexLock lock(mutex_);
+    missing_ += nodes;
+  }
   void CountOne() {
     base::MutexLock lock(mutex_);
     --missing_;
     changed_.NotifyAll();
   }
-
   void WaitForAll(absl::Duration wait_max) {
     const base::Clock& clock = base::SystemClock();
     const int64_t deadline_ms =
@@ -35,42 +45,226 @@ class FirstConnections {
  private:
   base::Mutex mutex_;
   base::CondVar changed_;
-  size_t missing_ GUARDED_BY(mutex_);
+  size_t missing_ GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace
+class Dialer final : public DialedNodes {
+ public:
+  Dialer(net::Transport* transport, const DialNodesOptions& options,
+         std::vector<NodeSource> sources)
+      : transport_(transport),
+        options_(options),
+        filter_(options.filter, RE2::Quiet),
+        set_({}) {
+    if (options.metrics != nullptr) {
+      errors_ = &options.metrics->AddCounter(
+          "varve_storage_node_discovery_errors_total");
+    }
+    for (NodeSource& source : sources) {
+      sources_.push_back({.source = std::move(source), .nodes = {}});
+    }
+  }
+  ~Dialer() override {
+    {
+      base::MutexLock lock(mutex_);
+      stop_ = true;
+      stopped_.NotifyAll();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
 
-absl::StatusOr<std::unique_ptr<NodeSet>> DialNodes(
-    net::Transport* transport, const DialNodesOptions& options) {
-  ASSIGN_OR_RETURN(const std::vector<NodeAddress> addresses,
-                   ParseNodeAddresses(options.nodes, options.default_port));
-  std::vector<Node> nodes;
-  const auto first = std::make_shared<FirstConnections>(addresses.size());
-  for (const NodeAddress& address : addresses) {
+  NodeSet* set() override { return &set_; }
+
+  absl::Status Start() {
+    if (!filter_.ok()) {
+      return base::InvalidArgument("-storageNode.filter=\"", options_.filter,
+                                   "\": ", filter_.error());
+    }
+    Refresh();
+    first_->WaitForAll(options_.first_wait);
+    const bool watched =
+        std::any_of(sources_.begin(), sources_.end(), [](const Found& found) {
+          return found.source.changes();
+        });
+    if (watched) thread_ = std::thread([this] { Watch(); });
+    return absl::OkStatus();
+  }
+
+ private:
+  struct FoundNode {
+    NodeAddress address;
+    int looks_missed = 0;
+    int64_t seen_ms = 0;
+  };
+  struct Found {
+    NodeSource source;
+    std::vector<FoundNode> nodes;
+    bool failed = false;  // the last time it was asked
+  };
+
+  void Watch() {
+    const absl::Duration interval =
+        std::max(options_.discovery_interval, kIntervalMin);
+    base::MutexLock lock(mutex_);
+    while (!stop_) {
+      stopped_.WaitFor(lock, interval);
+      if (stop_) return;
+      lock.Unlock();
+      Refresh();
+      lock.Lock();
+    }
+  }
+
+  void Refresh() {
+    std::vector<NodeAddress> all;
+    for (Found& one : sources_) {
+      if (stopping()) return;
+      Ask(one);
+      for (const FoundNode& node : one.nodes) {
+        const bool repeated =
+            std::any_of(all.begin(), all.end(), [&](const NodeAddress& other) {
+              return other.address == node.address.address;
+            });
+        if (!repeated) all.push_back(node.address);
+      }
+    }
+    Connect(all);
+    // Here and nowhere else the last hold on a node is given up: its channel
+    // must not go within a callback.
+    std::erase_if(nodes_, [](const std::shared_ptr<const Node>& node) {
+      return node.use_count() == 1;
+    });
+  }
+
+  bool stopping() {
+    base::MutexLock lock(mutex_);
+    return stop_;
+  }
+
+  void Ask(Found& one) {
+    if (!one.source.changes() && !one.nodes.empty()) return;
+    auto found = FindNodes(one.source, options_.default_port,
+                           *options_.resolver, transport_->enable_ipv6());
+    if (found.ok() && one.source.changes()) {
+      std::erase_if(*found, [this](const NodeAddress& node) {
+        return !RE2::PartialMatch(node.address, filter_);
+      });
+      if (found->empty()) {
+        found = base::Unavailable(
+            one.source.text, " names no storage node that -storageNode.filter "
+            "lets through");
+      }
+    }
+    if (found.ok()) {
+      Keep(*found, one);
+    } else {
+      if (errors_ != nullptr) errors_->Increment();
+      // Once, not at each look.
+      if (!one.failed) {
+        base::LogWarn("-storageNode=\"", one.source.text, "\": ",
+                      base::Message(found.status()), "; ", one.nodes.size(),
+                      " nodes found before stay");
+      }
+    }
+    one.failed = !found.ok();
+  }
+
+  // Takes in what was found; what was not found stays for a while.
+  void Keep(const std::vector<NodeAddress>& found, Found& one) const {
+    const int64_t now_ms = base::SystemClock().SteadyMs();
+    const int64_t grace_ms = absl::ToInt64Milliseconds(options_.dns_grace);
+    for (FoundNode& node : one.nodes) ++node.looks_missed;
+    for (const NodeAddress& address : found) {
+      auto known = std::find_if(
+          one.nodes.begin(), one.nodes.end(), [&](const FoundNode& node) {
+            return node.address.address == address.address;
+          });
+      if (known == one.nodes.end()) {
+        known = one.nodes.insert(known, FoundNode());
+      }
+      *known = {.address = address, .looks_missed = 0, .seen_ms = now_ms};
+    }
+    const bool is_file = one.source.kind == NodeSource::Kind::kFile;
+    std::erase_if(one.nodes, [&](const FoundNode& node) {
+      return node.looks_missed > 1 &&
+             (is_file || now_ms - node.seen_ms >= grace_ms);
+    });
+    std::sort(one.nodes.begin(), one.nodes.end(),
+              [](const FoundNode& a, const FoundNode& b) {
+                return a.address.address < b.address.address;
+              });
+  }
+
+  void Connect(const std::vector<NodeAddress>& all) {
+    const std::shared_ptr<const NodeList> before = set_.list();
+    std::vector<std::shared_ptr<const Node>> nodes;
+    for (const NodeAddress& address : all) {
+      const auto known = std::find_if(
+          before->nodes().begin(), before->nodes().end(),
+          [&](const std::shared_ptr<const Node>& node) {
+            return node->address == address.address &&
+                   node->group == address.group;
+          });
+      if (known == before->nodes().end()) nodes_.push_back(Dial(address));
+      nodes.push_back(known != before->nodes().end() ? *known : nodes_.back());
+    }
+    if (nodes == before->nodes()) return;
+    const size_t count = nodes.size();
+    set_.Replace(std::move(nodes));
+    if (before->size() > 0) {
+      base::LogInfo("the storage nodes have changed: ", count, " instead of ",
+                    before->size());
+    }
+  }
+
+  std::shared_ptr<const Node> Dial(const NodeAddress& address) {
     rpc::TcpChannelOptions channel;
     channel.address = address.address;
-    channel.hello = [role = options.role, token = options.token] {
+    channel.hello = [role = options_.role, token = options_.token] {
       return wire::EncodeHello(role, token);
     };
     channel.accept = [](std::string_view hello) {
       return wire::AcceptHello(hello, "");
     };
-    channel.on_first_connect = [text = address.text, first] {
+    first_->Expect(1);
+    channel.on_first_connect = [text = address.text, first = first_] {
       base::LogInfo("successfully dialed -storageNode=\"", text, "\"");
       first->CountOne();
     };
-    channel.dial = options.dial;
-    channel.metrics = options.metrics;
-    channel.metrics_name = options.metrics_name;
-    Node node;
-    node.address = address.address;
-    node.group = address.group;
-    node.channel =
-        std::make_unique<rpc::TcpChannel>(transport, std::move(channel));
-    nodes.push_back(std::move(node));
+    channel.dial = options_.dial;
+    channel.metrics = options_.metrics;
+    channel.metrics_name = options_.metrics_name;
+    return std::make_shared<const Node>(
+        address.address, address.group,
+        std::make_unique<rpc::TcpChannel>(transport_, std::move(channel)));
   }
-  first->WaitForAll(options.first_wait);
-  return std::make_unique<NodeSet>(std::move(nodes));
+
+  net::Transport* const transport_;
+  const DialNodesOptions options_;
+  const RE2 filter_;
+  const std::shared_ptr<FirstConnections> first_ =
+      std::make_shared<FirstConnections>();
+  telemetry::Counter* errors_ = nullptr;
+  // Of Start, then of the thread.
+  std::vector<Found> sources_;
+  std::vector<std::shared_ptr<const Node>> nodes_;  // also those that left
+  NodeSet set_;
+  base::Mutex mutex_;
+  base::CondVar stopped_;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<DialedNodes>> DialNodes(
+    net::Transport* transport, const DialNodesOptions& options) {
+  ASSIGN_OR_RETURN(std::vector<NodeSource> sources,
+                   ParseNodeSources(options.nodes, options.default_port));
+  auto dialer =
+      std::make_unique<Dialer>(transport, options, std::move(sources));
+  RETURN_IF_ERROR(dialer->Start());
+  return dialer;
 }
 
 }  // namespace varve::cluster

@@ -4,6 +4,7 @@
 #ifndef VARVE_LIB_CLUSTER_FAKE_STORAGE_H_
 #define VARVE_LIB_CLUSTER_FAKE_STORAGE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,9 +16,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/byte_coding.h"
+#include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/model/refusal.h"
 #include "lib/wire/data_frame_builder.h"
+#include "lib/wire/features.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "net/rpc/rpc.h"
@@ -26,6 +30,18 @@
 namespace varve::cluster {
 
 using Answer = absl::StatusOr<std::string>;
+
+// Rows kept for a node that is down.
+struct FakeHintLog {
+  uint64_t id = 0;
+  std::map<std::string, uint64_t> refs;
+  std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
+  size_t rows() const {
+    size_t n = 0;
+    for (const auto& [ref, list] : samples) n += list.size();
+    return n;
+  }
+};
 
 struct FakeNode {
   uint64_t id = 0;
@@ -38,6 +54,10 @@ struct FakeNode {
   std::vector<model::MetricMetadata> metadata;
   uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
+  std::map<uint64_t, FakeHintLog> hints;  // by owner
+  uint64_t hint_logs_begun = 0;
+  int hint_defines = 0;
+  bool refuses_hints = false;
   std::vector<proto::Ring> rings;
   int defines = 0;
   std::map<uint64_t, std::string> names;  // of tenants
@@ -46,6 +66,10 @@ struct FakeNode {
   uint64_t connection = 1;
   // Labels of series refused by DEFINE, and why.
   std::map<std::string, model::Refusal> refused;
+  bool greets = true;  // else it is connected, and its HELLO is not known
+  // How long answers take; of calls that are waited for one after another.
+  std::map<rpc::Method, int64_t> takes_ms;
+  base::ManualClock* clock = nullptr;  // needed for takes_ms
   // Set: its answer is given instead of the node's.
   std::function<std::optional<Answer>(rpc::Method)> interfere;
 
@@ -97,7 +121,42 @@ struct FakeNode {
       ack.set_redefine(true);
       return ack.SerializeAsString();
     }
-    encoding::DataRecordReader reader(frame->record());
+    RETURN_IF_ERROR(Keep(frame->record(), samples));
+    return ack.SerializeAsString();
+  }
+  Answer HintDefine(std::string_view payload) {
+    proto::HintDefineRequest request;
+    if (!request.ParseFromString(std::string(payload))) {
+      return base::InvalidArgument("no HintDefineRequest");
+    }
+    FakeHintLog& log = hints[request.owner()];
+    if (log.id == 0) log.id = id * 100 + ++hint_logs_begun;
+    proto::HintDefineResponse response;
+    response.set_hint_log(log.id);
+    for (const auto& series : request.series()) {
+      ++hint_defines;
+      const std::string key =
+          base::StrCat(series.tenant().id(), "/", series.labels());
+      response.add_refs(
+          log.refs.try_emplace(key, log.refs.size()).first->second);
+    }
+    return response.SerializeAsString();
+  }
+  Answer HintData(std::string_view payload) {
+    if (refuses_hints) return base::ResourceExhausted("hints are full");
+    const auto owner = base::LoadLe<uint64_t>(payload.data());
+    const auto frame = wire::DecodeDataFrame(payload.substr(sizeof(owner)));
+    if (!frame.ok()) return frame.status();
+    FakeHintLog& log = hints[owner];
+    proto::HintAck ack;
+    ack.set_redefine(frame->ref_epoch != log.id);
+    if (!ack.redefine()) RETURN_IF_ERROR(Keep(frame->record(), log.samples));
+    return ack.SerializeAsString();
+  }
+  absl::Status Keep(
+      std::string_view record,
+      std::map<uint64_t, std::vector<std::pair<int64_t, double>>>& to) {
+    encoding::DataRecordReader reader(record);
     encoding::FloatSection section;
     while (*reader.Next()) {
       if (reader.kind() != encoding::SectionKind::kFloats) {
@@ -108,13 +167,13 @@ struct FakeNode {
       size_t row = 0;
       for (size_t s = 0; s < section.refs.size(); ++s) {
         for (uint32_t n = 0; n < section.counts[s]; ++n, ++row) {
-          samples[section.refs[s]].emplace_back(
+          to[section.refs[s]].emplace_back(
               section.timestamps_ms[row],
               encoding::FromScaled(section.values[row]));
         }
       }
     }
-    return ack.SerializeAsString();
+    return absl::OkStatus();
   }
   absl::Status KeepKinds(const encoding::DataRecordReader& reader) {
     std::vector<encoding::HistogramRow> of_histograms;
@@ -146,6 +205,12 @@ struct FakeNode {
         return Define(payload);
       case wire::kData:
         return Data(payload);
+      case wire::kPing:
+        return std::string();
+      case wire::kHintDefine:
+        return HintDefine(payload);
+      case wire::kHintData:
+        return HintData(payload);
       case wire::kTenantNames:
         return TenantNames(payload);
       case wire::kMissed:
@@ -172,12 +237,29 @@ struct FakeNode {
     for (const auto& [ref, list] : samples) n += list.size();
     return n;
   }
+  size_t hint_rows() const {
+    size_t n = 0;
+    for (const auto& [owner, log] : hints) n += log.rows();
+    return n;
+  }
 };
 
 class FakeCall final : public rpc::Call {
  public:
-  explicit FakeCall(Answer answer) : answer_(std::move(answer)) {}
-  absl::StatusOr<std::optional<std::string>> Next(int64_t) override {
+  // `clock` is not looked at where the answer takes no time.
+  FakeCall(Answer answer, base::ManualClock* clock, int64_t takes_ms)
+      : answer_(std::move(answer)), clock_(clock) {
+    if (takes_ms > 0) ready_ms_ = clock->SteadyMs() + takes_ms;
+  }
+  absl::StatusOr<std::optional<std::string>> Next(
+      int64_t deadline_steady_ms) override {
+    if (ready_ms_ != 0) {
+      const int64_t now_ms = clock_->SteadyMs();
+      clock_->Set(std::max(now_ms, std::min(ready_ms_, deadline_steady_ms)));
+      if (clock_->SteadyMs() < ready_ms_) {
+        return base::DeadlineExceeded("no answer within its time limit");
+      }
+    }
     if (!answer_.ok()) return answer_.status();
     if (std::exchange(told_, true)) return std::optional<std::string>();
     return std::optional<std::string>(*answer_);
@@ -185,6 +267,8 @@ class FakeCall final : public rpc::Call {
 
  private:
   Answer answer_;
+  base::ManualClock* const clock_;
+  int64_t ready_ms_ = 0;
   bool told_ = false;
 };
 
@@ -194,15 +278,19 @@ class FakeChannel final : public rpc::Channel {
       : node_(node), address_(std::move(address)) {}
   std::unique_ptr<rpc::Call> Start(rpc::Method method,
                                    std::string payload) override {
-    return std::make_unique<FakeCall>(node_->Handle(method, payload));
+    const auto takes = node_->takes_ms.find(method);
+    return std::make_unique<FakeCall>(
+        node_->Handle(method, payload), node_->clock,
+        takes == node_->takes_ms.end() ? 0 : takes->second);
   }
   bool connected() const override { return node_->up; }
   std::string peer_hello() const override {
-    if (!node_->up) return "";
+    if (!node_->up || !node_->greets) return "";
     proto::Hello hello;
     (void)hello.ParseFromString(
         wire::EncodeStorageHello(node_->id, node_->ref_epoch, ""));
-    hello.set_features(hello.features() & ~node_->missing_features);
+    hello.set_features((hello.features() | wire::kFeatureHints) &
+                       ~node_->missing_features);
     return hello.SerializeAsString();
   }
   uint64_t connection_epoch() const override { return node_->connection; }

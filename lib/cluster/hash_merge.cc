@@ -5,6 +5,7 @@
 #include "lib/cluster/node_reading.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/cluster/series_table.h"
+#include "lib/cluster/slow_replicas.h"
 #include "lib/wire/series_batch.h"
 
 namespace varve::cluster {
@@ -49,7 +50,8 @@ class HashMerge final : public SeriesMerge {
     const size_t n = context_.calls.size();
     std::vector<absl::StatusOr<proto::Coverage>> ends(
         n, absl::StatusOr<proto::Coverage>(proto::Coverage()));
-    std::atomic<bool> give_up{false};
+    GiveUp give_up{nullptr};
+    SlowReplicas slow(*context_.nodes, *context_.options);
     context_.pool->ParallelFor(n, n, [&](size_t i) {
       const base::CpuShare cpu(CpuMeterOf(context_.request));
       NodeReading reading(context_.request, "search",
@@ -57,10 +59,14 @@ class HashMerge final : public SeriesMerge {
       ends[i] = ReadNode(*context_.calls[i], give_up, reading);
       if (ends[i].ok()) {
         reading.Ended(*ends[i]);
+        slow.Answered(i, *ends[i]);
+        if (slow.enough()) give_up = kSkippedSlowReplica;
         return;
       }
       reading.Failed(ends[i].status());
-      if (IsRequestsFault(ends[i].status())) give_up = true;
+      if (IsRequestsFault(ends[i].status())) {
+        give_up = "given up because of another node's error";
+      }
     });
     context_.calls.clear();
     for (size_t i = 0; i < n; ++i) {
@@ -76,13 +82,14 @@ class HashMerge final : public SeriesMerge {
     ASSIGN_OR_RETURN(outcome_, judge_.Outcome(context_.request.deny_partial));
     held_ = table_.TakeAll();
     rule_ = judge_.dedup();
+    rule_.keep_all = rule_.keep_all || context_.request.keep_all;
     collected_ = true;
     return absl::OkStatus();
   }
 
   // Puts all of one node's series into the table.
   absl::StatusOr<proto::Coverage> ReadNode(rpc::Call& call,
-                                           const std::atomic<bool>& give_up,
+                                           const GiveUp& give_up,
                                            NodeReading& reading) {
     while (true) {
       ASSIGN_OR_RETURN(const std::optional<std::string> message,

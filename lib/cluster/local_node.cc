@@ -10,12 +10,11 @@ namespace varve::cluster {
 
 std::unique_ptr<NodeSet> LocalNode(rpc::Service* service,
                                    const std::string& role) {
-  std::vector<Node> nodes;
-  nodes.push_back({.address = "local",
-                   .group = "",
-                   .channel = std::make_unique<rpc::LocalChannel>(
-                       "local", service, wire::EncodeHello(role, ""))});
-  return std::make_unique<NodeSet>(std::move(nodes));
+  return std::make_unique<NodeSet>(std::vector<std::shared_ptr<const Node>>{
+      std::make_shared<const Node>(
+          "local", "",
+          std::make_unique<rpc::LocalChannel>("local", service,
+                                              wire::EncodeHello(role, "")))});
 }
 
 }  // namespace varve::cluster

@@ -25,33 +25,33 @@ void MissedLedger::Enter(uint32_t liveness) {
   entries_.clear();
 }
 
-std::vector<uint32_t> MissedLedger::NotYet(uint64_t owner, uint64_t holder,
+std::vector<uint32_t> MissedLedger::NotYet(const Miss& miss, uint64_t keeper,
                                            const std::vector<uint32_t>& slots,
                                            const model::TimeRange& span) const {
   base::MutexLock lock(mutex_);
-  const auto found = entries_.find({owner, holder});
-  if (found == entries_.end() || span.start_ms < found->second->span.start_ms ||
-      span.end_ms > found->second->span.end_ms) {
+  const auto found = entries_.find({miss, keeper});
+  if (found == entries_.end() || span.start_ms < found->second.span.start_ms ||
+      span.end_ms > found->second.span.end_ms) {
     return slots;
   }
   std::vector<uint32_t> missing;
   for (uint32_t slot : slots) {
-    if (!found->second->slots[slot]) missing.push_back(slot);
+    if (!found->second.slots.contains(slot)) missing.push_back(slot);
   }
   return missing;
 }
 
-void MissedLedger::Add(uint32_t liveness, uint64_t owner, uint64_t holder,
+void MissedLedger::Add(uint32_t liveness, const Miss& miss, uint64_t keeper,
                        const std::vector<uint32_t>& slots,
                        const model::TimeRange& span) {
   base::MutexLock lock(mutex_);
   if (liveness != liveness_) return;
-  std::unique_ptr<Entry>& entry = entries_[{owner, holder}];
-  if (entry == nullptr || entry->span != span) {
-    entry = std::make_unique<Entry>();
-    entry->span = span;
+  Entry& entry = entries_[{miss, keeper}];
+  if (entry.span != span) {
+    entry.span = span;
+    entry.slots.clear();
   }
-  for (uint32_t slot : slots) entry->slots[slot] = true;
+  entry.slots.insert(slots.begin(), slots.end());
 }
 
 }  // namespace varve::cluster

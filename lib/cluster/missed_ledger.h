@@ -10,18 +10,26 @@
 #ifndef VARVE_LIB_CLUSTER_MISSED_LEDGER_H_
 #define VARVE_LIB_CLUSTER_MISSED_LEDGER_H_
 
-#include <bitset>
+#include <compare>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "lib/base/mutex.h"
 #include "lib/model/time_range.h"
-#include "lib/placement/ring.h"
 
 namespace varve::cluster {
+
+// Whose copy is missing, by node id, and the hints that hold its rows; 0, 0
+// without hints.
+struct Miss {
+  uint64_t owner = 0;  // 0: a node that was never heard of
+  uint64_t hint_holder = 0;
+  uint64_t hint_log = 0;
+  friend auto operator<=>(const Miss&, const Miss&) = default;
+};
 
 class MissedLedger {
  public:
@@ -29,23 +37,22 @@ class MissedLedger {
   // owner that was back may have had its records struck out.
   void Enter(uint32_t liveness);
 
-  // The slots of `slots` that `holder` has no record of for `owner` in `span`.
-  std::vector<uint32_t> NotYet(uint64_t owner, uint64_t holder,
+  // The slots of `slots` for which `keeper` has no record of `miss` in `span`.
+  std::vector<uint32_t> NotYet(const Miss& miss, uint64_t keeper,
                                const std::vector<uint32_t>& slots,
                                const model::TimeRange& span) const;
-  // After `holder` acknowledged. Ignored when the liveness has changed.
-  void Add(uint32_t liveness, uint64_t owner, uint64_t holder,
+  // After `keeper` acknowledged. Ignored when the liveness has changed.
+  void Add(uint32_t liveness, const Miss& miss, uint64_t keeper,
            const std::vector<uint32_t>& slots, const model::TimeRange& span);
 
  private:
   struct Entry {
     model::TimeRange span;
-    std::bitset<placement::kSlots> slots;  // 8 KiB
+    absl::flat_hash_set<uint32_t> slots;
   };
   mutable base::Mutex mutex_;
   uint32_t liveness_ GUARDED_BY(mutex_) = 0;
-  std::map<std::pair<uint64_t, uint64_t>, std::unique_ptr<Entry>> entries_
-      GUARDED_BY(mutex_);
+  std::map<std::pair<Miss, uint64_t>, Entry> entries_ GUARDED_BY(mutex_);
 };
 
 // Out to whole hours.

@@ -9,25 +9,20 @@ namespace varve::cluster {
 namespace {
 
 // How soon a wait notices that nobody wants the answer any more.
-constexpr int64_t kNoticeMs = 100;
-
-bool IsSet(const std::atomic<bool>* flag) {
-  return flag != nullptr && flag->load();
-}
+constexpr int64_t kNoticeMs = 20;
 
 }  // namespace
 
 absl::StatusOr<std::optional<std::string>> NextMessage(
     rpc::Call& call, const ReadRequest& request,
-    const std::atomic<bool>* give_up) {
-  if (request.cancelled == nullptr && give_up == nullptr) {
+    const GiveUp* give_up) {
+  if (!request.cancelled && give_up == nullptr) {
     return call.Next(request.deadline_steady_ms);
   }
   while (true) {
-    if (IsSet(request.cancelled)) return base::Cancelled("query was canceled");
-    if (IsSet(give_up)) {
-      return base::Cancelled("given up because of another node's error");
-    }
+    if (IsCancelled(request)) return base::Cancelled("query was canceled");
+    const char* const why = give_up == nullptr ? nullptr : give_up->load();
+    if (why != nullptr) return base::Cancelled(why);
     const int64_t now_ms = base::SystemClock().SteadyMs();
     auto message =
         call.Next(std::min(request.deadline_steady_ms, now_ms + kNoticeMs));

@@ -19,7 +19,7 @@
 namespace varve::cluster {
 
 inline bool IsCancelled(const ReadRequest& request) {
-  return request.cancelled != nullptr && request.cancelled->load();
+  return request.cancelled && request.cancelled();
 }
 // Where this node's CPU is added up; null: nowhere.
 inline base::CpuMeter* CpuMeterOf(const ReadRequest& request) {
@@ -33,11 +33,14 @@ inline size_t DecodeThreads(size_t messages, size_t bytes) {
   return std::min(messages, bytes / kBytesPerThreadMin + 1);
 }
 
+// Why the answers that are still missing are not waited for; null: they are.
+using GiveUp = std::atomic<const char*>;
+
 // Call::Next until the request's deadline; ends with Cancelled soon after
-// request.cancelled or `give_up` (may be null) is set.
+// request.cancelled says so or `give_up` (may be null) has a reason.
 absl::StatusOr<std::optional<std::string>> NextMessage(
     rpc::Call& call, const ReadRequest& request,
-    const std::atomic<bool>* give_up = nullptr);
+    const GiveUp* give_up = nullptr);
 
 class NodeReading {
  public:

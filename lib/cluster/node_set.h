@@ -1,5 +1,11 @@
 // The storage nodes of -storageNode: channels, greetings, health.
 //
+// A NodeSet's nodes may change while the process runs (a watched file, DNS);
+// whoever reads or writes takes the NodeList of the moment and keeps to it
+// until the end, since its numbers of nodes mean nothing in another list. A
+// node that stays keeps its channel; one that left loses it when the last list
+// that has it goes.
+//
 // Made by DialNodes (lib/cluster/dial_nodes.h), which connects eagerly; or from
 // channels of any kind, for tests and for one process that holds all roles.
 //
@@ -10,52 +16,79 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/mutex.h"
+#include "lib/cluster/node_health.h"
 #include "net/rpc/rpc.h"
 
 namespace varve::cluster {
 
 struct Node {
-  std::string address;  // as given, without the group
-  std::string group;    // "group/address" of -storageNode; "" without
-  std::unique_ptr<rpc::Channel> channel;
+  Node(std::string address_text, std::string group_name,
+       std::unique_ptr<rpc::Channel> to)
+      : address(std::move(address_text)),
+        group(std::move(group_name)),
+        channel(std::move(to)) {}
+
+  const std::string address;  // as given, without the group
+  const std::string group;    // "group/address" of -storageNode; "" without
+  const std::unique_ptr<rpc::Channel> channel;
+  mutable NodeHealth health;
 };
 
-// What a storage node said in its HELLO.
+// What a node said in its HELLO.
 struct NodeGreeting {
   uint64_t node_id = 0;
   uint64_t ref_epoch = 0;
   uint64_t features = 0;
   std::string zone;
+  bool is_select = false;  // it answers for the storage nodes below it
+};
+
+// Immutable but for what the nodes' channels do.
+class NodeList {
+ public:
+  explicit NodeList(std::vector<std::shared_ptr<const Node>> nodes)
+      : nodes_(std::move(nodes)) {}
+
+  size_t size() const { return nodes_.size(); }
+  const Node& node(size_t i) const { return *nodes_[i]; }
+  rpc::Channel& channel(size_t i) const { return *nodes_[i]->channel; }
+  bool connected(size_t i) const { return nodes_[i]->channel->connected(); }
+  // Unavailable while node `i` is not connected.
+  absl::StatusOr<NodeGreeting> Greeting(size_t i) const;
+
+  const std::vector<std::shared_ptr<const Node>>& nodes() const {
+    return nodes_;
+  }
+
+ private:
+  const std::vector<std::shared_ptr<const Node>> nodes_;
 };
 
 class NodeSet {
  public:
-  explicit NodeSet(std::vector<Node> nodes);
+  explicit NodeSet(std::vector<std::shared_ptr<const Node>> nodes)
+      : list_(std::make_shared<const NodeList>(std::move(nodes))) {}
 
-  size_t size() const { return nodes_.size(); }
-  const Node& node(size_t i) const { return nodes_[i]; }
-  rpc::Channel& channel(size_t i) { return *nodes_[i].channel; }
-  bool connected(size_t i) const { return nodes_[i].channel->connected(); }
-  // Unavailable while node `i` is not connected.
-  absl::StatusOr<NodeGreeting> Greeting(size_t i) const;
+  // Never null; may be of no nodes.
+  std::shared_ptr<const NodeList> list() const {
+    base::MutexLock lock(mutex_);
+    return list_;
+  }
+  void Replace(std::vector<std::shared_ptr<const Node>> nodes) {
+    auto list = std::make_shared<const NodeList>(std::move(nodes));
+    base::MutexLock lock(mutex_);
+    list_.swap(list);
+  }
 
  private:
-  std::vector<Node> nodes_;
+  mutable base::Mutex mutex_;
+  std::shared_ptr<const NodeList> list_ GUARDED_BY(mutex_);
 };
-
-// "host:port", "host", "group/host:port" of -storageNode; `default_port` is
-// added where missing. InvalidArgument for none, an empty or a repeated one.
-// IPv6 addresses stand in [].
-struct NodeAddress {
-  std::string group;
-  std::string address;  // host:port
-  std::string text;     // as the user gave it
-};
-absl::StatusOr<std::vector<NodeAddress>> ParseNodeAddresses(
-    const std::vector<std::string>& texts, int default_port);
 
 }  // namespace varve::cluster
 

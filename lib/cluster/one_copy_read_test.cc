@@ -100,14 +100,14 @@ class OwningNode final : public rpc::Service {
 
 struct TwoNodes {
   TwoNodes() {
-    std::vector<Node> list;
+    std::vector<std::shared_ptr<const Node>> list;
     for (const uint64_t id : {1, 2}) {
       nodes.push_back(std::make_unique<OwningNode>(id));
-      Node node;
-      node.address = base::StrCat("node", id);
-      node.channel = std::make_unique<rpc::LocalChannel>(
-          node.address, nodes.back().get(), "");
-      list.push_back(std::move(node));
+      const std::string address = base::StrCat("node", id);
+      list.push_back(std::make_shared<const Node>(
+          address, "",
+          std::make_unique<rpc::LocalChannel>(address, nodes.back().get(),
+                                              "")));
     }
     set = std::make_unique<NodeSet>(std::move(list));
     ReaderOptions options;

@@ -35,7 +35,8 @@ class PlannedMerge final : public SeriesMerge {
     rule_ = judge_.dedup();
     rule_.interval_ms =
         std::max(rule_.interval_ms, plan_->dedup.interval_ms);
-    rule_.keep_all = rule_.keep_all || plan_->dedup.keep_all;
+    rule_.keep_all = rule_.keep_all || plan_->dedup.keep_all ||
+                     context_.request.keep_all;
   }
 
   absl::Status Next(std::vector<MergedSeries>& batch) override {

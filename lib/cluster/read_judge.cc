@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/str_join.h"
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
@@ -22,13 +23,14 @@ bool IsRequestsFault(const absl::Status& status) {
   }
 }
 
-ReadJudge::ReadJudge(const NodeSet* nodes, const ReaderOptions* options)
-    : nodes_(nodes),
+ReadJudge::ReadJudge(std::shared_ptr<const NodeList> nodes,
+                     const ReaderOptions* options)
+    : nodes_(std::move(nodes)),
       options_(options),
-      answered_(nodes->size(), false),
-      failures_(nodes->size()),
-      node_ids_(nodes->size(), 0),
-      histories_(nodes->size()),
+      answered_(nodes_->size(), false),
+      failures_(nodes_->size()),
+      node_ids_(nodes_->size(), 0),
+      histories_(nodes_->size()),
       dedup_(options->dedup) {}
 
 void ReadJudge::Failed(size_t node, const absl::Status& status) {
@@ -38,6 +40,7 @@ void ReadJudge::Failed(size_t node, const absl::Status& status) {
 void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   answered_[node] = true;
   node_ids_[node] = coverage.node_id();
+  nodes_->node(node).health.node_id = coverage.node_id();
   // A node that is asked twice: what it said before the first read counts.
   if (coverage.has_history() && histories_[node].node_id == 0) {
     histories_[node] = HistoryOf(coverage, coverage.history());
@@ -47,6 +50,9 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
     failures_[node] = base::Unavailable("is still replaying its log");
   } else if (coverage.damaged()) {
     failures_[node] = base::DataLoss("left out a damaged block");
+  } else if (coverage.partial()) {
+    failures_[node] = base::Unavailable(
+        "its answer is partial: ", absl::StrJoin(coverage.warnings(), "; "));
   }
   dedup_.interval_ms =
       std::max<int64_t>(dedup_.interval_ms, coverage.dedup_interval_ms());
@@ -70,13 +76,10 @@ NodeHistory ReadJudge::HistoryOf(const proto::Coverage& coverage,
   return out;
 }
 
-int ReadJudge::ReplicationFactor(const std::string& group) const {
-  int factor = 1;
-  for (const auto& [name, value] : options_->replication_factors) {
-    if (name == group) return value;
-    if (name.empty()) factor = value;
-  }
-  return factor;
+bool ReadJudge::HasMoved(size_t node) const {
+  const uint64_t id = nodes_->node(node).health.node_id.load();
+  return id != 0 && std::find(node_ids_.begin(), node_ids_.end(), id) !=
+                        node_ids_.end();
 }
 
 bool ReadJudge::Lacks(size_t node) const {
@@ -84,7 +87,10 @@ bool ReadJudge::Lacks(size_t node) const {
 }
 
 absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
-  ReadOutcome outcome;
+  if (nodes_->size() == 0) {
+    return base::Unavailable("no storage node is known yet (-storageNode)");
+  }
+  ReadOutcome outcome{.dedup = dedup_};
   std::map<std::string, int> failed;  // by group
   bool all_late = true;
   // Rows that a node lacks are with the others: only when one of those failed
@@ -101,6 +107,7 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
           ": lacks rows of this time range"));
       continue;
     }
+    if (!answered_[i] && HasMoved(i)) continue;
     ++failed[nodes_->node(i).group];
     all_late = all_late && absl::IsDeadlineExceeded(failures_[i]);
     outcome.warnings.push_back(base::StrCat("storage node ",
@@ -119,7 +126,7 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   }
   int failed_groups = 0;
   for (const auto& [group, count] : failed) {
-    if (count >= ReplicationFactor(group)) ++failed_groups;
+    if (count >= options_->ReplicationFactor(group)) ++failed_groups;
   }
   outcome.is_partial =
       failed_groups > 0 && failed_groups >= options_->global_replication_factor;

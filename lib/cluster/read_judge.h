@@ -6,6 +6,7 @@
 #define VARVE_LIB_CLUSTER_READ_JUDGE_H_
 
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <vector>
 
@@ -19,7 +20,8 @@ bool IsRequestsFault(const absl::Status& status);
 
 class ReadJudge {
  public:
-  ReadJudge(const NodeSet* nodes, const ReaderOptions* options);
+  ReadJudge(std::shared_ptr<const NodeList> nodes,
+            const ReaderOptions* options);
 
   void Failed(size_t node, const absl::Status& status);
   void Answered(size_t node, const proto::Coverage& coverage);
@@ -32,18 +34,20 @@ class ReadJudge {
   model::DedupRule dedup() const { return dedup_; }
 
   bool answered(size_t node) const { return answered_[node]; }
-  const NodeSet& nodes() const { return *nodes_; }
+  const NodeList& nodes() const { return *nodes_; }
+  const ReaderOptions& options() const { return *options_; }
 
   // `history` as a node told it, with what this role does to the samples.
   NodeHistory HistoryOf(const proto::Coverage& coverage,
                         const proto::History& history) const;
 
  private:
-  int ReplicationFactor(const std::string& group) const;
+  // Did not answer, but the node it was did, at another address.
+  bool HasMoved(size_t node) const;
   // Answered, but another node that answered knows of rows it lacks.
   bool Lacks(size_t node) const;
 
-  const NodeSet* const nodes_;
+  const std::shared_ptr<const NodeList> nodes_;
   const ReaderOptions* const options_;
   std::vector<bool> answered_;
   std::vector<absl::Status> failures_;  // by node; OK: complete

@@ -26,13 +26,20 @@ bool Read(const absl::StatusOr<std::string>& answer, Message& message) {
 }  // namespace
 
 std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
+    const std::shared_ptr<const NodeList>& nodes,
     const model::TimeRange& range) {
-  if (nodes_->size() < 2 || nodes_->size() > kNodesMax) return nullptr;
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (!nodes_->connected(i) || !nodes_->node(i).group.empty()) return nullptr;
-  }
   base::MutexLock lock(mutex_);
-  bool known = told_.size() == nodes_->size();
+  if (nodes_ != nodes) {
+    nodes_ = nodes;
+    told_.clear();
+    plannable_ = false;
+    learned_ms_ = INT64_MIN;
+  }
+  if (nodes->size() < 2 || nodes->size() > kNodesMax) return nullptr;
+  for (size_t i = 0; i < nodes->size(); ++i) {
+    if (!nodes->connected(i) || !nodes->node(i).group.empty()) return nullptr;
+  }
+  bool known = !told_.empty();
   for (size_t i = 0; known && i < told_.size(); ++i) {
     known = told_[i].connection_epoch == nodes_->channel(i).connection_epoch();
   }
@@ -134,7 +141,6 @@ bool ReadPlanner::AddRing(const proto::Ring& ring) {
   if (ring.members().empty()) return false;
   std::vector<placement::Member> members;
   for (const proto::Ring::Member& member : ring.members()) {
-    if (BitOf(member.node_id()) == 0) return false;
     members.push_back({.node_id = member.node_id(),
                        .zone = member.zone(),
                        .weight = member.weight()});

@@ -5,8 +5,8 @@
 // lacks. Slots nobody may answer for are disputed: all nodes read them and the
 // copies are merged. There is no plan, and all nodes read everything, when any
 // of the nodes is not connected, is in a group, is no storage node of this
-// release or differs in its dedup rule, and when a ring has a member that is
-// none of the nodes.
+// release or differs in its dedup rule. A ring's member that is none of the
+// nodes, one that left, answers for nothing.
 //
 // A plan holds as long as the nodes' coverage versions do, which is why they
 // are in it: a node refuses a request made with an old one (Aborted), and the
@@ -44,10 +44,10 @@ struct ReadPlan {
 
 class ReadPlanner {
  public:
-  explicit ReadPlanner(NodeSet* nodes) : nodes_(nodes) {}
-
-  // Null: there is no plan for this range now.
-  std::shared_ptr<const ReadPlan> PlanFor(const model::TimeRange& range);
+  // Null: there is no plan of `nodes` for this range now.
+  std::shared_ptr<const ReadPlan> PlanFor(
+      const std::shared_ptr<const NodeList>& nodes,
+      const model::TimeRange& range);
   // A node has said something that the plans do not know.
   void Forget();
 
@@ -69,8 +69,8 @@ class ReadPlanner {
   std::shared_ptr<const ReadPlan> MakePlan(NodeBits lacking) const
       REQUIRES_LOCK(mutex_);
 
-  NodeSet* const nodes_;
   base::Mutex mutex_;
+  std::shared_ptr<const NodeList> nodes_ GUARDED_BY(mutex_);  // of told_
   std::vector<Told> told_ GUARDED_BY(mutex_);  // by node; empty: nothing
   bool plannable_ GUARDED_BY(mutex_) = false;
   int64_t learned_ms_ GUARDED_BY(mutex_) = INT64_MIN;

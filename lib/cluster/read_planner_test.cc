@@ -46,15 +46,13 @@ class TellingNode final : public rpc::Service {
 struct Nodes {
   // Ids 1, 2, ...
   explicit Nodes(size_t size, const std::string& group = "") {
-    std::vector<Node> list;
+    std::vector<std::shared_ptr<const Node>> list;
     for (size_t i = 0; i < size; ++i) {
       told.push_back(std::make_unique<TellingNode>(i + 1));
-      Node node;
-      node.address = "node" + std::to_string(i);
-      node.group = group;
-      node.channel = std::make_unique<rpc::LocalChannel>(node.address,
-                                                         told[i].get(), "");
-      list.push_back(std::move(node));
+      const std::string address = "node" + std::to_string(i);
+      list.push_back(std::make_shared<const Node>(
+          address, group,
+          std::make_unique<rpc::LocalChannel>(address, told[i].get(), "")));
     }
     set = std::make_unique<NodeSet>(std::move(list));
   }
@@ -103,8 +101,8 @@ size_t Readers(const ReadPlan& plan, uint16_t slot) {
 TEST_CASE("each slot is read by one of its owners, evenly", "[cluster]") {
   Nodes nodes(3);
   const placement::Ring ring = nodes.Put({1, 2, 3}, 2);
-  ReadPlanner planner(nodes.set.get());
-  const auto plan = planner.PlanFor(kRange);
+  ReadPlanner planner;
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
   REQUIRE(plan != nullptr);
   CHECK(plan->disputed.empty());
   CHECK(plan->coverage_versions == std::vector<uint64_t>{100, 200, 300});
@@ -126,13 +124,13 @@ TEST_CASE("a node that lacks copies of the range reads no slot alone",
   Nodes nodes(2);
   nodes.Put({1, 2}, 2);
   nodes.Miss(0, 2, {1'500, 1'600});
-  ReadPlanner planner(nodes.set.get());
-  const auto plan = planner.PlanFor(kRange);
+  ReadPlanner planner;
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
   REQUIRE(plan != nullptr);
   CHECK(plan->slots[1].empty());
   CHECK(plan->disputed.empty());
   // Of another time it lacks nothing.
-  const auto later = planner.PlanFor({3'000, 4'000});
+  const auto later = planner.PlanFor(nodes.set->list(), {3'000, 4'000});
   REQUIRE(later != nullptr);
   CHECK_FALSE(later->slots[1].empty());
 }
@@ -141,8 +139,8 @@ TEST_CASE("slots whose only owner lacks copies are disputed", "[cluster]") {
   Nodes nodes(2);
   const placement::Ring ring = nodes.Put({1, 2}, 1);
   nodes.Miss(0, 2, {0, 9'999});
-  ReadPlanner planner(nodes.set.get());
-  const auto plan = planner.PlanFor(kRange);
+  ReadPlanner planner;
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
   REQUIRE(plan != nullptr);
   for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
     const auto at = static_cast<uint16_t>(slot);
@@ -156,8 +154,8 @@ TEST_CASE("who owns a slot by one ring only does not read it alone",
   Nodes nodes(3);
   const placement::Ring old_ring = nodes.Put({1, 2}, 2, 0);
   const placement::Ring new_ring = nodes.Put({1, 2, 3}, 2, 2);
-  ReadPlanner planner(nodes.set.get());
-  const auto plan = planner.PlanFor(kRange);
+  ReadPlanner planner;
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
   REQUIRE(plan != nullptr);
   for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
     const auto at = static_cast<uint16_t>(slot);
@@ -170,18 +168,41 @@ TEST_CASE("who owns a slot by one ring only does not read it alone",
   }
 }
 
+TEST_CASE("a ring's member that left answers for nothing", "[cluster]") {
+  Nodes nodes(2);
+  const placement::Ring ring = nodes.Put({1, 2, 9}, 1);
+  ReadPlanner planner;
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
+  REQUIRE(plan != nullptr);
+  for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    for (size_t node = 0; node < 2; ++node) {
+      REQUIRE(plan->slots[node].Has(at) == Owns(ring, at, node + 1));
+    }
+    REQUIRE(plan->disputed.Has(at) == Owns(ring, at, 9));
+  }
+}
+
+TEST_CASE("another list of nodes has plans of its own", "[cluster]") {
+  Nodes nodes(3);
+  nodes.Put({1, 2, 3}, 2);
+  ReadPlanner planner;
+  REQUIRE(planner.PlanFor(nodes.set->list(), kRange) != nullptr);
+  auto two = nodes.set->list()->nodes();
+  two.pop_back();
+  nodes.set->Replace(two);
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
+  REQUIRE(plan != nullptr);
+  CHECK(plan->slots.size() == 2);
+}
+
 TEST_CASE("without knowing all there is no plan", "[cluster]") {
   const auto plan_of = [](Nodes& nodes) {
-    return ReadPlanner(nodes.set.get()).PlanFor(kRange);
+    return ReadPlanner().PlanFor(nodes.set->list(), kRange);
   };
   {
     Nodes no_ring(2);
     CHECK(plan_of(no_ring) == nullptr);
-  }
-  {
-    Nodes stranger(2);
-    stranger.Put({1, 2, 9}, 2);
-    CHECK(plan_of(stranger) == nullptr);
   }
   {
     Nodes grouped(2, "dc1");
@@ -224,14 +245,14 @@ TEST_CASE("without knowing all there is no plan", "[cluster]") {
 TEST_CASE("nodes are asked once, and again after Forget", "[cluster]") {
   Nodes nodes(2);
   nodes.Put({1, 2}, 2);
-  ReadPlanner planner(nodes.set.get());
-  REQUIRE(planner.PlanFor(kRange) != nullptr);
+  ReadPlanner planner;
+  REQUIRE(planner.PlanFor(nodes.set->list(), kRange) != nullptr);
   const int calls = nodes.told[0]->calls;
-  REQUIRE(planner.PlanFor({0, 1}) != nullptr);
+  REQUIRE(planner.PlanFor(nodes.set->list(), {0, 1}) != nullptr);
   CHECK(nodes.told[0]->calls == calls);
   nodes.told[0]->coverage.set_coverage_version(101);
   planner.Forget();
-  const auto plan = planner.PlanFor(kRange);
+  const auto plan = planner.PlanFor(nodes.set->list(), kRange);
   REQUIRE(plan != nullptr);
   CHECK(plan->coverage_versions[0] == 101);
 }

@@ -33,11 +33,20 @@ std::unique_ptr<base::ThreadPool> MakePool(const ReaderOptions& options) {
 
 }  // namespace
 
+int ReaderOptions::ReplicationFactor(const std::string& group) const {
+  int factor = 1;
+  for (const auto& [name, value] : replication_factors) {
+    if (name == group) return value;
+    if (name.empty()) factor = value;
+  }
+  return factor;
+}
+
 Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
       options_(std::move(options)),
       own_pool_(MakePool(options_)),
-      planner_(std::make_unique<ReadPlanner>(nodes)) {}
+      planner_(std::make_unique<ReadPlanner>()) {}
 
 Reader::~Reader() = default;
 
@@ -50,16 +59,17 @@ proto::SearchRequest Reader::SearchMessage(const ReadRequest& request) const {
   FillRequest(request, message);
   message.set_series_max(request.series_max);
   message.set_labels_only(request.labels_only);
-  message.set_keep_all(options_.dedup.keep_all);
+  message.set_keep_all(options_.dedup.keep_all || request.keep_all);
   message.set_all_kinds(true);
   message.set_exemplars(request.exemplars);
   message.set_starts(request.starts);
   return message;
 }
 
-MergeContext Reader::ContextOf(const ReadRequest& request) {
+MergeContext Reader::ContextOf(std::shared_ptr<const NodeList> nodes,
+                               const ReadRequest& request) {
   MergeContext context;
-  context.nodes = nodes_;
+  context.nodes = std::move(nodes);
   context.options = &options_;
   context.pool = &pool();
   context.request = request;
@@ -69,43 +79,49 @@ MergeContext Reader::ContextOf(const ReadRequest& request) {
 
 template <typename Message>
 std::vector<std::unique_ptr<rpc::Call>> Reader::StartPlanned(
-    rpc::Method method, const ReadPlan& plan, bool with_disputed,
-    Message& message, proto::SearchRequest& search) {
+    const NodeList& nodes, rpc::Method method, const ReadPlan& plan,
+    bool with_disputed, Message& message, proto::SearchRequest& search) {
   std::vector<std::unique_ptr<rpc::Call>> calls;
-  for (size_t node = 0; node < nodes_->size(); ++node) {
+  for (size_t node = 0; node < nodes.size(); ++node) {
     // A node without slots is asked too: it may know of missed copies.
     model::SlotSet slots = plan.slots[node];
     if (with_disputed) slots.AddAll(plan.disputed);
     search.set_slots(slots.Bytes());
     search.set_coverage_version(plan.coverage_versions[node]);
     calls.push_back(
-        nodes_->channel(node).Start(method, message.SerializeAsString()));
+        nodes.channel(node).Start(method, message.SerializeAsString()));
   }
   return calls;
 }
 
 absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
     const ReadRequest& request) {
+  const std::shared_ptr<const NodeList> nodes = nodes_->list();
   const std::shared_ptr<const ReadPlan> plan =
-      request.one_copy ? planner_->PlanFor(request.range) : nullptr;
-  if (plan == nullptr) return StartSearch(request, "");
-  MergeContext context = ContextOf(request);
+      request.one_copy && request.slots.empty() &&
+              !options_.skip_slow_replicas
+          ? planner_->PlanFor(nodes, request.range)
+          : nullptr;
+  if (plan == nullptr) return StartSearch(nodes, request, request.slots);
+  MergeContext context = ContextOf(nodes, request);
   proto::SearchRequest message = SearchMessage(request);
-  context.calls = StartPlanned(wire::kSearch, *plan, /*with_disputed=*/true,
-                               message, message);
+  context.calls = StartPlanned(*nodes, wire::kSearch, *plan,
+                               /*with_disputed=*/true, message, message);
   return MakePlannedMerge(
       std::move(context), plan, planner_.get(),
-      [this, request] { return StartSearch(request, ""); });
+      [this, request] { return StartSearch(nodes_->list(), request, ""); });
 }
 
 absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
-    const ReadRequest& request, const std::string& slots) {
+    std::shared_ptr<const NodeList> nodes, const ReadRequest& request,
+    const std::string& slots) {
   proto::SearchRequest message = SearchMessage(request);
   message.set_slots(slots);
-  MergeContext context = ContextOf(request);
+  const bool one_node = nodes->size() == 1;
+  MergeContext context = ContextOf(std::move(nodes), request);
   context.calls =
-      StartAll(*nodes_, wire::kSearch, message.SerializeAsString());
-  return nodes_->size() == 1 ? MakeSingleNodeMerge(std::move(context))
+      StartAll(*context.nodes, wire::kSearch, message.SerializeAsString());
+  return one_node ? MakeSingleNodeMerge(std::move(context))
                              : MakeHashMerge(std::move(context));
 }
 
@@ -119,22 +135,26 @@ absl::StatusOr<std::unique_ptr<RollupRead>> Reader::Rollup(
   std::vector<std::unique_ptr<rpc::Call>> calls;
   std::shared_ptr<const ReadPlan> plan;
   std::unique_ptr<SeriesMerge> rest;
-  if (nodes_->size() == 1) {
-    const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(0);
+  const std::shared_ptr<const NodeList> nodes = nodes_->list();
+  if (nodes->size() == 1) {
+    const absl::StatusOr<NodeGreeting> greeting = nodes->Greeting(0);
     if (!greeting.ok() || (greeting->features & wire::kFeatureRollup) == 0) {
       return nullptr;
     }
-    calls = StartAll(*nodes_, wire::kRollup, work.SerializeAsString());
+    calls = StartAll(*nodes, wire::kRollup, work.SerializeAsString());
   } else {
-    plan = planner_->PlanFor(request.range);
+    if (options_.skip_slow_replicas) return nullptr;
+    plan = planner_->PlanFor(nodes, request.range);
     if (plan == nullptr) return nullptr;
-    calls = StartPlanned(wire::kRollup, *plan, /*with_disputed=*/false, work,
+    calls = StartPlanned(*nodes, wire::kRollup, *plan,
+                         /*with_disputed=*/false, work,
                          *work.mutable_search());
     if (!plan->disputed.empty()) {
-      ASSIGN_OR_RETURN(rest, StartSearch(request, plan->disputed.Bytes()));
+      ASSIGN_OR_RETURN(
+          rest, StartSearch(nodes, request, plan->disputed.Bytes()));
     }
   }
-  return std::make_unique<RollupRead>(nodes_, &options_, request,
+  return std::make_unique<RollupRead>(nodes, &options_, request,
                                       std::move(calls), std::move(plan),
                                       planner_.get(), std::move(rest));
 }
@@ -146,10 +166,10 @@ absl::StatusOr<std::vector<std::string>> Reader::Labels(
   FillRequest(request, message);
   message.set_limit(limit);
   message.set_label(label);
-  ReadJudge judge(nodes_, &options_);
+  ReadJudge judge(nodes_->list(), &options_);
   std::vector<std::string> all;
   RETURN_IF_ERROR(AskAll<proto::LabelsResponse>(
-      *nodes_, wire::kLabels, message.SerializeAsString(), request, judge,
+      wire::kLabels, message.SerializeAsString(), request, judge,
       [&](size_t, proto::LabelsResponse response) {
         std::move(response.mutable_items()->begin(),
                   response.mutable_items()->end(), std::back_inserter(all));
@@ -166,10 +186,11 @@ absl::StatusOr<std::vector<std::string>> Reader::Labels(
 absl::StatusOr<proto::CardinalityResponse> Reader::Cardinality(
     const ReadRequest& request, const std::string& focus_label, int64_t top_n,
     ReadOutcome& outcome) {
+  const std::shared_ptr<const NodeList> nodes = nodes_->list();
   const CardinalityRead read(
-      *nodes_, options_,
-      [this](const ReadRequest& labels, const std::string& slots) {
-        return StartSearch(labels, slots);
+      nodes, options_,
+      [this, nodes](const ReadRequest& labels, const std::string& slots) {
+        return StartSearch(nodes, labels, slots);
       });
   return read.Count(request, focus_label, top_n, outcome);
 }
@@ -179,12 +200,12 @@ absl::StatusOr<proto::NameUsageResponse> Reader::NameUsage(
   proto::NameUsageRequest message;
   wire::ToProto(request.tenant, request.tenant_name,
                 *message.mutable_tenant());
-  ReadJudge judge(nodes_, &options_);
+  ReadJudge judge(nodes_->list(), &options_);
   using Entry = proto::NameUsageResponse::Entry;
   std::map<std::string, Entry> names;
   proto::NameUsageResponse all;
   RETURN_IF_ERROR(AskAll<proto::NameUsageResponse>(
-      *nodes_, wire::kNameUsage, message.SerializeAsString(), request, judge,
+      wire::kNameUsage, message.SerializeAsString(), request, judge,
       [&](size_t, const proto::NameUsageResponse& response) {
         if (all.since_s() == 0 || response.since_s() < all.since_s()) {
           all.set_since_s(response.since_s());
@@ -210,9 +231,13 @@ absl::StatusOr<proto::NameUsageResponse> Reader::NameUsage(
 absl::Status Reader::ResetNameUsage(const ReadRequest& request) {
   proto::NameUsageRequest message;
   message.set_reset(true);
-  absl::Status status;
+  const std::shared_ptr<const NodeList> nodes = nodes_->list();
+  absl::Status status =
+      nodes->size() > 0
+          ? absl::OkStatus()
+          : base::Unavailable("no storage node is known yet (-storageNode)");
   for (const auto& call :
-       StartAll(*nodes_, wire::kNameUsage, message.SerializeAsString())) {
+       StartAll(*nodes, wire::kNameUsage, message.SerializeAsString())) {
     status.Update(
         OneAnswer<proto::NameUsageResponse>(*call, request).status());
   }
@@ -227,10 +252,10 @@ absl::StatusOr<std::vector<model::StoredMetadata>> Reader::Metadata(
                 *message.mutable_tenant());
   message.set_metric(metric);
   message.set_limit(limit);
-  ReadJudge judge(nodes_, &options_);
+  ReadJudge judge(nodes_->list(), &options_);
   std::map<std::string, model::StoredMetadata> merged;
   RETURN_IF_ERROR(AskAll<proto::MetadataResponse>(
-      *nodes_, wire::kMetadata, message.SerializeAsString(), request, judge,
+      wire::kMetadata, message.SerializeAsString(), request, judge,
       [&](size_t, const proto::MetadataResponse& response) {
         for (const proto::MetadataResponse::Entry& entry : response.entries()) {
           model::StoredMetadata one{
@@ -259,10 +284,10 @@ absl::StatusOr<std::vector<model::Tenant>> Reader::Tenants(
   proto::TenantsRequest message;
   message.set_start_ms(request.range.start_ms);
   message.set_end_ms(request.range.end_ms);
-  ReadJudge judge(nodes_, &options_);
+  ReadJudge judge(nodes_->list(), &options_);
   std::vector<model::Tenant> all;
   RETURN_IF_ERROR(AskAll<proto::TenantsResponse>(
-      *nodes_, wire::kTenants, message.SerializeAsString(), request, judge,
+      wire::kTenants, message.SerializeAsString(), request, judge,
       [&](size_t node, const proto::TenantsResponse& response) {
         for (const proto::Tenant& tenant : response.tenants()) {
           const auto id = wire::FromProto(tenant);
@@ -299,10 +324,10 @@ absl::StatusOr<std::vector<std::vector<NodeHistory>>> Reader::Histories(
     one.set_start_ms(range.start_ms);
     one.set_end_ms(range.end_ms);
   }
-  ReadJudge judge(nodes_, &options_);
+  ReadJudge judge(nodes_->list(), &options_);
   std::vector<std::vector<NodeHistory>> all(ranges.size());
   RETURN_IF_ERROR(AskAll<proto::HistoryResponse>(
-      *nodes_, wire::kHistory, message.SerializeAsString(), request, judge,
+      wire::kHistory, message.SerializeAsString(), request, judge,
       [&](size_t, const proto::HistoryResponse& response) {
         const auto told = static_cast<size_t>(response.histories_size());
         for (size_t i = 0; i < std::min(told, all.size()); ++i) {
@@ -311,7 +336,7 @@ absl::StatusOr<std::vector<std::vector<NodeHistory>>> Reader::Histories(
         }
       }));
   for (const std::vector<NodeHistory>& of_range : all) {
-    if (of_range.size() != nodes_->size()) {
+    if (of_range.size() != judge.nodes().size()) {
       return base::Unavailable("not every storage node told its history");
     }
   }

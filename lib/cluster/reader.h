@@ -1,5 +1,8 @@
 // Reads from all storage nodes: fan-out, merge of replicas, deduplication.
 //
+// The nodes may be select nodes of a level below, which answer for their storage
+// nodes: all of them are read, and one whose answer is partial counts as failed.
+//
 // Partial: an answer is partial when, in at least `global_replication_factor`
 // groups, the nodes that failed reach the group's replication factor; once one
 // failed, nodes count too of which a MISSED record that was told says that they
@@ -19,8 +22,8 @@
 #ifndef VARVE_LIB_CLUSTER_READER_H_
 #define VARVE_LIB_CLUSTER_READER_H_
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -59,19 +62,21 @@ struct ReadRequest {
   std::string tenant_name;
   std::vector<model::Matchers> matcher_groups;
   model::TimeRange range;
+  std::string slots;       // model::SlotSet: only series of these; "": all
   int64_t series_max = 0;  // 0: the storage decides
   bool labels_only = false;
   bool exemplars = false;  // instead of samples
   bool starts = false;     // start timestamps beside samples
+  bool keep_all = false;   // as ReaderOptions::dedup's, for this read
   bool deny_partial = false;  // a partial answer is an Unavailable error
   // Read each series from one node where that is exact. The caller starts
   // again without it when a read ends with Aborted: a node failed after the
   // first series had been given out.
   bool one_copy = false;
   int64_t deadline_steady_ms = INT64_MAX;
-  // Ends the read soon with Cancelled, on the storage nodes too. May be null,
-  // as may the two below.
-  const std::atomic<bool>* cancelled = nullptr;
+  // Asked often, from any thread: true ends the read soon with Cancelled, on
+  // the storage nodes too. May be null, as may the two below.
+  std::function<bool()> cancelled;
   ReadMeter* meter = nullptr;
   telemetry::Trace* trace = nullptr;  // gets a part for each node
 };
@@ -95,6 +100,7 @@ struct NodeHistory {
 struct ReadOutcome {
   bool is_partial = false;
   std::vector<std::string> warnings;  // why: addresses and errors
+  model::DedupRule dedup;             // of this node and those that answered
   // Of a search, by node. Empty unless every node answered.
   std::vector<NodeHistory> histories;
 };
@@ -121,6 +127,9 @@ struct ReaderOptions {
   // -replicationFactor on select, by group; "" is the default group.
   std::vector<std::pair<std::string, int>> replication_factors;
   int global_replication_factor = 1;
+  // All copies are read, and when the nodes that answered are enough the others
+  // are given up (slow_replicas.h).
+  bool skip_slow_replicas = false;
   // Nodes apply their own rule; the larger interval holds, and all distinct
   // (timestamp, value) pairs are kept where either side says keep_all and
   // neither has an interval.
@@ -135,6 +144,8 @@ struct ReaderOptions {
   base::MemoryPool* memory_pool = nullptr;
   // Reads and decodes nodes side by side. Null: the reader has its own.
   base::ThreadPool* pool = nullptr;
+
+  int ReplicationFactor(const std::string& group) const;
 };
 
 class Reader {
@@ -179,16 +190,19 @@ class Reader {
 
  private:
   base::ThreadPool& pool();
-  MergeContext ContextOf(const ReadRequest& request);
+  MergeContext ContextOf(std::shared_ptr<const NodeList> nodes,
+                         const ReadRequest& request);
+  // `slots` "": all.
   absl::StatusOr<std::unique_ptr<SeriesMerge>> StartSearch(
-      const ReadRequest& request, const std::string& slots);
+      std::shared_ptr<const NodeList> nodes, const ReadRequest& request,
+      const std::string& slots);
 
   proto::SearchRequest SearchMessage(const ReadRequest& request) const;
   // One call for each node, its slots and version filled in from the plan.
   template <typename Message>
   std::vector<std::unique_ptr<rpc::Call>> StartPlanned(
-      rpc::Method method, const ReadPlan& plan, bool with_disputed,
-      Message& message, proto::SearchRequest& search);
+      const NodeList& nodes, rpc::Method method, const ReadPlan& plan,
+      bool with_disputed, Message& message, proto::SearchRequest& search);
 
   NodeSet* const nodes_;
   const ReaderOptions options_;

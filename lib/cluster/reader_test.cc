@@ -7,6 +7,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/model/slot_set.h"
+#include "lib/telemetry/trace.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "lib/wire/series_batch.h"
@@ -39,6 +40,8 @@ class FakeNode final : public rpc::Service {
       case wire::kLabels: {
         proto::LabelsResponse response;
         for (const std::string& item : items) response.add_items(item);
+        while (hang && !call.cancelled()) std::this_thread::yield();
+        *response.mutable_coverage() = coverage;
         return call.Send(response.SerializeAsString());
       }
       case wire::kCardinality: {
@@ -118,17 +121,15 @@ class FakeNode final : public rpc::Service {
 struct Cluster {
   explicit Cluster(size_t size, std::vector<std::string> groups = {})
       : nodes(size) {
-    std::vector<Node> list;
+    std::vector<std::shared_ptr<const Node>> list;
     for (size_t i = 0; i < size; ++i) {
       nodes[i] = std::make_unique<FakeNode>();
-      Node node;
-      node.address = "node" + std::to_string(i);
-      if (!groups.empty()) node.group = groups[i];
+      const std::string address = "node" + std::to_string(i);
       auto channel = std::make_unique<rpc::LocalChannel>(
-          node.address, nodes[i].get(), "");
+          address, nodes[i].get(), "");
       channels.push_back(channel.get());
-      node.channel = std::move(channel);
-      list.push_back(std::move(node));
+      list.push_back(std::make_shared<const Node>(
+          address, groups.empty() ? "" : groups[i], std::move(channel)));
     }
     set = std::make_unique<NodeSet>(std::move(list));
   }
@@ -259,6 +260,111 @@ TEST_CASE("a node that replays makes the answer partial, with its data",
   cluster.nodes[0]->coverage.set_replaying(true);
   CHECK(cluster.Search()->size() == 1);
   CHECK(cluster.outcome.is_partial);
+}
+
+TEST_CASE("a level below whose answer is partial is a node that failed",
+          "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->series[kUp] = Columns({{1'000, 1}});
+  cluster.nodes[1]->series[kUp] = Columns({{2'000, 2}});
+  cluster.nodes[0]->coverage.set_partial(true);
+  cluster.nodes[0]->coverage.add_warnings("storage node s3: gone");
+  const auto found = cluster.Search();
+  REQUIRE(found.ok());
+  CHECK(found->at(kUp).size() == 2);
+  CHECK(cluster.outcome.is_partial);
+  REQUIRE(cluster.outcome.warnings.size() == 1);
+  CHECK(cluster.outcome.warnings[0] ==
+        "storage node node0: its answer is partial: storage node s3: gone");
+  cluster.options.replication_factors = {{"", 2}};
+  REQUIRE(cluster.Search().ok());
+  CHECK(!cluster.outcome.is_partial);
+}
+
+TEST_CASE("replicas that are not needed are not waited for", "[cluster]") {
+  Cluster cluster(3);
+  cluster.options.replication_factors = {{"", 2}};
+  cluster.options.skip_slow_replicas = true;
+  for (const auto& node : cluster.nodes) {
+    node->series[kUp] = Columns({{1'000, 1}});
+    node->items = {"job"};
+  }
+  cluster.nodes[1]->hang = true;
+  ReadRequest request;
+  request.deadline_steady_ms = base::SystemClock().SteadyMs() + 60'000;
+  const int64_t begin_ms = base::SystemClock().SteadyMs();
+  SECTION("two of three nodes have every sample") {
+    const auto found = cluster.Search(request);
+    REQUIRE(found.ok());
+    CHECK(found->at(kUp).size() == 1);
+    CHECK(!cluster.outcome.is_partial);
+    Reader reader(cluster.set.get(), cluster.options);
+    ReadOutcome outcome;
+    telemetry::Trace trace("labels");
+    request.trace = &trace;
+    const auto labels = reader.Labels(request, "", 0, outcome);
+    REQUIRE(labels.ok());
+    CHECK(*labels == std::vector<std::string>{"job"});
+    CHECK(!outcome.is_partial);
+    // Each part begins when the node is asked, not when its answer is read.
+    std::vector<std::string> parts;
+    trace.ForEachChild([&parts](const telemetry::Trace& part) {
+      parts.push_back(part.message().substr(0, 25));
+    });
+    CHECK(parts == std::vector<std::string>{"ask at storage node node0",
+                                            "ask at storage node node1",
+                                            "ask at storage node node2"});
+  }
+  SECTION("two slow ones are one too many") {
+    cluster.nodes[2]->hang = true;
+    request.deadline_steady_ms = begin_ms + 200;
+    REQUIRE(cluster.Search(request).ok());
+    CHECK(cluster.outcome.is_partial);
+  }
+  SECTION("who knows of rows that another lacks makes all be waited for") {
+    cluster.nodes[0]->coverage.add_missed()->set_owner(7);
+    request.deadline_steady_ms = begin_ms + 200;
+    REQUIRE(cluster.Search(request).ok());
+    CHECK(base::SystemClock().SteadyMs() - begin_ms >= 200);
+  }
+  SECTION("a group that is not needed is left") {
+    Cluster groups(2, {"a", "b"});
+    groups.options.global_replication_factor = 2;
+    groups.options.skip_slow_replicas = true;
+    groups.nodes[0]->series[kUp] = Columns({{1'000, 1}});
+    groups.nodes[1]->hang = true;
+    const auto found = groups.Search(request);
+    REQUIRE(found.ok());
+    CHECK(found->at(kUp).size() == 1);
+    CHECK(!groups.outcome.is_partial);
+  }
+  CHECK(base::SystemClock().SteadyMs() - begin_ms < 50'000);
+}
+
+TEST_CASE("without a node there is no answer", "[cluster]") {
+  Cluster cluster(0);
+  CHECK(absl::IsUnavailable(cluster.Search().status()));
+  Reader reader(cluster.set.get(), cluster.options);
+  ReadOutcome outcome;
+  CHECK(absl::IsUnavailable(
+      reader.Labels(ReadRequest(), "", 0, outcome).status()));
+  CHECK(absl::IsUnavailable(reader.ResetNameUsage(ReadRequest())));
+}
+
+TEST_CASE("a node's old address is not a node that failed", "[cluster]") {
+  Cluster cluster(2);
+  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
+  cluster.nodes[0]->coverage.set_node_id(7);
+  cluster.nodes[1]->coverage.set_node_id(8);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  cluster.nodes[1]->error = base::Unavailable("gone");
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+  // Now the first address reaches what the second one did.
+  cluster.nodes[0]->coverage.set_node_id(8);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
 }
 
 TEST_CASE("a limit or bad matcher of a node fails the read with its text",

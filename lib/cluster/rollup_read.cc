@@ -8,8 +8,8 @@
 
 namespace varve::cluster {
 
-RollupRead::RollupRead(NodeSet* nodes, const ReaderOptions* options,
-                       ReadRequest request,
+RollupRead::RollupRead(std::shared_ptr<const NodeList> nodes,
+                       const ReaderOptions* options, ReadRequest request,
                        std::vector<std::unique_ptr<rpc::Call>> calls,
                        std::shared_ptr<const ReadPlan> plan,
                        ReadPlanner* planner, std::unique_ptr<SeriesMerge> rest)
@@ -18,7 +18,7 @@ RollupRead::RollupRead(NodeSet* nodes, const ReaderOptions* options,
       plan_(std::move(plan)),
       planner_(planner),
       rest_(std::move(rest)),
-      judge_(nodes, options) {}
+      judge_(std::move(nodes), options) {}
 
 absl::StatusOr<bool> RollupRead::Next(proto::RollupResponse& response) {
   if (node_ == calls_.size()) {

@@ -25,7 +25,8 @@ class RollupRead {
  public:
   // `plan` is null where there is but one node. `rest` are the series of
   // disputed slots, or null.
-  RollupRead(NodeSet* nodes, const ReaderOptions* options, ReadRequest request,
+  RollupRead(std::shared_ptr<const NodeList> nodes,
+             const ReaderOptions* options, ReadRequest request,
              std::vector<std::unique_ptr<rpc::Call>> calls,
              std::shared_ptr<const ReadPlan> plan, ReadPlanner* planner,
              std::unique_ptr<SeriesMerge> rest);

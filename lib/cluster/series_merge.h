@@ -16,7 +16,7 @@
 namespace varve::cluster {
 
 struct MergeContext {
-  const NodeSet* nodes = nullptr;
+  std::shared_ptr<const NodeList> nodes;
   const ReaderOptions* options = nullptr;
   base::ThreadPool* pool = nullptr;
   ReadRequest request;

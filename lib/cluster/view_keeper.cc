@@ -1,10 +1,12 @@
 #include "lib/cluster/view_keeper.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -12,8 +14,9 @@ namespace varve::cluster {
 namespace {
 
 constexpr int64_t kCallMs = 2'000;
-constexpr int64_t kBackoffMinMs = 1'000;
-constexpr int64_t kBackoffMaxMs = 30'000;
+// A holder that is full stays so until an owner is back; each change of what
+// takes hints makes writers define their series elsewhere.
+constexpr int64_t kHintRefusalMs = 300'000;
 // How often rings are handed over again, so that the span of time they were
 // written under is known to about this much.
 constexpr int64_t kPutPeriodMs = 600'000;
@@ -30,28 +33,45 @@ bool SameMembers(const placement::Ring& ring,
 
 }  // namespace
 
-ViewKeeper::ViewKeeper(NodeSet* nodes, const ViewKeeperOptions& options)
+ViewKeeper::ViewKeeper(const NodeSet* nodes, WriterNodes* per_node,
+                       const ViewKeeperOptions& options)
     : nodes_(nodes),
+      per_node_(per_node),
       options_(options),
-      start_ms_(options.clock->SteadyMs()),
-      states_(nodes->size()),
-      known_(nodes->size()) {}
+      grace_start_ms_(options.clock->SteadyMs()),
+      awaited_(nodes->list()) {}
+
+bool ViewKeeper::GraceOver() const {
+  return options_.clock->SteadyMs() - grace_start_ms_.load() >=
+         options_.start_grace_ms;
+}
+
+ViewKeeper::SeenNode ViewKeeper::LookAt(const Node& node,
+                                        int64_t now_ms) const {
+  rpc::Channel& channel = *node.channel;
+  if (node.health.Fit(channel, now_ms)) {
+    return {.connection = channel.connection_epoch() + 1,
+            .refuses_hints = node.health.RefusesHints(now_ms)};
+  }
+  const bool rerouted = channel.connected() ? options_.reroute_slow
+                                            : options_.reroute_unavailable;
+  return {
+      .hinted = node.health.DownForMs(now_ms) < options_.hint_age_max_ms,
+      .rerouted = rerouted,
+  };
+}
 
 ViewKeeper::Seen ViewKeeper::Look() const {
   const int64_t now_ms = options_.clock->SteadyMs();
   Seen seen;
-  seen.connections.resize(nodes_->size());
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (!nodes_->connected(i)) continue;
-    // + 1: an epoch may begin at 0.
-    const uint64_t epoch = nodes_->channel(i).connection_epoch() + 1;
-    const NodeState& state = states_[i];
-    const bool suspended = now_ms < state.suspended_until_ms.load() &&
-                           epoch == state.suspended_epoch.load();
-    seen.connections[i] = suspended ? 0 : epoch;
+  seen.nodes = nodes_->list();
+  seen.node.reserve(seen.nodes->size());
+  for (const std::shared_ptr<const Node>& node : seen.nodes->nodes()) {
+    seen.node.push_back(LookAt(*node, now_ms));
   }
-  seen.grace_over = now_ms - start_ms_ >= options_.start_grace_ms;
+  seen.grace_over = GraceOver();
   seen.redefine = redefine_.load();
+  seen.redefine_hints = redefine_hints_.load();
   seen.put_period = now_ms / kPutPeriodMs;
   return seen;
 }
@@ -67,9 +87,11 @@ std::shared_ptr<const WriteView> ViewKeeper::Current() {
   const std::shared_ptr<const WriteView> before = view_;
   lock.Unlock();
   redefine_ = false;
+  redefine_hints_ = false;
   std::shared_ptr<const WriteView> built = Build(seen, before.get());
   lock.Lock();
   seen.redefine = false;
+  seen.redefine_hints = false;
   seen_ = std::move(seen);
   view_ = built;
   building_ = false;
@@ -77,25 +99,12 @@ std::shared_ptr<const WriteView> ViewKeeper::Current() {
   return built;
 }
 
-void ViewKeeper::Suspend(size_t node) {
-  NodeState& state = states_[node];
-  const int64_t now_ms = options_.clock->SteadyMs();
-  const uint64_t epoch = nodes_->channel(node).connection_epoch() + 1;
-  // Writes that failed together are one failure.
-  if (now_ms < state.suspended_until_ms.load() &&
-      epoch == state.suspended_epoch.load()) {
-    return;
-  }
-  const int64_t backoff_ms =
-      std::clamp(2 * state.backoff_ms.load(), kBackoffMinMs, kBackoffMaxMs);
-  state.backoff_ms = backoff_ms;
-  state.suspended_epoch = epoch;
-  state.suspended_until_ms = now_ms + backoff_ms;
+void ViewKeeper::Suspend(const Node& node) {
+  node.health.Suspend(*node.channel, options_.clock->SteadyMs());
 }
 
-void ViewKeeper::Succeeded(size_t node) {
-  if (states_[node].backoff_ms.load(std::memory_order_relaxed) == 0) return;
-  states_[node].backoff_ms = 0;
+void ViewKeeper::RefuseHints(const Node& node) {
+  node.health.RefuseHints(options_.clock->SteadyMs() + kHintRefusalMs);
 }
 
 void ViewKeeper::Redefine(uint32_t generation) {
@@ -103,76 +112,97 @@ void ViewKeeper::Redefine(uint32_t generation) {
   if (view_ != nullptr && view_->generation == generation) redefine_ = true;
 }
 
+void ViewKeeper::RedefineHints(uint32_t liveness) {
+  base::MutexLock lock(mutex_);
+  if (view_ != nullptr && view_->liveness == liveness) redefine_hints_ = true;
+}
+
 std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
                                                    const WriteView* before) {
   auto view = std::make_shared<WriteView>();
+  view->nodes = seen.nodes;
+  const size_t n = seen.nodes->size();
   view->replication_factor = options_.replication_factor;
   view->copies_min = options_.copies_min;
-  view->live.resize(nodes_->size());
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    view->live[i] = seen.connections[i] != 0;
+  view->writers = per_node_->Of(*seen.nodes);
+  view->live.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    view->live[i] = seen.node[i].connection != 0;
   }
-  LearnFromGreetings(*view);
-  const auto unknown = [this] {
-    return std::find_if(known_.begin(), known_.end(),
-                        [](const Known& known) { return known.id == 0; });
+  // Of nodes that were found only now the first are not the only ones.
+  if (!ring_put_ && awaited_ != view->nodes) {
+    awaited_ = view->nodes;
+    grace_start_ms_ = options_.clock->SteadyMs();
+  }
+  LearnFromGreetings(seen, *view);
+  const auto unknown = [&writers = view->writers] {
+    return std::find_if(writers.begin(), writers.end(),
+                        [](const WriterNode* one) { return one->node_id == 0; });
   };
-  if (unknown() != known_.end()) LearnFromRings(*view);
-  if (const auto node = unknown(); node != known_.end() && !seen.grace_over) {
-    view->status = base::Unavailable(
-        "waiting for storage node ",
-        nodes_->node(static_cast<size_t>(node - known_.begin())).address,
-        ", whose id is not known yet");
+  if (unknown() != view->writers.end()) LearnFromRings(*view);
+  if (const auto node = unknown();
+      node != view->writers.end() && !GraceOver()) {
+    const auto i = static_cast<size_t>(node - view->writers.begin());
+    view->status = base::Unavailable("waiting for storage node ",
+                                     seen.nodes->node(i).address,
+                                     ", whose id is not known yet");
   }
   MakeRing(*view, before);
+  PlanDetours(seen, *view);
   NumberView(seen, *view, before);
-  if (view->ring == nullptr) return view;
+  if (view->ring == nullptr || !view->status.ok()) return view;
+  ring_put_ = true;
   if (before == nullptr || before->ring != view->ring ||
       options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs) {
-    announced_.assign(nodes_->size(), 0);
+    for (WriterNode* const one : view->writers) one->ring_connection = 0;
     announced_ms_ = options_.clock->SteadyMs();
   }
   PutRing(seen, *view);
   return view;
 }
 
-void ViewKeeper::LearnFromGreetings(WriteView& view) {
+void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
   view.features = ~uint64_t{0};
-  for (size_t i = 0; i < nodes_->size(); ++i) {
+  view.takes_hints.resize(view.live.size());
+  for (size_t i = 0; i < view.nodes->size(); ++i) {
     if (!view.live[i]) continue;
-    const absl::StatusOr<NodeGreeting> greeting = nodes_->Greeting(i);
+    const absl::StatusOr<NodeGreeting> greeting = view.nodes->Greeting(i);
     if (!greeting.ok() || greeting->node_id == 0) {
       view.live[i] = false;
       continue;
     }
     view.features &= greeting->features;
-    known_[i] = {
-        .id = greeting->node_id,
-        .zone = greeting->zone.empty() ? nodes_->node(i).group : greeting->zone,
-        .ref_epoch = greeting->ref_epoch};
+    view.takes_hints[i] = (greeting->features & wire::kFeatureHints) != 0 &&
+                          !seen.node[i].refuses_hints;
+    WriterNode& known = *view.writers[i];
+    known.node_id = greeting->node_id;
+    known.zone =
+        greeting->zone.empty() ? view.nodes->node(i).group : greeting->zone;
+    known.ref_epoch = greeting->ref_epoch;
   }
 }
 
 void ViewKeeper::LearnFromRings(const WriteView& view) {
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
-  std::vector<int64_t> learned_ms(nodes_->size(), INT64_MIN);
-  for (size_t i = 0; i < nodes_->size(); ++i) {
+  const NodeList& nodes = *view.nodes;
+  std::vector<int64_t> learned_ms(nodes.size(), INT64_MIN);
+  for (size_t i = 0; i < nodes.size(); ++i) {
     if (!view.live[i]) continue;
     const absl::StatusOr<std::string> answer =
-        rpc::CallOnce(nodes_->channel(i), wire::kGetRings, "", deadline_ms);
+        rpc::CallOnce(nodes.channel(i), wire::kGetRings, "", deadline_ms);
     proto::RingList rings;
     if (!answer.ok() || !rings.ParseFromString(*answer)) continue;
     for (const proto::Ring& ring : rings.rings()) {
       for (const proto::Ring::Member& member : ring.members()) {
-        for (size_t n = 0; n < nodes_->size(); ++n) {
+        for (size_t n = 0; n < nodes.size(); ++n) {
           // What a live node says of itself is better than a ring.
-          if (view.live[n] || nodes_->node(n).address != member.address() ||
+          if (view.live[n] || nodes.node(n).address != member.address() ||
               ring.last_ms() <= learned_ms[n]) {
             continue;
           }
           learned_ms[n] = ring.last_ms();
-          known_[n].id = member.node_id();
-          known_[n].zone = member.zone();
+          view.writers[n]->node_id = member.node_id();
+          view.writers[n]->zone = member.zone();
         }
       }
     }
@@ -181,23 +211,29 @@ void ViewKeeper::LearnFromRings(const WriteView& view) {
 
 void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
   std::vector<placement::Member> members;
-  view.node_ids.resize(nodes_->size());
-  view.ref_epochs.resize(nodes_->size());
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    const Known& known = known_[i];
+  view.node_ids.resize(view.nodes->size());
+  view.ref_epochs.resize(view.nodes->size());
+  // What is up first: of two addresses of a node the other one is its old one.
+  std::vector<size_t> order(view.nodes->size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(),
+                        [&view](size_t i) { return view.live[i] != 0; });
+  for (const size_t i : order) {
+    const WriterNode& known = *view.writers[i];
     view.ref_epochs[i] = known.ref_epoch;
-    if (known.id == 0) continue;
+    if (known.node_id == 0) continue;
     const bool repeated =
-        std::any_of(members.begin(), members.end(),
-                    [&known](const auto& m) { return m.node_id == known.id; });
+        std::any_of(members.begin(), members.end(), [&known](const auto& m) {
+          return m.node_id == known.node_id;
+        });
     if (repeated) {
       base::LogWarn("two addresses of -storageNode reach one node: ",
-                    nodes_->node(i).address, " is left out");
+                    view.nodes->node(i).address, " is left out");
       view.live[i] = false;
       continue;
     }
-    view.node_ids[i] = known.id;
-    members.push_back({.node_id = known.id, .zone = known.zone});
+    view.node_ids[i] = known.node_id;
+    members.push_back({.node_id = known.node_id, .zone = known.zone});
   }
   if (members.empty()) {
     view.status = base::Unavailable("no storage node is connected");
@@ -221,24 +257,58 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
   view.all_live =
       std::all_of(view.live.begin(), view.live.end(),
                   [](uint8_t up) { return up != 0; }) &&
-      view.ring->replication_factor() == options_.replication_factor;
+      view.ring->replication_factor() == view.replication_factor;
+}
+
+void ViewKeeper::PlanDetours(const Seen& seen, WriteView& view) const {
+  const size_t n = view.live.size();
+  view.rerouted.resize(n);
+  // Numbers of lanes are below kNoLane.
+  const size_t hinted_max =
+      view.replication_factor < 2 || n == 0 ? 0 : kNoLane / n - 1;
+  for (size_t i = 0; i < n; ++i) {
+    if (view.live[i]) continue;
+    // Lost since it was looked at, when it was up.
+    const bool lost = seen.node[i].connection != 0;
+    view.takes_hints[i] = false;
+    view.rerouted[i] =
+        lost ? options_.reroute_unavailable : seen.node[i].rerouted;
+    const bool hinted =
+        lost ? options_.hint_age_max_ms > 0 : seen.node[i].hinted;
+    if (view.node_ids[i] != 0 && hinted &&
+        view.hinted.size() < hinted_max) {
+      view.hinted.push_back(static_cast<uint16_t>(i));
+    }
+  }
 }
 
 void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
                             const WriteView* before) {
+  const auto new_logs = [&view] {
+    return std::make_shared<HintLogs>(view.hinted.size() * view.live.size());
+  };
   if (before == nullptr) {
     view.generation = 1;
     view.liveness = 1;
+    view.hint_logs = new_logs();
     return;
   }
-  bool same = before->ring == view.ring && !seen.redefine;
-  for (size_t i = 0; i < nodes_->size(); ++i) {
+  // Numbers of nodes mean nothing in another list.
+  const bool same_nodes = before->nodes == view.nodes;
+  bool same = same_nodes && before->ring == view.ring && !seen.redefine;
+  for (size_t i = 0; same_nodes && i < view.nodes->size(); ++i) {
     // Epoch 0: never met, so that no route has a reference of it.
     same = same && (before->ref_epochs[i] == view.ref_epochs[i] ||
                     before->ref_epochs[i] == 0);
   }
   view.generation = before->generation + (same ? 0 : 1);
-  view.liveness = before->liveness + (before->live == view.live ? 0 : 1);
+  const bool same_detours =
+      same_nodes && before->live == view.live &&
+      before->rerouted == view.rerouted && before->hinted == view.hinted &&
+      (view.hinted.empty() || before->takes_hints == view.takes_hints) &&
+      !seen.redefine_hints;
+  view.liveness = before->liveness + (same_detours ? 0 : 1);
+  view.hint_logs = same_detours ? before->hint_logs : new_logs();
 }
 
 void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
@@ -254,21 +324,24 @@ void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
     member.set_node_id(from.node_id);
     member.set_zone(from.zone);
     member.set_weight(from.weight);
-    member.set_address(nodes_->node(view.node_of_member[m]).address);
+    member.set_address(view.nodes->node(view.node_of_member[m]).address);
   }
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (!view.live[i] || announced_[i] == seen.connections[i]) continue;
-    calls.emplace_back(
-        i, nodes_->channel(i).Start(wire::kPutRing, ring.SerializeAsString()));
+  for (size_t i = 0; i < view.nodes->size(); ++i) {
+    if (!view.live[i] ||
+        view.writers[i]->ring_connection == seen.node[i].connection) {
+      continue;
+    }
+    calls.emplace_back(i, view.nodes->channel(i).Start(
+                              wire::kPutRing, ring.SerializeAsString()));
   }
   for (auto& [node, call] : calls) {
     // A node that misses it gets it with the next change or period.
     if (const auto answer = call->Next(deadline_ms); answer.ok()) {
-      announced_[node] = seen.connections[node];
+      view.writers[node]->ring_connection = seen.node[node].connection;
     } else {
-      base::LogInfo("storage node ", nodes_->node(node).address,
+      base::LogInfo("storage node ", view.nodes->node(node).address,
                     " did not take the ring: ", base::Message(answer.status()));
     }
   }

@@ -1,9 +1,9 @@
 // Keeps the writer's view: watches connections, learns node ids, hands rings
 // to the storage nodes.
 //
-// A node is up while it is connected and not suspended; a failed call
-// suspends it for a time that doubles from 1 s to 30 s until one succeeds, so
-// that a stalled node costs a write its patience rarely.
+// A node is up while it is fit (lib/cluster/node_health.h) and has told its
+// id. One that is down has its copies kept as hints for hint_age_max_ms, and
+// stored by other nodes as ordinary rows after that.
 //
 // Slow: a change of connections is followed by calls to the nodes (GETRINGS
 // while an id is unknown, PUTRING), 2 s at most each, made by the thread that
@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/cluster/node_set.h"
+#include "lib/cluster/writer_nodes.h"
 #include "lib/cluster/writer_view.h"
 
 namespace varve::cluster {
@@ -31,58 +32,71 @@ struct ViewKeeperOptions {
   uint32_t replication_factor = 1;
   uint32_t copies_min = 1;
   int64_t start_grace_ms = 5'000;
+  int64_t hint_age_max_ms = 0;  // 0: no hints
+  // Whether other nodes take ordinary rows of one that is not connected, and
+  // of one that is but fails its calls.
+  bool reroute_unavailable = true;
+  bool reroute_slow = true;
   const base::Clock* clock = nullptr;
 };
 
 class ViewKeeper {
  public:
-  ViewKeeper(NodeSet* nodes, const ViewKeeperOptions& options);
+  // All outlive it.
+  ViewKeeper(const NodeSet* nodes, WriterNodes* per_node,
+             const ViewKeeperOptions& options);
 
   std::shared_ptr<const WriteView> Current();
 
   // A call to `node` failed or took too long.
-  void Suspend(size_t node);
-  void Succeeded(size_t node);
+  void Suspend(const Node& node);
+  // It answered that it stores no hints, or none of these.
+  void RefuseHints(const Node& node);
   // A node does not know references given out under `generation`.
   void Redefine(uint32_t generation);
+  // A holder has begun another log of hints since `liveness`.
+  void RedefineHints(uint32_t liveness);
 
  private:
-  struct NodeState {
-    std::atomic<int64_t> suspended_until_ms{0};
-    // A new connection is a new chance.
-    std::atomic<uint64_t> suspended_epoch{0};
-    std::atomic<int64_t> backoff_ms{0};
+  struct SeenNode {
+    uint64_t connection = 0;  // epoch + 1; 0 when not up
+    bool hinted = false;      // not up, and not for too long
+    bool rerouted = false;    // not up, and others may take its rows
+    bool refuses_hints = false;
+    friend bool operator==(const SeenNode&, const SeenNode&) = default;
   };
   // What a view depends on; compared at every call.
   struct Seen {
-    std::vector<uint64_t> connections;  // epoch; 0 when not up
+    std::shared_ptr<const NodeList> nodes;
+    std::vector<SeenNode> node;
     bool grace_over = false;
     bool redefine = false;
+    bool redefine_hints = false;
     int64_t put_period = 0;
     friend bool operator==(const Seen&, const Seen&) = default;
   };
-  // Known of a node, also while it is down. Touched by the building thread.
-  struct Known {
-    uint64_t id = 0;
-    std::string zone;
-    uint64_t ref_epoch = 0;
-  };
 
   Seen Look() const;
+  SeenNode LookAt(const Node& node, int64_t now_ms) const;
+  bool GraceOver() const;
   std::shared_ptr<const WriteView> Build(const Seen& seen,
                                          const WriteView* before);
-  void LearnFromGreetings(WriteView& view);
+  void LearnFromGreetings(const Seen& seen, WriteView& view);
   void LearnFromRings(const WriteView& view);
   void MakeRing(WriteView& view, const WriteView* before);
+  // Which copies go into hints, or to other nodes.
+  void PlanDetours(const Seen& seen, WriteView& view) const;
   void NumberView(const Seen& seen, WriteView& view, const WriteView* before);
   // To the live nodes that have not got it over their present connection.
   void PutRing(const Seen& seen, const WriteView& view);
 
-  NodeSet* const nodes_;
+  const NodeSet* const nodes_;
+  WriterNodes* const per_node_;
   const ViewKeeperOptions options_;
-  const int64_t start_ms_;
-  std::vector<NodeState> states_;
+  // When the nodes became known that ids are waited for.
+  std::atomic<int64_t> grace_start_ms_;
   std::atomic<bool> redefine_{false};
+  std::atomic<bool> redefine_hints_{false};
 
   base::Mutex mutex_;
   base::CondVar built_;
@@ -91,10 +105,8 @@ class ViewKeeper {
   std::shared_ptr<const WriteView> view_ GUARDED_BY(mutex_);
 
   // Of the building thread.
-  std::vector<Known> known_;
-  // The connection over which a node got the ring. It stays while the node is
-  // suspended: all writes wait for PUTRING, which may be slow again then.
-  std::vector<uint64_t> announced_;
+  bool ring_put_ = false;
+  std::shared_ptr<const NodeList> awaited_;  // the grace is of these
   int64_t announced_ms_ = 0;
 };
 

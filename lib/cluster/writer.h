@@ -2,11 +2,20 @@
 //
 // Placement: slot -> RF nodes by lib/placement over the ids the nodes told.
 // Acknowledged: every row is stored by RF distinct nodes, or by at least
-// `copies_min` when nodes are down; then a MISSED record (owner, slots, span)
-// is stored by every node that has a copy before the write is acknowledged,
-// and vm_rpc_rows_incompletely_replicated_total counts the rows. Fewer than
-// copies_min owners up: the next nodes of the slot's preference stand in (RF =
-// 1: the next node takes it). Not enough nodes for that: Unavailable.
+// `copies_min` when nodes are down. The copy of an owner that is down goes as
+// hints to another node, which hands them to the owner when that is back; an
+// owner that is down for longer than hint_age_max, or for which no node takes
+// hints, is stood in for by the next nodes of the slot's preference, which
+// store the rows as their own (at RF = 1 always). Not enough nodes for
+// copies_min: Unavailable.
+//
+// Missed: for each owner without its copy a MISSED record (owner, slots, span,
+// and the log of hints if there is one) is stored by every node that has the
+// rows before the write is acknowledged. Rows with fewer than RF copies are
+// counted in vm_rpc_rows_incompletely_replicated_total.
+//
+// A node that fails while it is written to is suspended and the write made
+// again: what other nodes have stored already is stored once.
 //
 // Refused: a series that any of its nodes refuses in the answer to DEFINE (a
 // limit, bad labels) is sent to none of them, so that its copies agree.
@@ -21,7 +30,8 @@
 //   for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
 //     const auto view = writer.View();
 //     ... fill rows; labels of those whose route !view->Fits(route) ...
-//     status = writer.Write(*view, rows);
+//     status = writer.Write(*view, rows, metadata, named,
+//                           attempt + 1 == kWriteAttemptsMax);
 //     if (status.code() != absl::StatusCode::kFailedPrecondition) break;
 //   }
 //
@@ -97,8 +107,16 @@ struct WriterOptions {
   uint8_t ack = 0;       // as storage::AckLevel
   bool compress = true;  // DATA frames; not worth it within one process
   absl::Duration timeout = absl::Seconds(10);
-  // How long a write waits for one more copy than copies_min.
+  // How long each step of a write (definitions, rows, MISSED records) waits
+  // for a node that others can take the place of.
   absl::Duration laggard_timeout = absl::Seconds(2);
+  // How long a node may be down before its copies go to other nodes as their
+  // own and not as hints; 0: no hints.
+  absl::Duration hint_age_max = absl::Hours(1);
+  // Whether other nodes take rows, as their own, of one that cannot be
+  // connected to, and of one that can but fails its calls.
+  bool reroute_unavailable = true;
+  bool reroute_slow = true;
   // How long after the start an unknown node is waited for: without its id
   // the ring would lack it.
   absl::Duration start_grace = absl::Seconds(5);
@@ -119,12 +137,15 @@ class Writer {
   // which a retry does not double. REQUIRES: `view` is of this writer; rows
   // whose route does not fit it have labels; at most kRowsMax rows a series.
   // `named` is the tenant of all rows where that has a name, else null.
+  // Unless it is the `last_attempt`, copies_min copies are not enough where a
+  // node failed whose copy another attempt can make.
   // Errors: FailedPrecondition: the view is outdated, take a new one and
   //         call again; Unavailable (retry later; 503); Internal; of names
   //         InvalidArgument (bad, taken, or too many).
   absl::Status Write(const WriteView& view, std::span<SeriesRows> rows,
                      std::span<const MetadataRows> metadata = {},
-                     const model::Tenant* named = nullptr);
+                     const model::Tenant* named = nullptr,
+                     bool last_attempt = true);
 
  private:
   class Impl;

@@ -137,20 +137,44 @@ TEST_CASE("a claimed size reserves nothing", "[compress]") {
   CHECK(out.capacity() < 1000);
 }
 
-TEST_CASE("a zstd window above 8 MiB is refused", "[compress]") {
+// A zstd frame that does not claim a size.
+std::string SizelessFrame(std::string_view text, int window_log) {
   ZSTD_CCtx* const context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, 27);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
   ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 0);
-  std::string packed(ZSTD_compressBound(100), '\0');
-  const std::string text(100, 'a');
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
   ZSTD_inBuffer in = {text.data(), text.size(), 0};
   ZSTD_outBuffer to = {packed.data(), packed.size(), 0};
   ZSTD_compressStream2(context, &to, &in, ZSTD_e_continue);
   ZSTD_compressStream2(context, &to, &in, ZSTD_e_end);
   ZSTD_freeCCtx(context);
   packed.resize(to.pos);
+  return packed;
+}
+
+TEST_CASE("a zstd window above 8 MiB is refused", "[compress]") {
   std::string out;
+  const std::string packed = SizelessFrame(std::string(100, 'a'), 27);
   CHECK(absl::IsInvalidArgument(ZstdDecompress(packed, kMax, out)));
+}
+
+TEST_CASE("a zstd frame without its size may end where the room does",
+          "[compress]") {
+  constexpr size_t kFirst = (64 << 10) + 1;  // of what packs so well
+  for (const size_t size :
+       {size_t{0}, kFirst - 1, kFirst, kFirst + 1, 2 * kFirst, 4 * kFirst}) {
+    CAPTURE(size);
+    const std::string text(size, 'a');
+    const std::string packed = SizelessFrame(text, 20);
+    std::string out;
+    CHECK(ZstdDecompress(packed, kMax, out).ok());
+    CHECK(out == text);
+    CHECK(ZstdDecompress(packed, size, out).ok());
+    CHECK(ZstdDecompress(packed + packed, kMax, out).ok());
+    CHECK(out == text + text);
+    const std::string cut = packed.substr(0, packed.size() - 1);
+    CHECK(absl::IsInvalidArgument(ZstdDecompress(cut, kMax, out)));
+  }
 }
 
 TEST_CASE("several gzip members and zstd frames are one text", "[compress]") {
@@ -168,6 +192,19 @@ TEST_CASE("several gzip members and zstd frames are one text", "[compress]") {
   CHECK(ZstdDecompress(one + two, kMax, out).ok());
   CHECK(out == "abcdef");
   CHECK(absl::IsInvalidArgument(ZstdDecompress(one + "junk", kMax, out)));
+}
+
+TEST_CASE("a gzip text may end in very many empty members", "[compress]") {
+  const std::string text(2 << 20, 'x');
+  std::string body;
+  std::string empty;
+  std::string out;
+  GzipCompress(text, 6, body);
+  GzipCompress("", 6, empty);
+  for (int i = 0; i < 100'000; ++i) body += empty;
+  // Minutes if each took room of its own.
+  CHECK(GzipDecompress(body, 4 << 20, out).ok());
+  CHECK(out == text);
 }
 
 TEST_CASE("zlib streams are read as well as gzip", "[compress]") {

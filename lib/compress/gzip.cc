@@ -5,21 +5,16 @@
 
 #include "lib/base/status.h"
 #include "lib/compress/compress.h"
+#include "lib/compress/measured.h"
+#include "lib/compress/windows.h"
 
 namespace varve::compress {
 namespace {
 
-constexpr size_t kGrowBytes = 64 * 1024;
-constexpr int kWindowBits = 15;
-constexpr int kEitherHeader = kWindowBits + 32;  // zlib.h: automatic detection
-constexpr int kGzipHeader = kWindowBits + 16;
+constexpr int kGzipHeader = 15 + 16;  // zlib.h, windowBits
 
 // Input is given to zlib in pieces that fit its uInt.
 constexpr size_t kPieceBytesMax = size_t{1} << 30;
-
-// What is larger once decompressed is measured first, so that a bomb costs no
-// memory; bodies of agents are below.
-constexpr size_t kUnmeasuredBytes = 4 << 20;
 
 // One per thread: 40 KiB that need not be set up for each body.
 z_stream* ThreadInflater() {
@@ -36,29 +31,24 @@ z_stream* ThreadInflater() {
              : nullptr;
 }
 
-// Inflates one member of `src` behind what `out` holds and takes it off.
-absl::Status InflateMember(z_stream& stream, std::string_view& src,
-                           size_t bytes_max, std::string& out) {
-  size_t made = out.size();
+// Inflates the member of `body` that begins `at`, and moves that behind it.
+// `made` bytes of `out` hold the members before it, the rest is room: kept from
+// one to the next, as making it costs more than a small member.
+absl::Status InflateMember(z_stream& stream, std::string_view body, size_t& at,
+                           const OutputBound& bound, size_t& made,
+                           std::string& out) {
   int result = Z_OK;
   while (result != Z_STREAM_END) {
-    if (made == out.size()) {
-      // One byte more than allowed shows whether there is more.
-      if (made > bytes_max) {
-        return base::ResourceExhausted("gzip: more than ", bytes_max,
-                                       " bytes when decompressed");
-      }
-      out.resize(std::min(made + std::max(made, kGrowBytes), bytes_max + 1));
-    }
-    const size_t piece = std::min(src.size(), kPieceBytesMax);
+    if (made == out.size()) RETURN_IF_ERROR(bound.Grow(made, at, out));
+    const size_t piece = std::min(body.size() - at, kPieceBytesMax);
     const size_t room = std::min(out.size() - made, kPieceBytesMax);
     stream.next_in =
-        reinterpret_cast<Bytef*>(const_cast<char*>(src.data()));
+        reinterpret_cast<Bytef*>(const_cast<char*>(body.data() + at));
     stream.avail_in = static_cast<uInt>(piece);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + made);
     stream.avail_out = static_cast<uInt>(room);
     result = inflate(&stream, Z_NO_FLUSH);
-    src.remove_prefix(piece - stream.avail_in);
+    at += piece - stream.avail_in;
     made += room - stream.avail_out;
     if (result == Z_MEM_ERROR) {
       return base::ResourceExhausted("gzip: no memory");
@@ -67,37 +57,33 @@ absl::Status InflateMember(z_stream& stream, std::string_view& src,
     if (starved || (result != Z_OK && result != Z_STREAM_END &&
                     result != Z_BUF_ERROR)) {
       return base::InvalidArgument(
-          "gzip: ", src.empty() ? "cut data" : "damaged data", " after ", made,
-          " decompressed bytes");
+          "gzip: ", at == body.size() ? "cut data" : "damaged data", " after ",
+          made, " decompressed bytes");
     }
   }
-  out.resize(made);
-  if (made > bytes_max) {
-    return base::ResourceExhausted("gzip: more than ", bytes_max,
-                                   " bytes when decompressed");
-  }
-  return absl::OkStatus();
+  return made > bound.bytes_max() ? bound.TooMuch() : absl::OkStatus();
 }
 
-absl::Status Inflate(std::string_view src, size_t bytes_max,
+absl::Status Inflate(std::string_view src, const OutputBound& bound,
                      std::string& out) {
   out.clear();
-  absl::Status status;
+  size_t at = 0;
+  size_t made = 0;
   // A gzip file may have several members one after the other (RFC 1952, 2.2).
   do {
     z_stream* const stream = ThreadInflater();
     if (stream == nullptr) return base::ResourceExhausted("gzip: no memory");
-    status = InflateMember(*stream, src, bytes_max, out);
-  } while (status.ok() && !src.empty());
-  if (!status.ok()) out.clear();
-  return status;
+    RETURN_IF_ERROR(InflateMember(*stream, src, at, bound, made, out));
+  } while (at < src.size());
+  out.resize(made);
+  return absl::OkStatus();
 }
 
 // How many bytes there are, up to `bytes_max` and a few more; fewer when the
 // data is damaged, which Inflate says.
 size_t Measure(std::string_view src, size_t bytes_max) {
   size_t made = 0;
-  char piece_out[16 << 10];
+  char piece_out[kMeasureBytes];
   while (!src.empty() && made <= bytes_max) {
     z_stream* const stream = ThreadInflater();
     if (stream == nullptr) return made;
@@ -122,18 +108,10 @@ size_t Measure(std::string_view src, size_t bytes_max) {
 
 absl::Status GzipDecompress(std::string_view src, size_t bytes_max,
                             std::string& out) {
-  const absl::Status status =
-      Inflate(src, std::min(bytes_max, kUnmeasuredBytes), out);
-  if (!absl::IsResourceExhausted(status) || bytes_max <= kUnmeasuredBytes) {
-    return status;
-  }
-  const size_t bytes = Measure(src, bytes_max);
-  if (bytes > bytes_max) {
-    return base::ResourceExhausted("gzip: more than ", bytes_max,
-                                   " bytes when decompressed");
-  }
-  out.reserve(bytes + 1);  // grows within it
-  return Inflate(src, bytes, out);
+  return DecompressMeasured(
+      "gzip", bytes_max, out,
+      [&](const OutputBound& bound) { return Inflate(src, bound, out); },
+      [src](size_t up_to) { return Measure(src, up_to); });
 }
 
 void GzipCompress(std::string_view src, int level, std::string& out) {

@@ -123,8 +123,10 @@ absl::StatusOr<Value> AbsentOverTimeCall(Evaluation& ev,
                      rollup::Function::kPresent, steps));
     RollupScratch scratch;
     for (const EvalSeries& series : inner.value.series) {
-      const EvalSeries column = RollupSamples(ev, rollup::Function::kPresent,
-                                              inner, series, {}, {}, scratch);
+      ASSIGN_OR_RETURN(
+          const EvalSeries column,
+          RollupSamples(ev, rollup::Function::kPresent, inner, series, {}, {},
+                        scratch));
       MarkPresent(column, present);
     }
     return Complement(arg, present);

@@ -8,6 +8,8 @@
 #include "lib/base/status.h"
 #include "lib/eval/notes.h"
 #include "lib/rollup/counter_name.h"
+#include "lib/rollup/previous.h"
+#include "lib/rollup/step_blocks.h"
 
 namespace varve::eval {
 namespace {
@@ -21,7 +23,16 @@ struct Lane {
   HistogramColumn histograms;  // of the series that have any
   std::string checked_name;    // of the last series asked whether it counts
   std::vector<bool> told;      // steps whose quantile was warned of
+  LaneSamples counted;         // where samples are counted
 };
+
+// Lanes together, at the end of a stream.
+void AddCounted(Evaluation& ev, rollup::Function function,
+                std::span<Lane> lanes) {
+  if (ev.counter() == nullptr) return;
+  for (Lane& lane : lanes.subspan(1)) lanes[0].counted.Add(lane.counted);
+  ev.counter()->Add(lanes[0].counted, function);
+}
 
 // Splits a batch over lanes.
 template <typename RunOne>
@@ -54,8 +65,13 @@ class SeriesWorker {
         sink_(sink),
         counts_(rollup::WantsCounter(plan.function)),
         bad_quantiles_(HasBadQuantiles(plan)),
+        from_step_before_(rollup::ReadsFromStepBefore(plan.function)),
         lanes_(ev.lanes()) {
-    for (Lane& lane : lanes_) lane.column.resize(plan.windows.count);
+    for (Lane& lane : lanes_) {
+      lane.column.resize(plan.windows.count);
+      if (ev.counter() == nullptr) continue;
+      lane.counted.at_steps.resize(plan.windows.count);
+    }
   }
 
   absl::Status Run(std::vector<SeriesData>& batch) {
@@ -63,15 +79,17 @@ class SeriesWorker {
       return RunOne(lane, series);
     });
   }
+  void Finish() { AddCounted(ev_, plan_.function, lanes_); }
 
  private:
   absl::Status RunOne(size_t lane_index, SeriesData& series) {
     Lane& lane = lanes_[lane_index];
     rollup::DropGaps(plan_.function, series.samples);
     if (!series.histograms.empty()) return RunMixed(lane_index, series);
-    rollup::Compute(plan_.function,
-                    {series.samples.timestamps_ms, series.samples.values},
-                    plan_.windows, plan_.arguments, lane.column);
+    RETURN_IF_ERROR(rollup::ComputeInBlocks(
+        plan_.function, FloatsOf(series), plan_.windows, plan_.arguments,
+        lane.column, [this] { return ev_.CheckAlive(); }));
+    Count(lane, series, {lane.column, {}});
     if (AllAbsent(lane.column)) return absl::OkStatus();
     if (bad_quantiles_) WarnOfBadQuantiles(lane);
     if (plan_.starts) ToStarts(series.starts, lane.column);
@@ -79,15 +97,25 @@ class SeriesWorker {
     return sink_.Add(lane_index, series.labels, {lane.column, {}});
   }
 
+  // Those that the function may read.
+  rollup::Series FloatsOf(const SeriesData& series) const {
+    const rollup::Series floats{series.samples.timestamps_ms,
+                                series.samples.values};
+    if (!from_step_before_) return floats;
+    return rollup::FromStepBefore(floats, plan_.windows);
+  }
+
   absl::Status RunMixed(size_t lane_index, SeriesData& series) {
     Lane& lane = lanes_[lane_index];
     lane.histograms.assign(plan_.windows.count, nullptr);
     rollup::Notes notes;
-    rollup::ComputeMixed(
+    RETURN_IF_ERROR(rollup::ComputeInBlocks(
         plan_.function,
-        {{series.samples.timestamps_ms, series.samples.values},
+        {FloatsOf(series),
          {series.histograms.timestamps_ms, series.histograms.histograms}},
-        plan_.windows, plan_.arguments, {lane.column, lane.histograms}, notes);
+        plan_.windows, plan_.arguments, {lane.column, lane.histograms}, notes,
+        [this] { return ev_.CheckAlive(); }));
+    Count(lane, series, {lane.column, lane.histograms});
     TellRollupNotes(ev_, notes, series.labels, plan_.position);
     if (plan_.starts) ToStarts(series.starts, lane.column);
     const bool has_floats = !AllAbsent(lane.column);
@@ -98,6 +126,12 @@ class SeriesWorker {
     ColumnView column{lane.column, {}};
     if (has_histograms) column.histograms = lane.histograms;
     return sink_.Add(lane_index, series.labels, column);
+  }
+
+  void Count(Lane& lane, const SeriesData& series,
+             const ColumnView& column) const {
+    if (lane.counted.at_steps.empty()) return;
+    CountSeries(plan_.function, plan_.windows, series, column, lane.counted);
   }
 
   static bool HasBadQuantiles(const RollupPlan& plan) {
@@ -134,6 +168,7 @@ class SeriesWorker {
   ColumnSink& sink_;
   const bool counts_;
   const bool bad_quantiles_;
+  const bool from_step_before_;
   std::vector<Lane> lanes_;
 };
 
@@ -219,6 +254,16 @@ SeriesData CutSamples(SeriesData& series, int64_t begin_ms, int64_t end_ms) {
   return kept;
 }
 
+void CountRaw(Evaluation& ev, const SeriesData& series) {
+  if (ev.counter() == nullptr) return;
+  auto samples = static_cast<int64_t>(series.samples.size());
+  for (const HistogramPtr& histogram : series.histograms.histograms) {
+    samples += SamplesIn(*histogram);
+  }
+  ev.counter()->AddAt(0, samples);
+  ev.counter()->Hold(samples);
+}
+
 }  // namespace
 
 SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan) {
@@ -244,19 +289,33 @@ absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
 absl::Status StreamColumns(Evaluation& ev, const RollupPlan& plan,
                            SeriesStream& stream, ColumnSink& sink) {
   SeriesWorker worker(ev, plan, sink);
-  return ForEachBatch(ev, stream, [&worker](std::vector<SeriesData>& batch) {
-    return worker.Run(batch);
-  });
+  RETURN_IF_ERROR(
+      ForEachBatch(ev, stream, [&worker](std::vector<SeriesData>& batch) {
+        return worker.Run(batch);
+      }));
+  worker.Finish();
+  return absl::OkStatus();
 }
 
 absl::Status StreamSeries(Evaluation& ev, const RollupPlan& plan,
                           const UseSeries& use) {
-  return ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
+  std::vector<Lane> lanes(ev.lanes());
+  const bool counts = ev.counter() != nullptr;
+  for (Lane& lane : lanes) {
+    if (counts) lane.counted.at_steps.resize(plan.windows.count);
+  }
+  RETURN_IF_ERROR(ForEachBatch(ev, plan, [&](std::vector<SeriesData>& batch) {
     return InLanes(ev, batch, [&](size_t lane, SeriesData& series) {
       rollup::DropGaps(plan.function, series.samples);
+      if (counts) {
+        CountSeries(plan.function, plan.windows, series, {},
+                    lanes[lane].counted);
+      }
       return use(lane, series);
     });
-  });
+  }));
+  AddCounted(ev, plan.function, lanes);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Value> CollectColumns(Evaluation& ev, const RollupPlan& plan) {
@@ -277,6 +336,7 @@ absl::StatusOr<std::vector<SeriesData>> CollectSamples(Evaluation& ev,
       SeriesData kept = CutSamples(series, begin_ms, end_ms);
       if (kept.samples.empty() && kept.histograms.empty()) continue;
       kept.labels = std::move(series.labels);
+      CountRaw(ev, kept);
       all.push_back(std::move(kept));
     }
     return absl::OkStatus();

@@ -81,11 +81,13 @@ const promql::Expr& Unwrap(const promql::Expr& expr) {
   return *at;
 }
 
-Evaluation::Evaluation(const EvalRequest& request)
+Evaluation::Evaluation(const EvalRequest& request, size_t steps)
     : request_(request),
       lanes_(LanesOf(request)),
       trace_(request.trace),
-      memory_(request.limits.memory_bytes_max, request.limits.memory_pool) {}
+      memory_(request.limits.memory_bytes_max, request.limits.memory_pool) {
+  if (request.count_samples) counter_.emplace(steps);
+}
 
 absl::StatusOr<Value> Evaluation::Eval(const promql::Expr& wrapped,
                                        const StepRange& steps) {
@@ -99,9 +101,22 @@ absl::StatusOr<Value> Evaluation::Eval(const promql::Expr& wrapped,
   }
   StepRange first = steps;
   first.count = 1;
+  return EvalOnce(expr, first, steps.count);
+}
+
+absl::StatusOr<Value> Evaluation::EvalOnce(const promql::Expr& expr,
+                                           const StepRange& first,
+                                           size_t count) {
+  const int64_t held_before = counter_ ? counter_->held() : 0;
+  SampleCounter::Part part(counter(), 1);
   ASSIGN_OR_RETURN(Value value, EvalTraced(expr, first));
-  Broadcast(value, steps.count);
+  const int64_t samples = part.End();
+  Broadcast(value, count);
   RETURN_IF_ERROR(Charge(value.charge, value.series));
+  if (counter_) {
+    counter_->AddAtEach(samples);
+    counter_->SetHeld(held_before + SamplesIn(value));
+  }
   return value;
 }
 
@@ -134,7 +149,9 @@ absl::StatusOr<std::vector<double>> Evaluation::EvalScalar(
 absl::StatusOr<Value> Evaluation::EvalNode(const promql::Expr& expr,
                                            const StepRange& steps) {
   const bool outer = std::exchange(keep_names_, KeepsNames(expr));
+  const int64_t held_before = counter_ ? counter_->held() : 0;
   auto value = EvalKind(expr, steps);
+  if (counter_ && value.ok()) counter_->EndNode(expr, held_before, *value);
   keep_names_ = outer;
   return value;
 }
@@ -147,12 +164,9 @@ absl::StatusOr<Value> Evaluation::EvalShift(const promql::ShiftExpr& shift,
   StepRange moved = steps;
   moved.start_ms = windows.first_end_ms;
   const bool pinned = windows.end_step_ms == 0 && steps.count > 1;
-  if (pinned) moved.count = 1;
-  ASSIGN_OR_RETURN(Value value, Eval(*shift.expr, moved));
-  if (!pinned) return value;
-  Broadcast(value, steps.count);
-  RETURN_IF_ERROR(Charge(value.charge, value.series));
-  return value;
+  if (!pinned) return Eval(*shift.expr, moved);
+  moved.count = 1;
+  return EvalOnce(Unwrap(*shift.expr), moved, steps.count);
 }
 
 bool Evaluation::KeepsNames(const promql::Expr& expr) const {
@@ -324,7 +338,15 @@ std::vector<std::string> Evaluation::infos() const {
 }
 
 EvalStats Evaluation::stats() const {
-  return {series_.load(), samples_.load(), memory_.peak()};
+  EvalStats stats;
+  stats.series_fetched = series_.load();
+  stats.samples_scanned = samples_.load();
+  stats.memory_bytes_peak = memory_.peak();
+  if (counter_) {
+    stats.samples_at_steps = counter_->at_steps();
+    stats.samples_held_max = counter_->held_max();
+  }
+  return stats;
 }
 
 }  // namespace varve::eval

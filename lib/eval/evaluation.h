@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "lib/eval/evaluator.h"
 #include "lib/eval/invariance.h"
 #include "lib/eval/memory_charge.h"
+#include "lib/eval/sample_counter.h"
 #include "lib/eval/value.h"
 #include "lib/promql/ast.h"
 
@@ -40,7 +42,8 @@ struct NoteList {
 
 class Evaluation {
  public:
-  explicit Evaluation(const EvalRequest& request);
+  // Over so many `steps`.
+  Evaluation(const EvalRequest& request, size_t steps);
   Evaluation(const Evaluation&) = delete;
   Evaluation& operator=(const Evaluation&) = delete;
 
@@ -48,6 +51,8 @@ class Evaluation {
   // The part that is evaluated now; null: nobody asked for a trace.
   telemetry::Trace* trace() const { return trace_; }
   MemoryAccount& memory() { return memory_; }
+  // Null: nobody asked what is read at each step.
+  SampleCounter* counter() { return counter_ ? &*counter_ : nullptr; }
   // How many series ranges are worked on at a time; at least 1.
   size_t lanes() const { return lanes_; }
 
@@ -95,6 +100,9 @@ class Evaluation {
                                  const StepRange& steps);
   absl::StatusOr<Value> EvalShift(const promql::ShiftExpr& shift,
                                   const StepRange& steps);
+  // At one step, `first`; the value is that of all `count` steps.
+  absl::StatusOr<Value> EvalOnce(const promql::Expr& expr,
+                                 const StepRange& first, size_t count);
   absl::StatusOr<Value> EvalTraced(const promql::Expr& expr,
                                    const StepRange& steps);
 
@@ -103,6 +111,7 @@ class Evaluation {
   const size_t lanes_;
   telemetry::Trace* trace_;
   MemoryAccount memory_;
+  std::optional<SampleCounter> counter_;
   std::atomic<int64_t> series_{0};
   std::atomic<int64_t> samples_{0};
   InvarianceCache invariant_;

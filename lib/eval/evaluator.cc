@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/base/stopwatch.h"
 #include "lib/eval/column_stream.h"
 #include "lib/eval/evaluation.h"
 #include "lib/eval/subquery.h"
@@ -105,6 +106,7 @@ absl::StatusOr<std::vector<SeriesData>> RawSamples(Evaluation& ev,
       SubqueryResult inner,
       EvalSubquery(ev, static_cast<const promql::SubqueryExpr&>(expr),
                    rollup::Function::kLast, steps));
+  if (ev.counter() != nullptr) ev.counter()->AddAt(0, inner.samples_read);
   std::vector<SeriesData> raw;
   for (EvalSeries& series : inner.value.series) {
     SeriesData data;
@@ -155,6 +157,7 @@ absl::StatusOr<EvalResult> EvaluateTree(Evaluation& ev,
                                         const StepRange& steps) {
   const bool range = ev.request().step_ms != 0;
   EvalResult result;
+  int64_t sort_us = 0;
   result.type = range ? ValueType::kMatrix : expr.type;
   if (expr.type == ValueType::kMatrix) {
     ASSIGN_OR_RETURN(result.raw, RawSamples(ev, expr, steps));
@@ -169,12 +172,15 @@ absl::StatusOr<EvalResult> EvaluateTree(Evaluation& ev,
     } else if (value.type == ValueType::kString) {
       result.string_value = std::move(value.text);
     } else {
+      const base::Stopwatch sorting;
       RETURN_IF_ERROR(MoveSeries(ev, std::move(value), result));
+      sort_us = sorting.ElapsedUs();
     }
   }
   result.warnings = ev.warnings();
   result.infos = ev.infos();
   result.stats = ev.stats();
+  result.stats.sort_us = sort_us;
   return result;
 }
 
@@ -193,7 +199,7 @@ absl::StatusOr<EvalResult> Evaluate(const EvalRequest& request) {
         "invalid expression type \"", promql::TypeText(expr.type),
         "\" for range query, must be Scalar or instant Vector");
   }
-  Evaluation ev(request);
+  Evaluation ev(request, steps.count);
   absl::StatusOr<EvalResult> result = EvaluateTree(ev, expr, steps);
   if (request.stats != nullptr) *request.stats = ev.stats();
   return result;

@@ -44,6 +44,10 @@ struct EvalStats {
   int64_t series_fetched = 0;
   int64_t samples_scanned = 0;
   int64_t memory_bytes_peak = 0;
+  // The rest only with EvalRequest::count_samples (sample_counter.h).
+  std::vector<int64_t> samples_at_steps;
+  int64_t samples_held_max = 0;
+  int64_t sort_us = 0;  // took the result's order
 };
 
 struct EvalRequest {
@@ -65,6 +69,8 @@ struct EvalRequest {
   int64_t subquery_step_ms = 60'000;  // for [1h:]
   // Prometheus' promql-delayed-name-removal: names go at the end only.
   bool delayed_name_removal = false;
+  // Everything is computed here then: the source aggregates nothing.
+  bool count_samples = false;
   Limits limits;
   SeriesSource* source = nullptr;
   base::ThreadPool* pool = nullptr;              // null: no parallelism

@@ -97,6 +97,26 @@ TEST_CASE("raw samples keep histograms", "[eval]") {
         std::vector<int64_t>{280'000, 290'000, 300'000});
 }
 
+TEST_CASE("floats beside histograms have no older sample before them",
+          "[eval]") {
+  for (const bool has_histogram : {false, true}) {
+    CAPTURE(has_histogram);
+    SeriesData series;
+    series.labels = {{"__name__", "x"}};
+    for (int i = 0; i <= 30; ++i) series.samples.push_back(i * 10'000, i);
+    if (has_histogram) series.histograms.push_back(5'000, Of(1));
+    VectorSource source(/*batch_series=*/1);
+    source.Add(std::move(series));
+    Query query("zscore_over_time(x[5s])");
+    query.request.source = &source;
+    query.request.end_ms = 300'000;
+    query.request.step_ms = 1'000;
+    CHECK(query.Get().series.empty());
+    query.request.step_ms = 10'000;
+    CHECK(query.Get().series.size() == 1);
+  }
+}
+
 TEST_CASE("threads change no histogram", "[eval]") {
   base::ThreadPool pool("eval_test", 4);
   for (const char* text :
@@ -211,6 +231,15 @@ TEST_CASE("histogram_quantiles gives a series for each quantile", "[eval]") {
   CHECK(result.series[1].labels.Get("q") == "1.0");
   CHECK(result.series[0].values[0] == Approx(0.7071067811865475));
   CHECK(result.series[1].values[0] == 2);
+
+  // In MetricsQL's order of arguments the labels are numbers as it writes them.
+  const EvalResult theirs =
+      Query("histogram_quantiles('q', 0.125, 1, h{host='0'})").Get();
+  REQUIRE(theirs.series.size() == 2);
+  CHECK(theirs.series[0].labels.Get("q") == "0.125");
+  CHECK(theirs.series[1].labels.Get("q") == "1");
+  CHECK(theirs.series[0].values == result.series[0].values);
+  CHECK(theirs.series[1].values == result.series[1].values);
 }
 
 }  // namespace

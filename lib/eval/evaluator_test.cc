@@ -165,6 +165,36 @@ TEST_CASE("a query ends when it is cancelled or late", "[eval]") {
   CHECK(query.Error().code() == absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST_CASE("a query that is late ends within the windows of one series",
+          "[eval][slow]") {
+  // Some minutes' work: 100,000 windows of 100,000 samples each.
+  VectorSource source(1);
+  SeriesData series;
+  series.labels = {{"__name__", "long"}};
+  for (int i = 0; i < 200'000; ++i) {
+    series.samples.push_back(i * 1000, i * 7919 % 1013);
+  }
+  source.Add(std::move(series));
+  for (const char* text :
+       {"quantile_over_time(0.5, long[100000s])",
+        "sum(mad_over_time(long[100000s]))",
+        "avg_over_time(long[100000s:1s])",
+        "rollup(long[100000s])", "histogram_over_time(long[100000s])",
+        "(long, stddev_over_time(long[100000s]))"}) {
+    CAPTURE(text);
+    Query query(text);
+    query.request.source = &source;
+    query.request.limits.points_per_series_max = 0;
+    query.request.limits.subquery_points_max = 0;
+    query.request.start_ms = 100'000'000;
+    query.Range(200'000'000, 1000);
+    const int64_t begin_ms = base::SystemClock().SteadyMs();
+    query.request.deadline_steady_ms = begin_ms + 50;
+    CHECK(query.Error().code() == absl::StatusCode::kDeadlineExceeded);
+    CHECK(base::SystemClock().SteadyMs() - begin_ms < 10'000);
+  }
+}
+
 TEST_CASE("the parts of a list are charged to the query", "[eval]") {
   Query query("m == (m, m, m, m)");
   const EvalResult result = query.Range(600'000, 10'000).Get();

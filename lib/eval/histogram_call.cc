@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/status.h"
+#include "lib/eval/call_parts.h"
 #include "lib/eval/classic_histogram.h"
 #include "lib/eval/families.h"
 #include "lib/eval/histogram_series.h"
@@ -115,9 +116,37 @@ std::string QuantileText(double phi) {
   return text;
 }
 
+// MetricsQL's histogram_quantiles("label", phi ..., v): each quantile is a
+// series, named after its value at the first step.
+absl::StatusOr<Value> MetricsqlQuantilesCall(Evaluation& ev,
+                                             const promql::Call& call,
+                                             const StepRange& steps) {
+  ASSIGN_OR_RETURN(const std::string label, TextArgument(ev, call, 0));
+  const size_t last = call.args.size() - 1;
+  ASSIGN_OR_RETURN(const Value input,
+                   HistogramInput(ev, *call.args[last], steps));
+  const promql::Position position = ArgumentPosition(ev, call, last);
+  const HistogramVector histograms = FindHistograms(ev, input.series, position);
+  std::vector<EvalSeries> all;
+  for (size_t i = 1; i < last; ++i) {
+    ASSIGN_OR_RETURN(const std::vector<double> phi,
+                     ev.EvalScalar(*call.args[i], steps));
+    WarnOfQuantileArgument(ev, call, i, phi);
+    for (EvalSeries& series :
+         Quantiles(ev, histograms, phi, position, position)) {
+      SetLabel(series, label, GeneralNumber(phi[0]));
+      all.push_back(std::move(series));
+    }
+  }
+  return ValueOf(ev, std::move(all));
+}
+
 // histogram_quantiles(v, "label", phi ...): each quantile is a series.
 absl::StatusOr<Value> QuantilesCall(Evaluation& ev, const promql::Call& call,
                                     const StepRange& steps) {
+  if (call.args[0]->type == promql::ValueType::kString) {
+    return MetricsqlQuantilesCall(ev, call, steps);
+  }
   ASSIGN_OR_RETURN(const Value label, ev.Eval(*call.args[1], StepRange{}));
   if (!IsLabelName(label.text)) {
     return base::InvalidArgument(

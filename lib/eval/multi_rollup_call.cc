@@ -22,6 +22,7 @@
 #include "lib/rollup/counter_resets.h"
 #include "lib/rollup/previous.h"
 #include "lib/rollup/quantile.h"
+#include "lib/rollup/step_blocks.h"
 
 namespace varve::eval {
 namespace {
@@ -46,6 +47,16 @@ class Parts {
   }
   // Valid until the next part is begun.
   std::vector<double>& Column(size_t part) { return columns_[part].second; }
+
+  // A function's results as a part; an error when the query is over.
+  absl::Status Compute(Function function, const rollup::Series& series,
+                       const rollup::Windows& windows,
+                       const rollup::Arguments& arguments, size_t part) {
+    return rollup::ComputeInBlocks(function, series, windows, arguments,
+                                   Column(part),
+                                   [this] { return CheckAlive(); });
+  }
+  absl::Status CheckAlive() const { return ev_.CheckAlive(); }
 
   // Appends the series, labelled; `label` "": they get no label.
   void MoveTo(const EvalSeries& like, const std::string& label,
@@ -79,6 +90,8 @@ struct MultiRollup {
   bool fits_interval = false;
   // Decides what is no sample and how far before the windows is read.
   Function reads_like = Function::kTlast;
+  // Of what was read so, only rollup::FromStepBefore is used.
+  bool from_step_before = false;
   Split split;
 };
 
@@ -86,8 +99,7 @@ absl::Status AddFunction(Function function, const std::string& text,
                          const rollup::Series& series,
                          const rollup::Windows& windows, Parts& parts) {
   ASSIGN_OR_RETURN(const size_t part, parts.Find(text));
-  rollup::Compute(function, series, windows, {}, parts.Column(part));
-  return absl::OkStatus();
+  return parts.Compute(function, series, windows, {}, part);
 }
 
 struct NamedFunction {
@@ -213,24 +225,36 @@ absl::StatusOr<std::vector<std::string>> TextList(Evaluation& ev,
   return std::vector<std::string>{std::move(text.text)};
 }
 
+// What aggr_over_time knows by name: window functions, and two by names of
+// their own.
+std::optional<Function> AggregateByName(std::string_view name) {
+  if (name == "timestamp") return Function::kTlast;
+  if (name == "iqr_over_time") return Function::kOutlierIqr;
+  return rollup::FunctionByName(name);
+}
+
 absl::StatusOr<MultiRollup> MakeAggregates(Evaluation& ev,
                                            const promql::Call& call) {
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    TextList(ev, *call.args[0]));
+  const bool metricsql =
+      ev.request().dialect == promql::Dialect::kMetricsql ||
+      HasImplicitRange(*SplitArguments(call).range_vector);
   std::vector<NamedFunction> functions;
   for (const std::string& name : names) {
-    const std::optional<Function> function = rollup::FunctionByName(name);
+    const std::optional<Function> function = AggregateByName(name);
     if (!function || rollup::ArgumentCount(*function) > 0) {
       return base::InvalidArgument(
           Quoted(name),
           " cannot be used in aggr_over_time(): it is no window "
           "function of a range vector alone");
     }
-    const bool metricsql = ev.request().dialect == promql::Dialect::kMetricsql;
     functions.push_back(
         {metricsql ? rollup::InMetricsql(*function) : *function, name});
   }
-  return MakeEach(std::move(functions));
+  MultiRollup made = MakeEach(std::move(functions));
+  made.from_step_before = true;
+  return made;
 }
 
 absl::StatusOr<MultiRollup> MakeQuantiles(Evaluation& ev,
@@ -248,25 +272,33 @@ absl::StatusOr<MultiRollup> MakeQuantiles(Evaluation& ev,
     for (double phi : phis) {
       ASSIGN_OR_RETURN(const size_t part, parts.Find(GeneralNumber(phi)));
       const std::vector<double> argument(windows.count, phi);
-      rollup::Compute(Function::kQuantile, series, windows, {argument, {}},
-                      parts.Column(part));
+      RETURN_IF_ERROR(parts.Compute(Function::kQuantile, series, windows,
+                                    {argument, {}}, part));
     }
     return absl::OkStatus();
   };
   return made;
 }
 
-// Calls `use(values, step)` with the values of each window.
+// Calls `use(values, step)` with the values of each window, until the query
+// of `parts` is over.
 absl::Status ForEachWindow(
     const rollup::Series& series, const rollup::Windows& windows,
+    const Parts& parts,
     const std::function<absl::Status(std::span<const double>, size_t)>& use) {
   const auto& ts = series.timestamps_ms;
   size_t lo = 0;
   size_t hi = 0;
+  double used = 0;
   for (size_t step = 0; step < windows.count; ++step) {
+    if (used > rollup::kBlockSamples) {
+      RETURN_IF_ERROR(parts.CheckAlive());
+      used = 0;
+    }
     const int64_t end = windows.End(step);
     while (hi < ts.size() && ts[hi] <= end) ++hi;
     while (lo < hi && ts[lo] <= end - windows.range_ms) ++lo;
+    used += static_cast<double>(hi - lo);
     RETURN_IF_ERROR(use(series.values.subspan(lo, hi - lo), step));
   }
   return absl::OkStatus();
@@ -280,7 +312,7 @@ Split CountBy(KeyOf key_of, TextOf text_of) {
              Parts& parts) {
     absl::flat_hash_map<uint64_t, size_t> part_of;
     return ForEachWindow(
-        series, windows,
+        series, windows, parts,
         [&](std::span<const double> values, size_t step) -> absl::Status {
           for (double value : values) {
             const std::optional<uint64_t> key = key_of(value);
@@ -348,17 +380,15 @@ StepRange StepsOfCandles(const Evaluation& ev, StepRange steps) {
 
 // The results of one series, appended to `value`.
 absl::Status Add(Evaluation& ev, const MultiRollup& made,
-                 const EvalSeries& like, const SeriesData& data,
+                 const EvalSeries& like, const rollup::Series& series,
                  const rollup::Windows& windows, Value& value) {
-  const auto& timestamps_ms = data.samples.timestamps_ms;
   rollup::Windows own = windows;
   if (windows.fits_interval && made.fits_interval) {
-    own = rollup::FitToInterval(timestamps_ms, windows);
+    own = rollup::FitToInterval(series.timestamps_ms, windows);
   }
   own.fits_interval = false;  // no part fits them by itself
   Parts parts(ev, value.charge, windows.count);
-  RETURN_IF_ERROR(
-      made.split({timestamps_ms, data.samples.values}, own, parts));
+  RETURN_IF_ERROR(made.split(series, own, parts));
   parts.MoveTo(like, made.label, value.series);
   return absl::OkStatus();
 }
@@ -375,7 +405,11 @@ absl::StatusOr<Value> RunOverSubquery(Evaluation& ev,
     RETURN_IF_ERROR(ev.CheckAlive());
     SamplesOf(inner, series, data);
     rollup::DropGaps(made.reads_like, data.samples);
-    RETURN_IF_ERROR(Add(ev, made, series, data, inner.windows, value));
+    CountWindows(ev, made.reads_like, inner.windows, data, {});
+    RETURN_IF_ERROR(
+        Add(ev, made, series,
+            {data.samples.timestamps_ms, data.samples.values}, inner.windows,
+            value));
   }
   return value;
 }
@@ -397,7 +431,11 @@ absl::StatusOr<Value> Run(Evaluation& ev, const promql::Expr& range_vector,
       ev, plan.rollup, [&](size_t lane, SeriesData& data) -> absl::Status {
         EvalSeries like;
         like.labels = std::move(data.labels);
-        return Add(ev, made, like, data, plan.rollup.windows, lanes[lane]);
+        rollup::Series series{data.samples.timestamps_ms, data.samples.values};
+        if (made.from_step_before) {
+          series = rollup::FromStepBefore(series, plan.rollup.windows);
+        }
+        return Add(ev, made, like, series, plan.rollup.windows, lanes[lane]);
       }));
   Value value;
   for (Value& lane : lanes) {

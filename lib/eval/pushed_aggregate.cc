@@ -1,5 +1,11 @@
 // Aggregations whose window function and groups are computed by the source,
 // where the series are: what arrives are groups x steps.
+//
+// States are joined in the order in which nodes are asked, then in that of the
+// lanes. Minima, maxima and counts do not depend on how many nodes, processors
+// and batches the series were spread over; sums and averages, which are
+// compensated (Kahan), do in their last bits at most, variances in some more.
+// The result's series are in order of their labels always.
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -10,7 +16,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/hash.h"
-#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
@@ -66,7 +71,8 @@ class PushedGroups final : public ColumnSink {
         op_(ColumnAggregate(expr.op)),
         grouping_(expr),
         steps_(steps),
-        removed_(plan.drop_name && !ev.request().delayed_name_removal) {}
+        removed_(plan.drop_name && !ev.request().delayed_name_removal),
+        lanes_(ev.lanes()) {}
 
   absl::Status Add(const AggregatedPart& part) {
     RETURN_IF_ERROR(ev_.CountFetched(part.series, part.samples));
@@ -75,17 +81,17 @@ class PushedGroups final : public ColumnSink {
       GroupColumns columns(op_, steps_);
       base::ByteReader reader(part.states[i]);
       if (!columns.ReadBytes(reader) || !reader.AtEnd()) return Unreadable();
-      RETURN_IF_ERROR(Join(part.keys[i], std::move(columns)));
+      RETURN_IF_ERROR(Join(part.keys[i], std::move(columns), lanes_[0]));
     }
-    hashes_.insert(hashes_.end(), part.label_hashes.begin(),
-                   part.label_hashes.end());
+    lanes_[0].hashes.insert(lanes_[0].hashes.end(), part.label_hashes.begin(),
+                            part.label_hashes.end());
     for (const std::string& name : part.metric_names) {
       TellNotCounter(ev_, name, plan_.rollup.position);
     }
     return absl::OkStatus();
   }
 
-  absl::Status Add(size_t, model::LabelSet& labels,
+  absl::Status Add(size_t lane_index, model::LabelSet& labels,
                    const ColumnView& column) override {
     if (!column.histograms.empty()) {
       return absl::AbortedError("the source has histograms");
@@ -94,48 +100,66 @@ class PushedGroups final : public ColumnSink {
     columns.Add(column.values);
     std::string key;
     grouping_.Key(labels, removed_, key);
-    base::MutexLock lock(mutex_);
+    Lane& lane = lanes_[lane_index];
     if (removed_ && plan_.may_collide) {
       model::LabelSet plain = labels;
       RemoveMetadata(plain);
       std::string bytes;
       model::AppendCanonicalBytes(bytes, plain);
-      hashes_.push_back(base::Hash128Of(bytes));
+      lane.hashes.push_back(base::Hash128Of(bytes));
     }
-    return Join(key, std::move(columns));
+    return Join(key, std::move(columns), lane);
   }
 
   absl::StatusOr<Value> Finish() {
-    std::sort(hashes_.begin(), hashes_.end());
-    if (std::adjacent_find(hashes_.begin(), hashes_.end()) != hashes_.end()) {
+    Lane& all = lanes_[0];
+    for (size_t i = 1; i < lanes_.size(); ++i) {
+      all.hashes.insert(all.hashes.end(), lanes_[i].hashes.begin(),
+                        lanes_[i].hashes.end());
+      for (auto& [key, columns] : lanes_[i].groups) {
+        RETURN_IF_ERROR(Join(key, std::move(columns), all));
+      }
+      lanes_[i] = {};
+    }
+    std::sort(all.hashes.begin(), all.hashes.end());
+    if (std::adjacent_find(all.hashes.begin(), all.hashes.end()) !=
+        all.hashes.end()) {
       return base::InvalidArgument(kSameLabelSetText);
     }
     Value value;
-    for (auto& [key, columns] : groups_) {
+    for (auto& [key, columns] : all.groups) {
       EvalSeries& series = value.series.emplace_back();
       ASSIGN_OR_RETURN(series.labels, model::ParseCanonicalBytes(key));
       series.drop_name = plan_.drop_name && !removed_;
       series.values = columns.Finish();
     }
-    value.charge = std::move(charge_);
+    value.charge = std::move(all.charge);
     SortByLabels(value.series);
     return value;
   }
 
  private:
+  // What the source has given is in the first one.
+  struct Lane {
+    absl::flat_hash_map<std::string, GroupColumns> groups;
+    std::vector<base::Hash128> hashes;
+    MemoryCharge charge;
+  };
+
   static absl::Status Unreadable() {
     return absl::AbortedError("a group that cannot be read");
   }
 
-  absl::Status Join(const std::string& key, GroupColumns columns) {
-    const auto place = groups_.find(key);
-    if (place != groups_.end()) {
+  absl::Status Join(const std::string& key, GroupColumns columns,
+                    Lane& lane) {
+    const auto place = lane.groups.find(key);
+    if (place != lane.groups.end()) {
       place->second.Merge(columns);
       return absl::OkStatus();
     }
     const auto bytes = static_cast<int64_t>(columns.bytes() + key.size());
-    groups_.emplace(key, std::move(columns));
-    return charge_.Add(ev_.memory(), bytes);
+    lane.groups.emplace(key, std::move(columns));
+    return lane.charge.Add(ev_.memory(), bytes);
   }
 
   Evaluation& ev_;
@@ -144,10 +168,7 @@ class PushedGroups final : public ColumnSink {
   const Grouping grouping_;
   const size_t steps_;
   const bool removed_;  // results have lost their metadata labels already
-  base::Mutex mutex_;   // of the series that were left over
-  absl::flat_hash_map<std::string, GroupColumns> groups_;
-  std::vector<base::Hash128> hashes_;
-  MemoryCharge charge_;
+  std::vector<Lane> lanes_;
 };
 
 AggregateRequest RequestOf(Evaluation& ev, const promql::AggregateExpr& expr,
@@ -188,7 +209,9 @@ absl::Status ReadAll(Evaluation& ev, AggregateStream& stream,
 absl::StatusOr<std::optional<Value>> EvalPushedAggregate(
     Evaluation& ev, const promql::AggregateExpr& expr, const StreamPlan& plan,
     const StepRange& steps) {
-  if (!IsPushed(ev, plan.rollup)) return std::nullopt;
+  if (ev.request().count_samples || !IsPushed(ev, plan.rollup)) {
+    return std::nullopt;
+  }
   ASSIGN_OR_RETURN(
       const std::unique_ptr<AggregateStream> stream,
       ev.request().source->Aggregate(RequestOf(ev, expr, plan)));

@@ -38,9 +38,10 @@ absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,
   RollupScratch scratch;
   for (EvalSeries& series : inner.value.series) {
     RETURN_IF_ERROR(ev.CheckAlive());
-    EvalSeries out =
+    ASSIGN_OR_RETURN(
+        EvalSeries out,
         RollupSamples(ev, function, inner, series, plan.rollup.arguments,
-                      plan.rollup.position, scratch);
+                      plan.rollup.position, scratch));
     if (out.IsEmpty()) continue;
     out.labels = std::move(series.labels);
     out.drop_name = series.drop_name;

@@ -157,17 +157,20 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
   return absl::OkStatus();
 }
 
+bool HasImplicitRange(const promql::Expr& range) {
+  if (range.kind == ExprKind::kMatrixSelector) {
+    return static_cast<const promql::MatrixSelector&>(range).implicit;
+  }
+  return range.kind == ExprKind::kSubquery &&
+         static_cast<const promql::SubqueryExpr&>(range).implicit;
+}
+
 rollup::Function FunctionOf(const Evaluation& ev, const promql::Call& call,
                             const RollupArguments& arguments) {
   const rollup::Function function = *rollup::FunctionByName(call.function);
-  const promql::Expr* range = arguments.range_vector;
-  const bool implicit =
-      (range->kind == ExprKind::kMatrixSelector &&
-       static_cast<const promql::MatrixSelector*>(range)->implicit) ||
-      (range->kind == ExprKind::kSubquery &&
-       static_cast<const promql::SubqueryExpr*>(range)->implicit);
   const bool metricsql =
-      implicit || ev.request().dialect == promql::Dialect::kMetricsql;
+      HasImplicitRange(*arguments.range_vector) ||
+      ev.request().dialect == promql::Dialect::kMetricsql;
   return metricsql ? rollup::InMetricsql(function) : function;
 }
 

@@ -52,6 +52,9 @@ absl::Status FillWindows(Evaluation& ev, const promql::Expr& range_vector,
 absl::Status CheckEdges(const promql::VectorSelector& selector,
                         std::string_view function_name);
 
+// Of a range selector or a subquery: its range was not written.
+bool HasImplicitRange(const promql::Expr& range);
+
 // What a call computes: as PromQL or as MetricsQL has it. A call without a
 // written range is MetricsQL's. REQUIRES: it is a window function's.
 rollup::Function FunctionOf(const Evaluation& ev, const promql::Call& call,

@@ -7,6 +7,7 @@
 #include "lib/eval/notes.h"
 #include "lib/eval/timing.h"
 #include "lib/rollup/counter_name.h"
+#include "lib/rollup/step_blocks.h"
 
 namespace varve::eval {
 namespace {
@@ -88,7 +89,9 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
         "; raise its step or -search.maxPointsSubqueryPerTimeseries");
   }
   result.steps.count = static_cast<size_t>(count);
+  SampleCounter::Part part(ev.counter(), result.steps.count);
   ASSIGN_OR_RETURN(result.value, ev.Eval(*expr.expr, result.steps));
+  result.samples_read = part.End();
   if (result.value.type == promql::ValueType::kScalar) {
     result.value.series.push_back({{}, false, std::move(result.value.scalar)});
   }
@@ -116,10 +119,20 @@ void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
   }
 }
 
-EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
-                         const SubqueryResult& result, const EvalSeries& series,
-                         const rollup::Arguments& arguments,
-                         promql::Position position, RollupScratch& scratch) {
+void CountWindows(Evaluation& ev, rollup::Function function,
+                  const rollup::Windows& windows, const SeriesData& data,
+                  const ColumnView& column) {
+  if (ev.counter() == nullptr) return;
+  LaneSamples counted{std::vector<int64_t>(windows.count)};
+  CountSeries(function, windows, data, column, counted);
+  ev.counter()->Add(counted, function);
+}
+
+absl::StatusOr<EvalSeries> RollupSamples(
+    Evaluation& ev, rollup::Function function, const SubqueryResult& result,
+    const EvalSeries& series, const rollup::Arguments& arguments,
+    promql::Position position, RollupScratch& scratch) {
+  const auto check_alive = [&ev] { return ev.CheckAlive(); };
   SeriesData& data = scratch.data;
   SamplesOf(result, series, data);
   rollup::DropGaps(function, data.samples);
@@ -127,18 +140,25 @@ EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
   EvalSeries out;
   out.values.resize(result.windows.count);
   if (data.histograms.empty()) {
-    rollup::Compute(function, floats, result.windows, arguments, out.values);
+    RETURN_IF_ERROR(rollup::ComputeInBlocks(function, floats, result.windows,
+                                            arguments, out.values,
+                                            check_alive));
     TellOfFloats(ev, function, series.labels, arguments, out.values, position,
                  scratch.told);
+    CountWindows(ev, function, result.windows, data,
+                 {out.values, out.histograms});
     return out;
   }
   out.histograms.resize(result.windows.count);
   rollup::Notes notes;
-  rollup::ComputeMixed(
+  RETURN_IF_ERROR(rollup::ComputeInBlocks(
       function,
       {floats, {data.histograms.timestamps_ms, data.histograms.histograms}},
-      result.windows, arguments, {out.values, out.histograms}, notes);
+      result.windows, arguments, {out.values, out.histograms}, notes,
+      check_alive));
   if (AllNull(out.histograms)) out.DropHistograms();
+  CountWindows(ev, function, result.windows, data,
+               {out.values, out.histograms});
   TellRollupNotes(ev, notes, series.labels, position);
   TellOfFloats(ev, function, series.labels, arguments, out.values, position,
                scratch.told);

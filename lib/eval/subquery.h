@@ -23,6 +23,7 @@ struct SubqueryResult {
   rollup::Windows windows;
   StepRange steps;  // of `value`; count 0: no step lies in a window
   Value value;
+  int64_t samples_read = 0;  // where samples are counted
 };
 
 // The steps begin early enough for the samples before the windows that
@@ -36,6 +37,11 @@ absl::StatusOr<SubqueryResult> EvalSubquery(Evaluation& ev,
 void SamplesOf(const SubqueryResult& result, const EvalSeries& series,
                SeriesData& data);
 
+// Counts what `function` read of a series' samples, where they are counted.
+void CountWindows(Evaluation& ev, rollup::Function function,
+                  const rollup::Windows& windows, const SeriesData& data,
+                  const ColumnView& column);
+
 // What the series of a call leave to the next one.
 struct RollupScratch {
   SeriesData data;
@@ -44,11 +50,11 @@ struct RollupScratch {
 
 // A window function over one of its series: columns only, no labels. Notes
 // belong to `position`. Names that are no counter's are told where the function
-// wants one.
-EvalSeries RollupSamples(Evaluation& ev, rollup::Function function,
-                         const SubqueryResult& result, const EvalSeries& series,
-                         const rollup::Arguments& arguments,
-                         promql::Position position, RollupScratch& scratch);
+// wants one. An error when the query is over in the midst of it.
+absl::StatusOr<EvalSeries> RollupSamples(
+    Evaluation& ev, rollup::Function function, const SubqueryResult& result,
+    const EvalSeries& series, const rollup::Arguments& arguments,
+    promql::Position position, RollupScratch& scratch);
 
 }  // namespace varve::eval
 

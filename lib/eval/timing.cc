@@ -81,9 +81,14 @@ absl::StatusOr<rollup::Windows> WindowsOf(Evaluation& ev,
   windows.first_eval_ms = steps.start_ms;
   windows.eval_step_ms = steps.step_ms;
   windows.end_step_ms = 0;
-  // An instant query has no steps to tell how far apart samples are.
+  // Where there is one moment only, MetricsQL takes the step for the distance
+  // of the samples.
   if (request.step_ms == 0 && steps.count == 1) {
     windows.previous_ms = request.default_step_ms;
+  } else if (time.at != promql::AtKind::kNone ||
+             (steps.count == 1 && request.start_ms == request.end_ms)) {
+    windows.previous_ms =
+        steps.count > 1 ? steps.step_ms : QueryStepMs(request);
   }
   windows.previous_min_ms = request.staleness_min_ms;
   windows.previous_max_ms = request.staleness_max_ms;

@@ -5,6 +5,7 @@
 
 #include "lib/base/status.h"
 #include "lib/graphite/functions.h"
+#include "lib/graphite/sliding_window.h"
 #include "lib/graphite/time_text.h"
 
 namespace varve::graphite {
@@ -94,22 +95,23 @@ struct Window {
   }
 };
 
-// Each point becomes the aggregate of the window of points before it.
+// Each point becomes the aggregate of the window of points before it; the
+// first `ahead` ones are left out.
 absl::Status MoveWindow(Call& call, size_t window, size_t ahead,
-                        Aggregation how, Series& series) {
+                        SlidingWindow& moving, WorkMeter& work,
+                        Series& series) {
   std::vector<double> made;
   const size_t points =
       series.values.size() > ahead ? series.values.size() - ahead : 0;
   RETURN_IF_ERROR(call.host().Charge(
       static_cast<int64_t>(points * sizeof(double))));
   made.reserve(points);
-  WorkMeter work(call.host());
-  for (size_t i = ahead; i < series.values.size(); ++i) {
-    const size_t begin = i < window ? 0 : i - window;
-    RETURN_IF_ERROR(work.Add(i - begin + 1));
-    made.push_back(Aggregate(
-        how, std::span(series.values).subspan(begin, i - begin),
-        series.x_files_factor));
+  moving.Reset(series.values);
+  for (size_t i = 0; i < series.values.size(); ++i) {
+    RETURN_IF_ERROR(work.Add(1));
+    if (i >= ahead) made.push_back(moving.Value(series.x_files_factor));
+    moving.Add();
+    if (moving.size() > window) moving.Drop();
   }
   series.start_ms += static_cast<int64_t>(ahead) * series.step_ms;
   series.values = std::move(made);
@@ -138,15 +140,24 @@ absl::StatusOr<SeriesList> MoveAs(Call& call, Aggregation how) {
     series.clear();
     ASSIGN_OR_RETURN(series, call.Series("seriesList", longest_ms));
   }
+  SlidingWindow moving(how);
+  WorkMeter work(call.host());
+  size_t held = 0;  // by the window, which all series use in turn
   for (Series& one : series) {
+    RETURN_IF_ERROR(call.host().CheckAlive());
     if (!IsNone(share)) one.x_files_factor = share;
     // Series of other steps than the grid's have begun as early all the same.
     const int64_t before_ms = call.grid().start_ms - one.start_ms;
     const auto skipped = static_cast<size_t>(
         std::max<int64_t>(0, (before_ms + one.step_ms - 1) / one.step_ms));
-    RETURN_IF_ERROR(MoveWindow(call,
-                               static_cast<size_t>(window.Points(one.step_ms)),
-                               skipped, how, one));
+    const auto points = static_cast<size_t>(window.Points(one.step_ms));
+    const size_t holds = SlidingWindow::BytesOf(
+        how, std::min(points, one.values.size()) + 1);
+    if (holds > held) {
+      RETURN_IF_ERROR(call.host().Charge(static_cast<int64_t>(holds - held)));
+      held = holds;
+    }
+    RETURN_IF_ERROR(MoveWindow(call, points, skipped, moving, work, one));
     RETURN_IF_ERROR(Rename(call, one,
                            base::StrCat(call.name(), "(", one.name, ",",
                                         window.text, ")")));

@@ -55,11 +55,14 @@ ConfigFile::Version ConfigFile::Look() const {
           .inode = info.st_ino};
 }
 
-absl::Status ConfigFile::LoadLocked() {
-  reloads_.Increment();
+absl::StatusOr<std::string> ConfigFile::Read() {
   // Before reading: a change meanwhile is seen at the next look.
   seen_ = Look();
-  absl::StatusOr<std::string> text = ReadText(options_.path);
+  return ReadText(options_.path);
+}
+
+absl::Status ConfigFile::TakeLocked(const absl::StatusOr<std::string>& text) {
+  reloads_.Increment();
   absl::Status status = text.status();
   if (status.ok()) status = take_(*text);
   if (!status.ok()) {
@@ -68,20 +71,53 @@ absl::Status ConfigFile::LoadLocked() {
     return base::InvalidArgument(options_.flag, "=", options_.path, ": ",
                                  base::Message(status));
   }
+  if (options_.fetch) fetched_ = *text;
   successful_.Set(1);
   success_s_.Set(static_cast<double>(options_.clock->NowMs() / 1000));
   return absl::OkStatus();
 }
 
-absl::Status ConfigFile::Load() {
+absl::Status ConfigFile::Fetch(bool always, bool& taken) {
+  {
+    base::MutexLock lock(mutex_);
+    if (fetching_ && !always) return absl::OkStatus();
+    // What is under way may bring a text of before the call.
+    const int64_t before = fetches_ + (fetching_ ? 1 : 0);
+    while (fetching_) {
+      fetch_ended_.Wait(lock);
+      if (fetches_ > before) return last_fetch_;
+    }
+    fetching_ = true;
+  }
+  const absl::StatusOr<std::string> text = options_.fetch();
   base::MutexLock lock(mutex_);
-  return LoadLocked();
+  // Also of a bad text, that what is taken is told to be right again.
+  taken = always || !text.ok() || *text != fetched_ || successful_.value() != 1;
+  last_fetch_ = taken ? TakeLocked(text) : absl::OkStatus();
+  fetching_ = false;
+  ++fetches_;
+  fetch_ended_.NotifyAll();
+  return last_fetch_;
+}
+
+absl::Status ConfigFile::LoadChanged(bool& taken) {
+  if (options_.fetch) return Fetch(/*always=*/false, taken);
+  base::MutexLock lock(mutex_);
+  taken = Look() != seen_;
+  return taken ? TakeLocked(Read()) : absl::OkStatus();
+}
+
+absl::Status ConfigFile::Load() {
+  bool taken = false;
+  if (options_.fetch) return Fetch(/*always=*/true, taken);
+  base::MutexLock lock(mutex_);
+  return TakeLocked(Read());
 }
 
 void ConfigFile::LoadIfChanged() {
-  base::MutexLock lock(mutex_);
-  if (Look() == seen_) return;
-  const absl::Status status = LoadLocked();
+  bool taken = false;
+  const absl::Status status = LoadChanged(taken);
+  if (!taken) return;
   if (status.ok()) {
     base::LogInfo("loaded ", options_.flag, "=", options_.path, " again");
   } else {

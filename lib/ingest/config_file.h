@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
@@ -35,6 +36,8 @@ inline constexpr int64_t kConfigBytesMax = 16 << 20;
 struct ConfigFileOptions {
   std::string flag;  // "-relabelConfig", for texts
   std::string path;
+  // Gives the text, of what is no file; null: it is read from `path`.
+  std::function<absl::StatusOr<std::string>()> fetch = nullptr;
   std::string metric_prefix;  // "vm_relabel_config"
   telemetry::Metrics* metrics = nullptr;
   const base::Clock* clock = &base::SystemClock();
@@ -48,10 +51,11 @@ class ConfigFile {
 
   ConfigFile(ConfigFileOptions options, Take take);
 
-  // Reads and takes it, changed or not. The error names flag and path.
+  // Reads and takes it, changed or not; a fetch that another thread began
+  // after the call serves this one, too. The error names flag and path.
   absl::Status Load();
   // Load when its time of change, size or inode is another than at the last
-  // look; an error then is logged.
+  // look, or what is fetched another text; an error then is logged.
   void LoadIfChanged();
 
   const std::string& flag() const { return options_.flag; }
@@ -64,7 +68,13 @@ class ConfigFile {
     friend bool operator==(const Version&, const Version&) = default;
   };
   Version Look() const;
-  absl::Status LoadLocked() REQUIRES_LOCK(mutex_);
+  absl::StatusOr<std::string> Read() REQUIRES_LOCK(mutex_);
+  absl::Status LoadChanged(bool& taken);
+  // One at a time, without the lock. `taken`: by this call; unless `always`
+  // not when the text is what it was, or when another thread fetches it.
+  absl::Status Fetch(bool always, bool& taken);
+  absl::Status TakeLocked(const absl::StatusOr<std::string>& text)
+      REQUIRES_LOCK(mutex_);
 
   const ConfigFileOptions options_;
   const Take take_;
@@ -74,6 +84,11 @@ class ConfigFile {
   telemetry::Gauge& success_s_;
   base::Mutex mutex_;
   Version seen_ GUARDED_BY(mutex_);
+  std::string fetched_ GUARDED_BY(mutex_);
+  base::CondVar fetch_ended_;
+  bool fetching_ GUARDED_BY(mutex_) = false;
+  int64_t fetches_ GUARDED_BY(mutex_) = 0;  // ended
+  absl::Status last_fetch_ GUARDED_BY(mutex_);
 };
 
 // The files of a process, and the thread that looks at them.

@@ -1,9 +1,13 @@
 #include "lib/ingest/config_file.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "lib/base/status.h"
 #include "tests/support/becomes_true.h"
 #include "tests/support/temp_dir.h"
@@ -64,6 +68,86 @@ TEST_CASE("a file is loaded, and again when it changed", "[ingest]") {
   CHECK(watched.Counted("reloads_total") == 2);
   REQUIRE(file->Load().ok());  // asked for, it is read unchanged as well
   CHECK(watched.taken.size() == 3);
+}
+
+TEST_CASE("what is fetched is taken when it is another text", "[ingest]") {
+  Watched watched;
+  absl::StatusOr<std::string> answer = std::string("one");
+  ConfigFile file({.flag = "-some.file",
+                   .path = "http://x",
+                   .fetch = [&answer] { return answer; },
+                   .metric_prefix = "vm_some_config",
+                   .metrics = &watched.metrics,
+                   .clock = &watched.clock},
+                  [&watched](std::string_view text) {
+                    watched.taken.emplace_back(text);
+                    return absl::OkStatus();
+                  });
+  REQUIRE(file.Load().ok());
+  file.LoadIfChanged();
+  CHECK(watched.Counted("reloads_total") == 1);
+  answer = base::Unavailable("gone");
+  file.LoadIfChanged();
+  CHECK(watched.Gauge("last_reload_successful") == 0);
+  CHECK(base::Message(file.Load()) == "-some.file=http://x: gone");
+  answer = std::string("one");
+  file.LoadIfChanged();
+  CHECK(watched.Gauge("last_reload_successful") == 1);
+  answer = std::string("two");
+  file.LoadIfChanged();
+  file.LoadIfChanged();
+  CHECK(watched.taken == std::vector<std::string>{"one", "one", "two"});
+}
+
+TEST_CASE("one fetch serves all that ask before it begins, none later",
+          "[ingest]") {
+  Watched watched;
+  std::atomic<int> fetches{0};
+  std::atomic<int> ended{0};
+  std::atomic<bool> changed{false};
+  std::atomic<bool> go{false};
+  ConfigFile file({.flag = "-some.file",
+                   .path = "http://x",
+                   .fetch = [&]() -> absl::StatusOr<std::string> {
+                     const std::string text = changed ? "new" : "old";
+                     ++fetches;
+                     while (!go) std::this_thread::yield();
+                     return text;
+                   },
+                   .metric_prefix = "vm_some_config",
+                   .metrics = &watched.metrics,
+                   .clock = &watched.clock},
+                  [&](std::string_view text) {
+                    watched.taken.emplace_back(text);
+                    return absl::OkStatus();
+                  });
+  std::thread first([&] { CHECK(file.Load().ok()); });
+  while (fetches == 0) std::this_thread::yield();
+  file.LoadIfChanged();  // leaves it to the other
+  changed = true;
+  std::vector<std::thread> later;
+  std::atomic<int> old{0};
+  constexpr int kLater = 6;
+  for (int i = 0; i < kLater; ++i) {
+    later.emplace_back([&] {
+      const bool good = file.Load().ok();
+      // What is taken is another's affair while it takes it.
+      if (!good || fetches < 2) ++old;
+      ++ended;
+    });
+  }
+  // Time for some to come upon the first's.
+  const absl::Time then = absl::Now() + absl::Milliseconds(50);
+  while (absl::Now() < then) std::this_thread::yield();
+  CHECK(ended == 0);
+  go = true;
+  first.join();
+  for (std::thread& thread : later) thread.join();
+  CHECK(old == 0);
+  CHECK(watched.taken.front() == "old");
+  CHECK(watched.taken.back() == "new");
+  CHECK(fetches >= 2);
+  CHECK(fetches < 1 + kLater);
 }
 
 TEST_CASE("a bad or missing file keeps the old and shows in the metrics",

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "lib/base/status.h"
+#include "lib/protocol/check_body.h"
 #include "lib/protocol/csv.h"
 #include "lib/protocol/json_lines.h"
 #include "lib/protocol/prometheus_text.h"
@@ -84,14 +85,17 @@ absl::Status ImportRoutes::StoreText(const InsertRequest& request) {
   const InsertRouteOptions& options = door_->options();
   ASSIGN_OR_RETURN(const int64_t default_ms,
                    DefaultTimestamp(request.http, options.clock->NowMs()));
-  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
+  BodyBlocks blocks =
+      door_->Blocks(request, LineRecords(options.line_bytes_max));
+  ASSIGN_OR_RETURN(const std::string_view first, blocks.Next());
   const bool open_metrics = request.http.Header("content-type")
                                 .starts_with("application/openmetrics-text");
   protocol::PrometheusTextReader reader(
-      body, default_ms, options.line_bytes_max,
-      open_metrics ? protocol::TextFormat::kOpenMetrics
-                   : protocol::TextFormat::kPrometheus);
-  return door_->StoreLines(request, reader, text_);
+      first, default_ms, options.line_bytes_max,
+      open_metrics     ? protocol::TextFormat::kOpenMetrics
+      : blocks.ended() ? protocol::TextFormat::kPrometheus
+                       : protocol::TextFormat::kPrometheusPart);
+  return door_->StoreLines(request, blocks, reader, text_);
 }
 
 absl::Status ImportRoutes::TakeText(const InsertRequest& request,
@@ -122,31 +126,41 @@ absl::Status ImportRoutes::TakeCsv(const InsertRequest& request,
   ASSIGN_OR_RETURN(
       const protocol::CsvColumns columns,
       protocol::CsvColumns::Parse(request.http.Argument("format")));
-  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
-  protocol::CsvReader reader(body, columns, options.clock->NowMs(),
+  BodyBlocks blocks =
+      door_->Blocks(request, LineRecords(options.line_bytes_max));
+  ASSIGN_OR_RETURN(const std::string_view first, blocks.Next());
+  protocol::CsvReader reader(first, columns, options.clock->NowMs(),
                              options.csv_trim_ms, options.line_bytes_max);
-  RETURN_IF_ERROR(door_->StoreLines(request, reader, csv_));
+  RETURN_IF_ERROR(door_->StoreLines(request, blocks, reader, csv_));
   response.Send(204, "", "");
   return absl::OkStatus();
 }
 
 absl::Status ImportRoutes::TakeJson(const InsertRequest& request,
                                     http::ResponseWriter& response) {
-  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
-  protocol::JsonLinesReader reader(body, door_->options().line_bytes_max);
-  RETURN_IF_ERROR(door_->StoreLines(request, reader, json_));
+  const int64_t line_bytes_max = door_->options().line_bytes_max;
+  BodyBlocks blocks = door_->Blocks(request, LineRecords(line_bytes_max));
+  ASSIGN_OR_RETURN(const std::string_view first, blocks.Next());
+  protocol::JsonLinesReader reader(first, line_bytes_max);
+  RETURN_IF_ERROR(door_->StoreLines(request, blocks, reader, json_));
   response.Send(204, "", "");
   return absl::OkStatus();
 }
 
 absl::Status ImportRoutes::TakeNative(const InsertRequest& request,
                                       http::ResponseWriter& response) {
-  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
-  InsertOutcome outcome;
-  const absl::Status status =
-      door_->StoreBody<protocol::VmNativeReader>(request, body, outcome);
-  door_->Count(native_, request.tenant, status, outcome);
-  RETURN_IF_ERROR(status);
+  using protocol::VmNativeReader;
+  BodyBlocks blocks = door_->Blocks(
+      request, {.whole = VmNativeReader::WholeBytes,
+                .bytes_max = protocol::kVmHeadBytes + protocol::kVmPairBytesMax,
+                .flag = ""});
+  ASSIGN_OR_RETURN(const std::string_view first, blocks.Next());
+  // Of what is here already nothing need be stored when some is broken.
+  if (blocks.ended()) {
+    RETURN_IF_ERROR(protocol::CheckBody<VmNativeReader>(first));
+  }
+  VmNativeReader reader(first);
+  RETURN_IF_ERROR(door_->StoreBlocks(request, blocks, reader, native_));
   response.Send(204, "", "");
   return absl::OkStatus();
 }
@@ -162,6 +176,7 @@ std::vector<InsertEndpoint> ImportRoutes::Endpoints() {
     endpoint.suffix = import + path;
     endpoint.label = import + label;
     endpoint.protocol = protocol;
+    endpoint.streamed = true;
     endpoint.take = [this, method](const InsertRequest& request,
                                    http::ResponseWriter& response) {
       return (this->*method)(request, response);

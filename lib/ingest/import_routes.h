@@ -7,9 +7,15 @@
 // <job>/<label>/<value>…: the labels of the path are set on every series; a
 // name with @base64 behind it has its value in URL-safe base64.
 //
+// A body may have any size: it is stored in blocks while it comes. Not so what
+// is packed in snappy, or unpacks as only bombs do: net/http/body_reader.h.
+//
 // Answers: 204, also when lines were bad (they are skipped and counted), 200
-//          as a Pushgateway; 400 for a binary body that is broken, of which
-//          nothing is stored, and for arguments that cannot be read.
+//          as a Pushgateway; 400 for a binary body that is broken, for a line
+//          over both -import.maxLineLen and a MiB, and for arguments that
+//          cannot be read. What was stored before the error
+//          stands and is told of; of a broken binary body of one block nothing
+//          is stored.
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_INGEST_IMPORT_ROUTES_H_
 #define VARVE_LIB_INGEST_IMPORT_ROUTES_H_

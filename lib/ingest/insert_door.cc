@@ -4,8 +4,10 @@
 #include <optional>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/base/strings.h"
 
 namespace varve::ingest {
 namespace {
@@ -16,6 +18,31 @@ constexpr const char* kRetryAfterSeconds = "2";
 // Series of /metrics for tenants; more tenants are counted nowhere but in
 // vm_rows_inserted_total.
 constexpr size_t kTenantsCounted = 10'000;
+
+// How soon one that waits for its rate sees that nobody waits for it.
+constexpr absl::Duration kRateLook = absl::Milliseconds(200);
+// Imports that wait for their tenants' rates: each holds one of the threads
+// that read large bodies, of which there are eight at least.
+constexpr int kRateWaitersMax = 4;
+
+class Waiter {
+ public:
+  explicit Waiter(std::atomic<int>& all) : all_(all), number_(++all) {}
+  ~Waiter() { --all_; }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  int number() const { return number_; }
+
+ private:
+  std::atomic<int>& all_;
+  const int number_;
+};
+
+int64_t RowsOf(const protocol::SampleBatch& batch) {
+  return static_cast<int64_t>(batch.values.size() + batch.histograms.size() +
+                              batch.exemplars.size());
+}
 
 absl::StatusOr<std::vector<model::Label>> ExtraLabels(
     const http::Request& request) {
@@ -96,7 +123,13 @@ void SendError(const absl::Status& status, std::string_view content_type,
 
 InsertDoor::InsertDoor(Inserter* inserter, InsertGate* gate,
                        const InsertRouteOptions& options)
-    : inserter_(inserter), gate_(gate), options_(options) {}
+    : inserter_(inserter), gate_(gate), options_(options) {
+  options_.metrics->AddCallback(
+      this, "varve_imports_waiting_for_rate", {},
+      [this] { return static_cast<double>(rate_waiters_.load()); });
+}
+
+InsertDoor::~InsertDoor() { options_.metrics->RemoveCallbacks(this); }
 
 InsertFormat InsertDoor::AddFormat(const std::string& type) {
   telemetry::Metrics& metrics = *options_.metrics;
@@ -115,6 +148,13 @@ absl::StatusOr<std::string> InsertDoor::Body(
   return http::DecodedBody(request.http, limit.bytes_max, limit.flag);
 }
 
+BodyBlocks InsertDoor::Blocks(const InsertRequest& request,
+                              RecordForm form) const {
+  const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant.tenant);
+  return BodyBlocks(request.http, LimitOfBody(request),
+                    {tenant.limit->request_bytes_max, kRequestBytesKey}, form);
+}
+
 BodyLimit InsertDoor::LimitOfBody(const InsertRequest& request) const {
   const TenantNow tenant = inserter_->tenant_limits().Of(request.tenant.tenant);
   const int64_t of_tenant = tenant.limit->request_bytes_max;
@@ -131,9 +171,60 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
   bool started = false;
   for (bool more = true; more;) {
     batch.Clear();
-    batch.form = protocol::IdentityForm::kCanonical;
     ASSIGN_OR_RETURN(more, next(batch));
-    RETURN_IF_ERROR(Store(request, batch, started, outcome));
+    if (batch.series.empty() && batch.metadata.empty()) continue;
+    if (request.http.rest == nullptr) {
+      RETURN_IF_ERROR(Store(request, batch, started, outcome));
+    } else if (started && !request.tenant.in_labels) {
+      RETURN_IF_ERROR(StoreLater(request, batch, outcome));
+    } else {
+      std::optional<InsertGate::Pass> pass;
+      RETURN_IF_ERROR(TakePlace(pass));
+      RETURN_IF_ERROR(Store(request, batch, started, outcome));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InsertDoor::StoreLater(const InsertRequest& request,
+                                    const protocol::SampleBatch& batch,
+                                    InsertOutcome& outcome) {
+  // Before it has a place that others need.
+  RETURN_IF_ERROR(AwaitRate(request, RowsOf(batch)));
+  std::optional<InsertGate::Pass> pass;
+  absl::Status status = TakePlace(pass);
+  if (status.ok()) {
+    status =
+        inserter_->Store(request.tenant, request.extra_labels, batch, outcome);
+  }
+  if (!status.ok()) {
+    TenantLimits& limits = inserter_->tenant_limits();
+    limits.GiveBack(limits.Of(request.tenant.tenant), RowsOf(batch));
+  }
+  return status;
+}
+
+absl::Status InsertDoor::AwaitRate(const InsertRequest& request,
+                                   int64_t rows) {
+  TenantLimits& limits = inserter_->tenant_limits();
+  // The limits may become others meanwhile.
+  const auto take = [&] {
+    return limits.TakeLater(limits.Of(request.tenant.tenant), rows);
+  };
+  absl::Duration wait = take();
+  if (wait <= absl::ZeroDuration()) return absl::OkStatus();
+  const Waiter waiter(rate_waiters_);
+  if (waiter.number() > kRateWaitersMax) {
+    // It cannot wait: a 429, if the rows do not fit by now.
+    return limits.Take(limits.Of(request.tenant.tenant), rows,
+                       /*started=*/false);
+  }
+  for (; wait > absl::ZeroDuration(); wait = take()) {
+    if (request.http.rest->Ends()) {
+      return base::Cancelled("the import from ", request.http.remote_addr,
+                             " ended while it waited for its tenant's rate");
+    }
+    absl::SleepFor(std::min(wait, kRateLook));
   }
   return absl::OkStatus();
 }
@@ -141,8 +232,7 @@ absl::Status InsertDoor::Store(const InsertRequest& request,
 absl::Status InsertDoor::Store(const InsertRequest& request,
                                const protocol::SampleBatch& batch,
                                bool& started, InsertOutcome& outcome) {
-  const auto rows = static_cast<int64_t>(
-      batch.values.size() + batch.histograms.size() + batch.exemplars.size());
+  const int64_t rows = RowsOf(batch);
   TenantLimits& limits = inserter_->tenant_limits();
   const TenantNow tenant = limits.Of(request.tenant.tenant);
   // Tenants in labels are known later, see Count.
@@ -167,30 +257,79 @@ absl::Status InsertDoor::StoreLines(const InsertRequest& request,
       outcome);
   Count(format, request.tenant, status, outcome);
   format.invalid->Add(reader.bad_lines());
+  LogBadLines(request, reader);
+  return status;
+}
+
+absl::Status InsertDoor::StoreLines(const InsertRequest& request,
+                                    BodyBlocks& blocks,
+                                    protocol::ImportReader& reader,
+                                    const InsertFormat& format) {
+  const absl::Status status = StoreBlocks(request, blocks, reader, format);
+  LogBadLines(request, reader);
+  return status;
+}
+
+void InsertDoor::LogBadLines(const InsertRequest& request,
+                             const protocol::SkippingReader& reader) {
   static base::LogEvery log_every(60'000);
   if (reader.bad_lines() > 0 && log_every.Due()) {
     base::LogInfo(reader.bad_lines(), " bad lines of an import from ",
                   request.http.remote_addr,
                   " were skipped, the first: ", reader.first_error());
   }
-  return status;
+}
+
+absl::Status InsertDoor::FailedAt(const BodyBlocks& blocks,
+                                  const absl::Status& status,
+                                  const InsertOutcome& outcome) {
+  if (status.ok() || outcome.rows_stored == 0) return status;
+  const std::string text = base::StrCat(
+      base::Message(status), "; the ", outcome.rows_stored,
+      " rows before are stored; it is in the decoded body's bytes from ",
+      blocks.start(), " on");
+  absl::Status told(status.code(), base::ToAbsl(text));
+  // When to come again.
+  status.ForEachPayload(
+      [&told](absl::string_view type, const absl::Cord& payload) {
+        told.SetPayload(type, payload);
+      });
+  return told;
 }
 
 void InsertDoor::Count(const InsertFormat& format, const InsertTenant& tenant,
                        const absl::Status& status,
                        const InsertOutcome& outcome) {
-  format.metadata->Add(outcome.metadata_stored);
-  format.rows->Add(outcome.rows_stored);
+  InsertOutcome counted;
+  CountMore(format, tenant, outcome, counted);
+  CountRequest(format, status, outcome);
+}
+
+void InsertDoor::CountRequest(const InsertFormat& format,
+                              const absl::Status& status,
+                              const InsertOutcome& outcome) {
   if (status.ok() || outcome.rows_stored > 0) {
     format.rows_per_insert->Observe(static_cast<double>(outcome.rows_stored));
   }
-  if (!tenant.in_labels) {
-    return CountTenant(tenant.tenant, outcome.rows_stored);
-  }
+}
+
+void InsertDoor::CountMore(const InsertFormat& format,
+                           const InsertTenant& tenant,
+                           const InsertOutcome& outcome,
+                           InsertOutcome& counted) {
+  const int64_t rows = outcome.rows_stored - counted.rows_stored;
+  counted.rows_stored = outcome.rows_stored;
+  format.metadata->Add(outcome.metadata_stored - counted.metadata_stored);
+  counted.metadata_stored = outcome.metadata_stored;
+  format.rows->Add(rows);
+  if (!tenant.in_labels) return CountTenant(tenant.tenant, rows);
   TenantLimits& limits = inserter_->tenant_limits();
-  for (const auto& [id, rows] : outcome.tenant_rows) {
-    CountTenant({id, ""}, rows);
-    limits.ChargeForOthers(limits.Of({id, ""}), rows);
+  for (const auto& [id, all] : outcome.tenant_rows) {
+    int64_t& before = counted.tenant_rows[id];
+    if (all == before) continue;
+    CountTenant({id, ""}, all - before);
+    limits.ChargeForOthers(limits.Of({id, ""}), all - before);
+    before = all;
   }
 }
 
@@ -218,7 +357,16 @@ void InsertDoor::CountTenant(const model::Tenant& tenant, int64_t rows) {
 
 BodyLimit InsertDoor::LimitOf(const InsertEndpoint& endpoint) const {
   if (endpoint.limit.bytes_max > 0) return endpoint.limit;
-  return {.bytes_max = options_.request_bytes_max};
+  return {options_.request_bytes_max, kRequestBytesFlag};
+}
+
+absl::Status InsertDoor::TakePlace(std::optional<InsertGate::Pass>& pass) {
+  pass.emplace(*gate_);
+  if (pass->granted()) return absl::OkStatus();
+  return base::Unavailable(
+      "no place for this insert within -insert.maxQueueDuration; ",
+      gate_->concurrent_max(),
+      " are under way, the most -maxConcurrentInserts allows");
 }
 
 absl::Status InsertDoor::Take(const http::Request& request, TenantSource source,
@@ -238,13 +386,8 @@ absl::Status InsertDoor::Take(const http::Request& request, TenantSource source,
     if (!tenant.in_labels) {
       RETURN_IF_ERROR(limits.Admit(limits.Of(tenant.tenant)));
     }
-    pass.emplace(*gate_);
-    if (!pass->granted()) {
-      return base::Unavailable(
-          "no place for this insert within -insert.maxQueueDuration; ",
-          gate_->concurrent_max(),
-          " are under way, the most -maxConcurrentInserts allows");
-    }
+    // One that still comes would keep it from others, see Store.
+    if (request.rest == nullptr) RETURN_IF_ERROR(TakePlace(pass));
   }
   InsertRequest insert{.http = request,
                        .limit = LimitOf(endpoint),
@@ -266,6 +409,9 @@ http::Route InsertDoor::MakeRoute(std::string pattern, std::string label,
   route.body_bytes_max = limit.bytes_max + limit.bytes_max / 8;
   route.limit_flag = limit.flag;
   route.raw_body = true;
+  route.streamed = endpoint.streamed;
+  route.streamed_rate_min = options_.import_bytes_per_second_min;
+  route.streamed_rate_flag = "-import.minBytesPerSecond";
   route.handler = [this, source, endpoint](const http::Request& request,
                                            http::ResponseWriter& response) {
     const absl::Status status = Take(request, source, endpoint, response);

@@ -6,17 +6,22 @@
 #ifndef VARVE_LIB_INGEST_INSERT_DOOR_H_
 #define VARVE_LIB_INGEST_INSERT_DOOR_H_
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
+#include "lib/ingest/body_blocks.h"
 #include "lib/ingest/insert_gate.h"
 #include "lib/ingest/inserter.h"
 #include "lib/ingest/line_options.h"
@@ -39,6 +44,8 @@ struct InsertRouteOptions {
   int64_t otlp_bytes_max = 64 << 20;     // -opentelemetry.maxRequestSize
   protocol::OtlpOptions otlp;
   int64_t line_bytes_max = 10 << 20;  // -import.maxLineLen
+  // -import.minBytesPerSecond
+  int64_t import_bytes_per_second_min = 32 << 10;
   int64_t csv_trim_ms = 1;            // -csvTrimTimestamp
   TenantHeaderRules tenant_headers;
   // Also "/api/v1/write" and the like, for the one-process server.
@@ -46,12 +53,6 @@ struct InsertRouteOptions {
   LineOptions lines;
   telemetry::Metrics* metrics = nullptr;
   const base::Clock* clock = &base::SystemClock();
-};
-
-// How large a body may be, and the flag that says so.
-struct BodyLimit {
-  int64_t bytes_max = 0;
-  const char* flag = kRequestBytesFlag;
 };
 
 // A request whose tenant is known and that has its place in the queue.
@@ -79,6 +80,8 @@ struct InsertEndpoint {
   // Neither waits for a place or is held against the tenant's rate.
   bool takes_empty_body = false;
   BodyLimit limit = {};  // 0: -maxInsertRequestSize
+  // Its bodies may have any size: `take` reads them by Blocks.
+  bool streamed = false;
   // Paths without /insert: as Grafana Mimir has them, as other servers have
   // them, and of the one-process server alone. Where the latter two are empty
   // that server has the suffix, and the suffix without /prometheus.
@@ -106,6 +109,7 @@ class InsertDoor {
  public:
   InsertDoor(Inserter* inserter, InsertGate* gate,
              const InsertRouteOptions& options);
+  ~InsertDoor();
 
   const InsertRouteOptions& options() const { return options_; }
 
@@ -123,10 +127,16 @@ class InsertDoor {
   // Of a body after decompression: the endpoint's or the tenant's.
   BodyLimit LimitOfBody(const InsertRequest& request) const;
 
+  // The body of a streamed endpoint, decoded.
+  BodyBlocks Blocks(const InsertRequest& request, RecordForm form) const;
+
   // Stores what `next` appends to the batch until it answers false: batches
   // of kBatchRows rows or so. Before each call of `next` the batch is empty
   // and of form kCanonical. The tenant's rate takes or refuses the request with
-  // the first batch, before any of it is stored.
+  // the first batch, before any of it is stored. A request whose body still
+  // comes waits for the rate before each later one, and its client with it;
+  // it has its place in the queue while a batch is stored. What a batch without
+  // rows and metadata would do is not done.
   using NextBatch = std::function<absl::StatusOr<bool>(protocol::SampleBatch&)>;
   absl::Status Store(const InsertRequest& request, const NextBatch& next,
                      InsertOutcome& outcome);
@@ -157,10 +167,50 @@ class InsertDoor {
     return Store(request, next, outcome);
   }
 
+  // Stores what `reader` makes of its block, the first, and of those that
+  // follow, which it gets by Feed, and counts it batch by batch: a body may
+  // come for hours. What was stored before an error stands, which the error
+  // tells.
+  template <typename Reader>
+  absl::Status StoreBlocks(const InsertRequest& request, BodyBlocks& blocks,
+                           Reader& reader, const InsertFormat& format) {
+    InsertOutcome outcome;
+    InsertOutcome counted;
+    int64_t bad_lines_counted = 0;
+    const auto count = [&] {
+      CountMore(format, request.tenant, outcome, counted);
+      if constexpr (std::is_base_of_v<protocol::SkippingReader, Reader>) {
+        format.invalid->Add(reader.bad_lines() - bad_lines_counted);
+        bad_lines_counted = reader.bad_lines();
+      }
+    };
+    bool more = true;  // of the block
+    const auto next =
+        [&](protocol::SampleBatch& batch) -> absl::StatusOr<bool> {
+      count();
+      if (!more) {
+        ASSIGN_OR_RETURN(const std::string_view block, blocks.Next());
+        if (block.empty()) return false;
+        reader.Feed(block);
+      }
+      absl::StatusOr<bool> left = reader.Next(batch, kBatchRows);
+      if (left.ok()) more = std::exchange(*left, true);
+      return left;
+    };
+    const absl::Status status = Store(request, next, outcome);
+    count();
+    CountRequest(format, status, outcome);
+    return FailedAt(blocks, status, outcome);
+  }
+
   // Stores what a reader gives and counts it. Bad lines are skipped, counted
   // and logged.
   absl::Status StoreLines(const InsertRequest& request,
                           protocol::SkippingReader& reader,
+                          const InsertFormat& format);
+  // The same of a body in blocks, of which the reader has the first.
+  absl::Status StoreLines(const InsertRequest& request, BodyBlocks& blocks,
+                          protocol::ImportReader& reader,
                           const InsertFormat& format);
 
   // Also of a request that failed: its earlier batches are stored.
@@ -175,6 +225,26 @@ class InsertDoor {
   http::Route MakeRoute(std::string pattern, std::string label,
                         const InsertEndpoint& endpoint, TenantSource source);
   BodyLimit LimitOf(const InsertEndpoint& endpoint) const;
+  // Tells where in the body a request failed that is stored in part.
+  static absl::Status FailedAt(const BodyBlocks& blocks,
+                               const absl::Status& status,
+                               const InsertOutcome& outcome);
+  static void LogBadLines(const InsertRequest& request,
+                          const protocol::SkippingReader& reader);
+  // What was stored and is not yet among `counted`, which then has it.
+  void CountMore(const InsertFormat& format, const InsertTenant& tenant,
+                 const InsertOutcome& outcome, InsertOutcome& counted);
+  static void CountRequest(const InsertFormat& format,
+                           const absl::Status& status,
+                           const InsertOutcome& outcome);
+  // A batch but the first of a body that still comes.
+  absl::Status StoreLater(const InsertRequest& request,
+                          const protocol::SampleBatch& batch,
+                          InsertOutcome& outcome);
+  // Charges the rows when the tenant's rate lets them in; ResourceExhausted
+  // when too many wait for that already.
+  absl::Status AwaitRate(const InsertRequest& request, int64_t rows);
+  absl::Status TakePlace(std::optional<InsertGate::Pass>& pass);
   void CountTenant(const model::Tenant& tenant, int64_t rows);
   absl::Status Take(const http::Request& request, TenantSource source,
                     const InsertEndpoint& endpoint,
@@ -184,6 +254,7 @@ class InsertDoor {
   InsertGate* const gate_;
   const InsertRouteOptions options_;
 
+  std::atomic<int> rate_waiters_{0};
   base::Mutex mutex_;
   std::map<model::Tenant, telemetry::Counter*> tenant_rows_ GUARDED_BY(mutex_);
 };

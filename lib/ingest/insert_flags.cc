@@ -12,10 +12,15 @@ namespace {
 // An entry of the series table with two copies and its index, rounded up.
 constexpr int64_t kTableEntryBytes = 64;
 
+constexpr int kStorageInsertPort = 8400;
+
 // Known to operators, without effect yet and missed by whoever sets them.
 constexpr const char* kNotYet[] = {
-    "clusternativeListenAddr", "disableRerouting",
-    "disableReroutingOnUnavailable", "dropSamplesOnOverload"};
+    "clusternativeListenAddr", "dropSamplesOnOverload"};
+
+// Of no use where there is one storage node.
+constexpr const char* kOfClusters[] = {
+    "disableRerouting", "disableReroutingOnUnavailable"};
 
 // Known to operators; without effect here and nothing is lost by it.
 constexpr const char* kAccepted[] = {
@@ -28,8 +33,6 @@ constexpr const char* kAccepted[] = {
     "cluster.tlsInsecureSkipVerify",
     "cluster.tlsKeyFile",
     "clusternative.vminsertConnsShutdownDuration",
-    "datadog.maxInsertRequestSize",
-    "datadog.sanitizeMetricName",
     "eula",
     "filestream.disableFadvise",
     "fs.disableMincore",
@@ -45,8 +48,6 @@ constexpr const char* kAccepted[] = {
     "prevCacheRemovalPercent",
     "rpc.handshakeTimeout",
     "sortLabels",
-    "storageNode.discoveryInterval",
-    "storageNode.filter",
     "vmstorageUserTimeout"};
 
 void AcceptKnown(base::FlagSet& flags) {
@@ -54,6 +55,13 @@ void AcceptKnown(base::FlagSet& flags) {
     flags.Accept(name, "Accepted, not implemented yet");
   }
   for (const char* name : kAccepted) {
+    flags.Accept(name, "Accepted for compatibility, without effect");
+  }
+}
+
+void AcceptOfClusters(base::FlagSet& flags) {
+  cluster::NodeFlags::AcceptOnly(flags);
+  for (const char* name : kOfClusters) {
     flags.Accept(name, "Accepted for compatibility, without effect");
   }
 }
@@ -69,6 +77,21 @@ InsertFlags::TenantLimitsFlags::TenantLimitsFlags(base::FlagSet& flags)
           "insert.tenantLimitsCheckInterval", "10s",
           "How often -insert.tenantLimits is looked at for changes; 0: only at "
           "SIGHUP and /-/reload")) {}
+
+InsertFlags::OutageFlags::OutageFlags(base::FlagSet& flags)
+    : hint_age_max(flags.Duration(
+          "insert.hintMaxAge", "1h",
+          "How long the copies of a storage node that is down are kept for it "
+          "by other nodes; after that they store them as their own; 0: at "
+          "once")),
+      reroute_slow_disabled(flags.Bool(
+          "disableRerouting", false,
+          "Other storage nodes do not store, as their own, rows of a node that "
+          "is connected but answers too slowly or with errors")),
+      reroute_unavailable_disabled(flags.Bool(
+          "disableReroutingOnUnavailable", false,
+          "Other storage nodes do not store, as their own, rows of a node that "
+          "is not connected")) {}
 
 InsertFlags::LabelFlags::LabelFlags(base::FlagSet& flags)
     : count_max(flags.Int("maxLabelsPerTimeseries", 40,
@@ -92,9 +115,6 @@ InsertFlags::TenantFlags::TenantFlags(base::FlagSet& flags)
 InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
     : flags_(flags),
       deployment_(deployment),
-      dial_timeout_(flags.Duration(
-          "vmstorageDialTimeout", "3s",
-          "How long a connection to a storage node may take to come up")),
       disable_compression_(flags.Bool(
           "rpc.disableCompression", false,
           "Send rows to storage nodes uncompressed: less CPU, more network")),
@@ -107,9 +127,14 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
           "How long a write waits for storage nodes before it is a 503")),
       request_bytes_max_(flags.Bytes(
           "maxInsertRequestSize", "32MiB",
-          "The largest request body taken, measured after decompression")),
+          "The largest request body taken, measured after decompression; "
+          "imports are stored while they come and have any size")),
       line_bytes_max_(flags.Bytes("import.maxLineLen", "10MiB",
                                   "The longest line of an import")),
+      import_bytes_per_second_min_(flags.Bytes(
+          "import.minBytesPerSecond", "32KiB",
+          "A client that sends a large import more slowly, over 10s of waiting "
+          "for it, gives its place to others that wait; 0: never")),
       csv_trim_(flags.Duration("csvTrimTimestamp", "1ms",
                                "Times of CSV are cut down to multiples of it")),
       labels_(flags),
@@ -130,6 +155,8 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
           "clusternativeListenAddr", "",
           "Address for insert nodes of an upper level; not implemented yet")),
       relabel_(flags),
+      reload_auth_key_(flags.Secret(
+          "reloadAuthKey", "Value of ?authKey= that /-/reload asks for")),
       allowed_percent_(flags.Float(
           "memory.allowedPercent", 60,
           "Percent of the memory limit that data structures may take")),
@@ -140,16 +167,16 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       lines_(flags),
       otlp_(flags) {
   if (deployment == InsertDeployment::kCluster) {
-    storage_nodes_ = &flags.List(
-        "storageNode", "",
-        "Addresses of storage nodes, host:port or zone/host:port; repeated "
-        "or separated by commas");
+    nodes_.emplace(flags, kStorageInsertPort);
     replication_factor_ = &flags.Int("replicationFactor", 1,
                                      "Storage nodes that get each sample");
     copies_min_ = &flags.Int(
         "insert.minCopies", 0,
         "Copies without which a write is a 503 when nodes are down; 0: one "
         "less than -replicationFactor, at least 1");
+    outages_.emplace(flags);
+  } else {
+    AcceptOfClusters(flags);
   }
   AcceptKnown(flags);
 }
@@ -166,7 +193,7 @@ absl::Status InsertFlags::Validate() const {
   }
   RETURN_IF_ERROR(lines_.Validate());
   if (deployment_ == InsertDeployment::kSingleProcess) return absl::OkStatus();
-  if (storage_nodes_->value().empty()) {
+  if (nodes_->empty()) {
     return base::InvalidArgument("missing -storageNode arg");
   }
   const int64_t factor = replication_factor_->value();
@@ -196,11 +223,6 @@ void InsertFlags::WarnOfIgnored() const {
   }
 }
 
-std::vector<std::string> InsertFlags::storage_nodes() const {
-  return storage_nodes_ == nullptr ? std::vector<std::string>{}
-                                   : storage_nodes_->value();
-}
-
 int64_t InsertFlags::memory_bytes_allowed() const {
   if (allowed_bytes_.value() > 0) return allowed_bytes_.value();
   return static_cast<int64_t>(static_cast<double>(base::MemoryLimitBytes()) *
@@ -217,6 +239,12 @@ void InsertFlags::Fill(cluster::WriterOptions& options) const {
   if (replication_factor_ != nullptr) {
     options.replication_factor = static_cast<int>(replication_factor_->value());
     options.copies_min = static_cast<int>(copies_min_->value());
+  }
+  if (outages_.has_value()) {
+    options.hint_age_max = outages_->hint_age_max.value();
+    options.reroute_slow = !outages_->reroute_slow_disabled.value();
+    options.reroute_unavailable =
+        !outages_->reroute_unavailable_disabled.value();
   }
   options.ack = ack_.value() == "durable"   ? 0
                 : ack_.value() == "written" ? 1
@@ -244,6 +272,7 @@ void InsertFlags::Fill(InserterOptions& options) const {
 void InsertFlags::Fill(InsertRouteOptions& options) const {
   options.request_bytes_max = request_bytes_max_.value();
   options.line_bytes_max = line_bytes_max_.value();
+  options.import_bytes_per_second_min = import_bytes_per_second_min_.value();
   options.csv_trim_ms = absl::ToInt64Milliseconds(csv_trim_.value());
   otlp_.Fill(options);
   lines_.Fill(options.lines);

@@ -5,12 +5,13 @@
 #ifndef VARVE_LIB_INGEST_INSERT_FLAGS_H_
 #define VARVE_LIB_INGEST_INSERT_FLAGS_H_
 
+#include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/base/flags.h"
+#include "lib/cluster/node_flags.h"
 #include "lib/cluster/writer.h"
 #include "lib/ingest/insert_routes.h"
 #include "lib/ingest/inserter.h"
@@ -32,9 +33,8 @@ class InsertFlags {
   // Logs a warning for each flag that is set and does nothing yet.
   void WarnOfIgnored() const;
 
-  // Empty in a single process.
-  std::vector<std::string> storage_nodes() const;
-  absl::Duration dial_timeout() const { return dial_timeout_.value(); }
+  // REQUIRES: not a single process.
+  const cluster::NodeFlags& nodes() const { return *nodes_; }
   bool single_process() const {
     return deployment_ == InsertDeployment::kSingleProcess;
   }
@@ -43,6 +43,9 @@ class InsertFlags {
   int64_t memory_bytes_allowed() const;
   absl::Duration queue_max() const { return queue_max_.value(); }
   const RelabelFlags& relabel() const { return relabel_; }
+  const std::string* reload_auth_key() const {
+    return &reload_auth_key_.value();
+  }
   // "" for none.
   const std::string& tenant_limits() const {
     return tenant_limits_.path.value();
@@ -67,6 +70,12 @@ class InsertFlags {
     const base::BoolFlag& in_headers;
     const base::BoolFlag& require_org_id;
   };
+  struct OutageFlags {
+    explicit OutageFlags(base::FlagSet& flags);
+    const base::DurationFlag& hint_age_max;
+    const base::BoolFlag& reroute_slow_disabled;
+    const base::BoolFlag& reroute_unavailable_disabled;
+  };
   struct LabelFlags {
     explicit LabelFlags(base::FlagSet& flags);
     const base::IntFlag& count_max;
@@ -76,15 +85,16 @@ class InsertFlags {
 
   const base::FlagSet& flags_;
   const InsertDeployment deployment_;
-  const base::ListFlag* storage_nodes_ = nullptr;
+  std::optional<cluster::NodeFlags> nodes_;
   const base::IntFlag* replication_factor_ = nullptr;
   const base::IntFlag* copies_min_ = nullptr;
-  const base::DurationFlag& dial_timeout_;
+  std::optional<OutageFlags> outages_;
   const base::BoolFlag& disable_compression_;
   const base::StringFlag& ack_;
   const base::DurationFlag& timeout_;
   const base::BytesFlag& request_bytes_max_;
   const base::BytesFlag& line_bytes_max_;
+  const base::BytesFlag& import_bytes_per_second_min_;
   const base::DurationFlag& csv_trim_;
   const LabelFlags labels_;
   const base::IntFlag& concurrent_max_;
@@ -95,6 +105,7 @@ class InsertFlags {
   const TenantFlags tenants_;
   const base::StringFlag& clusternative_address_;
   const RelabelFlags relabel_;
+  const base::StringFlag& reload_auth_key_;
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
   const LineFlags lines_;

@@ -17,12 +17,12 @@ Options Filled(const InsertFlags& flags, telemetry::Metrics* metrics) {
 
 absl::StatusOr<std::unique_ptr<InsertRole>> InsertRole::Make(
     const InsertFlags& flags, cluster::NodeSet* nodes,
-    telemetry::Metrics* metrics) {
+    net::Transport* transport, telemetry::Metrics* metrics) {
   RETURN_IF_ERROR(flags.Validate());
   flags.WarnOfIgnored();
   std::unique_ptr<InsertRole> role(new InsertRole(flags, nodes, metrics));
-  RETURN_IF_ERROR(AddRelabelConfig(flags.relabel(), &role->inserter_, metrics,
-                                   role->reloader_));
+  RETURN_IF_ERROR(AddRelabelConfig(flags.relabel(), &role->inserter_, transport,
+                                   metrics, role->reloader_));
   RETURN_IF_ERROR(role->LoadFiles(flags, metrics));
   role->reloader_.Start();
   return role;
@@ -34,6 +34,7 @@ InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
       inserter_(&writer_, Filled<InserterOptions>(flags, metrics)),
       gate_(flags.concurrent_max(), flags.queue_max(), *metrics,
             !flags.single_process()),
+      reload_auth_key_(flags.reload_auth_key()),
       routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)) {}
 
 absl::Status InsertRole::LoadFiles(const InsertFlags& flags,
@@ -68,6 +69,7 @@ std::vector<http::Route> InsertRole::Routes() {
   std::vector<http::Route> routes = routes_.Routes();
   http::Route reload;
   reload.pattern = "/-/reload";
+  reload.auth_key = reload_auth_key_;
   reload.handler = [this](const http::Request&, http::ResponseWriter& writer) {
     const absl::Status status = Reload();
     writer.Send(status.ok() ? 200 : 500, "text/plain; charset=utf-8",

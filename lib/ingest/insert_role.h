@@ -28,10 +28,10 @@ namespace varve::ingest {
 
 class InsertRole {
  public:
-  // InvalidArgument for a flag's value.
+  // InvalidArgument for a flag's value. All outlive the role.
   static absl::StatusOr<std::unique_ptr<InsertRole>> Make(
       const InsertFlags& flags, cluster::NodeSet* nodes,
-      telemetry::Metrics* metrics);
+      net::Transport* transport, telemetry::Metrics* metrics);
 
   // Those of the protocols, and /-/reload.
   std::vector<http::Route> Routes();
@@ -54,6 +54,7 @@ class InsertRole {
   cluster::Writer writer_;
   Inserter inserter_;
   InsertGate gate_;
+  const std::string* const reload_auth_key_;
   InsertRoutes routes_;
   ConfigReloader reloader_;
   std::unique_ptr<LineListeners> listeners_;

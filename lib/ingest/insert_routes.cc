@@ -20,7 +20,8 @@ InsertRoutes::InsertRoutes(Inserter* inserter, InsertGate* gate,
       otlp_(&door_),
       influx_(&door_),
       opentsdb_(&door_),
-      agents_(&door_) {
+      agents_(&door_),
+      datadog_(&door_) {
   for (const char* type : kTypes) door_.AddFormat(type);
 }
 
@@ -37,6 +38,7 @@ std::vector<http::Route> InsertRoutes::Routes() {
   add(influx_.Endpoints());
   add(opentsdb_.Endpoints());
   add(agents_.Endpoints());
+  add(datadog_.Endpoints());
   return routes;
 }
 

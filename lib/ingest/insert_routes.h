@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/ingest/agent_routes.h"
+#include "lib/ingest/datadog_routes.h"
 #include "lib/ingest/import_routes.h"
 #include "lib/ingest/influx_routes.h"
 #include "lib/ingest/insert_door.h"
@@ -41,6 +42,7 @@ class InsertRoutes {
   InfluxRoutes influx_;
   OpenTsdbRoutes opentsdb_;
   AgentRoutes agents_;
+  DatadogRoutes datadog_;
 };
 
 }  // namespace varve::ingest

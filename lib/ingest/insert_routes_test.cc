@@ -117,6 +117,34 @@ TEST_CASE("what was not stored is not held against the rate", "[ingest]") {
   CHECK(insert.Post("/insert/{}/influx/health", "").status == 200);
 }
 
+TEST_CASE("what beside its text makes a line's series tells it from others",
+          "[ingest]") {
+  Insert insert;
+  const auto write = [&](const std::string& db) {
+    CHECK(insert.Post("/insert/{}/influx/write", "m,t=a v=1 1700000000", {},
+                      {{"db", db}})
+              .status == 204);
+  };
+  for (int i = 0; i < 2; ++i) {
+    write("x");
+    write("y");
+    write("");
+    // The same bytes as text are a series' whole name.
+    CHECK(insert.Post("/insert/{}/prometheus/api/v1/import/prometheus",
+                      "m 5 1700000000000\nm{t=\"a\"} 6 1700000000000")
+              .status == 204);
+  }
+  const auto rows = [&](const model::LabelSet& set) {
+    return insert.Samples(set).size();
+  };
+  CHECK(rows({{"__name__", "m_v"}, {"db", "x"}, {"t", "a"}}) == 2);
+  CHECK(rows({{"__name__", "m_v"}, {"db", "y"}, {"t", "a"}}) == 2);
+  CHECK(rows({{"__name__", "m_v"}, {"t", "a"}}) == 2);
+  CHECK(rows({{"__name__", "m"}}) == 2);
+  CHECK(rows({{"__name__", "m"}, {"t", "a"}}) == 2);
+  CHECK(insert.node.defines == 5);
+}
+
 TEST_CASE("what stores nothing needs no place", "[ingest]") {
   Insert insert;
   InsertGate::Pass pass(*insert.gate);

@@ -10,18 +10,13 @@
 #include "lib/base/byte_coding.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "lib/protocol/remote_write.h"
+#include "lib/protocol/series_labels.h"
 #include "lib/wire/features.h"
 
 namespace varve::ingest {
 namespace {
 
 constexpr size_t kNamedBytesMax = 300;
-
-// A multitenant request's metadata, over all its tenants; with what an entry
-// costs beside its texts. Far more than agents send.
-constexpr int64_t kSharedMetadataBytes = 16 << 20;
-constexpr int64_t kMetadataBytes = 64;
 
 // Between two lines of the log about series rejected for one reason.
 constexpr int64_t kLogRejectedMs = 10'000;
@@ -52,6 +47,8 @@ struct Inserter::Work {
   uint64_t rules_generation = 0;
   TenantNow limits;  // of `tenant`; those of labels have their own
   std::vector<base::Hash128> keys;
+  std::vector<base::Hash128> symbol_hashes;
+  std::vector<base::Hash128> gathered_hashes;  // of some series
   std::vector<SeriesEntry> entries;
   std::vector<std::string_view> labels;  // canonical, where resolved
   std::vector<uint32_t> changed;         // entries to keep in the table
@@ -61,7 +58,7 @@ struct Inserter::Work {
   absl::flat_hash_map<base::Hash128, uint32_t> resolved;
   std::vector<uint32_t> first_of;  // of each series; empty: none repeats
   std::vector<cluster::SeriesRows> rows;
-  std::vector<model::MetricMetadata> metadata;
+  TakenMetadata metadata;
   std::vector<cluster::MetadataRows> shared_metadata;  // by tenant
   uint64_t features = 0;  // of the nodes written to
   bool too_many_active = false;
@@ -80,7 +77,7 @@ struct Inserter::Work {
     resolved.clear();
     first_of.clear();
     rows.clear();
-    metadata.clear();
+    metadata = {};
     too_many_active = false;
     may_reject = false;
     arena.Clear();
@@ -115,6 +112,7 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
           {.series = options.limits},
           [this](uint16_t owner) { return table_.active(owner); },
           options.metrics, options.clock),
+      metadata_(*options.metrics),
       rules_(std::make_shared<SeriesRules>(
           SeriesRuleParts{.prometheus_names = options.prometheus_names,
                           .relabeling = nullptr})) {
@@ -135,10 +133,6 @@ Inserter::Inserter(cluster::Writer* writer, const InserterOptions& options)
           std::string(model::RefusalReason(static_cast<model::Refusal>(i)))}});
   }
   relabel_dropped_ = &metrics.AddCounter("vm_relabel_metrics_dropped_total");
-  long_metadata_ = &metrics.AddCounter(
-      "vm_rows_ignored_total", {{"reason", "too_long_metric_metadata_value"}});
-  unshared_metadata_ = &metrics.AddCounter(
-      "vm_rows_ignored_total", {{"reason", "metadata_of_too_many_tenants"}});
   const auto type = telemetry::MetricLabels{{"type", "insert/series"}};
   metrics.AddCallback(this, "vm_cache_entries", type,
                       [this] { return static_cast<double>(table_.size()); });
@@ -184,6 +178,42 @@ void Inserter::TakeRules(Work& work) const {
   work.rules_generation = rules_generation_;
 }
 
+// A series' key is the hash over those of its symbols, each of which is hashed
+// once a batch.
+void Inserter::HashSymbolRefs(const protocol::SampleBatch& batch,
+                              Work& work) const {
+  work.symbol_hashes.clear();
+  work.symbol_hashes.reserve(batch.symbols.size());
+  for (const std::string_view symbol : batch.symbols) {
+    work.symbol_hashes.push_back(hash_(symbol));
+  }
+  // Many series are gathered before the first is hashed: wide loads of what
+  // was stored in halves just before wait until it has left for the cache.
+  constexpr size_t kHashesAhead = 1'024;
+  std::vector<base::Hash128>& gathered = work.gathered_hashes;
+  for (size_t first = 0, end = 0; first < batch.series.size(); first = end) {
+    gathered.clear();
+    for (; end < batch.series.size() && gathered.size() < kHashesAhead; ++end) {
+      const std::string_view refs = batch.series[end].identity;
+      for (size_t at = 0; at < refs.size(); at += sizeof(uint32_t)) {
+        gathered.push_back(
+            work.symbol_hashes[base::LoadLe<uint32_t>(refs.data() + at)]);
+      }
+    }
+    const char* from = reinterpret_cast<const char*>(gathered.data());
+    for (size_t i = first; i < end; ++i) {
+      const size_t bytes = batch.series[i].identity.size() / sizeof(uint32_t) *
+                           sizeof(base::Hash128);
+      work.keys[i] = hash_({from, bytes});
+      from += bytes;
+    }
+  }
+  // An unusual request's megabytes are not kept by its thread.
+  constexpr size_t kHashesKept = 1 << 16;
+  if (work.symbol_hashes.capacity() > kHashesKept) work.symbol_hashes = {};
+  if (gathered.capacity() > kHashesKept) gathered = {};
+}
+
 void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
   // Tenant, form, extra labels, rules and limits change what bytes mean.
   std::string context;
@@ -191,29 +221,30 @@ void Inserter::Hash(const protocol::SampleBatch& batch, Work& work) const {
   base::PutLengthPrefixed(context, work.tenant->tenant.name);
   context.push_back(static_cast<char>(work.tenant->in_labels));
   context.push_back(static_cast<char>(batch.form));
+  base::PutLengthPrefixed(context, batch.identity_context);
   base::PutVarint(context, work.rules_generation);
   base::PutVarint(context, work.limits.labels_generation);
   for (const model::Label& label : *work.extra_labels) {
     base::PutLengthPrefixed(context, label.name);
     base::PutLengthPrefixed(context, label.value);
   }
-  const base::Hash128 mask = hash_(context);
-  for (size_t i = 0; i < batch.series.size(); ++i) {
-    const base::Hash128 hash = hash_(batch.series[i].identity);
-    work.keys[i] = {hash.high ^ mask.high, hash.low ^ mask.low};
+  // Twice: who sends a context's bytes as an identity must not know the mask.
+  const base::Hash128 once = hash_(context);
+  const base::Hash128 mask =
+      hash_({reinterpret_cast<const char*>(&once), sizeof(once)});
+  if (batch.form == protocol::IdentityForm::kSymbolRefs) {
+    HashSymbolRefs(batch, work);
+  } else {
+    for (size_t i = 0; i < batch.series.size(); ++i) {
+      work.keys[i] = hash_(batch.series[i].identity);
+    }
   }
-}
-
-absl::Status Inserter::ReadLabels(const protocol::SampleBatch& batch, size_t i,
-                                  std::vector<model::Label>& labels) const {
-  const std::string_view identity = batch.series[i].identity;
-  if (batch.form == protocol::IdentityForm::kRemoteWriteLabels) {
-    return protocol::ParseRawLabels(identity, labels);
+  // Not above: g++ makes one 16-byte operation of it, which waits for the two
+  // halves just stored, so that hashes of neighbours do not overlap.
+  for (base::Hash128& key : work.keys) {
+    key.high ^= mask.high;
+    key.low ^= mask.low;
   }
-  ASSIGN_OR_RETURN(const model::LabelSet set,
-                   model::ParseCanonicalBytes(identity));
-  labels = set.labels();
-  return absl::OkStatus();
 }
 
 Rejection Inserter::Check(const Work& work, const TenantNow& tenant,
@@ -234,7 +265,8 @@ absl::Status Inserter::Resolve(const protocol::SampleBatch& batch, size_t i,
                                Work& work) {
   if (work.TakeRepeat(i)) return absl::OkStatus();
   SeriesEntry& entry = work.entries[i];
-  RETURN_IF_ERROR(ReadLabels(batch, i, work.parsed));
+  RETURN_IF_ERROR(
+      protocol::ReadSeriesLabels(batch, batch.series[i], work.parsed));
   const bool in_labels = work.tenant->in_labels;
   model::TenantId tenant = work.tenant->tenant.id;
   entry.rejection = work.rules->Apply(*work.extra_labels, work.parsed,
@@ -293,7 +325,9 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
   for (size_t i = 0; i < batch.series.size(); ++i) {
     SeriesEntry& entry = work.entries[i];
     const protocol::BatchSeries& series = batch.series[i];
-    if (!entry.known) RETURN_IF_ERROR(Resolve(batch, i, work));
+    const bool unplaced = entry.rejection == Rejection::kNone &&
+                          work.labels[i].empty() && !view.Fits(entry.route);
+    if (!entry.known || unplaced) RETURN_IF_ERROR(Resolve(batch, i, work));
     work.may_reject = work.may_reject || entry.rejection != Rejection::kNone ||
                       series.histograms + series.bad_histograms > 0;
     if (entry.rejection != Rejection::kNone) continue;
@@ -303,13 +337,6 @@ absl::Status Inserter::Prepare(const protocol::SampleBatch& batch,
         (others == nullptr ||
          (others->histograms.empty() && others->exemplars.empty()))) {
       continue;
-    }
-    if (work.labels[i].empty() && !view.Fits(entry.route)) {
-      RETURN_IF_ERROR(Resolve(batch, i, work));
-      if (entry.rejection != Rejection::kNone) {  // by limits that are new
-        work.may_reject = true;
-        continue;
-      }
     }
     work.rows.push_back({.tenant = work.tenant->in_labels
                                        ? work.tenants[i]
@@ -339,7 +366,8 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
   }
   if (outcome.rejected.size() >= kRejectedNamed) return;
   std::vector<model::Label> labels;
-  (void)ReadLabels(batch, i, labels);  // Resolve has read them without error
+  // Resolve has read them without error.
+  (void)protocol::ReadSeriesLabels(batch, batch.series[i], labels);
   model::TenantId tenant;
   (void)work.rules->Apply(*work.extra_labels, labels,
                           work.tenant->in_labels ? &tenant : nullptr);
@@ -359,26 +387,6 @@ void Inserter::Reject(const protocol::SampleBatch& batch, size_t i,
                   " is not stored: ", text);
   }
   outcome.rejected.push_back(std::move(text));
-}
-
-std::vector<model::MetricMetadata> Inserter::TakeMetadata(
-    const protocol::SampleBatch& batch, const cluster::WriteView& view,
-    const Work& work) {
-  std::vector<model::MetricMetadata> taken;
-  if (!options_.metadata || (view.features & wire::kFeatureMetadata) == 0) {
-    return taken;
-  }
-  const auto bytes_max =
-      static_cast<size_t>(work.limits.limit->series.label_value_bytes_max);
-  for (const model::MetricMetadata& one : batch.metadata) {
-    if (one.metric.size() > bytes_max || one.help.size() > bytes_max ||
-        one.unit.size() > bytes_max) {
-      long_metadata_->Increment();
-    } else {
-      taken.push_back(one);
-    }
-  }
-  return taken;
 }
 
 void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
@@ -417,56 +425,35 @@ void Inserter::Tell(const protocol::SampleBatch& batch, const Work& work,
   }
 }
 
-// Metadata names no tenant: it is for all whose series came with it, and for
-// 0:0 when none did.
-void Inserter::ShareMetadata(Work& work) {
-  work.shared_metadata.clear();
-  if (work.metadata.empty()) return;
-  if (!work.tenant->in_labels || work.rows.empty()) {
-    work.shared_metadata.push_back({work.tenant->tenant.id, work.metadata});
-    return;
-  }
-  int64_t bytes = 0;
-  for (const model::MetricMetadata& one : work.metadata) {
-    bytes += kMetadataBytes +
-             static_cast<int64_t>(one.metric.size() + one.help.size() +
-                                  one.unit.size());
-  }
-  std::vector<model::TenantId> tenants;
-  for (const cluster::SeriesRows& rows : work.rows) {
-    if (tenants.empty() || tenants.back() != rows.tenant) {
-      tenants.push_back(rows.tenant);
-    }
-  }
-  std::sort(tenants.begin(), tenants.end());
-  tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
-  int64_t left = kSharedMetadataBytes;
-  for (const model::TenantId& tenant : tenants) {
-    left -= bytes;
-    if (left < 0) {
-      unshared_metadata_->Add(static_cast<int64_t>(work.metadata.size()));
-    } else {
-      work.shared_metadata.push_back({tenant, work.metadata});
-    }
-  }
-}
-
 absl::Status Inserter::Write(const protocol::SampleBatch& batch, Work& work) {
   const model::Tenant* const named = work.tenant->tenant.name.empty()
                                          ? nullptr
                                          : &work.tenant->tenant;
+  if (options_.metadata) {
+    metadata_.Take(batch,
+                   static_cast<size_t>(
+                       work.limits.limit->series.label_value_bytes_max),
+                   work.metadata);
+  }
   absl::Status status;
+  int64_t unshared = 0;
   for (int attempt = 0; attempt < cluster::kWriteAttemptsMax; ++attempt) {
     const auto view = writer_->View();
     RETURN_IF_ERROR(view->status);
     RETURN_IF_ERROR(Prepare(batch, *view, work));
     work.features = view->features;
-    work.metadata = TakeMetadata(batch, *view, work);
-    ShareMetadata(work);
-    if (!work.rows.empty() || !work.metadata.empty()) {
-      status = writer_->Write(*view, work.rows, work.shared_metadata, named);
+    work.shared_metadata.clear();
+    if ((view->features & wire::kFeatureMetadata) != 0) {
+      unshared = MetadataShare::Share(work.metadata, *work.tenant, work.rows,
+                                      work.shared_metadata);
     }
-    if (status.code() != absl::StatusCode::kFailedPrecondition) return status;
+    if (!work.rows.empty() || !work.shared_metadata.empty()) {
+      status = writer_->Write(*view, work.rows, work.shared_metadata, named,
+                              attempt + 1 == cluster::kWriteAttemptsMax);
+    }
+    if (status.code() == absl::StatusCode::kFailedPrecondition) continue;
+    metadata_.CountUnshared(unshared);
+    return status;
   }
   return base::Unavailable(base::Message(status));
 }
@@ -494,7 +481,9 @@ absl::Status Inserter::Store(const InsertTenant& tenant,
   if (work.too_many_active) table_.DropUnused();
   RETURN_IF_ERROR(status);
   Tell(batch, work, outcome);
-  outcome.metadata_stored += static_cast<int64_t>(work.metadata.size());
+  if (!work.shared_metadata.empty()) {
+    outcome.metadata_stored += static_cast<int64_t>(work.metadata.entries.size());
+  }
   return absl::OkStatus();
 }
 

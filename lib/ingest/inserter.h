@@ -22,6 +22,7 @@
 #include "lib/base/mutex.h"
 #include "lib/cluster/writer.h"
 #include "lib/ingest/insert_tenant.h"
+#include "lib/ingest/metadata_share.h"
 #include "lib/ingest/series_rules.h"
 #include "lib/ingest/series_table.h"
 #include "lib/ingest/tenant_limits.h"
@@ -88,6 +89,8 @@ class Inserter {
  private:
   struct Work;
   void Hash(const protocol::SampleBatch& batch, Work& work) const;
+  // Of identities that are references to symbols.
+  void HashSymbolRefs(const protocol::SampleBatch& batch, Work& work) const;
   // What the series has beside floats and the nodes take; null for nothing.
   static const cluster::OtherRows* TakeOthers(
       const protocol::SampleBatch& batch, const protocol::BatchSeries& series,
@@ -102,8 +105,6 @@ class Inserter {
                   SeriesEntry& entry);
   // Takes the rules of now into `work`.
   void TakeRules(Work& work) const;
-  absl::Status ReadLabels(const protocol::SampleBatch& batch, size_t i,
-                          std::vector<model::Label>& labels) const;
   void Reject(const protocol::SampleBatch& batch, size_t i, Rejection why,
               int64_t rows, const Work& work, InsertOutcome& outcome);
   // Rows and metadata to the storage nodes, again where they have moved.
@@ -111,27 +112,20 @@ class Inserter {
   // What was stored and what was not, by reason.
   void Tell(const protocol::SampleBatch& batch, const Work& work,
             InsertOutcome& outcome);
-  // The metadata taken, for each tenant that it is for.
-  void ShareMetadata(Work& work);
-  // Metadata that is short enough and wanted.
-  std::vector<model::MetricMetadata> TakeMetadata(
-      const protocol::SampleBatch& batch, const cluster::WriteView& view,
-      const Work& work);
 
   cluster::Writer* const writer_;
   const InserterOptions options_;
   const base::SecretHash hash_;
   SeriesTable table_;
   TenantLimits limits_;
+  const MetadataShare metadata_;
   mutable base::Mutex mutex_;
   std::shared_ptr<const SeriesRules> rules_ GUARDED_BY(mutex_);
   uint64_t rules_generation_ GUARDED_BY(mutex_) = 0;
   std::array<telemetry::Counter*, kRejections> rejected_rows_{};
   std::array<telemetry::Counter*, model::kRefusals> refused_rows_{};
   std::deque<base::LogEvery> log_rejected_;  // by reason
-  telemetry::Counter* long_metadata_ = nullptr;
   telemetry::Counter* relabel_dropped_ = nullptr;
-  telemetry::Counter* unshared_metadata_ = nullptr;
 };
 
 }  // namespace varve::ingest

@@ -22,9 +22,11 @@ class LineFlags {
 
  private:
   const base::StringFlag& graphite_address_;
+  const base::BoolFlag& graphite_proxied_;
   const base::DurationFlag& graphite_trim_;
   const base::BoolFlag& graphite_sanitize_;
   const base::StringFlag& influx_address_;
+  const base::BoolFlag& influx_proxied_;
   const base::StringFlag& influx_separator_;
   const base::BoolFlag& influx_skip_single_field_;
   const base::BoolFlag& influx_skip_measurement_;
@@ -35,7 +37,9 @@ class LineFlags {
   const base::BytesFlag& influx_line_bytes_max_;
   const base::BoolFlag& influx_stream_mode_;
   const base::StringFlag& opentsdb_address_;
+  const base::BoolFlag& opentsdb_proxied_;
   const base::StringFlag& opentsdb_http_address_;
+  const base::BoolFlag& opentsdb_http_proxied_;
   const base::DurationFlag& opentsdb_trim_;
   const base::DurationFlag& opentsdb_http_trim_;
   const base::BytesFlag& opentsdb_request_bytes_max_;
@@ -44,6 +48,8 @@ class LineFlags {
   const base::StringFlag& zabbix_empty_tags_value_;
   const base::StringFlag& zabbix_duplicate_separator_;
   const base::BytesFlag& zabbix_line_bytes_max_;
+  const base::BoolFlag& datadog_sanitize_names_;
+  const base::BytesFlag& datadog_request_bytes_max_;
 };
 
 }  // namespace varve::ingest

@@ -42,6 +42,7 @@ absl::Status LineListeners::StartHttp(http::ServerOptions http,
   }
   http.transport = transport_;
   http.addresses.clear();
+  http.proxy_headers = {options_.opentsdb_http_proxied};
   if (!address.empty()) http.addresses.push_back(address);
   ASSIGN_OR_RETURN(http_,
                    http::Server::Start(std::move(http), std::move(routes)));
@@ -63,7 +64,10 @@ std::function<absl::Status(const net::LineBlock&)> LineListeners::Sink(
     request.remote_addr = block.peer;
     auto reader = make_reader(block);
     return door_->StoreLines(
-        {.http = request, .limit = {}, .tenant = {}, .extra_labels = {}},
+        {.http = request,
+         .limit = {},
+         .tenant = {.tenant = {}, .in_labels = true},
+         .extra_labels = {}},
         reader, format);
   };
 }
@@ -84,6 +88,7 @@ absl::Status LineListeners::StartLines() {
     net::LineServerOptions server;
     server.address = options_.graphite_address;
     server.type = "graphite";
+    server.proxy_header = options_.graphite_proxied;
     server.line_bytes_max = kLineBytesMax;
     server.sink = Sink(
         door_->AddFormat(server.type), [this](const net::LineBlock& block) {
@@ -97,6 +102,7 @@ absl::Status LineListeners::StartLines() {
     net::LineServerOptions server;
     server.address = options_.influx_address;
     server.type = "influx";
+    server.proxy_header = options_.influx_proxied;
     server.line_bytes_max = options_.influx_line_bytes_max;
     server.sink = Sink(door_->AddFormat(server.type),
                        [this](const net::LineBlock& block) {
@@ -112,6 +118,7 @@ absl::Status LineListeners::StartLines() {
     net::LineServerOptions server;
     server.address = options_.opentsdb_address;
     server.type = "opentsdb";
+    server.proxy_header = options_.opentsdb_proxied;
     server.line_bytes_max = kLineBytesMax;
     server.sink = Sink(door_->AddFormat(server.type),
                        [this](const net::LineBlock& block) {

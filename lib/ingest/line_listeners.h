@@ -1,9 +1,9 @@
 // The ports that take lines: Graphite, InfluxDB and OpenTSDB over TCP and UDP,
 // and OpenTSDB's HTTP.
 //
-// All they take belongs to tenant 0:0. What storage cannot take now is tried
-// again while the sender waits (net/line); bad lines are skipped, counted and
-// logged as those of HTTP are.
+// Lines say whose they are by their labels (tenant_labels.h), 0:0 without. What
+// storage cannot take now is tried again while the sender waits (net/line); bad
+// lines are skipped, counted and logged as those of HTTP are.
 //
 // Lifetime: the door, the gate, transport and metrics outlive it.
 // Threads:  all members from any thread.

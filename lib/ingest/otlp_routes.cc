@@ -1,5 +1,7 @@
 #include "lib/ingest/otlp_routes.h"
 
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -16,17 +18,26 @@ protocol::OtlpOptions AsPrometheus(protocol::OtlpOptions options) {
   return options;
 }
 
-absl::Status Read(protocol::OtlpEncoding encoding, std::string_view body,
-                  protocol::OtlpMapper& mapper) {
-  return encoding == protocol::OtlpEncoding::kJson
-             ? protocol::ReadOtlpJson(body, mapper)
-             : protocol::ReadOtlpProtobuf(body, mapper);
+// Hands a whole request to the mapper, as often as it is called.
+using ReadRequest = std::function<absl::Status(protocol::OtlpMapper&)>;
+
+absl::StatusOr<ReadRequest> Opened(protocol::OtlpEncoding encoding,
+                                   std::string body) {
+  using protocol::OtlpMapper;
+  if (encoding == protocol::OtlpEncoding::kProtobuf) {
+    return ReadRequest([body = std::move(body)](OtlpMapper& mapper) {
+      return protocol::ReadOtlpProtobuf(body, mapper);
+    });
+  }
+  ASSIGN_OR_RETURN(const protocol::OtlpJson json,
+                   protocol::OtlpJson::Parse(body));
+  return ReadRequest([json](OtlpMapper& mapper) { return json.Read(mapper); });
 }
 
 // Looks through a body that is stored in parts, so that a broken one is not
 // stored half.
 absl::Status Check(const protocol::OtlpOptions& options,
-                   protocol::OtlpEncoding encoding, std::string_view body) {
+                   const ReadRequest& read) {
   constexpr size_t kCheckedRows = 4096;  // keeps the columns in cache
   protocol::SampleBatch batch;
   protocol::OtlpMapper mapper(
@@ -34,7 +45,7 @@ absl::Status Check(const protocol::OtlpOptions& options,
       [](const protocol::SampleBatch&, const std::vector<uint32_t>&, bool) {
         return absl::OkStatus();
       });
-  return Read(encoding, body, mapper);
+  return read(mapper);
 }
 
 protocol::OtlpEncoding EncodingOf(const http::Request& request) {
@@ -66,8 +77,9 @@ OtlpRoutes::OtlpRoutes(InsertDoor* door)
 
 absl::Status OtlpRoutes::Store(const protocol::OtlpOptions& options,
                                protocol::OtlpEncoding encoding,
-                               const std::string& body,
-                               const InsertRequest& request, Refused& refused) {
+                               std::string body, const InsertRequest& request,
+                               Refused& refused) {
+  ASSIGN_OR_RETURN(const ReadRequest read, Opened(encoding, std::move(body)));
   KeptBatch kept;
   protocol::SampleBatch& batch = kept.batch();
   batch.Clear();
@@ -80,7 +92,7 @@ absl::Status OtlpRoutes::Store(const protocol::OtlpOptions& options,
       &options, door_->options().clock->NowMs(), InsertDoor::kBatchRows, &batch,
       [&](const protocol::SampleBatch& part,
           const std::vector<uint32_t>& points, bool more) {
-        if (first && more) RETURN_IF_ERROR(Check(options, encoding, body));
+        if (first && more) RETURN_IF_ERROR(Check(options, read));
         first = false;
         rejected.clear();
         RETURN_IF_ERROR(door_->Store(request, part, started, outcome));
@@ -89,7 +101,7 @@ absl::Status OtlpRoutes::Store(const protocol::OtlpOptions& options,
         }
         return absl::OkStatus();
       });
-  const absl::Status status = Read(encoding, body, mapper);
+  const absl::Status status = read(mapper);
   door_->Count(format_, request.tenant, status, outcome);
   format_.invalid->Add(mapper.rejected());
   RETURN_IF_ERROR(status);
@@ -107,12 +119,13 @@ absl::Status OtlpRoutes::Take(const protocol::OtlpOptions& options,
   ASSIGN_OR_RETURN(
       const protocol::OtlpEncoding encoding,
       protocol::OtlpEncodingOf(request.http.Header("content-type")));
-  ASSIGN_OR_RETURN(const std::string body, door_->Body(request));
+  ASSIGN_OR_RETURN(std::string body, door_->Body(request));
   Refused refused;
   // No bytes are a request without data, in protobuf; in JSON a GET of
   // somebody who looks.
   if (!body.empty()) {
-    RETURN_IF_ERROR(Store(options, encoding, body, request, refused));
+    RETURN_IF_ERROR(
+        Store(options, encoding, std::move(body), request, refused));
   }
   response.Send(
       200, protocol::OtlpContentType(encoding),

@@ -32,7 +32,7 @@ class OtlpRoutes {
                     const InsertRequest& request,
                     http::ResponseWriter& response);
   absl::Status Store(const protocol::OtlpOptions& options,
-                     protocol::OtlpEncoding encoding, const std::string& body,
+                     protocol::OtlpEncoding encoding, std::string body,
                      const InsertRequest& request, Refused& refused);
 
   InsertDoor* const door_;

@@ -1,4 +1,4 @@
-// -relabelConfig: its flags, and the way from its file to the inserter.
+// -relabelConfig: its flags, and the way from its file or URL to the inserter.
 //
 // Threads: RelabelFlags are read-only after parsing; AddRelabelConfig is of
 //          the start.
@@ -13,6 +13,7 @@
 #include "lib/ingest/config_file.h"
 #include "lib/ingest/inserter.h"
 #include "lib/telemetry/metrics.h"
+#include "net/tcp/transport.h"
 
 namespace varve::ingest {
 
@@ -32,9 +33,11 @@ class RelabelFlags {
 };
 
 // Puts the rules of the file in force, now and whenever `reloader` loads it
-// again. %{NAME} in the file is the environment's variable. The error names
-// flag, path, rule and line. REQUIRES: `inserter` outlives `reloader`.
+// again; of an http:// URL, what is answered with 200 (`transport` dials it).
+// %{NAME} in the file is the environment's variable. The error names flag,
+// path, rule and line. REQUIRES: all outlive `reloader`.
 absl::Status AddRelabelConfig(const RelabelFlags& flags, Inserter* inserter,
+                              net::Transport* transport,
                               telemetry::Metrics* metrics,
                               ConfigReloader& reloader);
 

@@ -20,10 +20,10 @@ constexpr size_t kRecordAhead = 24;
 constexpr int kRefBits = 48;
 constexpr uint64_t kRefMask = (uint64_t{1} << kRefBits) - 1;
 
-uint64_t Pack(uint16_t node, uint64_t ref) {
+uint64_t Pack(uint16_t lane, uint64_t ref) {
   // A reference over 48 bits is not kept: it is asked for again. Storage ids
   // count from 0.
-  return uint64_t{node} << kRefBits | std::min(ref, kRefMask);
+  return uint64_t{lane} << kRefBits | std::min(ref, kRefMask);
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ void SeriesTable::Read(Shard& shard, size_t i, uint16_t period,
   entry.route.detour = record.detour;
   const uint64_t* const packed = CopiesAt(shard, i);
   for (size_t k = 0; k < copies_; ++k) {
-    entry.route.nodes[k] = static_cast<uint16_t>(packed[k] >> kRefBits);
+    entry.route.lanes[k] = static_cast<uint16_t>(packed[k] >> kRefBits);
     const uint64_t ref = packed[k] & kRefMask;
     entry.route.refs[k] = ref == kRefMask ? cluster::kNoRef : ref;
   }
@@ -176,7 +176,7 @@ void SeriesTable::Put(Shard& shard, const base::Hash128& key,
   record.period = period;
   uint64_t* const packed = CopiesAt(shard, *place - 1);
   for (size_t k = 0; k < copies_; ++k) {
-    packed[k] = Pack(entry.route.nodes[k], entry.route.refs[k]);
+    packed[k] = Pack(entry.route.lanes[k], entry.route.refs[k]);
   }
 }
 

@@ -113,7 +113,7 @@ class SeriesTable {
   };
   static_assert(sizeof(Record) == 32);
 
-  // Records, each followed by its copies, node << 48 | ref: one cache line
+  // Records, each followed by its copies, lane << 48 | ref: one cache line
   // has what a hit needs.
   using Chunk = std::unique_ptr<std::byte[]>;
   struct Shard {

@@ -22,7 +22,7 @@ std::vector<SeriesEntry> Entries(size_t first, size_t n) {
     entries[i].known = true;
     entries[i].slot = static_cast<uint16_t>(first + i);
     entries[i].route.generation = 3;
-    entries[i].route.nodes = {1, 2, cluster::kNoNode, cluster::kNoNode};
+    entries[i].route.lanes = {1, 2, cluster::kNoLane, cluster::kNoLane};
     entries[i].route.refs[0] = first + i;
   }
   return entries;
@@ -44,7 +44,7 @@ size_t KnownOf(SeriesTable& table, size_t first, size_t n) {
     REQUIRE(entries[i].slot == static_cast<uint16_t>(first + i));
     REQUIRE(entries[i].route.refs[0] == first + i);
     REQUIRE(entries[i].route.refs[1] == cluster::kNoRef);
-    REQUIRE(entries[i].route.nodes[1] == 2);
+    REQUIRE(entries[i].route.lanes[1] == 2);
     REQUIRE(entries[i].route.generation == 3);
   }
   return known;

@@ -169,6 +169,13 @@ absl::Status TenantLimits::Take(const TenantNow& tenant, int64_t rows,
   return OverRate(tenant, rows, wait);
 }
 
+absl::Duration TenantLimits::TakeLater(const TenantNow& tenant,
+                                       int64_t rows) const {
+  if (tenant.limit->ingestion_rate <= 0) return absl::ZeroDuration();
+  return tenant.use->samples.Take(rows, RateOf(*tenant.limit),
+                                  clock_.SteadyMs());
+}
+
 void TenantLimits::ChargeForOthers(const TenantNow& tenant,
                                    int64_t rows) const {
   if (tenant.limit->ingestion_rate <= 0) return;

@@ -2,9 +2,10 @@
 //
 // A request is taken or refused whole by the rate of samples, before any of it
 // is stored: InsertDoor asks Admit before it reads the body, and Take with the
-// rows of the first batch. Later batches of a large import are charged without
-// asking. Limits of series are the inserter's: it checks labels and reserves
-// places in the table of series by what Of gives.
+// rows of the first batch. Later batches are charged without asking, or, of a
+// body that still comes, wait until TakeLater has them. Limits of series are
+// the inserter's: it checks labels and reserves places in the table of series
+// by what Of gives.
 //
 // Bounded: kSeriesOwnersMax tenants have limits, counts and metrics of their
 // own, those the file names first. Those above it share one bucket under the
@@ -82,6 +83,10 @@ class TenantLimits {
   // Charges the rows. ResourceExhausted with RetryAfter, and nothing charged,
   // when they do not fit; `started`: the request has been taken, they do.
   absl::Status Take(const TenantNow& tenant, int64_t rows, bool started) const;
+
+  // Charges the rows and answers zero; or charges nothing and tells how long it
+  // is until they fit. For what can wait.
+  absl::Duration TakeLater(const TenantNow& tenant, int64_t rows) const;
 
   // Charges rows that others have sent in the tenant's name: nobody is refused
   // for them, and the debt they make is a burst at most.

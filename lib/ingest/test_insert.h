@@ -79,11 +79,10 @@ struct Insert {
   explicit Insert(InsertRouteOptions route_options,
                   const SeriesLimits& limits = {}) {
     node.id = 5;
-    std::vector<cluster::Node> one;
-    one.push_back(
-        {.address = "s:8400",
-         .group = "",
-         .channel = std::make_unique<cluster::FakeChannel>(&node, "s:8400")});
+    std::vector<std::shared_ptr<const cluster::Node>> one;
+    one.push_back(std::make_shared<const cluster::Node>(
+        "s:8400", "",
+        std::make_unique<cluster::FakeChannel>(&node, "s:8400")));
     nodes = std::make_unique<cluster::NodeSet>(std::move(one));
     cluster::WriterOptions writer_options;
     writer_options.metrics = &metrics;

@@ -64,6 +64,70 @@ TEST_CASE("when a node leaves only its own slots move", "[placement]") {
   CHECK(before.id() != after.id());
 }
 
+TEST_CASE("a node that joins takes one share of the slots, and no others move",
+          "[placement]") {
+  for (const int n : {1, 2, 3, 5, 8}) {
+    CAPTURE(n);
+    const Ring before = Ring::Make(Nodes(n), 1);
+    const Ring after = Ring::Make(Nodes(n + 1), 1);
+    const uint64_t joined = Nodes(n + 1).back().node_id;
+    uint32_t moved = 0;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      const auto s = static_cast<uint16_t>(slot);
+      const uint64_t old_id = before.members()[before.Owners(s)[0]].node_id;
+      const uint64_t new_id = after.members()[after.Owners(s)[0]].node_id;
+      if (old_id == new_id) continue;
+      REQUIRE(new_id == joined);
+      ++moved;
+    }
+    CHECK(moved == Approx(kSlots / (n + 1.0)).epsilon(0.02));
+  }
+}
+
+TEST_CASE("with two copies no zone's loss takes all of a slot",
+          "[placement]") {
+  for (const int zones : {2, 3, 4}) {
+    CAPTURE(zones);
+    // One zone has more nodes, and weight, than all others together.
+    std::vector<Member> members = Nodes(12, zones);
+    for (size_t i = 0; i < members.size(); ++i) {
+      if (i >= 6) members[i].zone = members[0].zone;
+      members[i].weight = members[i].zone == members[0].zone ? 5 : 1;
+    }
+    const Ring ring = Ring::Make(members, 2);
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      const auto owners = ring.Owners(static_cast<uint16_t>(slot));
+      REQUIRE(ring.members()[owners[0]].zone !=
+              ring.members()[owners[1]].zone);
+    }
+  }
+}
+
+TEST_CASE("shares follow the weights, and a changed one moves its node only",
+          "[placement]") {
+  std::vector<Member> members = Nodes(4);
+  const std::vector<uint32_t> weights = {1, 2, 3, 4};
+  for (size_t i = 0; i < 4; ++i) members[i].weight = weights[i];
+  const Ring before = Ring::Make(members, 1);
+  std::vector<uint32_t> owned(4);
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    ++owned[before.Owners(static_cast<uint16_t>(slot))[0]];
+  }
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(owned[i] == Approx(kSlots * weights[i] / 10.0).epsilon(0.02));
+  }
+  members[0].weight = 6;
+  const Ring after = Ring::Make(members, 1);
+  uint32_t of_first = 0;
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    const uint16_t was = before.Owners(static_cast<uint16_t>(slot))[0];
+    const uint16_t is = after.Owners(static_cast<uint16_t>(slot))[0];
+    of_first += is == 0;
+    REQUIRE((is == was || is == 0));
+  }
+  CHECK(of_first == Approx(kSlots * 6 / 15.0).epsilon(0.02));
+}
+
 TEST_CASE("the owners of a slot are in distinct zones while there are enough",
           "[placement]") {
   const Ring ring = Ring::Make(Nodes(7, 3), 3);

@@ -24,6 +24,28 @@ bool IsZero(const Expr& expr) {
          static_cast<const NumberLiteral&>(expr).value == 0;
 }
 
+// Of numbers and durations alone, no deeper than a written duration may be.
+bool IsDurationTree(const Expr& expr, int levels = kNestingMax) {
+  if (levels == 0) return false;
+  const auto is_tree = [levels](const ExprPtr& child) {
+    return IsDurationTree(*child, levels - 1);
+  };
+  switch (expr.kind) {
+    case ExprKind::kNumber:
+      return true;
+    case ExprKind::kParen:
+      return is_tree(static_cast<const ParenExpr&>(expr).expr);
+    case ExprKind::kUnary:
+      return is_tree(static_cast<const UnaryExpr&>(expr).expr);
+    case ExprKind::kBinary: {
+      const auto& binary = static_cast<const BinaryExpr&>(expr);
+      return is_tree(binary.lhs) && is_tree(binary.rhs);
+    }
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<DurationValue> Grammar::Fold(ExprPtr expr) {
@@ -62,7 +84,9 @@ absl::StatusOr<DurationValue> Grammar::ParseOffsetDuration() {
   }
   const bool negate = At(TokenKind::kSub);
   if (negate || At(TokenKind::kAdd)) Take();
-  ASSIGN_OR_RETURN(ExprPtr expr, ParseDurationPrimary("offset"));
+  const bool is_number = At(TokenKind::kNumber) || At(TokenKind::kDuration);
+  ASSIGN_OR_RETURN(ExprPtr expr, is_number ? ParseNumberWord(negate)
+                                           : ParseDurationPrimary("offset"));
   if (negate) {
     auto unary = std::make_unique<UnaryExpr>();
     unary->negate = true;
@@ -139,7 +163,7 @@ absl::StatusOr<ExprPtr> Grammar::ParseDurationPrimary(
   if (const Binding* found = FindTemplate(Peek(), false); found != nullptr) {
     const uint32_t begin = Peek().begin;
     ASSIGN_OR_RETURN(ExprPtr expr, Expand(*found));
-    if (expr->kind == ExprKind::kNumber) return expr;
+    if (IsDurationTree(*expr)) return expr;
     return ErrorAt(begin, "the template is no duration");
   }
   return Unexpected(context, kExpected);

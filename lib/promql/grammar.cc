@@ -267,7 +267,7 @@ absl::StatusOr<ExprPtr> Grammar::ParsePrimary() {
   switch (Peek().kind) {
     case TokenKind::kNumber:
     case TokenKind::kDuration:
-      return ParseNumberLiteral();
+      return ParseNumberWord();
     case TokenKind::kString:
       return ParseStringLiteral();
     case TokenKind::kLeftParen:
@@ -322,6 +322,37 @@ absl::StatusOr<ExprPtr> Grammar::ParseNumberLiteral() {
   }
   number->position = {token.begin, token.end()};
   return ExprPtr(std::move(number));
+}
+
+absl::StatusOr<ExprPtr> Grammar::ParseNumberWord(bool after_sign) {
+  const uint32_t begin = Peek().begin;
+  bool joins = dialect_ == Dialect::kMetricsql && At(TokenKind::kDuration);
+  ASSIGN_OR_RETURN(ExprPtr expr, ParseNumberLiteral());
+  const auto continues = [this] {
+    return At(TokenKind::kSub) && Peek().begin == last_end() &&
+           Peek(1).kind == TokenKind::kDuration &&
+           Peek(1).begin == Peek().end();
+  };
+  joins = joins && continues();
+  while (joins && continues()) {
+    Take();
+    auto both = std::make_unique<BinaryExpr>();
+    both->op = after_sign ? BinaryOp::kAdd : BinaryOp::kSub;
+    both->type = ValueType::kScalar;
+    both->matching.emplace();  // as of any operator between operands
+    both->lhs = std::move(expr);
+    ASSIGN_OR_RETURN(both->rhs, ParseNumberLiteral());
+    RETURN_IF_ERROR(Adopt(*both, begin,
+                          {both->lhs.get(), both->rhs.get()}));
+    expr = std::move(both);
+  }
+  if (!joins) return expr;
+  // Operators do not reach into it.
+  auto word = std::make_unique<ParenExpr>();
+  word->type = ValueType::kScalar;
+  word->expr = std::move(expr);
+  RETURN_IF_ERROR(Adopt(*word, begin, {word->expr.get()}));
+  return ExprPtr(std::move(word));
 }
 
 absl::StatusOr<ExprPtr> Grammar::ParseStringLiteral() {

@@ -70,6 +70,9 @@ class Grammar {
   absl::StatusOr<ExprPtr> ParsePrimary();
   absl::StatusOr<ExprPtr> ParseWord();
   absl::StatusOr<ExprPtr> ParseNumberLiteral();
+  // 5, 5m; in MetricsQL's dialect also 2h-5m, which is one word there. A
+  // sign that is part of the word holds for all of it: -2h-5m is -(2h+5m).
+  absl::StatusOr<ExprPtr> ParseNumberWord(bool after_sign = false);
   absl::StatusOr<ExprPtr> ParseStringLiteral();
   absl::StatusOr<ExprPtr> ParseParen();
   absl::StatusOr<ExprPtr> ParseUnion(uint32_t begin, ExprPtr first);

@@ -53,6 +53,13 @@ constexpr FunctionInfo Keeps(std::string_view name, Types arguments,
   return info;
 }
 
+// ("label", phi ..., buckets), where Prometheus has the buckets first.
+constexpr FunctionInfo kHistogramQuantiles = [] {
+  FunctionInfo info = Drops("histogram_quantiles", kTSSList, -1);
+  info.tail = kVList;
+  return info;
+}();
+
 // Sorted by name.
 constexpr FunctionInfo kFunctions[] = {
     Drops("aggr_over_time", kTMList),
@@ -78,6 +85,7 @@ constexpr FunctionInfo kFunctions[] = {
     Drops("duration_over_time", kMSList),
     Keeps("geomean_over_time", kMList),
     Drops("histogram_over_time", kMList),
+    kHistogramQuantiles,
     Drops("histogram_share", kSVTList, 1),
     Keeps("hoeffding_bound_lower", kSMList),
     Keeps("hoeffding_bound_upper", kSMList),
@@ -173,6 +181,10 @@ constexpr FunctionInfo kFunctions[] = {
 static_assert(std::ranges::is_sorted(kFunctions, {}, &FunctionInfo::name));
 
 }  // namespace
+
+const FunctionInfo& MetricsqlHistogramQuantiles() {
+  return kHistogramQuantiles;
+}
 
 std::span<const FunctionInfo> MetricsqlFunctions() { return kFunctions; }
 

@@ -10,6 +10,10 @@
 
 namespace varve::promql {
 
+// histogram_quantiles("label", phi ..., buckets); Prometheus has a function of
+// that name with the buckets first.
+const FunctionInfo& MetricsqlHistogramQuantiles();
+
 // Sorted by name.
 std::span<const FunctionInfo> MetricsqlFunctions();
 

@@ -131,6 +131,40 @@ TEST_CASE("a time after @ is a scalar", "[promql]") {
   CHECK(ParseExpr("m @ scalar(a)").ok());
 }
 
+TEST_CASE("2h-5m is one duration in MetricsQL's dialect", "[promql]") {
+  struct Case {
+    const char* query;
+    const char* metricsql;
+    const char* promql;
+  };
+  constexpr Case kCases[] = {
+      {"m[2h-5m]", "m[1h55m]", "m[1h55m]"},
+      {"m[2h-5m30s-1m:1m]", "m[1h53m30s:1m]", "m[1h53m30s:1m]"},
+      {"m offset 2h-5m", "m offset 1h55m", "m offset 2h - 5m"},
+      {"m offset -2h-5m", "m offset -2h5m", "m offset -2h - 5m"},
+      {"m offset 2h -5m", "m offset 2h - 5m", "m offset 2h - 5m"},
+      {"m offset 2h- 5m", "m offset 2h - 5m", "m offset 2h - 5m"},
+      {"2h-5m * 2", "(2h - 5m) * 2", "2h - 5m * 2"},
+      {"2h - 5m * 2", "2h - 5m * 2", "2h - 5m * 2"},
+      {"-2h-5m", "-(2h - 5m)", "-2h - 5m"},
+      {"2h-300", "2h - 300", "2h - 300"},
+      {"WITH (w = 2h-5m) m[w] offset w", "m[1h55m] offset 1h55m",
+       "m[1h55m] offset 1h55m"},
+  };
+  for (const Case& one : kCases) {
+    CAPTURE(one.query);
+    const auto theirs = ParseExpr(one.query, Dialect::kMetricsql);
+    INFO(theirs.status());
+    REQUIRE(theirs.ok());
+    CHECK(ExprText(**theirs) == one.metricsql);
+    CHECK(ExprText(*ParseExpr(one.query).value()) == one.promql);
+  }
+  CHECK(ExprText(*ParseExpr("m offset 2h-3i", Dialect::kMetricsql).value()) ==
+        "m offset (2h - 3i)");
+  CHECK_FALSE(ParseExpr("m[5m-2h]", Dialect::kMetricsql).ok());
+  CHECK_FALSE(ParseExpr("WITH (w = a - 5m) m[w]").ok());
+}
+
 TEST_CASE("the operators of MetricsQL bind weakest", "[promql]") {
   const auto top = [](std::string_view query) {
     return static_cast<const BinaryExpr&>(*ParseExpr(query).value()).op;

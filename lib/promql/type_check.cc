@@ -8,6 +8,7 @@
 #include "lib/base/status.h"
 #include "lib/promql/functions.h"
 #include "lib/promql/grammar.h"
+#include "lib/promql/metricsql_functions.h"
 #include "lib/promql/printer.h"
 
 namespace varve::promql {
@@ -65,6 +66,17 @@ void Convert(ExprPtr& slot, ValueType want, bool lenient) {
   } else if (want == ValueType::kScalar && type == ValueType::kVector) {
     WrapInCall(slot, "scalar");
   }
+}
+
+// histogram_quantiles has two orders of arguments: a label first is
+// MetricsQL's.
+const FunctionInfo& FunctionOf(const Call& call) {
+  const bool label_first =
+      !call.args.empty() && call.args[0]->type == ValueType::kString;
+  if (label_first && call.function == "histogram_quantiles") {
+    return MetricsqlHistogramQuantiles();
+  }
+  return *FindFunction(call.function);
 }
 
 class Checker {
@@ -265,7 +277,7 @@ absl::Status Checker::CheckInfoSelector(const Call& call) {
 }
 
 absl::Status Checker::CheckCall(Call& call) {
-  const FunctionInfo& function = *FindFunction(call.function);
+  const FunctionInfo& function = FunctionOf(call);
   RETURN_IF_ERROR(CheckArgumentCount(call, function));
   if (call.type == ValueType::kString) return absl::OkStatus();  // ("a", "b")
   for (size_t i = 0; i < call.args.size(); ++i) {

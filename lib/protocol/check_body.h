@@ -26,9 +26,9 @@ absl::Status CheckBody(std::string_view body) {
   constexpr size_t kBatchRows = 4096;  // keeps the scratch columns in cache
   Reader reader(body);
   SampleBatch batch;
-  batch.form = Reader::kForm;
   for (bool more = true; more;) {
     batch.Clear();
+    batch.form = Reader::kForm;
     ASSIGN_OR_RETURN(more, reader.Next(batch, kBatchRows));
     if constexpr (requires(const BatchSeries& series) {
                     Reader::CheckSeries(series);

@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "lib/base/status.h"
 #include "lib/protocol/go_time_layout.h"
+#include "lib/protocol/line_words.h"
 #include "lib/protocol/prometheus_text.h"
 
 namespace varve::protocol {
@@ -219,12 +220,7 @@ void CsvReader::ReadLine(std::string_view line, SampleBatch& batch) {
   for (const auto& [metric, value] : values_) {
     canonical_.clear();
     sealed_.AppendCanonical(metric, canonical_);
-    batch.series.push_back(
-        {.identity = batch.arena.Copy(canonical_),
-         .first_row = static_cast<uint32_t>(batch.values.size()),
-         .rows = 1});
-    batch.timestamps_ms.push_back(timestamp_ms_);
-    batch.values.push_back(value);
+    AppendRow(canonical_, timestamp_ms_, value, batch);
   }
 }
 

@@ -40,6 +40,9 @@ class SkippingReader {
 
 class ImportReader : public SkippingReader {
  public:
+  // The lines that follow, when those before have been read; keeps a view.
+  void Feed(std::string_view text) { rest_ = text; }
+
   bool Next(SampleBatch& batch, size_t rows_max) final {
     while (!rest_.empty() && !batch.full(rows_max)) {
       const size_t end = rest_.find('\n');

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "lib/base/byte_coding.h"
+#include "lib/model/label.h"
 #include "lib/protocol/line_words.h"
 #include "lib/protocol/prometheus_text.h"
 
@@ -73,6 +75,16 @@ int64_t MillisecondsOf(InfluxPrecision precision) {
   }
 }
 
+// Tells series of these options from others.
+std::string ContextOf(const InfluxNaming& naming, std::string_view db) {
+  std::string context = "influx";
+  base::PutLengthPrefixed(context, naming.separator);
+  context.push_back(naming.skip_measurement ? '1' : '0');
+  base::PutLengthPrefixed(context, naming.db_label);
+  base::PutLengthPrefixed(context, db);
+  return context;
+}
+
 // Today's time has 19 digits in nanoseconds, 16 in micro-, 13 in milliseconds
 // and 10 in seconds.
 InfluxPrecision Detect(int64_t timestamp) {
@@ -107,7 +119,8 @@ InfluxLinesReader::InfluxLinesReader(std::string_view text,
       naming_(naming),
       precision_(precision),
       db_(db),
-      default_ms_(default_ms - default_ms % MillisecondsOf(precision)) {}
+      default_ms_(default_ms - default_ms % MillisecondsOf(precision)),
+      context_(ContextOf(naming, db)) {}
 
 std::string_view InfluxLinesReader::Unescaped(std::string_view text) {
   if (text.find('\\') == std::string_view::npos) return text;
@@ -134,6 +147,19 @@ std::string_view InfluxLinesReader::ReadTags(std::string_view& rest) {
     const size_t value_end = FindUnescaped<',', ' '>(rest);
     labels_.Add(Unescaped(name), Unescaped(rest.substr(0, value_end)));
     rest.remove_prefix(value_end);
+  }
+  return "";
+}
+
+std::string_view InfluxLinesReader::ReadPlainTags(std::string_view& rest) {
+  plain_ = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(plain_.size());
+  size_t comma = plain_.find(',');
+  while (comma != std::string_view::npos) {
+    size_t at = comma + 1;  // names are short
+    while (at < plain_.size() && plain_[at] != '=' && plain_[at] != ',') ++at;
+    if (at == plain_.size() || plain_[at] == ',') return "a tag has no value";
+    comma = plain_.find(',', at + 1);
   }
   return "";
 }
@@ -202,24 +228,87 @@ std::string_view InfluxLinesReader::ReadTimestamp(std::string_view text,
   return "";
 }
 
+void InfluxLinesReader::AppendPrefix(std::string_view measurement, bool no_key,
+                                     std::string& metric) const {
+  if (naming_.skip_measurement || measurement.empty()) return;
+  metric.append(measurement);
+  if (!no_key) metric.append(naming_.separator);
+}
+
+void InfluxLinesReader::FinishLabels(LineLabels& labels) const {
+  if (!labels.Has(naming_.db_label)) labels.Add(naming_.db_label, db_);
+  labels.Seal();
+}
+
+// <measurement>[,<tag>=<value>…][ <key>], the key left out where the metric's
+// name has none.
+void InfluxLinesReader::MakeLabels(std::string_view identity,
+                                   std::vector<model::Label>& labels) const {
+  const size_t names_end = std::min(identity.find(' '), identity.size());
+  std::string_view names = identity.substr(0, names_end);
+  std::string_view key = identity.substr(names_end);
+  const bool no_key = key.empty();
+  SkipSpaces(key);
+  const std::string_view measurement = names.substr(0, names.find(','));
+  names.remove_prefix(measurement.size());
+  LineLabels tags;
+  while (!names.empty()) {
+    const std::string_view tag = TakeWord(names, ",");
+    const size_t equals = std::min(tag.find('='), tag.size());
+    tags.Add(tag.substr(0, equals),
+             tag.substr(std::min(equals + 1, tag.size())));
+  }
+  FinishLabels(tags);
+  std::string metric;
+  AppendPrefix(measurement, no_key, metric);
+  metric.append(key);
+  std::string canonical;
+  tags.AppendCanonical(metric, canonical);
+  const auto set = model::ParseCanonicalBytes(canonical);
+  labels.clear();
+  if (set.ok()) labels = set->labels();  // always: just written
+}
+
+void InfluxLinesReader::AppendPlain(bool no_key, int64_t ms,
+                                    SampleBatch& batch) {
+  for (const Field& field : fields_) {
+    if (no_key) {
+      AppendNamedRow(plain_, ms, field.value, batch);
+    } else if (field.key.data() == fields_begin_) {
+      // Behind the names in the line itself.
+      const char* const end = fields_begin_ + field.key.size();
+      AppendNamedRow({plain_.data(), static_cast<size_t>(end - plain_.data())},
+                     ms, field.value, batch);
+    } else {
+      identity_.assign(plain_);
+      identity_.push_back(' ');
+      identity_.append(field.key);
+      AppendRow(identity_, ms, field.value, batch);
+    }
+  }
+}
+
 bool InfluxLinesReader::Append(int64_t ms, SampleBatch& batch) {
   const size_t shared_bytes =
-      labels_.sealed_bytes() + measurement_.size() + naming_.separator.size();
+      naming_.separator.size() +
+      (is_plain_ ? plain_.size() + naming_.db_label.size() + db_.size()
+                 : labels_.sealed_bytes() + measurement_.size());
   if (fields_.size() * shared_bytes > kNamesBytesMax) return false;
   const bool no_key = naming_.skip_single_field && !naming_.skip_measurement &&
                       fields_seen_ == 1 && !measurement_.empty();
-  metric_.clear();
-  if (!naming_.skip_measurement && !measurement_.empty()) {
-    metric_.append(measurement_);
-    if (!no_key) metric_.append(naming_.separator);
+  if (is_plain_) {
+    AppendPlain(no_key, ms, batch);
+    return true;
   }
+  metric_.clear();
+  AppendPrefix(measurement_, no_key, metric_);
   const size_t prefix = metric_.size();
   for (const Field& field : fields_) {
     metric_.resize(prefix);
     if (!no_key) metric_.append(field.key);
-    canonical_.clear();
-    labels_.AppendCanonical(metric_, canonical_);
-    AppendRow(canonical_, ms, field.value, batch);
+    identity_.assign(1, kCanonicalMark);
+    labels_.AppendCanonical(metric_, identity_);
+    AppendRow(identity_, ms, field.value, batch);
   }
   return true;
 }
@@ -228,30 +317,42 @@ void InfluxLinesReader::ReadLine(std::string_view line, SampleBatch& batch) {
   SkipSpaces(line);
   while (line.ends_with(' ')) line.remove_suffix(1);
   if (line.empty() || line.front() == '#') return;
+  if (batch.identity_reader != this) {
+    batch.form = IdentityForm::kOfReader;
+    batch.identity_reader = this;
+    batch.identity_context = context_;
+  }
+  is_plain_ = line.front() != kCanonicalMark &&
+              line.find('\\') == std::string_view::npos;
   unescaped_.clear();
   // All of a line's answers of Unescaped fit, so that none moves.
-  if (line.find('\\') != std::string_view::npos) {
-    unescaped_.reserve(line.size());
-  }
+  if (!is_plain_) unescaped_.reserve(line.size());
   labels_.Clear();
   fields_.clear();
   fields_seen_ = 0;
 
   std::string_view rest = line;
-  const size_t name_end = FindUnescaped<',', ' '>(rest);
-  measurement_ = Unescaped(rest.substr(0, name_end));
-  rest.remove_prefix(name_end);
-  if (const auto why = ReadTags(rest); !why.empty()) return AddBadLine(why);
+  if (is_plain_) {
+    if (const auto why = ReadPlainTags(rest); !why.empty()) {
+      return AddBadLine(why);
+    }
+    measurement_ = plain_.substr(0, plain_.find(','));
+  } else {
+    const size_t name_end = FindUnescaped<',', ' '>(rest);
+    measurement_ = Unescaped(rest.substr(0, name_end));
+    rest.remove_prefix(name_end);
+    if (const auto why = ReadTags(rest); !why.empty()) return AddBadLine(why);
+  }
   SkipSpaces(rest);
   if (rest.empty()) return AddBadLine("no fields");
+  fields_begin_ = rest.data();
   if (const auto why = ReadFields(rest); !why.empty()) return AddBadLine(why);
   SkipSpaces(rest);
   int64_t ms = 0;
   if (const auto why = ReadTimestamp(rest, ms); !why.empty()) {
     return AddBadLine(why);
   }
-  if (!labels_.Has(naming_.db_label)) labels_.Add(naming_.db_label, db_);
-  labels_.Seal();
+  if (!is_plain_) FinishLabels(labels_);
   if (!Append(ms, batch)) {
     AddBadLine("its fields times its name and tags exceed 33554432 bytes");
   }

@@ -41,6 +41,33 @@ TEST_CASE("influx: the reference's examples are read", "[protocol]") {
   CHECK(r.bad == 0);
 }
 
+TEST_CASE("influx: plain series are named by their own text", "[protocol]") {
+  const std::string_view text =
+      "m,b=1,a=x=y,c=,a=2,__name__=q v=1,w=2 1\n"
+      "m,b=1,a=x=y,c=,a=2,__name__=q   v=3 1\n"
+      "m,b=1,a=\\2 v=4 1\n,b=1 v=5 1\nm,b v=6 1\nm,,b=1 v=7 1\n"
+      "m,b=1 s=\"no number\",v=8 1\n";
+  const InfluxNaming naming;
+  InfluxLinesReader reader(text, naming, InfluxPrecision::kDetected, "x", 1);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  REQUIRE(batch.series.size() == 6);
+  const auto identity = [&](size_t i) { return batch.series[i].identity; };
+  CHECK(identity(0) == "m,b=1,a=x=y,c=,a=2,__name__=q v");
+  CHECK(identity(0).data() == text.data());  // not copied
+  CHECK(identity(1) == "m,b=1,a=x=y,c=,a=2,__name__=q w");
+  CHECK(identity(3).front() == kCanonicalMark);
+  Rows rows;
+  AddRows(batch, rows);
+  CHECK(rows == Rows{R"(m_v{a="2", b="1", db="x"} 1000 1)",
+                     R"(m_w{a="2", b="1", db="x"} 1000 2)",
+                     R"(m_v{a="2", b="1", db="x"} 1000 3)",
+                     R"(m_v{a="\2", b="1", db="x"} 1000 4)",
+                     R"(v{b="1", db="x"} 1000 5)",
+                     R"(m_v{b="1", db="x"} 1000 8)"});
+  CHECK(reader.bad_lines() == 2);
+}
+
 TEST_CASE("influx: every kind of field is a number; texts are left out",
           "[protocol]") {
   const ReadResult r = Read(
@@ -140,6 +167,13 @@ TEST_CASE("influx: many fields under long names do not take all the memory",
     CHECK(r.error ==
           "line 1: its fields times its name and tags exceed 33554432 bytes");
   }
+  // ?db= is a label of each.
+  std::string fields = "m f=1";
+  for (int i = 0; i < 10'000; ++i) fields += ",f=1";
+  const std::string db(4'096, 'x');
+  CHECK(ReadAll(InfluxLinesReader(fields, {}, InfluxPrecision::kDetected, db,
+                                  kNowMs))
+            .rows.empty());
 
   std::string text;
   for (int i = 0; i < 40; ++i) {

@@ -26,15 +26,44 @@ inline std::string_view TakeWord(std::string_view& line,
   return word;
 }
 
-// A series with one row.
-inline void AppendRow(std::string_view canonical, int64_t timestamp_ms,
-                      double value, SampleBatch& batch) {
+// A series with one row; `identity` lives as long as the batch.
+inline void AppendNamedRow(std::string_view identity, int64_t timestamp_ms,
+                           double value, SampleBatch& batch) {
   batch.series.push_back(
-      {.identity = batch.arena.Copy(canonical),
+      {.identity = identity,
        .first_row = static_cast<uint32_t>(batch.values.size()),
        .rows = 1});
   batch.timestamps_ms.push_back(timestamp_ms);
   batch.values.push_back(value);
+}
+
+// The same, of an identity that is copied.
+inline void AppendRow(std::string_view identity, int64_t timestamp_ms,
+                      double value, SampleBatch& batch) {
+  AppendNamedRow(batch.arena.Copy(identity), timestamp_ms, value, batch);
+}
+
+// Appends a series of the rows that `next` gives, nothing when it gives none;
+// true when `batch` was full, or the series as long as one may be, before
+// `next` answered false.
+template <typename Next>
+bool AppendRows(std::string_view identity, size_t rows_max, const Next& next,
+                SampleBatch& batch) {
+  BatchSeries series{.identity = "",
+                     .first_row = static_cast<uint32_t>(batch.values.size())};
+  bool full = false;
+  int64_t timestamp_ms = 0;
+  for (double value = 0; !full && next(timestamp_ms, value);) {
+    batch.timestamps_ms.push_back(timestamp_ms);
+    batch.values.push_back(value);
+    ++series.rows;
+    full = batch.values.size() >= rows_max || series.rows == kSeriesRowsMax;
+  }
+  if (series.rows > 0) {
+    series.identity = batch.arena.Copy(identity);
+    batch.series.push_back(series);
+  }
+  return full;
 }
 
 }  // namespace varve::protocol

@@ -104,6 +104,9 @@ struct OtlpQuantile {
 // A data point of any kind; of other kinds' fields the defaults.
 struct OtlpPoint {
   OtlpAttributes attributes;
+  // In their place the fields of protobuf as they came, one after the other,
+  // when all values are texts (otlp_protobuf_attributes.h).
+  std::string_view plain_attributes;
   std::vector<OtlpExemplar> exemplars;
   uint64_t start_ns = 0;
   uint64_t time_ns = 0;
@@ -128,6 +131,7 @@ struct OtlpPoint {
 
   void Clear() {
     attributes.clear();
+    plain_attributes = {};
     exemplars.clear();
     start_ns = time_ns = 0;
     stale = has_value = has_sum = false;

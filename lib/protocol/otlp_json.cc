@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "lib/base/status.h"
@@ -477,24 +478,32 @@ absl::Status Reader::Request(element from) {
 
 }  // namespace
 
-absl::Status ReadOtlpJson(std::string_view body, OtlpMapper& mapper) {
-  // Deeper than any request with attributes of kOtlpDepthMax levels is.
-  constexpr size_t kJsonDepthMax = 64;
+struct OtlpJson::Parsed {
   simdjson::dom::parser parser;
   element root;
   simdjson::dom::parser nulls;
   element null;
-  simdjson::error_code error = nulls.parse("null", 4).get(null);
+};
+
+absl::StatusOr<OtlpJson> OtlpJson::Parse(std::string_view body) {
+  // Deeper than any request with attributes of kOtlpDepthMax levels is.
+  constexpr size_t kJsonDepthMax = 64;
+  auto parsed = std::make_shared<Parsed>();
+  simdjson::error_code error = parsed->nulls.parse("null", 4).get(parsed->null);
   if (error == simdjson::SUCCESS) {
-    error = parser.allocate(body.size(), kJsonDepthMax);
+    error = parsed->parser.allocate(body.size(), kJsonDepthMax);
   }
   if (error == simdjson::SUCCESS) {
-    error = parser.parse(body.data(), body.size()).get(root);
+    error = parsed->parser.parse(body.data(), body.size()).get(parsed->root);
   }
   if (error != simdjson::SUCCESS) {
     return InvalidArgument("OTLP: broken JSON: ", error_message(error));
   }
-  return Reader(mapper, null).Request(root);
+  return OtlpJson(std::move(parsed));
+}
+
+absl::Status OtlpJson::Read(OtlpMapper& mapper) const {
+  return Reader(mapper, parsed_->null).Request(parsed_->root);
 }
 
 }  // namespace varve::protocol

@@ -191,6 +191,19 @@ void OtlpLabels::SetScope(const OtlpScope& scope) {
   base_starts_.push_back(base_bytes_.size());
 }
 
+void OtlpLabels::SetBase(std::string_view canonical) {
+  base_.clear();
+  base_starts_.clear();
+  base_bytes_ = canonical;
+  base::ByteReader reader(canonical);
+  while (!reader.empty()) {
+    base_starts_.push_back(canonical.size() - reader.rest().size());
+    const std::string_view name = reader.LengthPrefixed();
+    base_.push_back({name, reader.LengthPrefixed()});
+  }
+  base_starts_.push_back(canonical.size());
+}
+
 void OtlpLabels::Pass(std::string_view name) {
   if (name_at_ == kNotYet && name >= model::kMetricName) {
     name_at_ = bytes_.size();

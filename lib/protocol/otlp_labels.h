@@ -49,6 +49,10 @@ class OtlpLabels {
   void SetResource(const OtlpAttributes& attributes);
   // REQUIRES: SetResource was called.
   void SetScope(const OtlpScope& scope);
+  // Canonical bytes of the labels of both; until they are set again.
+  std::string_view base() const { return base_bytes_; }
+  // In the place of both, such bytes, which outlive their use.
+  void SetBase(std::string_view canonical);
   // Labels named `reserved` are left out: the series of the point have one of
   // their own by that name.
   void SetPoint(const OtlpAttributes& attributes, std::string_view reserved);
@@ -60,9 +64,8 @@ class OtlpLabels {
 
   // False when the keys of maps in the attributes of the resource, the scope or
   // the point have over 1 MiB, written out: then labels are missing.
-  bool complete() const {
-    return resource_complete_ && scope_complete_ && point_complete_;
-  }
+  bool complete() const { return base_complete() && point_complete_; }
+  bool base_complete() const { return resource_complete_ && scope_complete_; }
 
   // Bytes of the point's own labels in each of its series.
   size_t point_bytes() const { return bytes_.size(); }

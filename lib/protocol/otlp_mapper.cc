@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/model/histogram.h"
 #include "lib/model/label.h"
@@ -25,7 +26,7 @@ constexpr size_t kBatchLabelBytes = 16 << 20;
 constexpr size_t kNameBytesMax = 64 << 10;
 
 // Names remembered as told; a name that is forgotten is told again.
-constexpr size_t kToldBytesMax = 16 << 20;
+constexpr size_t kToldMax = 1 << 18;
 
 int64_t Milliseconds(uint64_t ns) {
   return static_cast<int64_t>(ns / kNsPerMs);
@@ -67,8 +68,15 @@ OtlpMapper::OtlpMapper(const OtlpOptions* options, int64_t now_ms,
       rows_max_(rows_max),
       batch_(*batch),
       sink_(std::move(sink)),
-      labels_(options) {
-  batch_.form = IdentityForm::kCanonical;
+      labels_(options),
+      identities_(options) {
+  StartBatch();
+}
+
+void OtlpMapper::StartBatch() {
+  batch_.form = IdentityForm::kOfReader;
+  batch_.identity_reader = &identities_;
+  batch_.identity_context = identities_.context();
 }
 
 void OtlpMapper::StartResource(const OtlpAttributes& attributes) {
@@ -83,7 +91,7 @@ void OtlpMapper::StartScope(const OtlpScope& scope) {
 }
 
 absl::Status OtlpMapper::StartMetric(const OtlpMetric& metric) {
-  metric_ = metric;
+  metric_ = &metric;
   name_.clear();
   unnamed_ = "a metric has no name";
   if (std::max(metric.name.size(), metric.unit.size()) > kNameBytesMax) {
@@ -93,26 +101,28 @@ absl::Status OtlpMapper::StartMetric(const OtlpMetric& metric) {
   const OtlpNameForm form = options_.prometheus
                                 ? OtlpNameForm::kPrometheus
                                 : OtlpNameForm::kVictoriaMetrics;
-  name_ = options_.names_converted() ? PrometheusMetricName(metric, form)
-                                     : std::string(metric.name);
+  if (options_.names_converted()) {
+    name_ = PrometheusMetricName(metric, form);
+  } else {
+    name_ = metric.name;
+  }
   if (name_.empty()) return absl::OkStatus();
+  reserved_ = ReservedLabel(metric.kind);
+  identities_.StartMetric(labels_.base(), &name_, &reserved_);
   AddMetadata();
   return FlushWhenFull();
 }
 
 void OtlpMapper::AddMetadata() {
-  if (told_bytes_ > kToldBytesMax) {
-    told_.clear();
-    told_bytes_ = 0;
-  }
-  if (!told_.insert(name_).second) return;
-  told_bytes_ += name_.size() + sizeof(name_);
+  static const base::SecretHash hash;
+  if (told_.size() == kToldMax) told_.clear();
+  if (!told_.insert(hash(name_)).second) return;
   model::MetricMetadata metadata;
   metadata.metric = name_;
-  metadata.type = TypeOf(metric_);
-  metadata.help = metric_.description;
-  metadata.unit = options_.prometheus ? PrometheusUnit(metric_.unit)
-                                      : std::string(metric_.unit);
+  metadata.type = TypeOf(*metric_);
+  metadata.help = metric_->description;
+  metadata.unit = options_.prometheus ? PrometheusUnit(metric_->unit)
+                                      : std::string(metric_->unit);
   batch_label_bytes_ +=
       name_.size() + metadata.help.size() + metadata.unit.size();
   batch_.metadata.push_back(std::move(metadata));
@@ -120,13 +130,15 @@ void OtlpMapper::AddMetadata() {
 
 void OtlpMapper::Reject(std::string_view why) {
   if (rejected_++ == 0) {
-    first_error_ = base::StrCat(why, ": metric ", metric_.name.substr(0, 200));
+    first_error_ = base::StrCat(why, ": metric ", metric_->name.substr(0, 200));
   }
 }
 
 BatchSeries& OtlpMapper::StartSeries(std::string_view suffix,
                                      std::string_view label) {
-  const std::string_view identity = labels_.Identity(name_, suffix, label);
+  const std::string_view identity =
+      plain_ ? identities_.OfPlain(suffix, label)
+             : identities_.OfCanonical(labels_.Identity(name_, suffix, label));
   batch_label_bytes_ += identity.size();
   BatchSeries& series = batch_.series.emplace_back();
   series.identity = batch_.arena.Copy(identity);
@@ -140,9 +152,9 @@ BatchSeries& OtlpMapper::StartSeries(std::string_view suffix,
 
 void OtlpMapper::AddStart(const OtlpPoint& point, BatchSeries& series) {
   const bool counts =
-      metric_.kind == OtlpKind::kSum
-          ? metric_.monotonic || metric_.delta
-          : metric_.kind != OtlpKind::kGauge;
+      metric_->kind == OtlpKind::kSum
+          ? metric_->monotonic || metric_->delta
+          : metric_->kind != OtlpKind::kGauge;
   // No storage keeps a sample of such a time.
   if (!counts || point.start_ns == 0 || time_ms_ < 0 ||
       time_ms_ > model::kTimestampMaxMs) {
@@ -194,7 +206,7 @@ void OtlpMapper::AddExemplar(const OtlpExemplar& exemplar,
 
 bool OtlpMapper::Fits(size_t series) {
   constexpr size_t kOwnBytes = 32;  // the suffix, le or quantile
-  const size_t bytes = labels_.point_bytes() + name_.size() + kOwnBytes;
+  const size_t bytes = point_label_bytes_ + name_.size() + kOwnBytes;
   if (series * bytes <= kBatchLabelBytes) return true;
   Reject(base::StrCat("the labels of the ", series,
                       " series of a data point have more than ",
@@ -239,7 +251,7 @@ void OtlpMapper::AddHistogram(const OtlpPoint& point) {
 
 void OtlpMapper::AddExponential(const OtlpPoint& point) {
   absl::StatusOr<model::Histogram> histogram =
-      NativeHistogram(point, metric_.delta);
+      NativeHistogram(point, metric_->delta);
   absl::Status status = histogram.status();
   if (status.ok()) status = model::CheckHistogram(*histogram);
   if (!status.ok()) return Reject(base::Message(status));
@@ -266,7 +278,7 @@ void OtlpMapper::AddSummary(const OtlpPoint& point) {
 }
 
 void OtlpMapper::AddOfKind(const OtlpPoint& point) {
-  switch (metric_.kind) {
+  switch (metric_->kind) {
     case OtlpKind::kGauge:
     case OtlpKind::kSum:
       if (!point.has_value && !point.stale) {
@@ -294,6 +306,18 @@ void OtlpMapper::AddOfKind(const OtlpPoint& point) {
   }
 }
 
+void OtlpMapper::StartPoint(const OtlpPoint& point) {
+  plain_ = point.attributes.empty();
+  if (plain_) {
+    identities_.StartPoint(&point);
+    point_label_bytes_ =
+        labels_.base().size() + point.plain_attributes.size();
+  } else {
+    labels_.SetPoint(point.attributes, reserved_);
+    point_label_bytes_ = labels_.point_bytes();
+  }
+}
+
 absl::Status OtlpMapper::Add(const OtlpPoint& point) {
   ++point_;
   if (name_.empty()) {
@@ -303,15 +327,15 @@ absl::Status OtlpMapper::Add(const OtlpPoint& point) {
   time_ms_ = point.time_ns == 0 ? now_ms_ : Milliseconds(point.time_ns);
   first_ms_ = std::min(first_ms_, time_ms_);
   last_ms_ = std::max(last_ms_, time_ms_);
-  labels_.SetPoint(point.attributes, ReservedLabel(metric_.kind));
+  StartPoint(point);
   const int64_t rejected = rejected_;
-  if (labels_.complete()) {
+  if (plain_ ? labels_.base_complete() : labels_.complete()) {
     AddOfKind(point);
   } else {
     Reject("the keys of maps in the attributes have more than 1048576 bytes");
   }
   // Its labels have cost as much as those of a stored one.
-  if (rejected_ > rejected) label_bytes_ += labels_.point_bytes();
+  if (rejected_ > rejected) label_bytes_ += point_label_bytes_;
   return FlushWhenFull();
 }
 
@@ -320,8 +344,9 @@ void OtlpMapper::AddTargetInfo() {
   constexpr int64_t kStepMs = 150'000;
   // Of clocks gone wrong: in a request as many more than its points.
   constexpr int64_t kSamplesMax = 1000;
-  const std::string identity = labels_.TargetInfo(*resource_);
-  if (identity.empty() || first_ms_ > last_ms_) return;
+  const std::string labels = labels_.TargetInfo(*resource_);
+  if (labels.empty() || first_ms_ > last_ms_) return;
+  const std::string_view identity = identities_.OfCanonical(labels);
   BatchSeries series;
   series.identity = batch_.arena.Copy(identity);
   series.first_row = static_cast<uint32_t>(batch_.values.size());
@@ -366,6 +391,7 @@ absl::Status OtlpMapper::Flush(bool more) {
   }
   const absl::Status status = sink_(batch_, points_, more);
   batch_.Clear();
+  StartBatch();
   points_.clear();
   return status;
 }

@@ -33,7 +33,9 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "lib/base/hash.h"
 #include "lib/protocol/otlp_data.h"
+#include "lib/protocol/otlp_identity.h"
 #include "lib/protocol/otlp_labels.h"
 #include "lib/protocol/sample_batch.h"
 
@@ -53,7 +55,8 @@ class OtlpMapper {
   OtlpMapper(const OtlpOptions* options, int64_t now_ms, size_t rows_max,
              SampleBatch* batch, OtlpSink sink);
 
-  // In the order of the request; texts live until Finish.
+  // In the order of the request; texts live until Finish, resource and metric
+  // until the next.
   void StartResource(const OtlpAttributes& attributes);
   void StartScope(const OtlpScope& scope);
   absl::Status StartMetric(const OtlpMetric& metric);
@@ -71,6 +74,7 @@ class OtlpMapper {
   void AddHistogram(const OtlpPoint& point);
   void AddExponential(const OtlpPoint& point);
   void AddSummary(const OtlpPoint& point);
+  void StartPoint(const OtlpPoint& point);
   // False, and the point rejected, when the labels of as many series would be
   // out of proportion.
   bool Fits(size_t series);
@@ -82,6 +86,7 @@ class OtlpMapper {
   void AddStart(const OtlpPoint& point, BatchSeries& series);
   void AddExemplar(const OtlpExemplar& exemplar, BatchSeries& series);
   void Reject(std::string_view why);
+  void StartBatch();
   absl::Status FlushWhenFull();
   absl::Status Flush(bool more);
 
@@ -91,24 +96,31 @@ class OtlpMapper {
   SampleBatch& batch_;
   const OtlpSink sink_;
   OtlpLabels labels_;
+  OtlpIdentities identities_;
   std::vector<uint32_t> points_;
   uint32_t point_ = 0;
   size_t batch_label_bytes_ = 0;
   size_t label_bytes_ = 0;
   int64_t rejected_ = 0;
   std::string first_error_;
-  absl::flat_hash_set<std::string> told_;  // metrics whose metadata was given
-  size_t told_bytes_ = 0;
+  // Names of metrics whose metadata was given.
+  absl::flat_hash_set<base::Hash128> told_;
   int64_t info_samples_ = 0;  // of target_info
 
   // Of the resource and the metric under way.
   const OtlpAttributes* resource_ = nullptr;
   int64_t first_ms_ = 0;
   int64_t last_ms_ = 0;
-  OtlpMetric metric_;
+  // None is copied: where its halves have just been stored, a text read as 16
+  // bytes waits until they have left for the cache.
+  const OtlpMetric* metric_ = nullptr;
   std::string name_;
   std::string_view unnamed_;  // why it is empty
-  int64_t time_ms_ = 0;  // of the point
+  std::string_view reserved_;  // the label its series have of their own
+  // Of the point.
+  int64_t time_ms_ = 0;
+  bool plain_ = false;  // its attributes are as they came, or none
+  size_t point_label_bytes_ = 0;
 };
 
 }  // namespace varve::protocol

@@ -1,173 +1,11 @@
-#include <catch2/catch.hpp>
 #include <cmath>
 #include <random>
-#include <utility>
 
-#include "google/protobuf/util/json_util.h"
-#include "lib/base/status.h"
-#include "lib/model/label.h"
-#include "lib/model/sample.h"
-#include "lib/protocol/otlp_json.h"
-#include "lib/protocol/otlp_protobuf.h"
-#include "proto/otlp_metrics.pb.h"
+#include "lib/base/byte_coding.h"
+#include "lib/protocol/test_otlp.h"
 
 namespace varve::protocol {
 namespace {
-
-constexpr int64_t kNowMs = 1'700'000'000'000;
-constexpr uint64_t kTimeNs = 1'700'000'123'456'789'000;
-constexpr int64_t kTimeMs = 1'700'000'123'456;
-constexpr uint64_t kStartNs = 1'600'000'000'000'000'000;
-
-// Everything that a request became, series by series.
-struct Stored {
-  std::string labels;
-  int64_t timestamp_ms = 0;
-  double value = 0;
-  std::string histogram;
-  std::vector<std::pair<std::string, double>> exemplars;
-  int64_t start_ms = 0;
-  uint32_t point = 0;
-
-  friend bool operator==(const Stored& a, const Stored& b) {
-    return a.labels == b.labels && a.timestamp_ms == b.timestamp_ms &&
-           model::SameBits(a.value, b.value) && a.histogram == b.histogram &&
-           a.exemplars == b.exemplars && a.start_ms == b.start_ms &&
-           a.point == b.point;
-  }
-};
-
-struct Result {
-  absl::Status status;
-  std::vector<Stored> series;
-  std::vector<model::MetricMetadata> metadata;
-  int64_t rejected = 0;
-  std::string error;
-
-  const Stored* Find(std::string_view labels) const {
-    for (const Stored& one : series) {
-      if (one.labels == labels) return &one;
-    }
-    return nullptr;
-  }
-  double Value(std::string_view labels) const {
-    const Stored* found = Find(labels);
-    if (found == nullptr) UNSCOPED_INFO("no series " << labels);
-    return found == nullptr ? -1e300 : found->value;
-  }
-};
-
-// up{a="b",c="d"}, without escapes.
-std::string Text(std::string_view canonical) {
-  const auto labels = model::ParseCanonicalBytes(canonical);
-  REQUIRE(labels.ok());
-  std::string text;
-  for (const model::Label& label : *labels) {
-    if (label.name == model::kMetricName) continue;
-    base::StrAppend(&text, text.empty() ? "{" : ",", label.name, "=\"",
-                    label.value, "\"");
-  }
-  return base::StrCat(labels->Get(model::kMetricName), text,
-                      text.empty() ? "" : "}");
-}
-
-Stored StoredOf(const SampleBatch& batch, const BatchSeries& series) {
-  Stored stored;
-  stored.labels = Text(series.identity);
-  REQUIRE(series.rows + series.histograms >= 1);
-  if (series.rows > 0) {
-    stored.timestamp_ms = batch.Timestamps(series).back();
-    stored.value = batch.Values(series).back();
-  } else {
-    stored.timestamp_ms = batch.HistogramTimestamps(series).back();
-    stored.histogram = batch.Histograms(series).back();
-  }
-  for (const model::ExemplarView& one : batch.Exemplars(series)) {
-    stored.exemplars.emplace_back(Text(one.labels), one.value);
-  }
-  if (series.starts > 0) stored.start_ms = batch.Starts(series)[0].start_ms;
-  return stored;
-}
-
-template <typename Read>
-Result Run(std::string_view body, const OtlpOptions& options, Read read,
-           size_t rows_max = 4) {
-  Result result;
-  SampleBatch batch;
-  OtlpMapper mapper(
-      &options, kNowMs, rows_max, &batch,
-      [&](const SampleBatch& filled, const std::vector<uint32_t>& points,
-          bool) {
-        REQUIRE(points.size() == filled.series.size());
-        for (size_t i = 0; i < points.size(); ++i) {
-          result.series.push_back(StoredOf(filled, filled.series[i]));
-          result.series.back().point = points[i];
-        }
-        for (const auto& one : filled.metadata) result.metadata.push_back(one);
-        return absl::OkStatus();
-      });
-  result.status = read(body, mapper);
-  result.rejected = mapper.rejected();
-  result.error = mapper.first_error();
-  return result;
-}
-
-Result RunJson(std::string_view json, const OtlpOptions& options = {}) {
-  return Run(json, options, ReadOtlpJson);
-}
-
-// Both encodings of one message, which must become the same.
-Result RunBoth(const otlp::ExportMetricsServiceRequest& request,
-               const OtlpOptions& options = {}) {
-  const Result result =
-      Run(request.SerializeAsString(), options, ReadOtlpProtobuf);
-  std::string json;
-  REQUIRE(
-      google::protobuf::util::MessageToJsonString(request, &json).ok());
-  // Of ids OTLP has hex digits where protobuf's JSON has base64.
-  const auto replace = [&json](std::string_view from, std::string_view to) {
-    for (size_t at = 0; (at = json.find(from, at)) != std::string::npos;) {
-      json.replace(at, from.size(), to);
-    }
-  };
-  replace("\"AQIDBAUGBwgBAgMEBQYHCA==\"",
-          "\"01020304050607080102030405060708\"");
-  replace("\"AQIDBAUGBwg=\"", "\"0102030405060708\"");
-  const Result from_json = RunJson(json, options);
-  INFO(json);
-  CHECK(base::Message(from_json.status) == base::Message(result.status));
-  CHECK(from_json.series == result.series);
-  CHECK(from_json.metadata == result.metadata);
-  CHECK(from_json.rejected == result.rejected);
-  return result;
-}
-
-otlp::Metric& AddMetric(otlp::ExportMetricsServiceRequest& request,
-                        std::string_view name) {
-  if (request.resource_metrics_size() == 0) {
-    request.add_resource_metrics()->add_scope_metrics();
-  }
-  otlp::Metric& metric =
-      *request.mutable_resource_metrics(0)->mutable_scope_metrics(0)
-           ->add_metrics();
-  metric.set_name(std::string(name));
-  return metric;
-}
-
-template <typename Owner>
-void AddText(Owner* attributes, const std::string& key,
-             const std::string& text) {
-  otlp::KeyValue& attribute = *attributes->Add();
-  attribute.set_key(key);
-  attribute.mutable_value()->set_string_value(text);
-}
-
-template <typename Point>
-Point& Timed(Point& point) {
-  point.set_time_unix_nano(kTimeNs);
-  point.set_start_time_unix_nano(kStartNs);
-  return point;
-}
 
 TEST_CASE("a gauge is a series of its name and all attributes", "[otlp]") {
   otlp::ExportMetricsServiceRequest request;
@@ -471,213 +309,116 @@ TEST_CASE("integers come as strings, enums as names, floats as words in JSON",
   CHECK(result.series[2].value == 1.5);
 }
 
-TEST_CASE("broken JSON and fields of other types are errors", "[otlp]") {
-  const auto message = [](std::string_view json) {
-    return std::string(base::Message(RunJson(json).status));
-  };
-  CHECK(RunJson("{}").status.ok());
-  CHECK_THAT(message("{"), Catch::StartsWith("OTLP: broken JSON: "));
-  CHECK_THAT(message("[]"), Catch::Contains("no JSON object"));
-  CHECK_THAT(message(std::string(100, '[')), Catch::Contains("broken JSON"));
-  CHECK_THAT(message(R"({"resourceMetrics":{}})"),
-             Catch::Contains("resourceMetrics is of another type"));
-  const auto point = [&](std::string_view text) {
-    return message(base::StrCat(
-        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a",)"
-        R"("gauge":{"dataPoints":[)", text, "]}}]}]}]}"));
-  };
-  CHECK(point(R"({"asInt":"1"})") == "");
-  CHECK_THAT(point(R"({"asInt":"1x"})"), Catch::Contains("asInt is no integer"));
-  CHECK_THAT(point(R"({"asInt":1.5})"), Catch::Contains("no integer"));
-  CHECK_THAT(point(R"({"timeUnixNano":-1})"), Catch::Contains("no integer"));
-  CHECK_THAT(point(R"({"asDouble":true})"), Catch::Contains("another type"));
-  std::string nested = R"({"stringValue":"x"})";
-  for (int i = 0; i <= kOtlpDepthMax; ++i) {
-    nested = base::StrCat(R"({"arrayValue":{"values":[)", nested, "]}}");
-  }
-  CHECK(message(base::StrCat(
-            R"({"resourceMetrics":[{"resource":{"attributes":[{"key":"k",)"
-            R"("value":)", nested, "}]}}]}")) != "");
-}
-
-TEST_CASE("what is out of proportion is refused", "[otlp]") {
-  otlp::ExportMetricsServiceRequest request;
-  auto* exponential = AddMetric(request, "e").mutable_exponential_histogram();
-  auto& point = Timed(*exponential->add_data_points());
-  const auto message = [&request] {
-    return std::string(base::Message(RunBoth(request).status));
-  };
-  SECTION("buckets") {
-    for (size_t i = 0; i <= kOtlpBucketsMax; ++i) {
-      point.mutable_positive()->add_bucket_counts(0);
+template <typename Point>
+void AddRandomAttributes(std::mt19937_64& random, Point& point) {
+  const std::vector<std::string> keys = {
+      "a", "b.c", "le", "quantile", "job", "instance", "__name__", "", "_x"};
+  for (uint64_t left = random() % 6; left > 0; --left) {
+    otlp::KeyValue& attribute = *point.add_attributes();
+    attribute.set_key(keys[random() % keys.size()]);
+    otlp::AnyValue& value = *attribute.mutable_value();
+    switch (random() % 8) {
+      case 0:
+        value.set_int_value(7);
+        break;
+      case 1:
+        AddText(value.mutable_kvlist_value()->mutable_values(), "in", "map");
+        break;
+      case 2:
+        value.set_string_value("");
+        break;
+      default:
+        value.set_string_value(std::to_string(random() % 3));
     }
-    const Result result =
-        Run(request.SerializeAsString(), {}, ReadOtlpProtobuf);
-    CHECK_THAT(std::string(base::Message(result.status)),
-               Catch::Contains("more than 65536 buckets"));
-  }
-  SECTION("attributes") {
-    for (size_t i = 0; i <= kOtlpAttributesMax; ++i) point.add_attributes();
-    CHECK_THAT(message(), Catch::Contains("more than 4096 attributes"));
-  }
-  SECTION("series of one point") {
-    auto& histogram = Timed(
-        *AddMetric(request, "h").mutable_histogram()->add_data_points());
-    AddText(histogram.mutable_attributes(), "k", std::string(1 << 20, 'x'));
-    histogram.add_bucket_counts(0);
-    for (int i = 0; i < 20; ++i) {
-      histogram.add_bucket_counts(0);
-      histogram.add_explicit_bounds(i);
-    }
-    const Result result = RunBoth(request);
-    CHECK(result.rejected == 1);
-    CHECK_THAT(result.error, Catch::Contains("23 series of a data point"));
   }
 }
 
-TEST_CASE("points that would cost far more than their size are refused",
+TEST_CASE("attributes as they came make the labels of those that are read",
           "[otlp]") {
-  otlp::ExportMetricsServiceRequest request;
-  SECTION("a long name in many series") {
-    auto& histogram = Timed(*AddMetric(request, std::string(60'000, 'h'))
-                                 .mutable_histogram()->add_data_points());
-    histogram.add_bucket_counts(0);
-    for (int i = 0; i < 300; ++i) {
-      histogram.add_bucket_counts(0);
-      histogram.add_explicit_bounds(i);
-    }
-    const Result result = RunBoth(request);
-    CHECK(result.rejected == 1);
-    CHECK_THAT(result.error, Catch::Contains("303 series of a data point"));
-  }
-  SECTION("names and units") {
-    for (const bool unit : {false, true}) {
-      auto& metric = AddMetric(request, unit ? "u" : std::string(70'000, 'n'));
-      if (unit) metric.set_unit(std::string(70'000, 'u'));
-      Timed(*metric.mutable_gauge()->add_data_points()).set_as_int(1);
-    }
-    const Result result = RunBoth(request);
-    CHECK(result.rejected == 2);
-    CHECK_THAT(result.error, Catch::Contains("name or unit has more than"));
-    CHECK(result.metadata.empty());
-  }
-  SECTION("keys of maps") {
+  std::mt19937_64 random(11);
+  for (int round = 0; round < 200; ++round) {
+    otlp::ExportMetricsServiceRequest request;
     auto& gauge = Timed(
         *AddMetric(request, "g").mutable_gauge()->add_data_points());
     gauge.set_as_int(1);
-    auto& map = *gauge.add_attributes();
-    map.set_key(std::string(1'000, 'k'));
-    for (int i = 0; i < 1'100; ++i) {
-      AddText(map.mutable_value()->mutable_kvlist_value()->mutable_values(),
-              std::to_string(i), "v");
+    AddRandomAttributes(random, gauge);
+    auto& histogram = Timed(
+        *AddMetric(request, "h").mutable_histogram()->add_data_points());
+    AddRandomAttributes(random, histogram);
+    auto& summary = Timed(
+        *AddMetric(request, "s").mutable_summary()->add_data_points());
+    summary.add_quantile_values()->set_quantile(0.5);
+    AddRandomAttributes(random, summary);
+    AddRandomAttributes(
+        random, *request.mutable_resource_metrics(0)->mutable_resource());
+    OtlpOptions prometheus;
+    prometheus.prometheus = true;
+    for (const OtlpOptions& options : {OtlpOptions(), prometheus}) {
+      RunBoth(request, options);
     }
-    const Result result = RunBoth(request);
-    CHECK(result.rejected == 1);
-    CHECK_THAT(result.error, Catch::Contains("keys of maps"));
-  }
-  SECTION("labels of refused points") {
-    auto& gauge = *AddMetric(request, "g").mutable_gauge();
-    AddText(request.mutable_resource_metrics(0)
-                ->mutable_resource()->mutable_attributes(),
-            "k", std::string(4 << 20, 'x'));
-    for (int i = 0; i < 300; ++i) gauge.add_data_points();
-    const Result result =
-        Run(request.SerializeAsString(), {}, ReadOtlpProtobuf);
-    CHECK_THAT(std::string(base::Message(result.status)),
-               Catch::Contains("labels of all series of the request"));
   }
 }
 
-TEST_CASE("keys that become one name are joined in linear memory", "[otlp]") {
-  OtlpOptions options;
-  options.prometheus = true;
-  OtlpLabels labels(&options);
-  const std::string text(10'000, 'x');
-  OtlpAttributes attributes(1'000);
-  for (OtlpAttribute& one : attributes) {
-    one.key = "k";
-    one.value.kind = OtlpValue::Kind::kString;
-    one.value.text = text;
-  }
-  labels.SetPoint(attributes, "");
-  CHECK(labels.point_bytes() > 10'000'000);
-  CHECK(labels.point_text_bytes() < 11'000'000);
-}
-
-TEST_CASE("metadata without points is stored in parts", "[otlp]") {
-  otlp::ExportMetricsServiceRequest request;
-  for (int i = 0; i < 10; ++i) {
-    AddMetric(request, base::StrCat("m", i)).mutable_gauge();
-  }
+std::vector<std::string> IdentitiesOf(std::string_view body) {
+  std::vector<std::string> identities;
   SampleBatch batch;
   const OtlpOptions options;
-  size_t parts = 0;
   OtlpMapper mapper(
-      &options, kNowMs, 4, &batch,
+      &options, kNowMs, 100, &batch,
       [&](const SampleBatch& part, const std::vector<uint32_t>&, bool) {
-        CHECK(part.metadata.size() <= 4);
-        ++parts;
+        for (const BatchSeries& series : part.series) {
+          identities.emplace_back(series.identity);
+        }
         return absl::OkStatus();
       });
-  REQUIRE(ReadOtlpProtobuf(request.SerializeAsString(), mapper).ok());
-  CHECK(parts == 3);
+  REQUIRE(ReadOtlpProtobuf(body, mapper).ok());
+  return identities;
 }
 
-TEST_CASE("points far apart give few samples of target_info", "[otlp]") {
-  otlp::ExportMetricsServiceRequest request;
-  for (int i = 0; i < 10; ++i) {
-    auto& resource = *request.add_resource_metrics();
-    auto* attributes = resource.mutable_resource()->mutable_attributes();
-    AddText(attributes, "service.name", std::to_string(i));
-    AddText(attributes, "host.name", "h");
-    auto& metric = *resource.add_scope_metrics()->add_metrics();
-    metric.set_name("m");
-    for (const uint64_t time_ns : {kStartNs, kTimeNs}) {
-      auto& point = *metric.mutable_gauge()->add_data_points();
-      point.set_as_int(1);
-      point.set_time_unix_nano(time_ns);
-    }
-  }
-  SampleBatch batch;
-  OtlpOptions options;
-  options.prometheus = true;
-  size_t rows = 0;
-  size_t series = 0;
-  OtlpMapper mapper(
-      &options, kNowMs, 1'000'000, &batch,
-      [&](const SampleBatch& part, const std::vector<uint32_t>&, bool) {
-        rows += part.values.size();
-        series += part.series.size();
-        return absl::OkStatus();
-      });
-  REQUIRE(ReadOtlpProtobuf(request.SerializeAsString(), mapper).ok());
-  CHECK(series == 30);
-  CHECK(rows <= 20 + 20 + 1'000 + 10);
-}
-
-TEST_CASE("a request cut at any byte or with flipped bits is read safely",
+TEST_CASE("a series has the same identity while its labels are the same",
           "[otlp]") {
-  otlp::ExportMetricsServiceRequest request;
-  auto* exponential = AddMetric(request, "e").mutable_exponential_histogram();
-  auto& point = Timed(*exponential->add_data_points());
-  point.set_scale(20);
-  point.set_count(3);
-  point.mutable_positive()->set_offset(-5);
-  point.mutable_positive()->add_bucket_counts(3);
-  AddText(point.mutable_attributes(), "k", "v");
-  auto& gauge = Timed(*AddMetric(request, "g").mutable_gauge()
-                           ->add_data_points());
-  gauge.set_as_double(1);
-  const std::string body = request.SerializeAsString();
-  for (size_t keep = 0; keep < body.size(); ++keep) {
-    (void)Run(body.substr(0, keep), {}, ReadOtlpProtobuf);
-  }
-  std::mt19937_64 random(7);
-  for (int i = 0; i < 2000; ++i) {
-    std::string flipped = body;
-    flipped[random() % body.size()] ^= static_cast<char>(1 << random() % 8);
-    (void)Run(flipped, {}, ReadOtlpProtobuf);
-  }
+  const auto identity = [](const std::string& service, const std::string& name,
+                           const std::string& value, uint64_t time_ns) {
+    otlp::ExportMetricsServiceRequest request;
+    auto& point = *AddMetric(request, name).mutable_gauge()->add_data_points();
+    point.set_time_unix_nano(time_ns);
+    point.set_as_double(static_cast<double>(time_ns));
+    AddText(point.mutable_attributes(), "k", value);
+    AddText(request.mutable_resource_metrics(0)
+                ->mutable_resource()->mutable_attributes(),
+            "service.name", service);
+    return IdentitiesOf(request.SerializeAsString()).at(0);
+  };
+  const std::string one = identity("s", "m", "v", kTimeNs);
+  CHECK(identity("s", "m", "v", kStartNs) == one);
+  CHECK(identity("t", "m", "v", kTimeNs) != one);
+  CHECK(identity("s", "n", "v", kTimeNs) != one);
+  CHECK(identity("s", "m", "w", kTimeNs) != one);
+}
+
+TEST_CASE("attributes with other fields between them are all labels",
+          "[otlp]") {
+  otlp::NumberDataPoint first, second;
+  AddText(first.mutable_attributes(), "a", "1");
+  AddText(first.mutable_attributes(), "b", "1");
+  second.set_as_int(5);
+  second.set_time_unix_nano(kTimeNs);
+  AddText(second.mutable_attributes(), "b", "2");
+  AddText(second.mutable_attributes(), "c", "3");
+  // Parts of one message may follow one another, and so become one.
+  std::string gauge, metric, scope, resource, body;
+  const auto put = [](std::string& out, char tag, std::string_view bytes) {
+    out.push_back(tag);
+    base::PutLengthPrefixed(out, bytes);
+  };
+  put(gauge, '\x0a', first.SerializeAsString() + second.SerializeAsString());
+  put(metric, '\x0a', "m");
+  put(metric, '\x2a', gauge);
+  put(scope, '\x12', metric);
+  put(resource, '\x12', scope);
+  put(body, '\x0a', resource);
+  const Result result = Run(body, {}, ReadOtlpProtobuf);
+  CHECK(result.Value("m{a=\"1\",b=\"2\",c=\"3\"}") == 5);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "lib/protocol/prometheus_text.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -67,6 +68,52 @@ class Line {
   std::string_view rest_;
 };
 
+// Bytes of names that need no quotes.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = '0'; c <= '9'; ++c) plain[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) plain[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) plain[c] = true;
+  for (const char c : {'_', ':', '.'}) plain[c] = true;
+  return plain;
+}();
+
+size_t SkipPlain(std::string_view text, size_t at) {
+  while (at < text.size() && kPlain[static_cast<uint8_t>(text[at])]) ++at;
+  return at;
+}
+
+// Bytes of a series as nearly all senders write it, name{label="value",…} with
+// plain names, without spaces and escapes; 0 for others, which may be good too.
+size_t PlainSeriesSize(std::string_view text) {
+  size_t at = SkipPlain(text, 0);
+  if (at == 0 || at == text.size()) return 0;
+  if (IsSpace(text[at])) {  // a brace may follow
+    const size_t next = text.find_first_not_of(" \t", at);
+    return next != std::string_view::npos && text[next] != '{' ? at : 0;
+  }
+  if (text[at++] != '{') return 0;
+  if (at < text.size() && text[at] == '}') return at + 1;
+  while (true) {
+    const size_t name_end = SkipPlain(text, at);
+    if (name_end == at || text.size() - name_end < 3 ||
+        text[name_end] != '=' || text[name_end + 1] != '"') {
+      return 0;
+    }
+    const size_t quote = text.find('"', name_end + 2);
+    // An empty one may take the name away.
+    if (quote == std::string_view::npos || quote + 1 == text.size() ||
+        quote == name_end + 2) {
+      return 0;
+    }
+    at = quote + 2;
+    if (text[quote + 1] == '}') break;
+    if (text[quote + 1] != ',') return 0;
+  }
+  // A quote may have been none; the first backslash stands before it.
+  return text.substr(0, at).find('\\') == std::string_view::npos ? at : 0;
+}
+
 // `label="value", "label"="value", "metric"` up to and with the brace. ""
 // when all is well, else what is wrong.
 std::string_view ReadLabels(Line& line, std::vector<model::Label>& labels) {
@@ -100,6 +147,17 @@ std::string_view ReadLabels(Line& line, std::vector<model::Label>& labels) {
       return "labels are not separated by a comma";
     }
   }
+}
+
+// The name and the labels before the value; "" when all is well.
+std::string_view ReadSeries(Line& line, std::vector<model::Label>& labels) {
+  const std::string_view name =
+      line.Until([](char c) { return c == '{' || IsSpace(c); });
+  if (!name.empty()) {
+    labels.push_back({std::string(model::kMetricName), std::string(name)});
+  }
+  line.SkipSpaces();
+  return line.Eat('{') ? ReadLabels(line, labels) : "";
 }
 
 bool EqualIgnoringCase(std::string_view a, std::string_view lower_case) {
@@ -205,7 +263,8 @@ PrometheusTextReader::PrometheusTextReader(std::string_view text,
                                            TextFormat format)
     : ImportReader(text, line_bytes_max),
       default_ms_(default_ms),
-      seconds_(format == TextFormat::kOpenMetrics || EndsWithEof(text)) {}
+      seconds_(format == TextFormat::kOpenMetrics ||
+               (format == TextFormat::kPrometheus && EndsWithEof(text))) {}
 
 std::optional<int64_t> PrometheusTextReader::ReadTimestamp(
     std::string_view text) const {
@@ -289,24 +348,38 @@ void PrometheusTextReader::AppendExemplar(std::string_view text,
   exemplar.timestamp_ms = *ms;
 }
 
+void PrometheusTextReader::MakeLabels(std::string_view identity,
+                                      std::vector<model::Label>& labels) const {
+  Line line(identity);
+  labels.clear();
+  (void)ReadSeries(line, labels);  // plain text has no errors
+  labels = model::LabelSet(std::move(labels)).labels();
+}
+
 void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
   Line line(text);
   line.SkipSpaces();
   if (line.empty()) return;
   if (line.Eat('#')) return ReadComment(line.rest(), batch);
+  if (batch.identity_reader != this) {
+    batch.form = IdentityForm::kOfReader;
+    batch.identity_reader = this;
+    batch.identity_context = "text";
+    // Metadata is for the tenants of its series, and these may go on in
+    // another batch than its lines.
+    if (batch.metadata.empty() && !family_.metric.empty()) {
+      batch.metadata.push_back(family_);
+    }
+  }
+  std::string_view identity =
+      line.rest().substr(0, PlainSeriesSize(line.rest()));
   std::vector<model::Label> labels;
-  const std::string_view name =
-      line.Until([](char c) { return c == '{' || IsSpace(c); });
-  if (!name.empty()) {
-    labels.push_back({std::string(model::kMetricName), std::string(name)});
+  if (!identity.empty()) {
+    line.Skip(identity.size());
+  } else if (const auto why = ReadSeries(line, labels); !why.empty()) {
+    return AddBadLine(why);
   }
   line.SkipSpaces();
-  if (line.Eat('{')) {
-    if (const std::string_view why = ReadLabels(line, labels); !why.empty()) {
-      return AddBadLine(why);
-    }
-    line.SkipSpaces();
-  }
   const std::optional<double> value = ParseNumber(line.Until(IsSpace));
   if (!value) return AddBadLine("the value is not a number");
   line.SkipSpaces();
@@ -320,11 +393,14 @@ void PrometheusTextReader::ReadLine(std::string_view text, SampleBatch& batch) {
       return AddBadLine("text after the timestamp");
     }
   }
-  const model::LabelSet set(std::move(labels));
-  if (set.empty()) return AddBadLine("no name and no labels");
-  canonical_.clear();
-  AppendCanonicalBytes(canonical_, set);
-  BatchSeries series{.identity = batch.arena.Copy(canonical_),
+  if (identity.empty()) {
+    const model::LabelSet set(std::move(labels));
+    if (set.empty()) return AddBadLine("no name and no labels");
+    canonical_.assign(1, kCanonicalMark);
+    AppendCanonicalBytes(canonical_, set);
+    identity = batch.arena.Copy(canonical_);
+  }
+  BatchSeries series{.identity = identity,
                      .first_row = static_cast<uint32_t>(batch.values.size()),
                      .rows = 1};
   batch.timestamps_ms.push_back(timestamp_ms);

@@ -9,8 +9,9 @@
 //          Timestamps: those of OpenMetrics, as a Content-Type or a last line
 //          `# EOF` tells it, are seconds; of other text those within 2^31 of
 //          1970 are seconds, all others milliseconds.
-// Out:     one series with one row a line, in canonical form; of a repeated
-//          label name the last one counts. A line without a timestamp gets
+// Out:     one series with one row a line, named by its text where that is
+//          plain (kOfReader); of a repeated label name the last one counts. A
+//          line without a timestamp gets
 //          `default_ms`, an exemplar without one that of its line.
 //          `_created` samples are series as all others.
 // Errors:  a bad line is skipped and counted; of an exemplar that cannot be
@@ -34,14 +35,20 @@
 
 namespace varve::protocol {
 
-enum class TextFormat : uint8_t { kPrometheus, kOpenMetrics };
+// Text that ends with "# EOF" is OpenMetrics, too; not so kPrometheusPart, the
+// beginning of a body whose end is not there yet.
+enum class TextFormat : uint8_t { kPrometheus, kPrometheusPart, kOpenMetrics };
 
-class PrometheusTextReader final : public ImportReader {
+class PrometheusTextReader final : public ImportReader,
+                                   public IdentityReader {
  public:
   // Keeps a view of `text`.
   PrometheusTextReader(std::string_view text, int64_t default_ms,
                        int64_t line_bytes_max = kLineBytesMax,
                        TextFormat format = TextFormat::kPrometheus);
+
+  void MakeLabels(std::string_view identity,
+                  std::vector<model::Label>& labels) const override;
 
  private:
   void ReadLine(std::string_view line, SampleBatch& batch) override;
@@ -52,7 +59,7 @@ class PrometheusTextReader final : public ImportReader {
 
   const int64_t default_ms_;
   const bool seconds_;
-  std::string canonical_;
+  std::string canonical_;  // with its mark
   model::MetricMetadata family_;  // of the comments last read
 };
 

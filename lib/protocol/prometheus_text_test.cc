@@ -5,9 +5,16 @@
 #include <random>
 
 #include "lib/model/sample.h"
+#include "lib/protocol/series_labels.h"
 
 namespace varve::protocol {
 namespace {
+
+model::LabelSet LabelsOf(const SampleBatch& batch, size_t series) {
+  std::vector<model::Label> labels;
+  REQUIRE(ReadSeriesLabels(batch, batch.series[series], labels).ok());
+  return model::LabelSet(labels);
+}
 
 struct Result {
   std::vector<std::string> lines;  // labels timestamp value
@@ -23,10 +30,9 @@ Result Read(std::string_view text, size_t rows_max = SIZE_MAX) {
   while (more) {
     batch.Clear();
     more = reader.Next(batch, rows_max);
-    for (const BatchSeries& series : batch.series) {
-      const auto labels = model::ParseCanonicalBytes(series.identity);
-      REQUIRE(labels.ok());
-      result.lines.push_back(base::StrCat(labels->Text(), " ",
+    for (size_t i = 0; i < batch.series.size(); ++i) {
+      const BatchSeries& series = batch.series[i];
+      result.lines.push_back(base::StrCat(LabelsOf(batch, i).Text(), " ",
                                           batch.Timestamps(series)[0], " ",
                                           batch.Values(series)[0]));
     }
@@ -60,16 +66,13 @@ TEST_CASE("escapes and utf-8 in names and values are read", "[protocol]") {
   PrometheusTextReader reader("a{x=\"q\\\"b\\\\n\\nz\\t\"} 1", 0);
   SampleBatch batch;
   reader.Next(batch, 1);
-  const auto labels = model::ParseCanonicalBytes(batch.series[0].identity);
-  REQUIRE(labels.ok());
-  CHECK(labels->Get("x") == "q\"b\\n\nz\\t");
+  CHECK(LabelsOf(batch, 0).Get("x") == "q\"b\\n\nz\\t");
   PrometheusTextReader utf8("{\"3fooµ¥\",\"3👋tfにちは\"=\"漢\"} 2", 0);
   batch.Clear();
   utf8.Next(batch, 1);
-  const auto named = model::ParseCanonicalBytes(batch.series[0].identity);
-  REQUIRE(named.ok());
-  CHECK(named->Get("__name__") == "3fooµ¥");
-  CHECK(named->Get("3👋tfにちは") == "漢");
+  const model::LabelSet named = LabelsOf(batch, 0);
+  CHECK(named.Get("__name__") == "3fooµ¥");
+  CHECK(named.Get("3👋tfにちは") == "漢");
 }
 
 TEST_CASE("special numbers keep their bits", "[protocol]") {
@@ -98,6 +101,29 @@ TEST_CASE("bad lines are skipped and counted, the good ones stay",
   CHECK(r.lines == Lines{"good 777 1", "good 777 2"});
   CHECK(r.bad == 13);
   CHECK(r.error == "line 2: the value is not a number");
+}
+
+TEST_CASE("plain series are named by their own text, others by labels",
+          "[protocol]") {
+  const std::string text =
+      "a{x=\"1\",y=\"{,}\"} 1\nb 2\nb\t3\na{x=\"1\",y=\"{,}\",} 4\n"
+      "a{ x=\"1\",y=\"{,}\"} 5\na {x=\"1\",y=\"{,}\"} 6\n"
+      "a{x=\"\\\"1\",y=\"2\"} 7\na{__name__=\"\"} 8\nb{__name__=\"c\"} 9";
+  PrometheusTextReader reader(text, 0);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, SIZE_MAX));
+  const auto identity = [&](size_t i) { return batch.series[i].identity; };
+  REQUIRE(batch.series.size() == 8);
+  CHECK(identity(0) == "a{x=\"1\",y=\"{,}\"}");
+  CHECK(identity(1) == "b");
+  CHECK(identity(2) == "b");
+  for (const size_t i : {3, 4, 5}) {
+    CHECK(identity(i).front() == kCanonicalMark);
+    CHECK(LabelsOf(batch, i) == LabelsOf(batch, 0));
+  }
+  CHECK(LabelsOf(batch, 6).Get("x") == "\"1");
+  CHECK(LabelsOf(batch, 7).Text() == "c");
+  CHECK(reader.bad_lines() == 1);
 }
 
 TEST_CASE("of a repeated label the last one counts; empty ones go",
@@ -208,6 +234,29 @@ TEST_CASE("text cut or damaged at any byte neither crashes nor loops",
     }
     Read(damaged, 1);
   }
+}
+
+TEST_CASE("metadata comes again with series that another batch begins with",
+          "[protocol]") {
+  PrometheusTextReader reader("a 1\n# HELP b why\n# TYPE b counter\n", 0);
+  SampleBatch batch;
+  CHECK_FALSE(reader.Next(batch, 100));
+  REQUIRE(batch.metadata.size() == 1);
+  reader.Feed("b 2\nb 3\nb 4\n# TYPE c gauge\nc 5\n");
+  const model::MetricMetadata b{.metric = "b",
+                                .type = model::MetricType::kCounter,
+                                .help = "why",
+                                .unit = {}};
+  batch.Clear();
+  CHECK(reader.Next(batch, 3));
+  CHECK(batch.values == std::vector<double>{2, 3});
+  CHECK(batch.metadata == std::vector<model::MetricMetadata>{b});
+  batch.Clear();
+  CHECK_FALSE(reader.Next(batch, 100));
+  CHECK(batch.values == std::vector<double>{4, 5});
+  REQUIRE(batch.metadata.size() == 2);
+  CHECK(batch.metadata[0] == b);
+  CHECK(batch.metadata[1].metric == "c");
 }
 
 }  // namespace

@@ -39,11 +39,16 @@ class Fields {
 
   bool done() const { return next_ == end_; }
   const char* position() const { return next_; }
+  // The field read last, with its tag.
+  std::string_view last() const {
+    return {field_, static_cast<size_t>(next_ - field_)};
+  }
   size_t offset() const { return static_cast<size_t>(next_ - begin_); }
 
   // False for broken framing.
   bool Next(Field& field) {
     uint64_t tag = 0;
+    field_ = next_;
     if (!Varint(tag) || tag > UINT32_MAX || tag >> 3 == 0) return false;
     field.number = static_cast<uint32_t>(tag >> 3);
     field.type = tag & 7;
@@ -104,6 +109,7 @@ class Fields {
 
   const char* begin_;
   const char* next_;
+  const char* field_ = nullptr;
   const char* end_;
 };
 

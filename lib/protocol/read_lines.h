@@ -11,6 +11,7 @@
 #include "lib/base/strings.h"
 #include "lib/model/label.h"
 #include "lib/protocol/sample_batch.h"
+#include "lib/protocol/series_labels.h"
 
 namespace varve::protocol {
 
@@ -24,10 +25,12 @@ using Rows = std::vector<std::string>;
 
 inline void AddRows(const SampleBatch& batch, Rows& rows) {
   for (const BatchSeries& series : batch.series) {
-    const auto labels = model::ParseCanonicalBytes(series.identity);
-    if (!labels.ok()) throw std::runtime_error("identity is not canonical");
+    std::vector<model::Label> labels;
+    if (!ReadSeriesLabels(batch, series, labels).ok()) {
+      throw std::runtime_error("no labels behind an identity");
+    }
     for (size_t i = 0; i < series.rows; ++i) {
-      rows.push_back(base::StrCat(labels->Text(), " ",
+      rows.push_back(base::StrCat(model::LabelSet(labels).Text(), " ",
                                   batch.Timestamps(series)[i], " ",
                                   batch.Values(series)[i]));
     }

@@ -1,9 +1,7 @@
 #include "lib/protocol/remote_write.h"
 
 #include <bit>
-#include <cstring>
 
-#include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
 #include "lib/protocol/proto_fields.h"
 #include "lib/protocol/remote_write_kinds.h"
@@ -16,26 +14,6 @@ using base::InvalidArgument;
 absl::Status Broken(std::string_view what, size_t offset) {
   return InvalidArgument("remote write: broken ", what, " at byte ", offset,
                          " of its message");
-}
-
-// value = 1 double, timestamp = 2 varint: what every known encoder sends.
-bool ReadUsualSample(std::string_view message, int64_t& timestamp_ms,
-                     double& value) {
-  if (message.size() < 11 || message.size() > 20 || message[0] != 0x09 ||
-      message[9] != 0x10) {
-    return false;
-  }
-  value = std::bit_cast<double>(base::LoadLe<uint64_t>(message.data() + 1));
-  uint64_t varint = 0;
-  for (size_t i = 10, shift = 0; i < message.size(); ++i, shift += 7) {
-    const auto byte = static_cast<uint8_t>(message[i]);
-    varint |= static_cast<uint64_t>(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      timestamp_ms = static_cast<int64_t>(varint);
-      return i + 1 == message.size();
-    }
-  }
-  return false;
 }
 
 bool ReadAnySample(std::string_view message, int64_t& timestamp_ms,

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <span>
+#include <cstring>
 
-#include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
-#include "lib/model/label.h"
 #include "lib/model/time_range.h"
 #include "lib/protocol/proto_fields.h"
 #include "lib/protocol/remote_write_kinds.h"
@@ -49,24 +47,6 @@ absl::Status CheckRefs(std::span<const uint32_t> refs, size_t symbols) {
     }
   }
   return absl::OkStatus();
-}
-
-void AppendBytesField(std::string& out, char tag, std::string_view bytes) {
-  out.push_back(tag);
-  base::PutLengthPrefixed(out, bytes);
-}
-
-// A label field of remote write 1.0.
-void AppendLabelField(std::string& out, std::string_view name,
-                      std::string_view value) {
-  // Tag, size as a varint, bytes.
-  const auto size_of = [](std::string_view bytes) {
-    return 1 + (std::bit_width(bytes.size() | 1) + 6) / 7 + bytes.size();
-  };
-  out.push_back('\x0a');
-  base::PutVarint(out, size_of(name) + size_of(value));
-  AppendBytesField(out, '\x0a', name);
-  AppendBytesField(out, '\x12', value);
 }
 
 // The metric that a series of this type and name is part of.
@@ -120,22 +100,27 @@ absl::Status RemoteWrite2Walker::Charge(size_t label_bytes) {
 
 absl::Status RemoteWrite2Walker::MakeIdentity(SampleBatch& batch,
                                               std::string_view& identity) {
+  // What a label costs beside its texts, once it has to be written out.
+  constexpr size_t kPairBytes = 6;
   RETURN_IF_ERROR(CheckRefs(refs_, symbols_.size()));
-  raw_.clear();
-  metric_ = {};
-  for (size_t i = 0; i < refs_.size(); i += 2) {
-    const std::string_view name = symbols_[refs_[i]];
-    const std::string_view value = symbols_[refs_[i + 1]];
-    if (name == model::kMetricName) metric_ = value;
-    AppendLabelField(raw_, name, value);
-    if (raw_.size() > kSymbolizedLabelBytesMax) {
-      return InvalidArgument("remote write 2.0: a time series has labels of "
-                             "more than ", kSymbolizedLabelBytesMax, " bytes");
-    }
+  size_t bytes = refs_.size() / 2 * kPairBytes;
+  for (const uint32_t ref : refs_) bytes += symbols_[ref].size();
+  if (bytes > kSymbolizedLabelBytesMax) {
+    return InvalidArgument("remote write 2.0: a time series has labels of "
+                           "more than ", kSymbolizedLabelBytesMax, " bytes");
   }
-  RETURN_IF_ERROR(Charge(raw_.size()));
-  identity = batch.arena.Copy(raw_);
+  RETURN_IF_ERROR(Charge(bytes));
+  identity = batch.arena.Copy({reinterpret_cast<const char*>(refs_.data()),
+                               refs_.size() * sizeof(refs_[0])});
   return absl::OkStatus();
+}
+
+std::string_view RemoteWrite2Walker::MetricName() const {
+  std::string_view name;
+  for (size_t i = 0; i < refs_.size(); i += 2) {
+    if (symbols_[refs_[i]] == model::kMetricName) name = symbols_[refs_[i + 1]];
+  }
+  return name;
 }
 
 absl::Status RemoteWrite2Walker::AddSample(std::string_view message,
@@ -143,16 +128,20 @@ absl::Status RemoteWrite2Walker::AddSample(std::string_view message,
   int64_t timestamp_ms = 0;
   int64_t start_ms = 0;
   double value = 0;
-  Fields fields(message);
-  Field field;
-  while (!fields.done()) {
-    if (!fields.Next(field)) return Broken("sample");
-    if (field.number == 1 && field.type == kFixed64) {
-      value = std::bit_cast<double>(field.scalar);
-    } else if (field.number == 2 && field.type == kVarint) {
-      timestamp_ms = static_cast<int64_t>(field.scalar);
-    } else if (field.number == 3 && field.type == kVarint) {
-      start_ms = static_cast<int64_t>(field.scalar);
+  if (!ReadUsualSample(message, timestamp_ms, value)) {
+    timestamp_ms = 0;
+    value = 0;
+    Fields fields(message);
+    Field field;
+    while (!fields.done()) {
+      if (!fields.Next(field)) return Broken("sample");
+      if (field.number == 1 && field.type == kFixed64) {
+        value = std::bit_cast<double>(field.scalar);
+      } else if (field.number == 2 && field.type == kVarint) {
+        timestamp_ms = static_cast<int64_t>(field.scalar);
+      } else if (field.number == 3 && field.type == kVarint) {
+        start_ms = static_cast<int64_t>(field.scalar);
+      }
     }
   }
   if (++open.series.rows > kSeriesRowsMax) {
@@ -237,7 +226,7 @@ absl::Status RemoteWrite2Walker::AddMetadata(const MetadataRefs& refs,
   }
   const std::string_view help = symbols_[refs.help];
   const std::string_view unit = symbols_[refs.unit];
-  const std::string_view metric = MetricOf(metric_, refs.type);
+  const std::string_view metric = MetricOf(MetricName(), refs.type);
   if (metric.empty() || (refs.type == 0 && help.empty() && unit.empty())) {
     return absl::OkStatus();
   }
@@ -349,6 +338,7 @@ absl::StatusOr<bool> RemoteWrite2Walker::Next(SampleBatch& batch,
   // does not grow with the request.
   constexpr size_t kBatchLabelBytes = 16 << 20;
   RETURN_IF_ERROR(status_);
+  batch.symbols = symbols_;
   const size_t label_bytes_end = label_bytes_ + kBatchLabelBytes;
   Fields fields(body_.substr(position_));
   Field field;
@@ -367,6 +357,20 @@ absl::StatusOr<bool> RemoteWrite2Walker::Next(SampleBatch& batch,
     }
   }
   return !fields.done();
+}
+
+absl::Status ReadSymbolLabels(std::span<const std::string_view> symbols,
+                              std::string_view refs,
+                              std::vector<model::Label>& out) {
+  out.clear();
+  std::vector<uint32_t> numbers(refs.size() / sizeof(uint32_t));
+  if (!refs.empty()) std::memcpy(numbers.data(), refs.data(), refs.size());
+  RETURN_IF_ERROR(CheckRefs(numbers, symbols.size()));
+  for (size_t i = 0; i < numbers.size(); i += 2) {
+    out.push_back({std::string(symbols[numbers[i]]),
+                   std::string(symbols[numbers[i + 1]])});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace varve::protocol

@@ -15,8 +15,8 @@
 //          all but the symbols' and the scalars repeated. Histogram is that of
 //          remote_write_kinds.h, and start_timestamp = 17. A reference is an
 //          index into symbols; labels are pairs of them, name and value.
-// Out:     as lib/protocol/remote_write.h, so that a series has one identity
-//          whichever version it comes by. Starts of samples: their own, else
+// Out:     as lib/protocol/remote_write.h, but that a series is named by its
+//          references: no label is copied. Starts of samples: their own, else
 //          the series' created_timestamp; none of samples outside of
 //          [0, kTimestampMaxMs]. An exemplar without a time has that
 //          of its series' last sample. Metadata is the metric's: _bucket,
@@ -31,6 +31,7 @@
 #define VARVE_LIB_PROTOCOL_REMOTE_WRITE_2_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/model/label.h"
 #include "lib/protocol/sample_batch.h"
 
 namespace varve::protocol {
@@ -53,13 +55,14 @@ inline constexpr size_t kSeriesExemplarBytesMax = 1 << 20;
 
 class RemoteWrite2Walker {
  public:
-  static constexpr IdentityForm kForm = IdentityForm::kRemoteWriteLabels;
+  static constexpr IdentityForm kForm = IdentityForm::kSymbolRefs;
 
   // Keeps a view of `body`.
   explicit RemoteWrite2Walker(std::string_view body);
 
   // Appends series to `batch` until it has `rows_max` rows or series, or the
-  // body ends. False at the end. REQUIRES: batch.form is kRemoteWriteLabels.
+  // body ends. False at the end. The batch's symbols live as long as the
+  // walker. REQUIRES: batch.form is kSymbolRefs.
   absl::StatusOr<bool> Next(SampleBatch& batch, size_t rows_max);
 
  private:
@@ -92,8 +95,10 @@ class RemoteWrite2Walker {
   absl::Status AddMetadata(const MetadataRefs& refs, SampleBatch& batch);
   // Adds labels to those of the whole request, which are bounded.
   absl::Status Charge(size_t label_bytes);
-  // The label fields of remote write 1.0 for the references.
+  // The references, checked.
   absl::Status MakeIdentity(SampleBatch& batch, std::string_view& identity);
+  // The value of the label __name__ of the series under way.
+  std::string_view MetricName() const;
   static void AddStarts(const Open& open, std::span<const int64_t> times_ms,
                         std::span<const int64_t> starts_ms,
                         SampleBatch& batch);
@@ -109,9 +114,13 @@ class RemoteWrite2Walker {
   std::vector<uint32_t> refs_;
   std::vector<int64_t> sample_starts_ms_;
   std::vector<int64_t> histogram_starts_ms_;
-  std::string raw_;
-  std::string_view metric_;
 };
+
+// The labels of a series' references into `symbols`, in their order, repeated
+// and empty ones included. Replaces `out`. InvalidArgument for those to none.
+absl::Status ReadSymbolLabels(std::span<const std::string_view> symbols,
+                              std::string_view refs,
+                              std::vector<model::Label>& out);
 
 }  // namespace varve::protocol
 

@@ -12,7 +12,7 @@
 #include "lib/model/label.h"
 #include "lib/model/time_range.h"
 #include "lib/protocol/check_body.h"
-#include "lib/protocol/remote_write.h"
+#include "lib/protocol/series_labels.h"
 #include "proto/remote_write_v1.pb.h"
 #include "proto/remote_write_v2.pb.h"
 
@@ -61,19 +61,26 @@ struct Sender {
   }
 };
 
-// Everything a walk gave; the body is kept for its views.
+// Everything a walk gave; the body and the walker are kept for its views.
 struct Walked {
   std::string body;
+  std::unique_ptr<RemoteWrite2Walker> walker;
   absl::Status status;
   SampleBatch batch;
 };
 
+std::vector<model::Label> LabelsOf(const SampleBatch& batch, size_t series) {
+  std::vector<model::Label> labels;
+  REQUIRE(ReadSeriesLabels(batch, batch.series[series], labels).ok());
+  return labels;
+}
+
 std::unique_ptr<Walked> Walk(const rw::Request& request) {
   auto walked = std::make_unique<Walked>();
   walked->body = request.SerializeAsString();
-  walked->batch.form = IdentityForm::kRemoteWriteLabels;
-  RemoteWrite2Walker walker(walked->body);
-  const auto more = walker.Next(walked->batch, SIZE_MAX);
+  walked->batch.form = IdentityForm::kSymbolRefs;
+  walked->walker = std::make_unique<RemoteWrite2Walker>(walked->body);
+  const auto more = walked->walker->Next(walked->batch, SIZE_MAX);
   walked->status = more.status();
   if (more.ok()) CHECK_FALSE(*more);
   CHECK(CheckBody<RemoteWrite2Walker>(walked->body).ok() == more.ok());
@@ -96,35 +103,12 @@ TEST_CASE("labels, samples and values of 2.0 are read through the symbols",
   const auto walked = Walk(sender.request);
   const SampleBatch& batch = walked->batch;
   REQUIRE(batch.series.size() == 2);
-  std::vector<model::Label> labels;
-  REQUIRE(ParseRawLabels(batch.series[0].identity, labels).ok());
-  CHECK(labels ==
+  CHECK(LabelsOf(batch, 0) ==
         std::vector<model::Label>{{"__name__", "up"}, {"job", "a"}});
   CHECK(batch.timestamps_ms == std::vector<int64_t>{1000, 2000, 3000});
   CHECK(std::signbit(batch.values[1]));
   CHECK(batch.Values(batch.series[1])[0] == 7);
   CHECK(batch.starts.empty());
-}
-
-TEST_CASE("a series has one identity by 1.0 and by 2.0", "[protocol]") {
-  const std::string text(300, 'x');  // two bytes of size
-  Sender sender;
-  Sender::AddSample(sender.Series({{"__name__", "up"}, {"job", text}}), 1, 1);
-  remote_write_v1::WriteRequest old;
-  auto& series = *old.add_timeseries();
-  for (const auto& [name, value] :
-       {std::pair<std::string, std::string>{"__name__", "up"},
-        {"job", text}}) {
-    auto& label = *series.add_labels();
-    label.set_name(name);
-    label.set_value(value);
-  }
-  series.add_samples()->set_timestamp(1);
-  const std::string body = old.SerializeAsString();
-  SampleBatch of_old;
-  REQUIRE(RemoteWriteWalker(body).Next(of_old, SIZE_MAX).ok());
-  CHECK(Walk(sender.request)->batch.series[0].identity ==
-        of_old.series[0].identity);
 }
 
 TEST_CASE("starts come with samples, or for the whole series", "[protocol]") {
@@ -273,8 +257,11 @@ TEST_CASE("a batch knows which of its columns is large", "[protocol]") {
   CHECK(batch.rows_capacity() == 30);
   batch.starts.reserve(40);
   CHECK(batch.rows_capacity() == 40);
+  batch.form = IdentityForm::kOfReader;
   batch.Clear();
   CHECK(batch.rows_capacity() == 40);
+  // A thread keeps its batch for requests of other protocols.
+  CHECK(batch.form == IdentityForm::kCanonical);
 }
 
 TEST_CASE("metadata of 2.0 is the metric's and told once", "[protocol]") {
@@ -364,12 +351,13 @@ TEST_CASE("a request in parts is the request, symbols wherever they stand",
   size_t at = 0;
   for (bool more = true; more;) {
     SampleBatch batch;
+    batch.form = RemoteWrite2Walker::kForm;
     const auto next = walker.Next(batch, 7);
     REQUIRE(next.ok());
     more = *next;
     CHECK(batch.series.size() <= 7);
     for (size_t i = 0; i < batch.series.size(); ++i, ++at) {
-      CHECK(batch.series[i].identity == whole->batch.series[at].identity);
+      CHECK(LabelsOf(batch, i) == LabelsOf(whole->batch, at));
       CHECK(batch.Timestamps(batch.series[i])[0] ==
             1000 + static_cast<int64_t>(at));
       CHECK(StartsOf(batch, i) == StartsOf(whole->batch, at));

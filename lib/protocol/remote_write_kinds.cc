@@ -218,7 +218,11 @@ bool AppendExemplar(std::string_view message, SampleBatch& batch) {
 }
 
 bool AppendMetadata(std::string_view message, SampleBatch& batch) {
+  // VictoriaMetrics' own, which its agents send.
+  constexpr uint32_t kAccountId = 11, kProjectId = 12;
   model::MetricMetadata metadata;
+  uint32_t account = 0, project = 0;
+  bool has_tenant = false;
   Fields fields(message);
   Field field;
   while (!fields.done()) {
@@ -227,12 +231,24 @@ bool AppendMetadata(std::string_view message, SampleBatch& batch) {
       metadata.type = static_cast<model::MetricType>(
           field.scalar < model::kMetricTypeTexts.size() ? field.scalar : 0);
     }
+    if (field.type == kVarint &&
+        (field.number == kAccountId || field.number == kProjectId)) {
+      (field.number == kAccountId ? account : project) =
+          static_cast<uint32_t>(field.scalar);
+      has_tenant = true;
+    }
     if (field.type != kBytes) continue;
     if (field.number == 2) metadata.metric = field.bytes;
     if (field.number == 4) metadata.help = field.bytes;
     if (field.number == 5) metadata.unit = field.bytes;
   }
-  if (!metadata.metric.empty()) batch.metadata.push_back(std::move(metadata));
+  if (metadata.metric.empty()) return true;
+  if (has_tenant) {
+    batch.metadata_tenants.resize(batch.metadata.size());
+    batch.metadata_tenants.push_back(
+        model::TenantId::Numeric(account, project));
+  }
+  batch.metadata.push_back(std::move(metadata));
   return true;
 }
 

@@ -203,6 +203,29 @@ TEST_CASE("exemplars and metadata are read", "[protocol]") {
   CHECK(batch.metadata[0] ==
         model::MetricMetadata{"requests", model::MetricType::kCounter, "helps",
                               "seconds"});
+  CHECK(batch.metadata_tenants.empty());
+}
+
+TEST_CASE("metadata may name its tenant, as vmagent's does", "[protocol]") {
+  rw::WriteRequest write;
+  for (const char* name : {"plain", "named", "half", ""}) {
+    write.add_metadata()->set_metric_family_name(name);
+  }
+  const auto set = [&write](int index, int field, uint64_t value) {
+    auto* message = write.mutable_metadata(index);
+    message->GetReflection()->MutableUnknownFields(message)->AddVarint(field,
+                                                                       value);
+  };
+  set(1, 11, 5);
+  set(1, 12, 7);
+  set(2, 12, 9);
+  set(3, 11, 1);
+  const SampleBatch batch = Walk(write);
+  REQUIRE(batch.metadata.size() == 3);
+  using Tenants = std::vector<std::optional<model::TenantId>>;
+  CHECK(batch.metadata_tenants ==
+        Tenants{std::nullopt, model::TenantId::Numeric(5, 7),
+                model::TenantId::Numeric(0, 9)});
 }
 
 }  // namespace

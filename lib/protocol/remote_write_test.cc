@@ -48,10 +48,10 @@ absl::StatusOr<std::vector<Row>> ByHand(std::string_view body,
   std::vector<Row> rows;
   RemoteWriteWalker walker(body);
   SampleBatch batch;
-  batch.form = IdentityForm::kRemoteWriteLabels;
   bool more = true;
   while (more) {
     batch.Clear();
+    batch.form = IdentityForm::kRemoteWriteLabels;
     auto next = walker.Next(batch, rows_max);
     if (!next.ok()) return next.status();
     more = *next;

@@ -1,12 +1,18 @@
 // What every reader of this folder gives: series and their rows, as columns;
 // native histograms, exemplars, start timestamps and metadata beside them.
 //
-// A series is named by its identity: either the label fields of a remote-write
-// message as they came (kRemoteWriteLabels; equal bytes mean equal labels, but
-// not the other way round), or canonical bytes (kCanonical, lib/model/label.h).
+// A series is named by its identity, whose equality means that of labels, but
+// not the other way round; lib/protocol/series_labels.h has its labels.
 //
-// Lifetime: identities point into the request's body or into `arena`; both
-//           must outlive their use.
+//   kRemoteWriteLabels  the label fields of a remote-write message as they came
+//   kCanonical          canonical bytes (lib/model/label.h)
+//   kSymbolRefs         uint32_t references into the request's `symbols`, name
+//                       and value by turns: equal are the symbols, not these
+//   kOfReader           bytes as they came, which `identity_reader` reads, or
+//                       kCanonicalMark and canonical bytes
+//
+// Lifetime: identities point into the request's body or into `arena`, symbols
+//           into the body; these and their reader must outlive their use.
 // Threads:  belongs to one thread.
 #ifndef VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
 #define VARVE_LIB_PROTOCOL_SAMPLE_BATCH_H_
@@ -15,6 +21,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,10 +30,32 @@
 #include "lib/model/exemplar.h"
 #include "lib/model/metadata.h"
 #include "lib/model/start_run.h"
+#include "lib/model/tenant.h"
+
+namespace varve::model {
+struct Label;
+}
 
 namespace varve::protocol {
 
-enum class IdentityForm : uint8_t { kRemoteWriteLabels = 0, kCanonical = 1 };
+enum class IdentityForm : uint8_t {
+  kRemoteWriteLabels = 0,
+  kCanonical = 1,
+  kSymbolRefs = 2,
+  kOfReader = 3,
+};
+
+// Bytes as they came begin with another one.
+inline constexpr char kCanonicalMark = '\0';
+
+// Makes labels of identities that it has given itself.
+class IdentityReader {
+ public:
+  virtual ~IdentityReader() = default;
+  // In any order; no name twice, no empty values. Replaces `labels`.
+  virtual void MakeLabels(std::string_view identity,
+                          std::vector<model::Label>& labels) const = 0;
+};
 
 // Rows of one series in one message. Encoders of remote write send tens; the
 // bound keeps a message of empty samples (2 bytes each on the wire, 16 here)
@@ -98,6 +127,11 @@ struct BatchSeries {
 struct SampleBatch {
   IdentityForm form = IdentityForm::kCanonical;
   std::vector<BatchSeries> series;
+  std::span<const std::string_view> symbols;  // of kSymbolRefs
+  const IdentityReader* identity_reader = nullptr;  // of kOfReader
+  // What beside its identity makes a series' labels: another reader, or one
+  // with other options, has another context. Of kOfReader.
+  std::string identity_context;
   std::vector<int64_t> timestamps_ms;
   std::vector<double> values;
   std::vector<int64_t> histogram_timestamps_ms;
@@ -105,6 +139,9 @@ struct SampleBatch {
   std::vector<model::ExemplarView> exemplars;
   model::StartRuns starts;
   std::vector<model::MetricMetadata> metadata;  // of no series
+  // Whose each of `metadata` is, for a request of many tenants, where it says;
+  // past the end nothing is said.
+  std::vector<std::optional<model::TenantId>> metadata_tenants;
   // Why the first of the batch's bad histograms was refused.
   std::string bad_histogram;
   Arena arena;
@@ -143,7 +180,11 @@ struct SampleBatch {
     return {starts.data() + s.first_start, s.starts};
   }
   void Clear() {
+    form = IdentityForm::kCanonical;
     series.clear();
+    symbols = {};
+    identity_reader = nullptr;
+    identity_context.clear();
     timestamps_ms.clear();
     values.clear();
     histogram_timestamps_ms.clear();
@@ -151,6 +192,7 @@ struct SampleBatch {
     exemplars.clear();
     starts.clear();
     metadata.clear();
+    metadata_tenants.clear();
     bad_histogram.clear();
     arena.Clear();
   }

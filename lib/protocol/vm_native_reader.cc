@@ -66,6 +66,22 @@ void RestoreOrder(std::vector<int64_t>& timestamps_ms,
 
 VmNativeReader::VmNativeReader(std::string_view body) : rest_(body) {}
 
+size_t VmNativeReader::WholeBytes(std::string_view bytes, bool first) {
+  if (first && bytes.size() < kVmHeadBytes) return 0;
+  size_t whole = first ? kVmHeadBytes : 0;
+  while (true) {
+    base::ByteReader pair(bytes.substr(whole));
+    for (int i = 0; i < 2; ++i) {
+      const auto size = pair.FixedBe<uint32_t>();
+      if (pair.ok() && size > kVmRecordBytesMax) return bytes.size();
+      (void)pair.Bytes(size);
+    }
+    if (!pair.ok()) break;
+    whole = bytes.size() - pair.rest().size();
+  }
+  return first && whole == kVmHeadBytes ? 0 : whole;
+}
+
 absl::Status VmNativeReader::ReadName(std::string_view name) {
   if (!canonical_.empty() && name == name_) return absl::OkStatus();
   name_ = name;

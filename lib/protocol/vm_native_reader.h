@@ -1,7 +1,7 @@
 // The binary format of VictoriaMetrics' /api/v1/import/native, read.
 //
-// In:      a whole body, decompressed; the format is drawn in
-//          lib/protocol/vm_native_writer.h.
+// In:      a body, decompressed, whole or in parts that end with a block; the
+//          format is drawn in lib/protocol/vm_native_writer.h.
 // Out:     a series a block, in canonical form, with the samples within the
 //          head's time range.
 // Errors:  InvalidArgument for a body that is cut or whose numbers disagree:
@@ -29,6 +29,9 @@ namespace varve::protocol {
 
 inline constexpr size_t kVmBlockRowsReadMax = 2 * kVmBlockRowsMax;
 inline constexpr size_t kVmRecordBytesMax = 1 << 20;
+// Of the head, and of a name and a block with their sizes.
+inline constexpr size_t kVmHeadBytes = 16;
+inline constexpr size_t kVmPairBytesMax = 2 * (4 + kVmRecordBytesMax);
 
 class VmNativeReader {
  public:
@@ -36,6 +39,13 @@ class VmNativeReader {
 
   // Keeps a view of `body`.
   explicit VmNativeReader(std::string_view body);
+
+  // The records that follow, when those before have been read; keeps a view.
+  void Feed(std::string_view records) { rest_ = base::ByteReader(records); }
+
+  // How many bytes of `bytes` are whole names with their blocks; with `first`,
+  // behind the head. All, when there is a size that Next refuses.
+  static size_t WholeBytes(std::string_view bytes, bool first);
 
   // Appends series to `batch` until it has `rows_max` rows or series, or the
   // body ends. False at the end.
@@ -51,7 +61,7 @@ class VmNativeReader {
   base::ByteReader rest_;
   bool has_range_ = false;
   model::TimeRange range_;
-  std::string_view name_;   // as it came, of canonical_
+  std::string name_;  // as it came, of canonical_
   std::string canonical_;
   std::string plain_;
   std::vector<int64_t> timestamps_ms_;

@@ -368,5 +368,46 @@ TEST_CASE("names that are broken are refused", "[protocol]") {
   CHECK(refused("m\0003\x01"sv));
 }
 
+TEST_CASE("a body fed in parts that end with a block is read as a whole one",
+          "[protocol]") {
+  // A head, then the series of all three.
+  const std::string body = Bytes(kFew) + Bytes(kCounter).substr(kVmHeadBytes) +
+                           Bytes(kGauge).substr(kVmHeadBytes);
+  const auto whole = Read(body);
+  REQUIRE(whole.ok());
+  CHECK(VmNativeReader::WholeBytes(body, true) == body.size());
+  // A part is as few whole blocks as `step` bytes hold, or the least there is.
+  for (size_t step = 1; step < body.size(); step += 13) {
+    CAPTURE(step);
+    std::vector<std::string> parts;
+    for (size_t at = 0; at < body.size();) {
+      size_t bytes = 0;
+      for (size_t end = step; bytes == 0; end += step) {
+        REQUIRE(at + end < body.size() + step);
+        bytes = VmNativeReader::WholeBytes(
+            std::string_view(body).substr(at, end), at == 0);
+      }
+      parts.push_back(body.substr(at, bytes));
+      at += bytes;
+    }
+    VmNativeReader reader(parts[0]);
+    SampleBatch batch;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (i > 0) reader.Feed(parts[i]);
+      const auto more = reader.Next(batch, SIZE_MAX);
+      REQUIRE(more.ok());
+      CHECK_FALSE(*more);
+      parts[i].assign(parts[i].size(), '#');  // views must not outlive it
+    }
+    size_t samples = 0;
+    for (const Series& series : *whole) samples += series.values.size();
+    CHECK(batch.series.size() == whole->size());
+    CHECK(batch.values.size() == samples);
+  }
+  // A size that is refused ends the search.
+  const std::string large = body.substr(0, kVmHeadBytes) + "\xff\xff\xff\xff";
+  CHECK(VmNativeReader::WholeBytes(large, true) == large.size());
+}
+
 }  // namespace
 }  // namespace varve::protocol

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/query/graphite_filter.h"
+#include "lib/wire/sample_limit.h"
 
 namespace varve::query {
 namespace {
@@ -60,15 +62,10 @@ class Stream final : public eval::SeriesStream {
   }
 
   absl::Status CheckSamples(const cluster::MergedSeries& series) const {
-    const auto samples = static_cast<int64_t>(series.samples.size() +
-                                              series.histograms.size());
-    if (samples_per_series_max_ <= 0 || samples <= samples_per_series_max_) {
-      return absl::OkStatus();
-    }
-    return base::ResourceExhausted(
-        "the query reads ", samples, " samples of the series ",
-        series.labels.Text(), "; the maximum is ", samples_per_series_max_,
-        "; shorten its time range or raise -search.maxSamplesPerSeries");
+    return wire::CheckSeriesSamples(
+        series.labels,
+        static_cast<int64_t>(series.samples.size() + series.histograms.size()),
+        samples_per_series_max_);
   }
 
   const std::unique_ptr<cluster::SeriesMerge> merge_;
@@ -157,6 +154,7 @@ proto::RollupRequest WorkOf(const eval::AggregateRequest& request) {
 absl::StatusOr<std::vector<model::Matchers>> WithFilters(
     std::vector<model::Matchers> groups,
     const std::vector<model::Matchers>& filters) {
+  RETURN_IF_ERROR(PathsToNames(groups));
   if (filters.empty()) return groups;
   if (groups.empty()) return filters;
   if (groups.size() > kMatcherGroupsMax / filters.size()) {
@@ -219,7 +217,9 @@ absl::StatusOr<std::unique_ptr<eval::AggregateStream>>
 ClusterSource::Aggregate(const eval::AggregateRequest& request) {
   if (!options_.base.one_copy) return nullptr;
   ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(request.select));
-  ASSIGN_OR_RETURN(auto rollup, reader_->Rollup(read, WorkOf(request)));
+  proto::RollupRequest work = WorkOf(request);
+  work.set_samples_per_series_max(options_.samples_per_series_max);
+  ASSIGN_OR_RETURN(auto rollup, reader_->Rollup(read, std::move(work)));
   if (rollup == nullptr) return nullptr;
   return std::make_unique<Aggregates>(std::move(rollup), read.range, outcomes_,
                                       options_.client,

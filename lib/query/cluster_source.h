@@ -25,8 +25,9 @@ namespace varve::query {
 inline constexpr size_t kMatcherGroupsMax = 20'000;
 
 // Each group of `groups` and-ed with each of `filters`; no filters: `groups`.
-// No groups and some filters: the filters. InvalidArgument for more than
-// kMatcherGroupsMax.
+// No groups and some filters: the filters. Paths of `groups` become names
+// (graphite_filter.h); `filters` have none any more. InvalidArgument for a bad
+// path and for more than kMatcherGroupsMax.
 absl::StatusOr<std::vector<model::Matchers>> WithFilters(
     std::vector<model::Matchers> groups,
     const std::vector<model::Matchers>& filters);

@@ -12,7 +12,9 @@ constexpr size_t kColumnsMax = 256;
 constexpr size_t kLayoutBytesMax = 256;
 constexpr std::string_view kTimestamp = "__timestamp__";
 
-void AppendField(std::string& out, std::string_view text) {
+}  // namespace
+
+void AppendCsvField(std::string& out, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == text.npos) {
     out += text;
     return;
@@ -24,8 +26,6 @@ void AppendField(std::string& out, std::string_view text) {
   }
   out.push_back('"');
 }
-
-}  // namespace
 
 absl::StatusOr<CsvFormat> CsvFormat::Parse(std::string_view text) {
   if (text.empty()) return base::InvalidArgument("missing `format` arg");
@@ -84,7 +84,7 @@ void CsvFormat::Append(std::string& out,
       const Column& column = columns_[c];
       switch (column.kind) {
         case Kind::kLabel:
-          AppendField(out, series.labels.Get(column.text));
+          AppendCsvField(out, series.labels.Get(column.text));
           break;
         case Kind::kValue:
           promql::AppendApiNumber(out, series.samples.values[i]);
@@ -99,9 +99,9 @@ void CsvFormat::Append(std::string& out,
           base::StrAppend(&out, ms * 1'000'000);
           break;
         case Kind::kCalendar:
-          AppendField(out, absl::FormatTime(column.text,
-                                            absl::FromUnixMillis(ms),
-                                            absl::UTCTimeZone()));
+          AppendCsvField(out, absl::FormatTime(column.text,
+                                               absl::FromUnixMillis(ms),
+                                               absl::UTCTimeZone()));
           break;
       }
     }

@@ -21,6 +21,9 @@
 
 namespace varve::query {
 
+// In quotes where RFC 4180 asks for them.
+void AppendCsvField(std::string& out, std::string_view text);
+
 class CsvFormat {
  public:
   static absl::StatusOr<CsvFormat> Parse(std::string_view text);

@@ -40,12 +40,10 @@ class FakeStorage final : public StorageReader {
       return absl::AbortedError("a node fails within a read of one copy");
     }
     while (hang) {
-      if (request.cancelled->load()) return base::Cancelled("query was canceled");
+      if (request.cancelled()) return base::Cancelled("query was canceled");
       std::this_thread::yield();
     }
-    if (outcome.is_partial && request.deny_partial) {
-      return base::Unavailable("partial answers are denied");
-    }
+    RETURN_IF_ERROR(Denied(request));
     std::vector<cluster::MergedSeries> found = Find(request);
     if (request.series_max > 0 &&
         static_cast<int64_t>(found.size()) > request.series_max) {
@@ -58,7 +56,7 @@ class FakeStorage final : public StorageReader {
       const cluster::ReadRequest& request, const std::string& label,
       int64_t limit, cluster::ReadOutcome& out) override {
     last_request = request;
-    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(Denied(request));
     out = outcome;
     std::set<std::string> items;
     for (const auto& series : Find(request)) {
@@ -78,7 +76,7 @@ class FakeStorage final : public StorageReader {
       const cluster::ReadRequest& request, const std::string& focus_label,
       int64_t top_n, cluster::ReadOutcome& out) override {
     last_request = request;
-    RETURN_IF_ERROR(status);
+    RETURN_IF_ERROR(Denied(request));
     out = outcome;
     proto::CardinalityResponse response;
     response.set_total_series(static_cast<int64_t>(Find(request).size()));
@@ -208,6 +206,12 @@ class FakeStorage final : public StorageReader {
     int fail_after_;
     size_t next_ = 0;
   };
+
+  absl::Status Denied(const cluster::ReadRequest& request) const {
+    RETURN_IF_ERROR(status);
+    if (!outcome.is_partial || !request.deny_partial) return absl::OkStatus();
+    return base::Unavailable("partial answers are denied");
+  }
 
   static bool Matches(const model::Matchers& group,
                       const model::LabelSet& labels) {

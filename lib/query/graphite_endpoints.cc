@@ -38,19 +38,6 @@ absl::StatusOr<char> DelimiterArgument(const http::Request& request) {
                                "is expected");
 }
 
-// As a function's argument when `jsonp` asks for it.
-absl::Status SendJsonp(const http::Request& request,
-                       http::ResponseWriter& writer, std::string json) {
-  ASSIGN_OR_RETURN(const std::string function, JsonpArgument(request));
-  if (function.empty()) {
-    writer.Send(200, kJson, json);
-    return absl::OkStatus();
-  }
-  writer.Send(200, "text/javascript; charset=utf-8",
-              base::StrCat(function, "(", json, ")"));
-  return absl::OkStatus();
-}
-
 template <typename Items>
 std::string JsonList(const Items& items) {
   std::string out = "[";
@@ -95,6 +82,30 @@ absl::Status SelectApi::OneTenant(const Context& context) {
       context.tenants.Text(), "`");
 }
 
+void SelectApi::TellPartial(Context& context, std::string_view action,
+                            bool is_partial) {
+  CountPartial(action, is_partial);
+  context.is_partial = context.is_partial || is_partial;
+}
+
+// Graphite's answers are lists: a header says that one may lack something.
+void SelectApi::MarkPartial(const Context& context) {
+  if (context.is_partial) context.writer.SetHeader("X-Partial", "true");
+}
+
+// As a function's argument when `jsonp` asks for it.
+absl::Status SelectApi::SendJsonp(const Context& context, std::string json) {
+  ASSIGN_OR_RETURN(const std::string function, JsonpArgument(context.request));
+  MarkPartial(context);
+  if (function.empty()) {
+    context.writer.Send(200, kJson, json);
+    return absl::OkStatus();
+  }
+  context.writer.Send(200, "text/javascript; charset=utf-8",
+                      base::StrCat(function, "(", json, ")"));
+  return absl::OkStatus();
+}
+
 // Label APIs over all that is kept; `from` and `until` narrow it.
 absl::StatusOr<cluster::ReadRequest> SelectApi::GraphiteRequest(
     Context& context) {
@@ -124,8 +135,8 @@ absl::StatusOr<std::vector<std::string>> SelectApi::GraphiteLabels(
   if (static_cast<int64_t>(items->size()) > limit) {
     return TooManyItems(limit);
   }
-  CountPartial(label.empty() ? "labelNames" : "labelValues",
-               outcome.is_partial);
+  TellPartial(context, label.empty() ? "labelNames" : "labelValues",
+              outcome.is_partial);
   return items;
 }
 
@@ -177,7 +188,7 @@ absl::Status SelectApi::GraphiteFind(Context& context) {
     }
   }
   out += completer ? "]}" : "]";
-  return SendJsonp(context.request, context.writer, std::move(out));
+  return SendJsonp(context, std::move(out));
 }
 
 absl::Status SelectApi::GraphiteExpand(Context& context) {
@@ -215,7 +226,7 @@ absl::Status SelectApi::GraphiteExpand(Context& context) {
     out += "}";
   }
   out += "}";
-  return SendJsonp(context.request, context.writer, std::move(out));
+  return SendJsonp(context, std::move(out));
 }
 
 absl::Status SelectApi::GraphiteIndex(Context& context) {
@@ -223,7 +234,7 @@ absl::Status SelectApi::GraphiteIndex(Context& context) {
   ASSIGN_OR_RETURN(const auto names,
                    GraphiteLabels(context, read, {},
                                   std::string(model::kMetricName)));
-  return SendJsonp(context.request, context.writer, JsonList(names));
+  return SendJsonp(context, JsonList(names));
 }
 
 }  // namespace varve::query

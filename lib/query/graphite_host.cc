@@ -7,6 +7,7 @@
 #include "lib/base/status.h"
 #include "lib/graphite/path_pattern.h"
 #include "lib/query/cluster_source.h"
+#include "lib/wire/sample_limit.h"
 
 namespace varve::query {
 namespace {
@@ -26,7 +27,7 @@ absl::Status GraphiteHost::Charge(int64_t bytes) {
 }
 
 absl::Status GraphiteHost::CheckAlive() {
-  if (options_.base.cancelled != nullptr && options_.base.cancelled->load()) {
+  if (options_.base.cancelled && options_.base.cancelled()) {
     return base::Cancelled("the request was canceled");
   }
   if (base::SystemClock().SteadyMs() > options_.base.deadline_steady_ms) {
@@ -41,14 +42,9 @@ absl::StatusOr<graphite::Series> GraphiteHost::OnGrid(
     const cluster::MergedSeries& series, const graphite::Grid& grid) {
   const auto& times = series.samples.timestamps_ms;
   const auto& values = series.samples.values;
-  if (options_.samples_per_series_max > 0 &&
-      static_cast<int64_t>(times.size()) > options_.samples_per_series_max) {
-    return base::ResourceExhausted(
-        "the query reads ", times.size(), " samples of the series ",
-        series.labels.Text(), "; the maximum is ",
-        options_.samples_per_series_max,
-        "; shorten its time range or raise -search.maxSamplesPerSeries");
-  }
+  RETURN_IF_ERROR(wire::CheckSeriesSamples(
+      series.labels, static_cast<int64_t>(times.size()),
+      options_.samples_per_series_max));
   RETURN_IF_ERROR(Charge(
       kSeriesBytes + static_cast<int64_t>(grid.points() * sizeof(double))));
   graphite::Series made;

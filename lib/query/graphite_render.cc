@@ -13,6 +13,7 @@
 #include "lib/graphite/time_text.h"
 #include "lib/promql/number_text.h"
 #include "lib/query/arguments.h"
+#include "lib/query/csv_format.h"
 #include "lib/query/graphite_arguments.h"
 #include "lib/query/graphite_host.h"
 #include "lib/query/json.h"
@@ -140,12 +141,8 @@ absl::Status WriteJsonSeries(const graphite::Series& series, Answer& answer) {
 // name,2026-11-20 12:00:00,1.5
 absl::Status WriteCsvSeries(const graphite::Series& series, Answer& answer) {
   std::string& out = answer.text();
-  std::string name = series.name;
-  if (name.find_first_of(",\"\r\n") != name.npos) {
-    std::string quoted = "\"";
-    for (const char c : name) quoted += c == '"' ? "\"\"" : std::string(1, c);
-    name = quoted + "\"";
-  }
+  std::string name;
+  AppendCsvField(name, series.name);
   int64_t at_ms = series.start_ms;
   for (const double value : series.values) {
     base::StrAppend(&out, name, ",",
@@ -314,8 +311,8 @@ absl::Status SelectApi::GraphiteRender(Context& context) {
       all.push_back(std::move(series));
     }
   }
-  CountPartial("searchMetricNames", host.is_partial());
-  if (host.is_partial()) context.writer.SetHeader("X-Partial", "true");
+  TellPartial(context, "searchMetricNames", host.is_partial());
+  MarkPartial(context);
   (void)WriteSeries(all, format, jsonp, context.writer);
   return absl::OkStatus();
 }

@@ -83,6 +83,7 @@ absl::Status SelectApi::GraphiteTags(Context& context) {
     out += "}";
   }
   out += "]";
+  MarkPartial(context);
   context.writer.Send(200, kJson, out);
   return absl::OkStatus();
 }
@@ -103,7 +104,7 @@ absl::Status SelectApi::GraphiteTagValues(Context& context) {
   if (counts->series_count_by_focus_label_value_size() > values_max) {
     return TooManyItems(values_max);
   }
-  CountPartial("labelValues", outcome.is_partial);
+  TellPartial(context, "labelValues", outcome.is_partial);
   std::map<std::string, int64_t> values;
   for (const auto& one : counts->series_count_by_focus_label_value()) {
     if (takes(one.name())) values[one.name()] = one.count();
@@ -119,6 +120,7 @@ absl::Status SelectApi::GraphiteTagValues(Context& context) {
     base::StrAppend(&out, ",\"count\":", count, "}");
   }
   out += "]}";
+  MarkPartial(context);
   context.writer.Send(200, kJson, out);
   return absl::OkStatus();
 }
@@ -145,9 +147,11 @@ absl::Status SelectApi::GraphiteFindSeries(Context& context) {
       paths.push_back(graphite::TaggedPath(series.labels));
     }
   }
-  CountPartial("searchMetricNames", (*merge)->outcome().is_partial);
+  TellPartial(context, "searchMetricNames",
+              (*merge)->outcome().is_partial);
   std::sort(paths.begin(), paths.end());
   CutTo(limit, paths);
+  MarkPartial(context);
   context.writer.Send(200, kJson, JsonList(paths));
   return absl::OkStatus();
 }
@@ -166,6 +170,7 @@ absl::Status SelectApi::GraphiteCompleteTags(Context& context) {
   });
   std::sort(tags.begin(), tags.end());
   CutTo(limit, tags);
+  MarkPartial(context);
   context.writer.Send(200, kJson, JsonList(tags));
   return absl::OkStatus();
 }
@@ -185,6 +190,7 @@ absl::Status SelectApi::GraphiteCompleteValues(Context& context) {
     return !value.starts_with(prefix);
   });
   CutTo(limit, values);
+  MarkPartial(context);
   context.writer.Send(200, kJson, JsonList(values));
   return absl::OkStatus();
 }

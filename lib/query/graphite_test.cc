@@ -84,6 +84,43 @@ TEST_CASE("tags, their values and series by tags", "[query]") {
   }
 }
 
+TEST_CASE("a part of the names and tags is marked, or denied", "[query]") {
+  Api api;
+  AddDisks(api);
+  const std::pair<std::string, http::Arguments> asked[] = {
+      {"metrics/find", {{"query", "disk.*"}}},
+      {"metrics/expand", {{"query", "disk.*"}, {"query", "oth*"}}},
+      {"metrics/index.json", {}},
+      {"tags", {}},
+      {"tags/findSeries", {{"expr", "dc=us"}}},
+      {"tags/autoComplete/tags", {}},
+      {"tags/autoComplete/values", {{"tag", "dc"}}}};
+  for (const bool is_partial : {false, true}) {
+    api.storage.outcome.is_partial = is_partial;
+    for (const auto& [path, arguments] : asked) {
+      CAPTURE(path, is_partial);
+      const KeptAnswer answer = Graphite(api, path, arguments);
+      CHECK(answer.status == 200);
+      CHECK(answer.headers.count("X-Partial") == (is_partial ? 1 : 0));
+    }
+    const KeptAnswer values =
+        api.Call("/select/{}/graphite/tags/{}", {"0", "dc"}, {});
+    CHECK(values.headers.count("X-Partial") == (is_partial ? 1 : 0));
+    const KeptAnswer refused = Graphite(
+        api, "metrics/expand", {{"query", "disk.*"}, {"query", "a.{b"}});
+    CHECK(refused.status == 400);
+    CHECK(refused.headers.count("X-Partial") == 0);
+  }
+  for (auto [path, arguments] : asked) {
+    CAPTURE(path);
+    arguments.emplace_back("deny_partial_response", "1");
+    CHECK(Graphite(api, path, arguments).status == 503);
+  }
+  CHECK(api.Call("/select/{}/graphite/tags/{}", {"0", "dc"},
+                 {{"deny_partial_response", "1"}})
+            .status == 503);
+}
+
 TEST_CASE("malformed Graphite requests are told what is wrong", "[query]") {
   Api api;
   const auto bad = [&](const std::string& path, http::Arguments arguments) {

@@ -3,8 +3,8 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "lib/base/status.h"
+#include "lib/base/stopwatch.h"
 #include "lib/promql/functions.h"
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
@@ -28,6 +28,15 @@ int64_t ResultSamples(const eval::EvalResult& result) {
   for (const auto& series : result.series) samples += series.values.size();
   for (const auto& series : result.raw) samples += series.samples.size();
   return samples;
+}
+
+absl::StatusOr<int64_t> StepArgument(const http::Request& request) {
+  ASSIGN_OR_RETURN(const int64_t step_ms,
+                   DurationArgument(request, "step", kDefaultStepMs));
+  if (step_ms > 0) return step_ms;
+  return base::InvalidArgument(
+      "zero or negative query resolution step widths are not accepted. Try a "
+      "positive integer");
 }
 
 absl::Status CheckRangeType(const promql::Expr& expr) {
@@ -61,6 +70,7 @@ absl::Status SelectApi::ReadEvalArguments(Context& context,
   request.trace = context.trace.get();
   request.cpu = &context.meter.cpu;
   request.stats = &context.stats;
+  request.count_samples = !context.request.Argument("stats").empty();
   if (context.run) request.cancelled = &context.run->cancelled();
   return absl::OkStatus();
 }
@@ -76,6 +86,13 @@ absl::Status SelectApi::Query(Context& context) {
   ASSIGN_OR_RETURN(
       request.start_ms,
       TimeArgument(context.request, "time", context.now_ms, context.now_ms));
+  // Prometheus reads no step here: one that is none is no fault there.
+  const auto step_ms = StepArgument(context.request);
+  if (step_ms.ok()) {
+    request.default_step_ms = *step_ms;
+  } else if (request.dialect == promql::Dialect::kMetricsql) {
+    return step_ms.status();
+  }
   ASSIGN_OR_RETURN(const int64_t shift_ms,
                    InstantShiftMs(context.request, options_.dialect, request,
                                   request.start_ms, context.now_ms));
@@ -95,13 +112,7 @@ absl::Status SelectApi::QueryRange(Context& context) {
   ASSIGN_OR_RETURN(
       const model::TimeRange range,
       RangeArguments(context.request, context.now_ms, kDefaultStepMs));
-  ASSIGN_OR_RETURN(request.step_ms,
-                   DurationArgument(context.request, "step", kDefaultStepMs));
-  if (request.step_ms <= 0) {
-    return base::InvalidArgument(
-        "zero or negative query resolution step widths are not accepted. Try "
-        "a positive integer");
-  }
+  ASSIGN_OR_RETURN(request.step_ms, StepArgument(context.request));
   request.start_ms = range.start_ms;
   request.end_ms = range.end_ms;
   const int64_t points = (range.end_ms - range.start_ms) / request.step_ms + 1;
@@ -117,8 +128,20 @@ absl::Status SelectApi::QueryRange(Context& context) {
   return Evaluate(context, request, /*is_range=*/true);
 }
 
+absl::StatusOr<ClusterSource::Options> SelectApi::SourceOptions(
+    Context& context) const {
+  ClusterSource::Options options;
+  ASSIGN_OR_RETURN(options.base,
+                   BaseRequest(context, options_.max_query_duration));
+  ASSIGN_OR_RETURN(options.filters, ExtraFilters(context));
+  options.client = &context.writer;
+  options.samples_per_series_max = options_.max_samples_per_series;
+  return options;
+}
+
 absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
                                  bool is_range, int64_t shift_ms) {
+  const base::Stopwatch preparing;
   ASSIGN_OR_RETURN(const promql::ExprPtr expr,
                    promql::ParseExpr(context.text.query, request.dialect));
   if (is_range) RETURN_IF_ERROR(CheckRangeType(*expr));
@@ -126,12 +149,8 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
                    IntArgument(context.request, "limit", 0));
   ASSIGN_OR_RETURN(const int64_t round_digits,
                    IntArgument(context.request, "round_digits", 100));
-  ClusterSource::Options source_options;
-  ASSIGN_OR_RETURN(source_options.base,
-                   BaseRequest(context, options_.max_query_duration));
-  ASSIGN_OR_RETURN(source_options.filters, ExtraFilters(context));
-  source_options.client = &context.writer;
-  source_options.samples_per_series_max = options_.max_samples_per_series;
+  ASSIGN_OR_RETURN(ClusterSource::Options source_options,
+                   SourceOptions(context));
   request.deadline_steady_ms = source_options.base.deadline_steady_ms;
   context.text.range = {request.start_ms, request.end_ms};
   context.text.step_ms = request.step_ms;
@@ -139,6 +158,8 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
 
   request.expr = expr.get();
   request.text = context.text.query;
+  QueryTimings timings{context.queued_us, preparing.ElapsedUs()};
+  const base::Stopwatch evaluating;
   std::optional<OutcomeCollector> collected;
   absl::StatusOr<eval::EvalResult> result = absl::AbortedError("not begun");
   // A node may fail within a read of one copy: then all copies are read.
@@ -151,6 +172,7 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
     result = EvaluateExpr(context, source_options, request, *collected);
   }
   const OutcomeCollector& outcomes = *collected;
+  timings.evaluation_us = evaluating.ElapsedUs();
   if (result.ok()) context.stats = result->stats;
   CountEvaluation(context.stats);
   if (!result.ok()) return AsExecutionError(result.status());
@@ -174,6 +196,11 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   format.round_digits =
       static_cast<int>(std::clamp<int64_t>(round_digits, -100, 100));
   format.series_max = limit;
+  if (request.count_samples) {
+    format.stats =
+        SampleStatsJson(result->stats, timings, format,
+                        context.request.Argument("stats") == "all");
+  }
   return AnswerResult(context, *result, format, outcomes);
 }
 
@@ -181,6 +208,7 @@ absl::StatusOr<eval::EvalResult> SelectApi::EvaluateExpr(
     const Context& context, const ClusterSource::Options& read,
     const eval::EvalRequest& request, const OutcomeCollector& outcomes) {
   if (cache_.bytes_max() == 0 || request.step_ms == 0 ||
+      request.count_samples ||
       request.dialect != promql::Dialect::kPromql ||
       context.tenants.several() ||
       BoolArgument(context.request, "nocache") || !IsCacheable(*request.expr)) {
@@ -249,8 +277,8 @@ absl::Status SelectApi::AnswerResult(Context& context,
   return absl::OkStatus();
 }
 
-// The first two are what alerting reads; any `stats` asks for the rest, with
-// Prometheus' names where it has them.
+// The first two are what alerting reads; any `stats` asks for the rest. What
+// Prometheus has of that name is a member of `data`.
 void SelectApi::AppendStats(std::string& out, const Context& context) const {
   const int64_t elapsed_ms =
       base::SystemClock().SteadyMs() - context.steady_start_ms;
@@ -258,14 +286,6 @@ void SelectApi::AppendStats(std::string& out, const Context& context) const {
                   context.stats.series_fetched,
                   "\",\"executionTimeMsec\":", elapsed_ms);
   if (!context.request.Argument("stats").empty()) {
-    absl::StrAppendFormat(
-        &out,
-        ",\"timings\":{\"evalTotalTime\":%.3f,\"execQueueTime\":%.3f,"
-        "\"execTotalTime\":%.3f},\"samples\":{\"totalQueryableSamples\":%d}",
-        static_cast<double>(elapsed_ms) / 1000,
-        static_cast<double>(context.queued_ms) / 1000,
-        static_cast<double>(elapsed_ms + context.queued_ms) / 1000,
-        context.stats.samples_scanned);
     AppendCost(out, context.stats, context.meter);
   }
   out += "}";

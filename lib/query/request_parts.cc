@@ -5,6 +5,7 @@
 #include "lib/promql/parser.h"
 #include "lib/promql/printer.h"
 #include "lib/query/arguments.h"
+#include "lib/query/graphite_filter.h"
 #include "lib/query/select_api.h"
 
 namespace varve::query {
@@ -31,7 +32,11 @@ absl::StatusOr<cluster::ReadRequest> SelectApi::BaseRequest(
           ? BoolArgument(context.request, "deny_partial_response")
           : options_.deny_partial;
   read.deadline_steady_ms = context.steady_start_ms + timeout_ms;
-  if (context.run) read.cancelled = &context.run->cancelled();
+  if (context.run) {
+    read.cancelled = [flag = &context.run->cancelled()] {
+      return flag->load();
+    };
+  }
   read.meter = &context.meter;
   read.trace = context.trace.get();
   return read;
@@ -94,6 +99,7 @@ absl::StatusOr<std::vector<model::Matchers>> SelectApi::ExtraFilters(
     }
   }
   if (filters.empty() && !labels.empty()) filters.push_back(std::move(labels));
+  RETURN_IF_ERROR(PathsToNames(filters));
   return filters;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "absl/strings/str_format.h"
 #include "lib/base/status.h"
 #include "lib/model/sample.h"
 
@@ -71,6 +72,8 @@ class ResultWriter {
   absl::Status WriteHistograms(
       const std::vector<histogram::HistogramPtr>& histograms, TimeOf at_ms);
 
+  // "resultType" and "result"; the object stays open.
+  absl::Status WriteTyped(const eval::EvalResult& result);
   absl::Status WriteScalar(const eval::EvalResult& result);
   absl::Status WriteVector(const eval::EvalResult& result);
   absl::Status WriteRange(const eval::EvalResult& result);
@@ -113,6 +116,15 @@ absl::Status ResultWriter::WriteHistograms(
 }
 
 absl::Status ResultWriter::Write(const eval::EvalResult& result) {
+  RETURN_IF_ERROR(WriteTyped(result));
+  if (!format_.stats.empty()) {
+    base::StrAppend(&text(), ",\"stats\":", format_.stats);
+  }
+  text().push_back('}');
+  return absl::OkStatus();
+}
+
+absl::Status ResultWriter::WriteTyped(const eval::EvalResult& result) {
   if (format_.is_range) return WriteRange(result);
   switch (result.type) {
     case ValueType::kScalar:
@@ -122,7 +134,7 @@ absl::Status ResultWriter::Write(const eval::EvalResult& result) {
       AppendJsonTime(text(), format_.start_ms);
       text().push_back(',');
       AppendJsonString(text(), result.string_value);
-      text() += "]}";
+      text().push_back(']');
       return absl::OkStatus();
     case ValueType::kVector:
       return WriteVector(result);
@@ -138,7 +150,6 @@ absl::Status ResultWriter::WriteScalar(const eval::EvalResult& result) {
   }
   text() += "{\"resultType\":\"scalar\",\"result\":";
   AppendSample(format_.start_ms, result.series[0].values[0]);
-  text().push_back('}');
   return absl::OkStatus();
 }
 
@@ -160,7 +171,7 @@ absl::Status ResultWriter::WriteVector(const eval::EvalResult& result) {
     text().push_back('}');
     RETURN_IF_ERROR(answer_.Flush());
   }
-  text() += "]}";
+  text().push_back(']');
   return absl::OkStatus();
 }
 
@@ -183,7 +194,7 @@ absl::Status ResultWriter::WriteRange(const eval::EvalResult& result) {
     text().push_back('}');
     RETURN_IF_ERROR(answer_.Flush());
   }
-  text() += "]}";
+  text().push_back(']');
   return absl::OkStatus();
 }
 
@@ -202,7 +213,7 @@ absl::Status ResultWriter::WriteRaw(const eval::EvalResult& result) {
         [&series](size_t i) { return series.histograms.timestamps_ms[i]; }));
     text().push_back('}');
   }
-  text() += "]}";
+  text().push_back(']');
   return absl::OkStatus();
 }
 
@@ -217,7 +228,36 @@ void AppendList(std::string& out, std::string_view name,
   out.push_back(']');
 }
 
+double Seconds(int64_t us) { return static_cast<double>(us) / 1e6; }
+
 }  // namespace
+
+std::string SampleStatsJson(const eval::EvalStats& stats,
+                            const QueryTimings& timings,
+                            const ResultFormat& format, bool per_step) {
+  const int64_t eval_us = timings.preparation_us + timings.evaluation_us;
+  std::string out = absl::StrFormat(
+      "{\"timings\":{\"evalTotalTime\":%.6f,\"resultSortTime\":%.6f,"
+      "\"queryPreparationTime\":%.6f,\"innerEvalTime\":%.6f,"
+      "\"execQueueTime\":%.6f,\"execTotalTime\":%.6f},\"samples\":{",
+      Seconds(eval_us), Seconds(stats.sort_us), Seconds(timings.preparation_us),
+      Seconds(timings.evaluation_us - stats.sort_us),
+      Seconds(timings.queued_us), Seconds(timings.queued_us + eval_us));
+  int64_t all = 0;
+  for (size_t step = 0; step < stats.samples_at_steps.size(); ++step) {
+    const int64_t samples = stats.samples_at_steps[step];
+    all += samples;
+    if (!per_step) continue;
+    out += step == 0 ? "\"totalQueryableSamplesPerStep\":[[" : ",[";
+    AppendJsonTime(out, format.start_ms +
+                            static_cast<int64_t>(step) * format.step_ms);
+    base::StrAppend(&out, ",", samples, "]");
+  }
+  if (per_step && !stats.samples_at_steps.empty()) out += "],";
+  base::StrAppend(&out, "\"totalQueryableSamples\":", all,
+                  ",\"peakSamples\":", stats.samples_held_max, "}}");
+  return out;
+}
 
 absl::Status WriteResult(Answer& answer, const eval::EvalResult& result,
                          const ResultFormat& format, bool& truncated) {

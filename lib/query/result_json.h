@@ -17,9 +17,24 @@ struct ResultFormat {
   int64_t step_ms = 0;
   int round_digits = 100;  // from 100 on: not rounded
   int64_t series_max = 0;  // `limit`; 0: all
+  std::string stats;       // SampleStatsJson, or ""
 };
 
-// {"resultType":…,"result":…}. `truncated` tells that series_max cut it.
+// How long the parts of a query took.
+struct QueryTimings {
+  int64_t queued_us = 0;
+  int64_t preparation_us = 0;
+  int64_t evaluation_us = 0;  // the result's sorting included
+};
+
+// {"timings":{…},"samples":{…}} as Prometheus has it. `stats` are of an
+// evaluation that counted samples; `per_step`: tell them step by step too.
+std::string SampleStatsJson(const eval::EvalStats& stats,
+                            const QueryTimings& timings,
+                            const ResultFormat& format, bool per_step);
+
+// {"resultType":…,"result":…}, with "stats" where the format has any.
+// `truncated` tells that series_max cut it.
 absl::Status WriteResult(Answer& answer, const eval::EvalResult& result,
                          const ResultFormat& format, bool& truncated);
 

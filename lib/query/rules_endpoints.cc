@@ -28,7 +28,7 @@ absl::Status SelectApi::AskVmalert(Context& context, std::string_view path,
     writer.Send(200, kJson, otherwise);
     return absl::OkStatus();
   }
-  const auto answer = vmalert_->Ask(path, context.request);
+  const auto answer = vmalert_->Ask(path, context.request, writer);
   if (!answer.ok()) {
     base::LogWarn(base::Message(answer.status()));
     const int code = StatusWithoutAnswer(answer.status());

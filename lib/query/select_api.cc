@@ -88,7 +88,7 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
       started_ms_(clock->NowMs()) {
   if (options_.transport != nullptr && !options_.select_nodes.empty()) {
     peers_.emplace(options_.transport, options_.select_nodes,
-                   options_.reset_cache_auth_key);
+                   options_.peer_access, options_.reset_cache_auth_key);
   }
   if (options_.transport != nullptr && options_.vmalert_url) {
     vmalert_.emplace(options_.transport, *options_.vmalert_url);
@@ -109,6 +109,10 @@ SelectApi::SelectApi(SelectOptions options, StorageReader* reader,
 }
 
 SelectApi::~SelectApi() { metrics_->RemoveCallbacks(this); }
+
+void SelectApi::Drain() {
+  if (vmalert_) vmalert_->GiveUp();
+}
 
 void SelectApi::LoadKeptAnswers() {
   if (options_.cache_path.empty() || !options_.load_cache) return;
@@ -381,7 +385,7 @@ void SelectApi::RunLimited(const Endpoint& endpoint, Context& context) {
                      " queries (-search.maxConcurrentRequests) are running; "
                      "try later, or add resources\n"));
   }
-  context.queued_ms = queued.ElapsedUs() / 1000;
+  context.queued_us = queued.ElapsedUs();
   context.run.emplace(&active_, &writer, context.tenants,
                       context.request.remote_addr);
   context.text.filters = FiltersText(context.request);

@@ -100,6 +100,7 @@ struct SelectOptions {
   // none, whatever the next two say.
   net::Transport* transport = nullptr;
   std::vector<std::string> select_nodes;      // host:port
+  http::ServerAccess peer_access;             // of select_nodes
   std::optional<http::BaseUrl> vmalert_url;  // -vmalert.proxyURL
   TopQueriesOptions top_queries;
   eval::Limits limits;
@@ -112,6 +113,13 @@ class SelectApi {
             telemetry::Metrics* metrics, base::ThreadPool* pool,
             const base::Clock* clock);
   ~SelectApi();
+
+  // The process is to stop: requests that wait for vmalert's answer end.
+  // Before the server waits for requests under way.
+  void Drain();
+
+  // Where requests of an upper level wait with queries.
+  ConcurrencyGate& gate() { return gate_; }
 
   // Kept answers from and to options.cache_path; the log tells what failed.
   void LoadKeptAnswers();
@@ -137,10 +145,11 @@ class SelectApi {
     QueryText text;         // empty unless the endpoint evaluates one
     std::optional<QueryRun> run;
     // What it took.
-    int64_t queued_ms = 0;
+    int64_t queued_us = 0;
     cluster::ReadMeter meter;
     eval::EvalStats stats;
     std::unique_ptr<telemetry::Trace> trace;  // null unless asked for
+    bool is_partial = false;                  // by TellPartial
 
     // Whether it may know of a query: of its tenant and, where it has extra
     // filters, of the same ones. `filters` are FiltersText of this request.
@@ -184,6 +193,7 @@ class SelectApi {
   // `shift_ms`: the answer of an instant query is of so much later.
   absl::Status Evaluate(Context& context, eval::EvalRequest& request,
                         bool is_range, int64_t shift_ms = 0);
+  absl::StatusOr<ClusterSource::Options> SourceOptions(Context& context) const;
   absl::Status AnswerResult(Context& context, const eval::EvalResult& result,
                             const ResultFormat& format,
                             const OutcomeCollector& outcomes);
@@ -249,6 +259,10 @@ class SelectApi {
   absl::StatusOr<std::vector<graphite::PathNode>> GraphiteNodes(
       Context& context, const graphite::PathPattern& pattern);
   static absl::Status OneTenant(const Context& context);
+  // MarkPartial is for just before an answer that is no error.
+  void TellPartial(Context& context, std::string_view action, bool is_partial);
+  static void MarkPartial(const Context& context);
+  static absl::Status SendJsonp(const Context& context, std::string json);
   // graphite_render.cc
   absl::Status GraphiteRender(Context& context);
   absl::Status GraphiteFunctions(Context& context);

@@ -69,6 +69,27 @@ TEST_CASE("a range query has values and sorted series", "[query]") {
             "\"job\":\"b\"}") != std::string::npos);
 }
 
+TEST_CASE("an instant query takes the step of windows without a range",
+          "[query]") {
+  Api api;
+  AddUps(api);  // half a minute and a whole one ago
+  const auto count = [&api](const std::string& step,
+                            const std::string& dialect = "promql") {
+    return api.Get("api/v1/query",
+                   {{"query", "count_over_time(up{job=\"a\"}[1i])"},
+                    {"step", step},
+                    {"dialect", dialect},
+                    {"nocache", "1"}});
+  };
+  CHECK(count("45s").body.find("\"1\"]") != std::string::npos);
+  CHECK(count("").body.find("\"2\"]") != std::string::npos);
+  for (const char* wrong : {"x", "auto", "0", "-1"}) {
+    CAPTURE(wrong);
+    CHECK(count(wrong).body.find("\"2\"]") != std::string::npos);
+    CHECK(count(wrong, "metricsql").status == 400);
+  }
+}
+
 TEST_CASE("query arguments change the answer", "[query]") {
   Api api;
   AddUps(api);
@@ -97,6 +118,10 @@ TEST_CASE("extra labels and filters narrow every read", "[query]") {
   };
   CHECK(jobs({}) == '3');
   CHECK(jobs({{"extra_label", "job=a"}}) == '1');
+  CHECK(jobs({{"extra_label", "__graphite__=u?"}}) == '3');
+  CHECK(jobs({{"extra_label", "__graphite__=u?"},
+              {"extra_filters[]", "{job=\"a\"}"}}) == '1');
+  CHECK(jobs({{"extra_label", "__graphite__=up.*"}}) == '0');
   CHECK(jobs({{"extra_filters[]", "{job=~\"a|b\"}"}}) == '2');
   CHECK(jobs({{"extra_filters[]", "{job=\"a\"}"},
               {"extra_filters[]", "{job=\"b\"}"}}) == '2');

@@ -14,14 +14,12 @@
 namespace varve::query {
 namespace {
 
+constexpr int kStorageSelectPort = 8401;
+
 // Known to operators, without effect yet and missed by whoever sets them.
 constexpr std::string_view kNotYet[] = {
-    "clusternativeListenAddr",
     "pushmetrics.url",
     "retentionFilter",
-    "search.skipSlowReplicas",
-    "storageNode.discoveryInterval",
-    "storageNode.filter",
 };
 
 // Known to operators; nothing here depends on them.
@@ -278,10 +276,7 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
       cache_(flags),
       endpoint_(flags) {
   if (deployment == SelectDeployment::kCluster) {
-    storage_nodes_ = &flags.List(
-        "storageNode", "",
-        "Addresses of storage nodes for queries (port 8401 by default), or "
-        "group/address");
+    nodes_.emplace(flags, kStorageSelectPort);
     replication_factors_ = &flags.List(
         "replicationFactor", "1",
         "How many copies of each sample the inserts write, as number or "
@@ -289,17 +284,24 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     global_replication_factor_ =
         &flags.Int("globalReplicationFactor", 1,
                    "How many groups of storage nodes hold each sample");
+    skip_slow_replicas_ = &flags.Bool(
+        "search.skipSlowReplicas", false,
+        "All copies are read, and storage nodes that are slower than as many "
+        "as -replicationFactor needs are not waited for");
     select_nodes_ = &flags.List(
         "selectNode", "",
         "Addresses of all select nodes (port 8481 by default): "
         "/internal/resetRollupResultCache?propagate=1 resets their caches "
         "too");
-    dial_timeout_ =
-        &flags.Duration("vmstorageDialTimeout", "3s",
-                        "How long connecting to a storage node may take");
+    upper_level_address_ = &flags.String(
+        "clusternativeListenAddr", "",
+        "TCP address for select nodes of a level above, which name it in their "
+        "-storageNode; empty: none are served");
   }
   if (deployment == SelectDeployment::kSingleProcess) {
     flags.Accept("selectNode", "Accepted, without effect");
+    flags.Accept("clusternativeListenAddr", "Accepted, without effect");
+    flags.Accept("search.skipSlowReplicas", "Accepted, without effect");
   }
   for (const std::string_view name : kNotYet) {
     flags.Accept(std::string(name), "Accepted, not implemented yet");
@@ -316,15 +318,6 @@ void SelectFlags::WarnOfIgnored() const {
       base::LogWarn("-", name, " has no effect in this release");
     }
   }
-}
-
-std::vector<std::string> SelectFlags::storage_nodes() const {
-  return storage_nodes_ == nullptr ? std::vector<std::string>()
-                                   : storage_nodes_->value();
-}
-
-absl::Duration SelectFlags::dial_timeout() const {
-  return dial_timeout_ == nullptr ? absl::Seconds(3) : dial_timeout_->value();
 }
 
 int64_t SelectFlags::workers_max() const {
@@ -476,6 +469,7 @@ absl::StatusOr<cluster::ReaderOptions> SelectFlags::ReaderOptions() const {
   }
   options.global_replication_factor =
       static_cast<int>(global_replication_factor_->value());
+  options.skip_slow_replicas = skip_slow_replicas_->value();
   return options;
 }
 

@@ -5,8 +5,11 @@
 #ifndef VARVE_LIB_QUERY_SELECT_FLAGS_H_
 #define VARVE_LIB_QUERY_SELECT_FLAGS_H_
 
+#include <optional>
+
 #include "absl/status/statusor.h"
 #include "lib/base/flags.h"
+#include "lib/cluster/node_flags.h"
 #include "lib/cluster/reader.h"
 #include "lib/query/select_api.h"
 
@@ -27,9 +30,13 @@ class SelectFlags {
   // A line in the log for each flag that is set and does nothing yet.
   void WarnOfIgnored() const;
 
-  // Empty in a single process.
-  std::vector<std::string> storage_nodes() const;
-  absl::Duration dial_timeout() const;
+  // REQUIRES: not a single process.
+  const cluster::NodeFlags& nodes() const { return *nodes_; }
+  // Where select nodes of a level above are served; "": nowhere. REQUIRES: not
+  // a single process.
+  const std::string& upper_level_address() const {
+    return upper_level_address_->value();
+  }
   int64_t workers_max() const;
   // What this process may use, of the machine's or its cgroup's memory.
   int64_t memory_bytes_allowed() const;
@@ -101,11 +108,12 @@ class SelectFlags {
   absl::Status ReadOthers(SelectOptions& options) const;
 
   const base::FlagSet& flags_;
-  const base::ListFlag* storage_nodes_ = nullptr;
+  std::optional<cluster::NodeFlags> nodes_;
   const base::ListFlag* replication_factors_ = nullptr;
   const base::IntFlag* global_replication_factor_ = nullptr;
+  const base::BoolFlag* skip_slow_replicas_ = nullptr;
   const base::ListFlag* select_nodes_ = nullptr;
-  const base::DurationFlag* dial_timeout_ = nullptr;
+  const base::StringFlag* upper_level_address_ = nullptr;
   const base::FloatFlag& allowed_percent_;
   const base::BytesFlag& allowed_bytes_;
   const base::DurationFlag& dedup_interval_;

@@ -24,8 +24,11 @@ TEST_CASE("the operator's arguments are understood", "[query]") {
                        "-storageNode=a-0.a.ns:8401,a-1.a.ns:8401",
                        "-selectNode=s:8481", "-dedup.minScrapeInterval=1ms",
                        "-replicationFactor=2"});
-  CHECK(parsed.select.storage_nodes() ==
+  cluster::DialNodesOptions dial;
+  parsed.select.nodes().Fill(dial);
+  CHECK(dial.nodes ==
         std::vector<std::string>{"a-0.a.ns:8401", "a-1.a.ns:8401"});
+  CHECK(dial.default_port == 8401);
   const auto reader = parsed.select.ReaderOptions().value();
   CHECK(reader.replication_factors ==
         std::vector<std::pair<std::string, int>>{{"", 2}});
@@ -77,7 +80,7 @@ TEST_CASE("replication factors are numbers by group", "[query]") {
 
 TEST_CASE("one process with all roles names no storage nodes", "[query]") {
   const Parsed parsed({}, SelectDeployment::kSingleProcess);
-  CHECK(parsed.select.storage_nodes().empty());
+  CHECK(parsed.flags.flags().count("storageNode") == 0);
   CHECK(parsed.flags.flags().count("replicationFactor") == 0);
   CHECK(parsed.select.ReaderOptions()->replication_factors.size() == 1);
 }

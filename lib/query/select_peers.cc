@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "lib/base/status.h"
-#include "net/http/client.h"
 #include "net/tcp/transport.h"
 
 namespace varve::query {
@@ -43,9 +42,11 @@ absl::StatusOr<std::vector<std::string>> ParseSelectNodes(
 
 SelectPeers::SelectPeers(net::Transport* transport,
                          std::vector<std::string> addresses,
+                         http::ServerAccess access,
                          const std::string* auth_key)
     : transport_(transport),
       addresses_(std::move(addresses)),
+      access_(std::move(access)),
       auth_key_(auth_key) {}
 
 // Without `propagate`, so that nodes that name each other do not go round.
@@ -56,6 +57,7 @@ absl::Status SelectPeers::ResetCache(const std::string& address) const {
   if (auth_key_ != nullptr && !auth_key_->empty()) {
     request.target += "?" + http::EscapeArguments({{"authKey", *auth_key_}});
   }
+  http::AddAccess(access_, request);
   ASSIGN_OR_RETURN(const http::ClientAnswer answer,
                    http::Fetch(*transport_, request, kLimits));
   if (answer.status == 200) return absl::OkStatus();

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "net/http/client.h"
 
 namespace varve::net {
 class Transport;
@@ -25,10 +26,10 @@ absl::StatusOr<std::vector<std::string>> ParseSelectNodes(
 
 class SelectPeers {
  public:
-  // `auth_key` is -search.resetCacheAuthKey, the same on all of them; null or
-  // "" for none.
+  // All of them have the flags of this node: `access`, and `auth_key`, which
+  // is -search.resetCacheAuthKey; null or "" for none.
   SelectPeers(net::Transport* transport, std::vector<std::string> addresses,
-              const std::string* auth_key);
+              http::ServerAccess access, const std::string* auth_key);
 
   bool empty() const { return addresses_.empty(); }
   // Makes all of them, at once, forget their kept answers; they tell no
@@ -41,6 +42,7 @@ class SelectPeers {
 
   net::Transport* const transport_;
   const std::vector<std::string> addresses_;
+  const http::ServerAccess access_;
   const std::string* const auth_key_;
   std::mutex under_way_;
 };

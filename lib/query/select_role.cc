@@ -10,9 +10,11 @@ namespace varve::query {
 
 absl::StatusOr<std::unique_ptr<SelectRole>> SelectRole::Make(
     const SelectFlags& flags, cluster::NodeSet* nodes,
-    telemetry::Metrics* metrics, net::Transport* transport) {
+    telemetry::Metrics* metrics, net::Transport* transport,
+    http::ServerAccess peers) {
   ASSIGN_OR_RETURN(SelectOptions options, flags.Options());
   options.transport = transport;
+  options.peer_access = std::move(peers);
   ASSIGN_OR_RETURN(cluster::ReaderOptions reader_options,
                    flags.ReaderOptions());
   std::unique_ptr<SelectRole> role(
@@ -50,7 +52,8 @@ SelectRole::SelectRole(SelectOptions options,
       storage_(&reader_, &deleter_),
       pool_("query", static_cast<size_t>(flags.workers_max())),
       api_(WithPool(std::move(options), &memory_), &storage_, metrics, &pool_,
-           &base::SystemClock()) {}
+           &base::SystemClock()),
+      upper_level_(&storage_, &api_.gate()) {}
 
 std::vector<http::Route> SelectRole::Routes(bool from_root) {
   std::vector<http::Route> routes = api_.Routes(from_root);

@@ -5,7 +5,7 @@
 //   flags.ParseOrExit(argc, argv);
 //   cluster::NodeSet nodes(...);
 //   auto role = query::SelectRole::Make(select_flags, &nodes, &metrics,
-//                                         &transport);
+//                                       &transport, server_flags.access());
 //   routes.append((*role)->Routes(/*from_root=*/false));
 //
 // Lifetime: flags, nodes, metrics and transport outlive it; it outlives the
@@ -24,18 +24,26 @@
 #include "lib/query/select_api.h"
 #include "lib/query/select_flags.h"
 #include "lib/query/storage_reader.h"
+#include "lib/query/upper_level_service.h"
 
 namespace varve::query {
 
 class SelectRole {
  public:
-  // InvalidArgument for a flag's value.
+  // InvalidArgument for a flag's value. `peers`: how the nodes of -selectNode
+  // are reached.
   static absl::StatusOr<std::unique_ptr<SelectRole>> Make(
       const SelectFlags& flags, cluster::NodeSet* nodes,
-      telemetry::Metrics* metrics, net::Transport* transport);
+      telemetry::Metrics* metrics, net::Transport* transport,
+      http::ServerAccess peers);
 
+  // Before the server stops: what waits for other processes ends.
+  void Drain() { api_.Drain(); }
   // After the server: what the next run may use is saved.
   void Close() { api_.SaveKeptAnswers(); }
+
+  // Answers select nodes of a level above.
+  rpc::Service& upper_level_service() { return upper_level_; }
 
   // `from_root`: also under /api/v1 and /prometheus, without /select.
   std::vector<http::Route> Routes(bool from_root);
@@ -51,6 +59,7 @@ class SelectRole {
   ClusterStorageReader storage_;
   base::ThreadPool pool_;
   SelectApi api_;
+  UpperLevelService upper_level_;
 };
 
 }  // namespace varve::query

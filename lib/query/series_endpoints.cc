@@ -230,8 +230,11 @@ absl::Status SelectApi::StatusTsdb(Context& context) {
                    LabelsRequest(context, options_.max_status_duration,
                                  options_.max_status_series));
   ASSIGN_OR_RETURN(read.range, DateArgument(context.request, context.now_ms));
+  // Prometheus' name for it, and VictoriaMetrics'.
   ASSIGN_OR_RETURN(int64_t top,
-                   IntArgument(context.request, "topN", kDefaultTop));
+                   IntArgument(context.request, "limit", kDefaultTop));
+  if (top < 1) return base::InvalidArgument("limit must be a positive number");
+  ASSIGN_OR_RETURN(top, IntArgument(context.request, "topN", top));
   top = std::clamp<int64_t>(top, 1, options_.max_status_top);
   const std::string focus(context.request.Argument("focusLabel"));
   cluster::ReadOutcome outcome;

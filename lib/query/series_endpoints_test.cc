@@ -62,6 +62,18 @@ TEST_CASE("cardinality is reported", "[query]") {
                        "\"lastRequestTimestamp\":9}") != std::string::npos);
   CHECK(api.Get("api/v1/series/count", {}).body ==
         "{\"status\":\"success\",\"isPartial\":false,\"data\":[3]}");
+  const auto top = [&api](http::Arguments arguments) {
+    const std::string text =
+        api.Get("api/v1/status/tsdb", std::move(arguments)).body;
+    return text.substr(text.find("\"name\":\"m\",\"value\":") + 19, 2);
+  };
+  CHECK(top({{"limit", "7"}}) == "7,");
+  CHECK(top({{"limit", "7"}, {"topN", "4"}}) == "4,");
+  CHECK(top({}) == "10");
+  CHECK(top({{"topN", "0"}}) == "1,");
+  for (const char* wrong : {"x", "0", "-5"}) {
+    CHECK(api.Get("api/v1/status/tsdb", {{"limit", wrong}}).status == 400);
+  }
 }
 
 TEST_CASE("metric names are told by how often they were read", "[query]") {

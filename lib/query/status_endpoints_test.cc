@@ -171,10 +171,40 @@ TEST_CASE("stats tells what an answer took", "[query]") {
   AddUps(api);
   const std::string body =
       api.Get("api/v1/query", {{"query", "up"}, {"stats", "all"}}).body;
-  CHECK(body.find("\"timings\":{\"evalTotalTime\":") != std::string::npos);
-  CHECK(body.find("\"samples\":{\"totalQueryableSamples\":6}") !=
+  CHECK(body.find("]],\"stats\":") == std::string::npos);
+  CHECK(body.find("}],\"stats\":{\"timings\":{\"evalTotalTime\":") !=
+        std::string::npos);
+  CHECK(body.find("\"samples\":{\"totalQueryableSamplesPerStep\":"
+                  "[[1795167840,3]],\"totalQueryableSamples\":3,"
+                  "\"peakSamples\":3}}},\"stats\":{\"seriesFetched\"") !=
         std::string::npos);
   CHECK(body.find("\"samplesRead\":6,\"bytesRead\":0,") != std::string::npos);
+}
+
+TEST_CASE("stats counts what windows hold at each step", "[query]") {
+  SelectOptions options;
+  options.cache_bytes = 1 << 20;
+  Api api(options);
+  AddUps(api);
+  const auto ask = [&api](const std::string& stats) {
+    return api
+        .Get("api/v1/query_range", {{"query", "sum(count_over_time(up[1m]))"},
+                                    {"start", "1795167780"},
+                                    {"end", "1795167840"},
+                                    {"step", "30"},
+                                    {"stats", stats}})
+        .body;
+  };
+  CHECK(ask("").find("totalQueryableSamples") == std::string::npos);
+  // A kept answer would have read nothing.
+  for (int i = 0; i < 2; ++i) {
+    CHECK(ask("all").find("\"totalQueryableSamplesPerStep\":[[1795167780,3],"
+                          "[1795167810,6],[1795167840,3]],"
+                          "\"totalQueryableSamples\":12,") !=
+          std::string::npos);
+  }
+  CHECK(ask("true").find("\"samples\":{\"totalQueryableSamples\":12,") !=
+        std::string::npos);
 }
 
 }  // namespace

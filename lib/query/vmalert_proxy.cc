@@ -29,10 +29,11 @@ absl::StatusOr<http::BaseUrl> VmalertProxy::ParseUrl(std::string_view text) {
 }
 
 absl::StatusOr<http::ClientAnswer> VmalertProxy::Ask(
-    std::string_view path, const http::Request& request) {
+    std::string_view path, const http::Request& request,
+    const http::ResponseWriter& client) {
   const bool has_place = under_way_.fetch_add(1) < kUnderWayMax;
   auto answer = has_place
-                    ? Fetch(path, request)
+                    ? Fetch(path, request, client)
                     : base::ResourceExhausted(
                           kUnderWayMax, " requests are under way already");
   under_way_.fetch_sub(1);
@@ -42,7 +43,8 @@ absl::StatusOr<http::ClientAnswer> VmalertProxy::Ask(
 }
 
 absl::StatusOr<http::ClientAnswer> VmalertProxy::Fetch(
-    std::string_view path, const http::Request& request) const {
+    std::string_view path, const http::Request& request,
+    const http::ResponseWriter& client) const {
   http::ClientRequest asked;
   asked.method = request.method;
   asked.address = url_.address;
@@ -58,6 +60,9 @@ absl::StatusOr<http::ClientAnswer> VmalertProxy::Fetch(
     if (!value.empty()) asked.headers.emplace_back(name, value);
   }
   asked.body = request.body;
+  asked.given_up = [this, &client] {
+    return given_up_ || client.client_gone();
+  };
   return http::Fetch(*transport_, asked, kLimits);
 }
 

@@ -4,8 +4,9 @@
 // not: they are for this node.
 //
 // Errors:  Unavailable when there is no answer, DeadlineExceeded when it takes
-//          too long, ResourceExhausted when it is too large or too many
-//          requests are under way. Texts name the flag.
+//          too long, Cancelled after GiveUp and when the client has gone,
+//          ResourceExhausted when it is too large or too many requests are
+//          under way. Texts name the flag.
 // Lifetime: the transport outlives it.
 // Threads:  from any thread but the transport's loop.
 #ifndef VARVE_LIB_QUERY_VMALERT_PROXY_H_
@@ -34,15 +35,20 @@ class VmalertProxy {
 
   // What vmalert answers at `path`, which begins with a slash.
   absl::StatusOr<http::ClientAnswer> Ask(std::string_view path,
-                                         const http::Request& request);
+                                         const http::Request& request,
+                                         const http::ResponseWriter& client);
+  // Requests under way end, later ones too: this process stops.
+  void GiveUp() { given_up_ = true; }
 
  private:
-  absl::StatusOr<http::ClientAnswer> Fetch(std::string_view path,
-                                           const http::Request& request) const;
+  absl::StatusOr<http::ClientAnswer> Fetch(
+      std::string_view path, const http::Request& request,
+      const http::ResponseWriter& client) const;
 
   net::Transport* const transport_;
   const http::BaseUrl url_;
   std::atomic<int> under_way_{0};
+  std::atomic<bool> given_up_{false};
 };
 
 }  // namespace varve::query

@@ -14,7 +14,8 @@ namespace varve::rollup {
 // kRate, kIncrease, kDelta, kIrate, kIdelta.
 void ComputeRate(Function function, const Series& series,
                  const Windows& windows, std::span<double> out);
-// kDeriv, kPredictLinear, kDoubleExponentialSmoothing.
+// kDeriv, kPredictLinear, both as MetricsQL has them too, and
+// kDoubleExponentialSmoothing.
 void ComputeTrend(Function function, const Series& series,
                   const Windows& windows, const Arguments& arguments,
                   std::span<double> out);

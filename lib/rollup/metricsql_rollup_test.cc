@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "lib/rollup/counter_resets.h"
+#include "lib/rollup/previous.h"
 #include "lib/rollup/rollup.h"
 
 namespace varve::rollup {
@@ -75,6 +76,37 @@ TEST_CASE("slopes take the ends or the last two samples", "[rollup]") {
   CHECK(At("ideriv", values, 30, 100) == Approx(1));
   CHECK(At("ideriv", values, 30, 10) == Approx(1));
   CHECK(None(At("ideriv", Every10s({1}), 0, 10)));
+}
+
+TEST_CASE("MetricsQL's trends do with one sample", "[rollup]") {
+  const model::SampleColumns one = Every10s({7});
+  const Windows windows{0, 10'000, 10'000, 1, 0, 10'000, 0};
+  const std::vector<double> seconds(1, 60);
+  const auto run = [&](Function function) {
+    std::vector<double> out(1);
+    Compute(function, {one.timestamps_ms, one.values}, windows, {seconds, {}},
+            out);
+    return out[0];
+  };
+  CHECK(None(run(Function::kDeriv)));
+  CHECK(run(InMetricsql(Function::kDeriv)) == 0);
+  CHECK(None(run(Function::kPredictLinear)));
+  CHECK(run(InMetricsql(Function::kPredictLinear)) == 7);
+}
+
+TEST_CASE("a first window may start from a sample one step before its end",
+          "[rollup]") {
+  const model::SampleColumns samples = Every10s({1, 2, 3, 4, 5});  // to 40 s
+  const Series series{samples.timestamps_ms, samples.values};
+  const auto first = [&](int64_t range_s, int64_t step_s) {
+    Windows windows{40'000, step_s * 1000, range_s * 1000, 1, 40'000, 0, 0};
+    windows.eval_step_ms = step_s * 1000;
+    return FromStepBefore(series, windows).values[0];
+  };
+  CHECK(first(20, 5) == 3);   // at 20 s: the window's begin is included
+  CHECK(first(19, 5) == 4);
+  CHECK(first(5, 31) == 2);
+  CHECK(first(100, 5) == 1);
 }
 
 TEST_CASE("an integral holds each value until the next", "[rollup]") {

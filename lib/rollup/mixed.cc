@@ -218,6 +218,10 @@ Function InPromql(Function function) {
       return Function::kChanges;
     case Function::kMetricsqlResets:
       return Function::kResets;
+    case Function::kMetricsqlDeriv:
+      return Function::kDeriv;
+    case Function::kMetricsqlPredictLinear:
+      return Function::kPredictLinear;
     default:
       return function;
   }

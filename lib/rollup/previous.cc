@@ -1,5 +1,6 @@
 #include "lib/rollup/previous.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/rollup/quantile.h"
@@ -34,11 +35,23 @@ int64_t WithJitter(int64_t interval) {
 
 }  // namespace
 
+Series FromStepBefore(const Series& series, const Windows& windows) {
+  const int64_t step_ms =
+      windows.previous_ms > 0 ? windows.previous_ms : windows.eval_step_ms;
+  const int64_t begin_ms =
+      windows.first_end_ms - std::max(windows.range_ms, step_ms);
+  const auto& ts = series.timestamps_ms;
+  const auto older = static_cast<size_t>(
+      std::lower_bound(ts.begin(), ts.end(), begin_ms) - ts.begin());
+  return {ts.subspan(older), series.values.subspan(older)};
+}
+
 int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
                         const Windows& windows) {
-  if (windows.previous_ms > 0) return windows.previous_ms;
-  int64_t reach =
-      WithJitter(ScrapeIntervalMs(timestamps_ms, windows.eval_step_ms));
+  int64_t reach = windows.previous_ms;
+  if (reach == 0) {
+    reach = WithJitter(ScrapeIntervalMs(timestamps_ms, windows.eval_step_ms));
+  }
   if (windows.previous_max_ms > 0) {
     reach = std::min(reach, windows.previous_max_ms);
   }

@@ -26,6 +26,12 @@ namespace varve::rollup {
 int64_t ScrapeIntervalMs(std::span<const int64_t> timestamps_ms,
                          int64_t fallback_ms);
 
+// The samples from the first window's begin on, or from one step before its
+// end if that is earlier. VictoriaMetrics reads no further back for
+// holt_winters, zscore_over_time and aggr_over_time over series, so nothing
+// older is the sample before their first windows.
+Series FromStepBefore(const Series& series, const Windows& windows);
+
 // How far before a window's begin the sample before it counts.
 int64_t PreviousReachMs(std::span<const int64_t> timestamps_ms,
                         const Windows& windows);
@@ -55,6 +61,10 @@ void SlideWithPrevious(const Series& series, const Windows& windows,
   const std::span<const int64_t> ts = series.timestamps_ms;
   const int64_t reach_ms = PreviousReachMs(ts, windows);
   Window at;
+  at.lo = at.hi = static_cast<size_t>(
+      std::upper_bound(ts.begin(), ts.end(),
+                       windows.first_end_ms - windows.range_ms) -
+      ts.begin());
   int64_t end = windows.first_end_ms;
   for (size_t step = 0; step < windows.count; ++step) {
     const int64_t begin = end - windows.range_ms;

@@ -134,6 +134,10 @@ void ComputeMetricsql(Function function, const Series& series,
   if (IsBetween(function, Function::kTmin, Function::kTlastWithName)) {
     return ComputePick(PickOf(function), series, windows, out);
   }
+  if (function == Function::kMetricsqlDeriv ||
+      function == Function::kMetricsqlPredictLinear) {
+    return ComputeTrend(function, series, windows, arguments, out);
+  }
   if (IsBetween(function, Function::kSum2, Function::kHigh)) {
     return ComputeSpread(function, series, windows, arguments, out);
   }
@@ -185,6 +189,10 @@ bool ReadsPrevious(Function function) {
   }
 }
 
+bool ReadsFromStepBefore(Function function) {
+  return function == Function::kHoltWinters || function == Function::kZscore;
+}
+
 size_t ArgumentCount(Function function) {
   switch (function) {
     case Function::kDoubleExponentialSmoothing:
@@ -192,6 +200,7 @@ size_t ArgumentCount(Function function) {
       return 2;
     case Function::kQuantile:
     case Function::kPredictLinear:
+    case Function::kMetricsqlPredictLinear:
     case Function::kHoeffdingLower:
     case Function::kHoeffdingUpper:
     case Function::kDuration:
@@ -212,6 +221,7 @@ bool FitsInterval(Function function) {
     case Function::kDeriv:
     case Function::kDerivFast:
     case Function::kIderiv:
+    case Function::kMetricsqlDeriv:
     case Function::kMetricsqlIrate:
     case Function::kMetricsqlRate:
     case Function::kRateOverSum:
@@ -249,6 +259,10 @@ Function InMetricsql(Function function) {
       return Function::kMetricsqlChanges;
     case Function::kResets:
       return Function::kMetricsqlResets;
+    case Function::kDeriv:
+      return Function::kMetricsqlDeriv;
+    case Function::kPredictLinear:
+      return Function::kMetricsqlPredictLinear;
     default:
       return function;
   }

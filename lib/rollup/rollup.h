@@ -123,6 +123,9 @@ enum class Function : uint8_t {
   kMetricsqlIrate,
   kMetricsqlChanges,
   kMetricsqlResets,
+  // They do with one sample too.
+  kMetricsqlDeriv,
+  kMetricsqlPredictLinear,
   // Without names: of ranges that are `anchored` or `smoothed`, which use what
   // lies up to windows.previous_ms around them.
   kAnchoredRate,
@@ -156,6 +159,10 @@ bool IsMetricsql(Function function);
 
 // True when the sample before a window matters.
 bool ReadsPrevious(Function function);
+
+// True when of the samples before the windows only those of FromStepBefore
+// (previous.h) are used, unless the series is a subquery's.
+bool ReadsFromStepBefore(Function function);
 
 // How many of the scalar arguments below the function takes.
 size_t ArgumentCount(Function function);

@@ -63,12 +63,17 @@ double Smooth(std::span<const double> values, double smoothing, double trend) {
 void ComputeTrend(Function function, const Series& series,
                   const Windows& windows, const Arguments& arguments,
                   std::span<double> out) {
+  const bool derives = function == Function::kDeriv ||
+                       function == Function::kMetricsqlDeriv;
+  const bool predicts = function == Function::kPredictLinear ||
+                        function == Function::kMetricsqlPredictLinear;
+  const size_t samples_min = IsMetricsql(function) ? 1 : 2;
   SlideWindows(series, windows, out, [&](size_t lo, size_t hi, size_t step) {
-    if (hi - lo < 2) return model::StaleNan();
-    if (function == Function::kDeriv) {
+    if (hi - lo < samples_min) return model::StaleNan();
+    if (derives) {
       return LeastSquares(series, lo, hi, series.timestamps_ms[lo]).slope;
     }
-    if (function == Function::kPredictLinear) {
+    if (predicts) {
       const int64_t origin_ms =
           windows.first_eval_ms +
           static_cast<int64_t>(step) * windows.eval_step_ms;

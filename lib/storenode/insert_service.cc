@@ -10,6 +10,7 @@
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
+#include "storage/engine/hints.h"
 
 namespace varve::storenode {
 namespace {
@@ -28,6 +29,26 @@ absl::StatusOr<uint64_t> RingOf(std::string_view record) {
   const auto ring = reader.FixedLe<uint64_t>();
   if (!reader.ok()) return base::InvalidArgument("a record without a ring");
   return ring;
+}
+
+// Views of `series`.
+absl::StatusOr<std::vector<storage::SeriesDefinition>> DefinitionsOf(
+    const google::protobuf::RepeatedPtrField<proto::DefineRequest::Series>&
+        series) {
+  if (series.size() > kDefinitionsMax) {
+    return base::InvalidArgument("DEFINE of ", series.size(),
+                                 " series; at most ", kDefinitionsMax,
+                                 " are taken");
+  }
+  std::vector<storage::SeriesDefinition> definitions;
+  definitions.reserve(series.size());
+  for (const proto::DefineRequest::Series& one : series) {
+    ASSIGN_OR_RETURN(const model::TenantId tenant,
+                     wire::FromProto(one.tenant()));
+    definitions.push_back(
+        {.tenant = tenant, .labels = one.labels(), .rows = one.rows()});
+  }
+  return definitions;
 }
 
 }  // namespace
@@ -79,6 +100,18 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
     case wire::kTenantNames:
       answer = PutTenantNames(call.payload());
       break;
+    case wire::kHintDefine:
+      answer = HintDefine(call.payload());
+      break;
+    case wire::kHintData:
+      answer = HintData(call.payload());
+      break;
+    case wire::kHintStatus:
+      answer = HintStatus(call.payload());
+      break;
+    case wire::kHintReplay:
+      answer = Replayed(call.payload());
+      break;
     default:
       return base::Unimplemented("insert port of a storage node: method ",
                                  int{call.method()});
@@ -90,19 +123,7 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
 absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
   proto::DefineRequest request;
   RETURN_IF_ERROR(ParseMessage(payload, request));
-  if (request.series_size() > kDefinitionsMax) {
-    return base::InvalidArgument("DEFINE of ", request.series_size(),
-                                 " series; at most ", kDefinitionsMax,
-                                 " are taken");
-  }
-  std::vector<storage::SeriesDefinition> definitions;
-  definitions.reserve(request.series_size());
-  for (const proto::DefineRequest::Series& one : request.series()) {
-    ASSIGN_OR_RETURN(const model::TenantId tenant,
-                     wire::FromProto(one.tenant()));
-    definitions.push_back(
-        {.tenant = tenant, .labels = one.labels(), .rows = one.rows()});
-  }
+  ASSIGN_OR_RETURN(const auto definitions, DefinitionsOf(request.series()));
   std::vector<uint64_t> ids;
   std::vector<model::Refusal> refused;
   RETURN_IF_ERROR(engine_->Define(definitions, ids, &refused));
@@ -121,10 +142,7 @@ absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
 
 absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
   ASSIGN_OR_RETURN(wire::DataFrame frame, wire::DecodeDataFrame(payload));
-  proto::Ack ack;
-  if (frame.ref_epoch != engine_->ref_epoch()) {
-    ack.set_redefine(true);
-  } else {
+  if (frame.ref_epoch == engine_->ref_epoch()) {
     ASSIGN_OR_RETURN(const uint64_t ring, RingOf(frame.record()));
     const auto level = static_cast<storage::AckLevel>(frame.ack);
     RETURN_IF_ERROR(kept_->NoteRing(
@@ -132,9 +150,33 @@ absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
     // Nobody has an acknowledgement of these rows yet: they are after every
     // delete that is here, whatever the sender's clock says.
     wire::RaiseAcceptMs(frame, engine_->newest_delete_ms());
+  }
+  return Append(frame);
+}
+
+// These rows were acknowledged when they came to the holder: a delete that has
+// come since is after them. Nobody counts on them before the holder has had
+// them fsynced.
+absl::StatusOr<std::string> InsertService::Replayed(std::string_view payload) {
+  ASSIGN_OR_RETURN(const wire::DataFrame frame,
+                   wire::DecodeDataFrame(payload));
+  if (frame.ref_epoch == engine_->ref_epoch()) {
+    ASSIGN_OR_RETURN(const uint64_t ring, RingOf(frame.record()));
+    RETURN_IF_ERROR(kept_->NoteRing(ring));
+  }
+  return Append(frame);
+}
+
+absl::StatusOr<std::string> InsertService::Append(
+    const wire::DataFrame& frame) {
+  proto::Ack ack;
+  if (frame.ref_epoch != engine_->ref_epoch()) {
+    ack.set_redefine(true);
+  } else {
     ASSIGN_OR_RETURN(
         const storage::AppendResult result,
-        engine_->Append(frame.record(), frame.packed, level));
+        engine_->Append(frame.record(), frame.packed,
+                        static_cast<storage::AckLevel>(frame.ack)));
     ack.set_rows(result.rows);
     ack.set_too_old(result.too_old);
     ack.set_too_new(result.too_new);
@@ -142,6 +184,63 @@ absl::StatusOr<std::string> InsertService::Data(std::string_view payload) {
   }
   ack.set_coverage_version(engine_->coverage_version());
   return ack.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::HintDefine(
+    std::string_view payload) {
+  proto::HintDefineRequest request;
+  RETURN_IF_ERROR(ParseMessage(payload, request));
+  if (request.owner() == 0 || request.owner() == engine_->node_id()) {
+    return base::InvalidArgument("hints for node ", request.owner(),
+                                 ", which cannot have any here");
+  }
+  ASSIGN_OR_RETURN(const auto definitions, DefinitionsOf(request.series()));
+  std::vector<uint64_t> refs;
+  ASSIGN_OR_RETURN(const uint64_t log, engine_->hints().Define(
+                                           request.owner(), definitions, refs));
+  proto::HintDefineResponse response;
+  response.set_hint_log(log);
+  response.mutable_refs()->Assign(refs.begin(), refs.end());
+  return response.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::HintData(std::string_view payload) {
+  base::ByteReader reader(payload);
+  const auto owner = reader.FixedLe<uint64_t>();
+  if (!reader.ok()) return base::DataLoss("HINTDATA without an owner");
+  ASSIGN_OR_RETURN(wire::DataFrame frame,
+                   wire::DecodeDataFrame(reader.rest()));
+  // As in Data, for the owner will not: it takes them as they are then.
+  wire::RaiseAcceptMs(frame, engine_->newest_delete_ms());
+  ASSIGN_OR_RETURN(
+      const bool taken,
+      engine_->hints().Append(owner, frame.ref_epoch, frame.record(),
+                              frame.packed,
+                              static_cast<storage::AckLevel>(frame.ack)));
+  proto::HintAck ack;
+  ack.set_redefine(!taken);
+  return ack.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::HintStatus(
+    std::string_view payload) {
+  proto::HintStatusRequest request;
+  RETURN_IF_ERROR(ParseMessage(payload, request));
+  proto::HintStatusResponse response;
+  for (const proto::HintStatusRequest::Log& one : request.logs()) {
+    switch (engine_->hints().StateOf(one.owner(), one.hint_log())) {
+      case storage::HintState::kUnknown:
+        response.add_states(proto::HintStatusResponse::UNKNOWN);
+        break;
+      case storage::HintState::kPending:
+        response.add_states(proto::HintStatusResponse::PENDING);
+        break;
+      case storage::HintState::kDone:
+        response.add_states(proto::HintStatusResponse::DONE);
+        break;
+    }
+  }
+  return response.SerializeAsString();
 }
 
 absl::StatusOr<std::string> InsertService::PutMissed(

@@ -1,5 +1,6 @@
 // What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS,
-// TENANTNAMES.
+// TENANTNAMES, HINTDEFINE, HINTDATA; and other storage nodes: HINTSTATUS,
+// HINTREPLAY.
 //
 // Errors:  InvalidArgument or DataLoss for a bad message; nothing of it was
 //          stored. Unavailable while stopping or over its concurrency,
@@ -14,6 +15,7 @@
 #include "lib/storenode/request_gate.h"
 #include "lib/storenode/tenant_names.h"
 #include "lib/telemetry/metrics.h"
+#include "lib/wire/data_frame.h"
 #include "net/rpc/rpc.h"
 #include "storage/engine/engine.h"
 
@@ -39,6 +41,13 @@ class InsertService final : public rpc::Service {
  private:
   absl::StatusOr<std::string> Define(std::string_view payload);
   absl::StatusOr<std::string> Data(std::string_view payload);
+  // Rows of a record, judged as they are; see HINTREPLAY in wire.md.
+  absl::StatusOr<std::string> Replayed(std::string_view payload);
+  // Under this node's ref epoch, or it is to be defined anew.
+  absl::StatusOr<std::string> Append(const wire::DataFrame& frame);
+  absl::StatusOr<std::string> HintDefine(std::string_view payload);
+  absl::StatusOr<std::string> HintData(std::string_view payload);
+  absl::StatusOr<std::string> HintStatus(std::string_view payload);
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
   absl::StatusOr<std::string> PutRing(std::string_view payload);
   absl::StatusOr<std::string> GetRings();

@@ -17,6 +17,18 @@ constexpr size_t kRingsMax = 10'000;
 // Its value: the retention in milliseconds, as text.
 constexpr std::string_view kRetentionStateKey = "retention";
 
+MissedSpan SpanOf(const proto::Missed& missed) {
+  return {missed.owner(), {missed.start_ms(), missed.end_ms()}};
+}
+
+// None of a record without a log: its holder means nothing then.
+repair::HintLogName HintsOf(const proto::Missed& missed) {
+  if (missed.hint_log() == 0) return {};
+  return {.holder = missed.hint_holder(),
+          .owner = missed.owner(),
+          .log = missed.hint_log()};
+}
+
 }  // namespace
 
 template <typename Message>
@@ -99,10 +111,15 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
     return base::InvalidArgument("MISSED for node ", missed.owner(), " with ",
                                  missed.slots_size(), " slots");
   }
-  const std::string key = base::StrCat(
+  std::string key = base::StrCat(
       storage::kMissedStatePrefix,
       absl::StrFormat("%016x/%016x/%d-%d", missed.owner(), missed.ring(),
                       missed.start_ms(), missed.end_ms()));
+  const repair::HintLogName hints = HintsOf(missed);
+  if (hints.log != 0) {
+    base::StrAppend(&key, absl::StrFormat("/%016x-%016x", hints.holder,
+                                          hints.log));
+  }
   base::MutexLock lock(mutex_);
   ASSIGN_OR_RETURN(const proto::Missed kept, Kept<proto::Missed>(key));
   std::set<uint32_t> slots(kept.slots().begin(), kept.slots().end());
@@ -116,7 +133,7 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   put.mutable_slots()->Assign(slots.begin(), slots.end());
   RETURN_IF_ERROR(LoadMissed());
   // Told even if putting fails: rather one span too many.
-  missed_.insert({missed.owner(), {missed.start_ms(), missed.end_ms()}});
+  missed_.insert({SpanOf(missed), hints});
   return engine_->PutState(key, put.SerializeAsString());
 }
 
@@ -143,7 +160,7 @@ absl::Status KeptState::LoadMissed() const {
   if (missed_loaded_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const std::vector<proto::Missed> records, Missed());
   for (const proto::Missed& one : records) {
-    missed_.insert({one.owner(), {one.start_ms(), one.end_ms()}});
+    missed_.insert({SpanOf(one), HintsOf(one)});
   }
   missed_loaded_ = true;
   return absl::OkStatus();
@@ -154,10 +171,42 @@ absl::StatusOr<std::vector<MissedSpan>> KeptState::MissedIn(
   base::MutexLock lock(mutex_);
   RETURN_IF_ERROR(LoadMissed());
   std::vector<MissedSpan> out;
-  for (const MissedSpan& one : missed_) {
-    if (one.span.Overlaps(range)) out.push_back(one);
+  for (const Entry& one : missed_) {
+    // Those of several hint logs are neighbours.
+    const bool told = !out.empty() && out.back() == one.missed;
+    if (!told && one.missed.span.Overlaps(range)) out.push_back(one.missed);
   }
   return out;
+}
+
+absl::StatusOr<int64_t> KeptState::MissedCount() const {
+  base::MutexLock lock(mutex_);
+  RETURN_IF_ERROR(LoadMissed());
+  return static_cast<int64_t>(missed_.size());
+}
+
+absl::StatusOr<std::vector<repair::HintLogName>> KeptState::HintLogs() const {
+  base::MutexLock lock(mutex_);
+  RETURN_IF_ERROR(LoadMissed());
+  std::set<repair::HintLogName> logs;
+  for (const Entry& one : missed_) {
+    if (one.hints.log != 0) logs.insert(one.hints);
+  }
+  return std::vector<repair::HintLogName>(logs.begin(), logs.end());
+}
+
+absl::Status KeptState::Strike(const repair::HintLogName& log) {
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const auto kept,
+                   engine_->ListState(storage::kMissedStatePrefix));
+  RETURN_IF_ERROR(LoadMissed());
+  for (const auto& [key, value] : kept) {
+    proto::Missed record;
+    if (!record.ParseFromString(value) || HintsOf(record) != log) continue;
+    RETURN_IF_ERROR(engine_->DropState(key));
+  }
+  std::erase_if(missed_, [&](const Entry& one) { return one.hints == log; });
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<proto::Missed>> KeptState::Missed() const {

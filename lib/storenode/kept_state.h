@@ -3,8 +3,9 @@
 //
 // Kept through Engine::PutState, so that they are logged and fsynced before a
 // Put returns. A ring seen again widens its span of time; MISSED records of
-// one owner, ring and span of time are joined, so that a node away for long
-// grows by one record an hour and not by one a write.
+// one owner, ring, span of time and hint log are joined, so that a node away
+// for long grows by one record an hour and not by one a write. Records that
+// name a hint log go when that log is done: the owner has their rows then.
 //
 // Errors:  InvalidArgument for what is no ring or MISSED record; the engine's.
 // Threads: all members from any thread.
@@ -22,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
 #include "lib/model/time_range.h"
+#include "lib/repair/missed_records.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/engine.h"
 
@@ -37,7 +39,7 @@ struct MissedSpan {
   friend bool operator==(const MissedSpan&, const MissedSpan&) = default;
 };
 
-class KeptState {
+class KeptState final : public repair::MissedRecords {
  public:
   explicit KeptState(storage::Engine* engine) : engine_(engine) {}
 
@@ -58,6 +60,12 @@ class KeptState {
   // and spans of time, from memory.
   absl::StatusOr<std::vector<MissedSpan>> MissedIn(
       const model::TimeRange& range) const;
+  // How many spans of MISSED records are kept.
+  absl::StatusOr<int64_t> MissedCount() const;
+  // Logs that records here name.
+  absl::StatusOr<std::vector<repair::HintLogName>> HintLogs() const override;
+  // Drops the records that name the log.
+  absl::Status Strike(const repair::HintLogName& log) override;
 
  private:
   // The kept message under `key`, or an empty one.
@@ -66,6 +74,11 @@ class KeptState {
 
   absl::Status JoinRing(const proto::Ring& ring) REQUIRES_LOCK(mutex_);
 
+  struct Entry {
+    MissedSpan missed;
+    repair::HintLogName hints;  // none: all 0
+    friend auto operator<=>(const Entry&, const Entry&) = default;
+  };
   // The spans of all records, read once: a query must not read the slots of
   // each.
   absl::Status LoadMissed() const REQUIRES_LOCK(mutex_);
@@ -75,7 +88,7 @@ class KeptState {
   mutable base::Mutex mutex_;
   std::atomic<uint64_t> known_ring_{0};  // one that is kept
   mutable bool missed_loaded_ GUARDED_BY(mutex_) = false;
-  mutable std::set<MissedSpan> missed_ GUARDED_BY(mutex_);
+  mutable std::set<Entry> missed_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::storenode

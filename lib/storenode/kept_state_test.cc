@@ -99,6 +99,46 @@ TEST_CASE("rings widen and MISSED records join, over a restart",
         std::vector<uint32_t>{5, 7, 65'535});
 }
 
+TEST_CASE("MISSED records of a hint log are struck out, no others",
+          "[storenode]") {
+  TestNode node;
+  storage::Engine& engine = node.role->engine();
+  proto::Missed missed;
+  missed.set_owner(3);
+  missed.set_end_ms(100);
+  missed.add_slots(5);
+  for (const uint64_t log : {0, 71, 72}) {
+    missed.set_hint_holder(log == 0 ? 0 : 9);
+    missed.set_hint_log(log);
+    REQUIRE(
+        node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+            .ok());
+  }
+  CHECK(KeptState(&engine).Missed()->size() == 3);
+  {
+    KeptState kept(&engine);
+    REQUIRE(kept.HintLogs()->size() == 2);
+    // One owner and span is told once.
+    CHECK(kept.MissedIn({0, 100})->size() == 1);
+    const uint64_t version = engine.coverage_version();
+    REQUIRE(kept.Strike({.holder = 8, .owner = 3, .log = 71}).ok());
+    CHECK(engine.coverage_version() == version);
+    REQUIRE(kept.Strike({.holder = 9, .owner = 3, .log = 71}).ok());
+    CHECK(engine.coverage_version() != version);
+    CHECK(*kept.HintLogs() == std::vector<repair::HintLogName>{
+                                  {.holder = 9, .owner = 3, .log = 72}});
+    CHECK(kept.MissedIn({0, 100})->size() == 1);
+  }
+  node.Close();
+  node.Open();
+  KeptState kept(&node.role->engine());
+  CHECK(kept.Missed()->size() == 2);
+  REQUIRE(kept.Strike({.holder = 9, .owner = 3, .log = 72}).ok());
+  CHECK(kept.HintLogs()->empty());
+  // What has no hints stays.
+  CHECK(kept.MissedIn({0, 100})->size() == 1);
+}
+
 TEST_CASE("a node whose retention grew lacks what it did not keep",
           "[storenode]") {
   TestNode node({"-retentionPeriod=100y"});

@@ -11,6 +11,8 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/rollup/counter_name.h"
+#include "lib/rollup/step_blocks.h"
+#include "lib/wire/sample_limit.h"
 
 namespace varve::storenode {
 namespace {
@@ -65,6 +67,11 @@ struct RollupSearch::Shared {
   const std::function<bool()>* cancelled = nullptr;
 };
 
+absl::Status RollupSearch::CheckAlive(const Shared& shared) {
+  if (!(*shared.cancelled)()) return absl::OkStatus();
+  return base::Cancelled("the client has gone");
+}
+
 RollupSearch::RollupSearch(const proto::RollupRequest& request,
                            rollup::Function function)
     : function_(function),
@@ -76,7 +83,8 @@ RollupSearch::RollupSearch(const proto::RollupRequest& request,
       grouping_(request.without(), NamesOf(request)),
       without_metadata_(request.without_metadata()),
       label_hashes_(request.label_hashes()),
-      samples_max_(request.samples_max()) {}
+      samples_max_(request.samples_max()),
+      samples_per_series_max_(request.samples_per_series_max()) {}
 
 RollupSearch::~RollupSearch() = default;
 
@@ -127,7 +135,7 @@ absl::Status RollupSearch::ReadAll(storage::SeriesCursor& cursor,
   for (int64_t read = 0;; ++read) {
     if (read % kSeriesPerLook == 0) {
       if (shared.stop) return absl::OkStatus();
-      if ((*shared.cancelled)()) return base::Cancelled("the client has gone");
+      RETURN_IF_ERROR(CheckAlive(shared));
     }
     ASSIGN_OR_RETURN(const bool more, cursor.Next(series));
     if (!more) return absl::OkStatus();
@@ -142,6 +150,11 @@ absl::Status RollupSearch::AddSeries(storage::SearchSeries& series,
     return absl::OkStatus();
   }
   const auto samples = static_cast<int64_t>(series.samples.size());
+  if (samples_per_series_max_ > 0 && samples > samples_per_series_max_) {
+    ASSIGN_OR_RETURN(const model::LabelSet labels,
+                     model::ParseCanonicalBytes(series.labels));
+    return wire::CheckSeriesSamples(labels, samples, samples_per_series_max_);
+  }
   shared.series.fetch_add(1, std::memory_order_relaxed);
   const int64_t before = shared.samples.fetch_add(samples);
   // The asker sees that there are more than it wants.
@@ -150,9 +163,9 @@ absl::Status RollupSearch::AddSeries(storage::SearchSeries& series,
     return absl::OkStatus();
   }
   rollup::DropGaps(function_, series.samples);
-  rollup::Compute(function_,
-                  {series.samples.timestamps_ms, series.samples.values},
-                  windows_, {}, lane.column);
+  RETURN_IF_ERROR(rollup::ComputeInBlocks(
+      function_, {series.samples.timestamps_ms, series.samples.values},
+      windows_, {}, lane.column, [&shared] { return CheckAlive(shared); }));
   if (std::all_of(lane.column.begin(), lane.column.end(), IsAbsent)) {
     return absl::OkStatus();
   }

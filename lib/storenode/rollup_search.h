@@ -4,8 +4,9 @@
 // In:      the search's cursors; each is read by a thread of its own.
 // Out:     RollupResponses, given to `send`; the last one without coverage,
 //          which is the caller's to add and to send.
-// Errors:  InvalidArgument for a request that makes no sense; what `send` and
-//          the cursors say. A series with native histograms, and groups that
+// Errors:  InvalidArgument for a request that makes no sense; ResourceExhausted
+//          for a series of more samples than it allows; what `send` and the
+//          cursors say. A series with native histograms, and groups that
 //          take more than kRollupBytesMax, make the answer `unsupported`.
 // Threads: Run from one; it uses those of the pool.
 #ifndef VARVE_LIB_STORENODE_ROLLUP_SEARCH_H_
@@ -48,6 +49,7 @@ class RollupSearch {
 
   RollupSearch(const proto::RollupRequest& request,
                rollup::Function function);
+  static absl::Status CheckAlive(const Shared& shared);
   absl::Status ReadAll(storage::SeriesCursor& cursor, Shared& shared,
                        Lane& lane) const;
   absl::Status AddSeries(storage::SearchSeries& series, Shared& shared,
@@ -68,6 +70,7 @@ class RollupSearch {
   const bool without_metadata_;
   const bool label_hashes_;
   const int64_t samples_max_;
+  const int64_t samples_per_series_max_;
 };
 
 }  // namespace varve::storenode

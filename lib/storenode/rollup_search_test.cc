@@ -57,6 +57,26 @@ TEST_CASE("series are aggregated where they are", "[storenode]") {
   CHECK(stopped->samples() > 100);
 }
 
+TEST_CASE("a ROLLUP stops at a series of more samples than it allows",
+          "[storenode]") {
+  TestNode node;
+  const int64_t now_ms = base::SystemClock().NowMs() / 1000 * 1000;
+  const auto defined = node.Define({{"__name__", "load"}, {"job", "a"}});
+  for (int i = 0; i < 5; ++i) {
+    node.Data(defined.ref_epoch(), defined.refs(0), now_ms - i * 1000, i);
+  }
+  proto::RollupRequest request = SumByJob("sum_over_time");
+  request.set_first_end_ms(now_ms);
+  request.set_samples_per_series_max(5);
+  CHECK(node.Rollup(request).ok());
+  request.set_samples_per_series_max(4);
+  const absl::Status over = node.Rollup(request).status();
+  CHECK(over.code() == absl::StatusCode::kResourceExhausted);
+  CHECK(over.message().find("5 samples of the series load{job=\"a\"}; "
+                            "the maximum is 4") !=
+        absl::string_view::npos);
+}
+
 TEST_CASE("a ROLLUP that cannot be is refused", "[storenode]") {
   TestNode node;
   const proto::RollupRequest good = SumByJob("rate");

@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/storenode/digest_answer.h"
 #include "lib/storenode/message.h"
 #include "lib/storenode/rollup_search.h"
 #include "lib/storenode/search_meter.h"
@@ -114,7 +115,8 @@ SelectService::SelectService(storage::Engine* engine, KeptState* kept,
       gate_(gate),
       dedup_(dedup),
       options_(std::move(options)),
-      pool_("rollup", static_cast<size_t>(base::CpuThreads())) {}
+      pool_("rollup", static_cast<size_t>(base::CpuThreads())),
+      digests_(engine) {}
 
 std::string SelectService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
@@ -152,6 +154,8 @@ absl::Status SelectService::Handle(rpc::ServerCall& call) {
       return History(call);
     case wire::kGetRings:
       return GetRings(call);
+    case wire::kDigest:
+      return Digest(call);
     default:
       return base::Unimplemented("select port of a storage node: method ",
                                  int{call.method()});
@@ -388,12 +392,7 @@ absl::Status SelectService::Metadata(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(const std::vector<model::StoredMetadata> stored,
                    engine_->Metadata(wanted));
   for (const model::StoredMetadata& one : stored) {
-    proto::MetadataResponse::Entry& entry = *response.add_entries();
-    entry.set_metric(one.metadata.metric);
-    entry.set_type(static_cast<uint32_t>(one.metadata.type));
-    entry.set_help(one.metadata.help);
-    entry.set_unit(one.metadata.unit);
-    entry.set_written_ms(one.written_ms);
+    wire::ToProto(one, *response.add_entries());
   }
   return call.Send(response.SerializeAsString());
 }
@@ -450,6 +449,30 @@ absl::Status SelectService::Delete(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(const int64_t series, engine_->Delete(wanted));
   response.set_series(series);
   return call.Send(response.SerializeAsString());
+}
+
+absl::Status SelectService::Digest(rpc::ServerCall& call) {
+  proto::DigestRequest request;
+  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  const base::Alive alive = AliveOf(call, request.timeout_ms());
+  DigestWanted wanted;
+  ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
+  wanted.range = {request.start_ms(), request.end_ms()};
+  ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
+                   SlotsOf(request.slots()));
+  wanted.slots = slots ? &*slots : nullptr;
+  wanted.by_day = request.by_day();
+  wanted.alive = &alive;
+  proto::DigestResponse last;
+  ASSIGN_OR_RETURN(*last.mutable_coverage(),
+                   Coverage(engine_->coverage_version(), wanted.range));
+  ASSIGN_OR_RETURN(
+      const bool complete,
+      SendDigests(digests_, wanted, [&call](const auto& message) {
+        return call.Send(message.SerializeAsString());
+      }));
+  if (!complete) last.mutable_coverage()->set_damaged(true);
+  return call.Send(last.SerializeAsString());
 }
 
 absl::Status SelectService::GetRings(rpc::ServerCall& call) {

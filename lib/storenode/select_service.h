@@ -1,5 +1,6 @@
 // What select nodes call: SEARCH, ROLLUP, COVERAGE, LABELS, CARDINALITY,
-// TENANTS, METADATA, NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING.
+// TENANTS, METADATA, NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING; and DIGEST,
+// which other storage nodes call.
 //
 // Every answer to a read ends with the node's Coverage. A search is streamed in
 // batches of about 128 KiB and held back by net/rpc's credits.
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "lib/base/thread_pool.h"
+#include "lib/repair/day_digests.h"
 #include "lib/storenode/insert_service.h"
 #include "lib/storenode/kept_state.h"
 #include "lib/storenode/request_gate.h"
@@ -49,6 +51,7 @@ class SelectService final : public rpc::Service {
   absl::Status NameUsage(rpc::ServerCall& call);
   absl::Status History(rpc::ServerCall& call);
   absl::Status GetRings(rpc::ServerCall& call);
+  absl::Status Digest(rpc::ServerCall& call);
 
   storage::Engine* const engine_;
   KeptState* const kept_;
@@ -57,6 +60,7 @@ class SelectService final : public rpc::Service {
   const model::DedupRule dedup_;
   const ServiceOptions options_;
   base::ThreadPool pool_;  // of ROLLUP
+  repair::DayDigests digests_;
 };
 
 }  // namespace varve::storenode

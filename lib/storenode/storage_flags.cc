@@ -107,6 +107,18 @@ StorageBoundFlags::StorageBoundFlags(base::FlagSet& flags)
       compaction_bytes(flags.Bytes(
           "storage.compactionBytesPerSecond", "64MiB",
           "Rewrites of blocks in the background go no faster; 0: no bound")) {}
+
+HintFlags::HintFlags(base::FlagSet& flags)
+    : bytes_max(flags.Bytes(
+          "storage.maxHintsBytes", "4GiB",
+          "Disk space for rows that are kept for other storage nodes while "
+          "these are down; over it they go to other nodes as normal data; 0: "
+          "no hints are taken")),
+      replay_rate(flags.Bytes(
+          "storage.hintsReplayRate", "0",
+          "Bytes a second at which hints are replayed to a node that is back; "
+          "0: no bound")) {}
+
 StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
     : exemplars(flags.Int(
           "storage.maxExemplarsPerSeries", 100,
@@ -203,6 +215,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
           "storage.flushInterval", "1h",
           "Recent samples go from memory to blocks after this")),
       bounds_(flags),
+      hints_(flags),
       snapshots_age_(flags.Retention("snapshotsMaxAge", "3d",
                                      "Older snapshots go; 0: they stay")),
       snapshot_key_(flags.Secret("snapshotAuthKey",
@@ -285,6 +298,10 @@ storage::EngineOptions StorageFlags::EngineOptions() const {
     options.search_bytes_max = std::max<int64_t>(32 << 20, memory_bytes() / 8);
   }
   options.compaction_bytes_per_second = bounds_.compaction_bytes.value();
+  options.hint_bytes_max = hints_.bytes_max.value();
+  // Of 40 bytes each: a sixteenth, taken only while nodes are down.
+  options.hint_series_max =
+      std::max<int64_t>(100'000, memory_bytes() / 16 / 40);
   options.exemplars_per_series_max = kinds_.exemplars.value();
   options.metadata_bytes_max = kinds_.metadata_bytes.value() > 0
                                    ? kinds_.metadata_bytes.value()

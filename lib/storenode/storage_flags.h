@@ -13,6 +13,13 @@
 
 namespace varve::storenode {
 
+// Rows kept for other nodes.
+struct HintFlags {
+  explicit HintFlags(base::FlagSet& flags);
+  const base::BytesFlag& bytes_max;
+  const base::BytesFlag& replay_rate;
+};
+
 // How much of memory, disk and time the engine may take for itself.
 struct StorageBoundFlags {
   explicit StorageBoundFlags(base::FlagSet& flags);
@@ -45,6 +52,7 @@ class StorageFlags {
   int64_t inserts_max() const;
   absl::Duration insert_queue_max() const { return insert_queue_.value(); }
   storage::SeriesLimits series_limits() const;
+  int64_t hints_replay_rate() const { return hints_.replay_rate.value(); }
   int64_t free_disk_bytes_min() const { return free_disk_.value(); }
   const std::string* snapshot_key() const { return &snapshot_key_.value(); }
   const std::string* merge_key() const { return &merge_key_.value(); }
@@ -98,6 +106,7 @@ class StorageFlags {
   const base::BytesFlag& memory_bytes_;
   const base::DurationFlag& flush_interval_;
   const StorageBoundFlags bounds_;
+  const HintFlags hints_;
   const base::RetentionFlag& snapshots_age_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;

@@ -1,6 +1,9 @@
 #include "lib/storenode/storage_metrics.h"
 
+#include <limits>
+
 #include "lib/base/clock.h"
+#include "storage/engine/hints.h"
 
 namespace varve::storenode {
 namespace {
@@ -56,6 +59,7 @@ double Bytes(std::string_view type, const EngineStats& stats) {
 
 StorageMetrics::StorageMetrics(telemetry::Metrics* metrics,
                                const storage::Engine* engine,
+                               const KeptState* kept,
                                const StorageFlags* flags,
                                const RequestGate* inserts,
                                const RequestGate* searches)
@@ -69,6 +73,12 @@ StorageMetrics::StorageMetrics(telemetry::Metrics* metrics,
   AddLimits();
   AddMemory();
   AddCaches();
+  metrics_->AddCallback(this, "varve_missed_records", {}, [kept] {
+    const absl::StatusOr<int64_t> count = kept->MissedCount();
+    // 0 says that the next node may go.
+    return count.ok() ? static_cast<double>(*count)
+                      : std::numeric_limits<double>::infinity();
+  });
 }
 
 StorageMetrics::~StorageMetrics() { metrics_->RemoveCallbacks(this); }
@@ -226,6 +236,10 @@ void StorageMetrics::AddLimits() {
       [](const EngineStats& stats) { return stats.metadata_bytes_max; });
   Add("varve_metadata_evictions_total", {},
       [](const EngineStats& stats) { return stats.metadata_evictions; });
+  Add("varve_hints_rows_total", {},
+      [this](const EngineStats&) { return engine_->hints().rows(); });
+  Add("varve_hints_refused_total", {},
+      [this](const EngineStats&) { return engine_->hints().refused(); });
   Add("vm_downsampling_partitions_scheduled_size_bytes", {}, Zero);
   Add("vm_retention_partitions_scheduled_size_bytes", {}, Zero);
 }

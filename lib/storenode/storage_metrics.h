@@ -13,6 +13,7 @@
 #include <string>
 
 #include "lib/base/mutex.h"
+#include "lib/storenode/kept_state.h"
 #include "lib/storenode/request_gate.h"
 #include "lib/storenode/storage_flags.h"
 #include "lib/telemetry/metrics.h"
@@ -23,8 +24,8 @@ namespace varve::storenode {
 class StorageMetrics {
  public:
   StorageMetrics(telemetry::Metrics* metrics, const storage::Engine* engine,
-                 const StorageFlags* flags, const RequestGate* inserts,
-                 const RequestGate* searches);
+                 const KeptState* kept, const StorageFlags* flags,
+                 const RequestGate* inserts, const RequestGate* searches);
   ~StorageMetrics();
   StorageMetrics(const StorageMetrics&) = delete;
   StorageMetrics& operator=(const StorageMetrics&) = delete;

@@ -85,12 +85,22 @@ StorageRole::StorageRole(StorageRoleOptions options,
                       options_.metrics, options_.service),
       select_service_(engine_.get(), &kept_, &names_, &searches_,
                       options_.flags->dedup(), options_.service),
-      metrics_(options_.metrics, engine_.get(), options_.flags, &inserts_,
-               &searches_) {}
+      metrics_(options_.metrics, engine_.get(), &kept_, options_.flags,
+               &inserts_, &searches_) {}
 
 StorageRole::~StorageRole() = default;
 
 absl::Status StorageRole::Close() { return engine_->Close(); }
+
+std::unique_ptr<NodeRepair> StorageRole::StartRepair(
+    net::Transport* transport) {
+  return std::make_unique<NodeRepair>(
+      engine_.get(), &kept_,
+      DialStorageNodes(transport, options_.service.token, options_.metrics),
+      repair::HintReplayerOptions{
+          .bytes_per_second = options_.flags->hints_replay_rate()},
+      options_.metrics);
+}
 
 std::vector<http::Route> StorageRole::Routes() {
   std::vector<http::Route> routes;

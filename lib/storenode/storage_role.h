@@ -7,7 +7,8 @@
 //                                                  .metrics = &metrics}));
 //   rpc::LocalChannel inserts(&role->insert_service(), ...);
 //   routes.insert(routes.end(), ...role->Routes()...);
-//   ... stop the servers, then ...
+//   const auto repair = role->StartRepair(&transport);
+//   ... stop the servers, end the repair, then ...
 //   role->Close();
 //
 // Routes:  /internal/force_flush, /internal/force_merge, /snapshot/*.
@@ -25,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "lib/storenode/insert_service.h"
 #include "lib/storenode/kept_state.h"
+#include "lib/storenode/node_repair.h"
 #include "lib/storenode/request_gate.h"
 #include "lib/storenode/select_service.h"
 #include "lib/storenode/storage_flags.h"
@@ -33,6 +35,7 @@
 #include "lib/telemetry/metrics.h"
 #include "net/http/server.h"
 #include "net/rpc/rpc.h"
+#include "net/tcp/transport.h"
 #include "storage/engine/engine.h"
 
 namespace varve::storenode {
@@ -55,8 +58,12 @@ class StorageRole {
   rpc::Service& insert_service() { return insert_service_; }
   rpc::Service& select_service() { return select_service_; }
   storage::Engine& engine() { return *engine_; }
+  KeptState& kept_state() { return kept_; }
   // They refer to the role.
   std::vector<http::Route> Routes();
+  // What the node does for others by itself, until the result is destroyed,
+  // which `transport` and the role outlive.
+  std::unique_ptr<NodeRepair> StartRepair(net::Transport* transport);
   absl::Status Close();
 
  private:

@@ -23,6 +23,15 @@ absl::StatusOr<model::TenantId> FromProto(const proto::Tenant& tenant) {
                          .id = tenant.id()};
 }
 
+void ToProto(const model::StoredMetadata& metadata,
+             proto::MetadataResponse::Entry& out) {
+  out.set_metric(metadata.metadata.metric);
+  out.set_type(static_cast<uint32_t>(metadata.metadata.type));
+  out.set_help(metadata.metadata.help);
+  out.set_unit(metadata.metadata.unit);
+  out.set_written_ms(metadata.written_ms);
+}
+
 void ToProto(std::span<const model::Matchers> groups, ProtoGroups& out) {
   out.Clear();
   for (const model::Matchers& group : groups) {

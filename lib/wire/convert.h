@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "google/protobuf/repeated_field.h"
 #include "lib/model/matcher.h"
+#include "lib/model/metadata.h"
 #include "lib/model/tenant.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -26,6 +27,9 @@ void ToProto(const model::TenantId& tenant, proto::Tenant& out);
 void ToProto(const model::TenantId& tenant, std::string_view name,
              proto::Tenant& out);
 absl::StatusOr<model::TenantId> FromProto(const proto::Tenant& tenant);
+
+void ToProto(const model::StoredMetadata& metadata,
+             proto::MetadataResponse::Entry& out);
 
 using ProtoGroups = google::protobuf::RepeatedPtrField<proto::MatcherGroup>;
 void ToProto(std::span<const model::Matchers> groups, ProtoGroups& out);

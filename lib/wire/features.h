@@ -21,13 +21,16 @@ enum Feature : uint64_t {
   kFeatureRollup = 1u << 7,
   kFeatureStarts = 1u << 8,  // kind 4, and series batches of kind 3
   kFeatureTenantNames = 1u << 9,  // TENANTNAMES, and names of tenants in reads
+  kFeatureHints = 1u << 10,  // HINTDEFINE, HINTDATA, HINTSTATUS, HINTREPLAY
+  kFeatureDigests = 1u << 11,  // DIGEST
 };
 
 // What this release understands.
 inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
     kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 |
-    kFeatureRollup | kFeatureStarts | kFeatureTenantNames;
+    kFeatureRollup | kFeatureStarts | kFeatureTenantNames | kFeatureHints |
+    kFeatureDigests;
 
 }  // namespace varve::wire
 

@@ -45,6 +45,15 @@ std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
   return hello.SerializeAsString();
 }
 
+std::string EncodeSelectServerHello() {
+  proto::Hello hello;
+  hello.set_version(kWireVersion);
+  hello.set_role("select");
+  hello.set_features(kFeatures &
+                     ~uint64_t{kFeatureMissed | kFeatureRollup});
+  return hello.SerializeAsString();
+}
+
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
   proto::Hello hello;
   if (bytes.size() > kHelloBytesMax ||

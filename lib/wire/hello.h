@@ -29,6 +29,8 @@ struct Hello {
 std::string EncodeHello(std::string_view role, std::string_view token);
 std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
                                std::string_view zone);
+// A select node's to one above it: without what only a storage node can do.
+std::string EncodeSelectServerHello();
 
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes);
 

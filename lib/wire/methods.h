@@ -19,6 +19,12 @@ enum Method : uint8_t {
   kGetRings = 7,  // empty -> proto RingList
   // proto TenantNames -> TenantNamesResponse, after its fsync
   kTenantNames = 8,
+  // To the holder of hints for a node that is down.
+  kHintDefine = 9,  // proto HintDefineRequest -> HintDefineResponse
+  kHintData = 10,   // owner:u64le, DataFrame -> proto HintAck
+  // storage -> storage, over the port for insert
+  kHintStatus = 11,  // proto HintStatusRequest -> HintStatusResponse
+  kHintReplay = 12,  // DataFrame -> proto Ack; accept_ms stays as it is
   // select -> storage
   kDelete = 5,  // proto DeleteRequest -> DeleteResponse, after its fsync
   kSearch = 32,       // proto SearchRequest -> stream of series batches
@@ -30,6 +36,8 @@ enum Method : uint8_t {
   kCoverage = 38,     // proto CoverageRequest -> Coverage
   kRollup = 39,       // proto RollupRequest -> stream of RollupResponse
   kNameUsage = 40,    // proto NameUsageRequest -> NameUsageResponse
+  // storage -> storage, over the port for select
+  kDigest = 41,  // proto DigestRequest -> stream of DigestResponse
 };
 
 }  // namespace varve::wire

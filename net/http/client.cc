@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
@@ -24,6 +25,7 @@ namespace beast_http = boost::beast::http;
 constexpr size_t kReadBytes = 64 << 10;
 constexpr uint32_t kHeadBytesMax = 64 << 10;
 constexpr int kDefaultPort = 80;
+constexpr int64_t kAskGivenUpMs = 50;
 
 std::string_view FromBeast(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -74,8 +76,27 @@ class Exchange {
 
  private:
   using StreamPtr = std::unique_ptr<net::Stream>;
+  using Parser = beast_http::response_parser<beast_http::string_body>;
+
+  // Nothing when it is too late, or the caller gave up.
+  template <typename Value>
+  std::optional<Value> Await(Awaited<Value>& awaited) const {
+    while (!given_up()) {
+      const int64_t ask_ms = base::SystemClock().SteadyMs() + kAskGivenUpMs;
+      auto value = awaited.Take(std::min(deadline_ms_, ask_ms));
+      if (value || ask_ms >= deadline_ms_) return value;
+    }
+    return std::nullopt;
+  }
+  bool over() const {
+    return base::SystemClock().SteadyMs() >= deadline_ms_ || given_up();
+  }
+  bool given_up() const { return request_.given_up && request_.given_up(); }
 
   absl::Status Late(std::string_view doing) const {
+    if (given_up()) {
+      return base::Cancelled(request_.address, ": given up: ", doing);
+    }
     return base::DeadlineExceeded(
         request_.address, ": ", doing, " took longer than ",
         absl::FormatDuration(limits_.timeout));
@@ -89,7 +110,7 @@ class Exchange {
                    [dialed](absl::StatusOr<StreamPtr> result) {
                      dialed->Set(std::move(result));
                    });
-    auto result = dialed->Take(deadline_ms_);
+    auto result = Await(*dialed);
     if (!result) return Late("connecting");
     ASSIGN_OR_RETURN(stream_, std::move(*result));
     return absl::OkStatus();
@@ -120,7 +141,7 @@ class Exchange {
     } else {
       stream_->WhenWritable(tell);
     }
-    return ready->Take(deadline_ms_).has_value();
+    return Await(*ready).has_value();
   }
 
   absl::Status Send(std::string_view bytes) {
@@ -139,14 +160,20 @@ class Exchange {
   }
 
   absl::StatusOr<ClientAnswer> Receive() {
-    beast_http::response_parser<beast_http::string_body> parser;
+    Parser parser;
     parser.header_limit(kHeadBytesMax);
-    parser.body_limit(static_cast<uint64_t>(limits_.body_bytes_max));
+    // HandOver bounds what is kept; Beast 1.81 takes no limit for 0 where there
+    // is a Content-Length.
+    parser.body_limit(request_.take_body
+                          ? UINT64_MAX
+                          : static_cast<uint64_t>(limits_.body_bytes_max));
     parser.eager(true);
     parser.skip(request_.method == "HEAD");
     const auto buffer = std::make_unique<std::array<char, kReadBytes>>();
     std::string unread;
     while (!parser.is_done()) {
+      // Bytes that are always there end no wait.
+      if (over()) return Late("the answer");
       const net::IoResult got = stream_->Read(*buffer);
       if (got.code == net::IoResult::Code::kWouldBlock) {
         if (!Wait(/*to_read=*/true)) return Late("the answer");
@@ -165,10 +192,26 @@ class Exchange {
             boost::asio::const_buffer(unread.data(), unread.size()), error);
         unread.erase(0, used);
       }
+      if (request_.take_body) RETURN_IF_ERROR(HandOver(parser));
       if (error == beast_http::error::need_more) continue;
       if (error) return Broken(error);
     }
     return AnswerOf(parser.get());
+  }
+
+  absl::Status HandOver(Parser& parser) const {
+    if (!parser.is_header_done()) return absl::OkStatus();
+    std::string& body = parser.get().body();
+    if (parser.get().result_int() != 200) {
+      const auto bytes = static_cast<int64_t>(body.size());
+      if (bytes <= limits_.body_bytes_max) return absl::OkStatus();
+      return Broken(beast_http::error::body_limit);
+    }
+    if (!body.empty() && !request_.take_body(body)) {
+      return base::Cancelled(request_.address, ": given up: the answer");
+    }
+    body.clear();
+    return absl::OkStatus();
   }
 
   absl::Status Broken(const boost::system::error_code& error) const {
@@ -265,6 +308,15 @@ absl::StatusOr<ClientAnswer> Fetch(net::Transport& transport,
                                    const ClientRequest& request,
                                    const ClientLimits& limits) {
   return Exchange(request, limits).Run(transport);
+}
+
+void AddAccess(const ServerAccess& access, ClientRequest& request) {
+  request.target.insert(0, EscapePath(access.path_prefix));
+  if (access.user.empty() && access.password.empty()) return;
+  const std::string plain = base::StrCat(access.user, ":", access.password);
+  request.headers.emplace_back(
+      "Authorization",
+      base::StrCat("Basic ", absl::Base64Escape(base::ToAbsl(plain))));
 }
 
 std::string EscapePath(std::string_view path) {

@@ -4,14 +4,16 @@
 // http:// is all there is: TLS comes with net/tcp's.
 //
 // Errors:  InvalidArgument for a URL; Unavailable when nobody answers, the
-//          answer is cut or no HTTP; DeadlineExceeded; ResourceExhausted for
-//          an answer over `body_bytes_max`. Texts name the address.
+//          answer is cut or no HTTP; DeadlineExceeded; Cancelled when the
+//          caller gives up; ResourceExhausted for an answer over
+//          `body_bytes_max`. Texts name the address.
 // Threads: Fetch blocks its caller; call it from any thread but the loop's.
 // Source:  RFC 9112.
 #ifndef VARVE_NET_HTTP_CLIENT_H_
 #define VARVE_NET_HTTP_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +38,20 @@ struct ClientRequest {
   Arguments headers;         // beside Host, Connection, Accept-Encoding
                              // and Content-Length
   std::string body;
+  // Asked before each wait and piece of the answer, and some times a second
+  // while there is nothing; true ends the request.
+  std::function<bool()> given_up = nullptr;
+  // Takes the body of a 200 piece by piece: it may be of any size, and the
+  // answer has none. False ends the request. What is cut is an error when all
+  // that came has been taken.
+  std::function<bool(std::string_view piece)> take_body = nullptr;
+};
+
+// What a server asks for by -http.pathPrefix and -httpAuth.*.
+struct ServerAccess {
+  std::string path_prefix;  // "" or "/prefix"
+  std::string user;         // nothing is asked for without both
+  std::string password;
 };
 
 struct ClientLimits {
@@ -54,6 +70,9 @@ struct ClientAnswer {
 absl::StatusOr<ClientAnswer> Fetch(net::Transport& transport,
                                    const ClientRequest& request,
                                    const ClientLimits& limits);
+
+// As `access` asks for: to be called once, with a target without prefix.
+void AddAccess(const ServerAccess& access, ClientRequest& request);
 
 // "/api/v1/x" and "a=1&b=2" with everything escaped that must be.
 std::string EscapePath(std::string_view path);

@@ -1,10 +1,14 @@
 #include "net/http/client.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/telemetry/metrics.h"
@@ -62,6 +66,20 @@ struct Client {
   net::EventLoop loop;
   net::Transport transport{&loop};
 };
+
+TEST_CASE("what a server asks for is added to a request", "[http]") {
+  ClientRequest request{.target = "/x?a=1"};
+  AddAccess({}, request);
+  CHECK(request.target == "/x?a=1");
+  CHECK(request.headers.empty());
+  AddAccess({.path_prefix = "/p q", .user = "Aladdin",
+             .password = "open sesame"},
+            request);
+  CHECK(request.target == "/p%20q/x?a=1");
+  // RFC 7617, section 2.
+  CHECK(request.headers ==
+        Arguments{{"Authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}});
+}
 
 // Accepts, answers with `bytes` and, if told so, closes.
 class Answerer {
@@ -123,6 +141,69 @@ TEST_CASE("an answer in chunks is read whole, and one over the bound is not",
         std::string_view::npos);
 }
 
+TEST_CASE("a body of any size can be taken piece by piece", "[net]") {
+  Echo echo;
+  Client client;
+  std::string taken;
+  ClientRequest request{.address = echo.address(), .target = "/large"};
+  request.take_body = [&taken](std::string_view piece) {
+    taken += piece;
+    return true;
+  };
+  const auto answer =
+      Fetch(client.transport, request, {.body_bytes_max = 100});
+  REQUIRE(answer.ok());
+  CHECK(answer->body.empty());
+  CHECK(taken == std::string(1 << 20, 'x'));
+  request.take_body = [](std::string_view) { return false; };
+  CHECK(absl::IsCancelled(
+      Fetch(client.transport, request, {}).status()));
+
+  const Answerer sized(client.transport,
+                       "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+                       /*closes=*/true);
+  taken.clear();
+  REQUIRE(Fetch(client.transport,
+                {.address = sized.address(),
+                 .take_body = [&taken](std::string_view piece) {
+                   taken += piece;
+                   return true;
+                 }},
+                {.body_bytes_max = 2})
+              .ok());
+  CHECK(taken == "abc");
+
+  // Only a 200 has what was asked for.
+  request.target = "/echo/x";
+  request.body = "why";
+  request.take_body = [](std::string_view) {
+    CHECK(false);
+    return false;
+  };
+  const auto refused = Fetch(client.transport, request, {});
+  REQUIRE(refused.ok());
+  CHECK(refused->status == 418);
+  CHECK(refused->body.find("why") != std::string::npos);
+  CHECK(absl::IsResourceExhausted(
+      Fetch(client.transport, request, {.body_bytes_max = 5}).status()));
+}
+
+TEST_CASE("a body that is cut while it is taken is an error", "[net]") {
+  Client client;
+  std::string taken;
+  const Answerer cut(
+      client.transport,
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+      /*closes=*/true);
+  ClientRequest request{.address = cut.address()};
+  request.take_body = [&taken](std::string_view piece) {
+    taken += piece;
+    return true;
+  };
+  CHECK(absl::IsUnavailable(Fetch(client.transport, request, {}).status()));
+  CHECK(taken == "abc");
+}
+
 TEST_CASE("an answer that does not come is given up at the deadline",
           "[net]") {
   Client client;
@@ -180,6 +261,60 @@ TEST_CASE("base URLs have a host, perhaps a port and a path", "[net]") {
     CAPTURE(wrong);
     CHECK(parsed(wrong) == "error");
   }
+}
+
+TEST_CASE("a caller that gives up does not wait for an answer", "[http]") {
+  Client client;
+  Answerer silent(client.transport, "", /*closes=*/false);
+  int asked = 0;
+  const auto answer = Fetch(client.transport,
+                            {.address = silent.address(),
+                             .given_up = [&asked] { return ++asked > 2; }},
+                            {.timeout = absl::Hours(1)});
+  CHECK(absl::IsCancelled(answer.status()));
+  CHECK(answer.status().message().find("given up: the answer") !=
+        std::string::npos);
+}
+
+// Sends a head and then a byte now and then.
+class Trickle {
+ public:
+  explicit Trickle(net::Transport& transport) {
+    auto listening = transport.Listen(
+        "127.0.0.1:0", {}, [this](std::unique_ptr<net::Stream> stream) {
+          sender_ = std::thread([this, stream = std::move(stream)] {
+            std::string bytes = "HTTP/1.1 200 OK\r\n\r\n";
+            while (!stop_ && stream->WriteAll(bytes, absl::Seconds(5)).ok()) {
+              bytes = "x";
+              absl::SleepFor(absl::Milliseconds(5));
+            }
+          });
+        });
+    REQUIRE(listening.ok());
+    listener_ = *std::move(listening);
+  }
+  ~Trickle() {
+    stop_ = true;
+    listener_->Close();
+    if (sender_.joinable()) sender_.join();
+  }
+  std::string address() const { return listener_->address(); }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread sender_;
+  std::unique_ptr<net::Listener> listener_;
+};
+
+TEST_CASE("a caller gives up an answer that comes by and by", "[http]") {
+  Client client;
+  const Trickle trickle(client.transport);
+  int asked = 0;
+  const auto answer = Fetch(client.transport,
+                            {.address = trickle.address(),
+                             .given_up = [&asked] { return ++asked > 9; }},
+                            {.timeout = absl::Seconds(3)});
+  CHECK(absl::IsCancelled(answer.status()));
 }
 
 }  // namespace

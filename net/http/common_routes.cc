@@ -1,5 +1,6 @@
 #include "net/http/common_routes.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "lib/base/strings.h"
 #include "lib/base/version.h"
 #include "lib/telemetry/metrics.h"
+#include "net/http/request_target.h"
 
 namespace varve::http {
 namespace {
@@ -87,6 +89,11 @@ int64_t Lifecycle::drain_left_s() const {
 ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
     : addresses_(flags.List("httpListenAddr", std::move(default_address),
                             "TCP addresses to listen on for HTTP requests")),
+      proxy_protocol_(flags.BoolList(
+          "httpListenAddr.useProxyProtocol",
+          "Whether connections to the -httpListenAddr at the same place come "
+          "through a proxy and begin with a PROXY header; one value is for "
+          "all")),
       path_prefix_(flags.String(
           "http.pathPrefix", "",
           "Prefix of all HTTP paths, as a proxy in front adds it")),
@@ -121,7 +128,7 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
                                    "Value of ?authKey= that /flags asks for")) {
   for (const char* name : {"tls", "mtls", "cluster.tls", "clusternative.tls"}) {
     tls_.push_back(
-        &flags.List(name, "", "TLS is not supported yet: refused when true"));
+        &flags.BoolList(name, "TLS is not supported yet: refused when true"));
   }
   for (const char* name : {"tlsCertFile", "tlsKeyFile", "tlsMinVersion",
                            "tlsCipherSuites", "mtlsCAFile", "tlsAutocertHosts",
@@ -140,29 +147,33 @@ ServerFlags::ServerFlags(base::FlagSet& flags, std::string default_address)
   flags.Accept("http.header.frameOptions", "Not sent");
   flags.Accept("http.header.hsts", "Not sent");
   flags.Accept("http.header.disableServerHostname", "Not sent");
-  flags.Accept("httpListenAddr.useProxyProtocol", "Not supported");
 }
 
 absl::Status ServerFlags::Validate() const {
-  for (const base::ListFlag* flag : tls_) {
-    for (const std::string& value : flag->value()) {
-      const auto is_on = base::ParseBool(value);
-      if (!is_on.ok()) {
-        return base::Annotate(is_on.status(), base::StrCat("-", flag->name()));
-      }
-      if (*is_on) {
-        return base::Unimplemented(
-            "-", flag->name(),
-            " is not supported yet; without it connections are in the open");
-      }
+  for (const base::BoolListFlag* flag : tls_) {
+    if (std::ranges::find(flag->value(), true) != flag->value().end()) {
+      return base::Unimplemented(
+          "-", flag->name(),
+          " is not supported yet; without it connections are in the open");
     }
   }
   return absl::OkStatus();
 }
 
+ServerAccess ServerFlags::access() const {
+  return {NormalPrefix(path_prefix_.value()), user_.value(),
+          password_.value()};
+}
+
 ServerOptions ServerFlags::Options(telemetry::Metrics* metrics) const {
   ServerOptions options;
   options.addresses = addresses_.value();
+  const std::vector<bool>& proxied = proxy_protocol_.value();
+  for (size_t i = 0; i < options.addresses.size() && !proxied.empty(); ++i) {
+    const bool has_own = i < proxied.size();
+    if (!has_own && proxied.size() > 1) break;
+    options.proxy_headers.push_back(proxied[has_own ? i : 0]);
+  }
   options.path_prefix = path_prefix_.value();
   options.user = user_.value();
   options.password = password_.value();

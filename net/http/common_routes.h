@@ -26,6 +26,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/flags.h"
+#include "net/http/client.h"
 #include "net/http/server.h"
 
 namespace varve::http {
@@ -56,6 +57,8 @@ class ServerFlags {
   ServerFlags(base::FlagSet& flags, std::string default_address);
 
   ServerOptions Options(telemetry::Metrics* metrics) const;
+  // By which processes with the same flags are reached.
+  ServerAccess access() const;
   // For the transport that listens.
   bool enable_ipv6() const { return enable_ipv6_.value(); }
   // Unimplemented for what would be unsafe to ignore: -tls, -mtls,
@@ -70,6 +73,7 @@ class ServerFlags {
 
  private:
   const base::ListFlag& addresses_;
+  const base::BoolListFlag& proxy_protocol_;
   const base::StringFlag& path_prefix_;
   const base::DurationFlag& connection_age_max_;
   const base::DurationFlag& idle_max_;
@@ -77,7 +81,7 @@ class ServerFlags {
   const base::DurationFlag& graceful_max_;
   const base::BoolFlag& disable_compression_;
   const base::BoolFlag& disable_cors_;
-  std::vector<const base::ListFlag*> tls_;
+  std::vector<const base::BoolListFlag*> tls_;
   const base::BoolFlag& enable_ipv6_;
   const base::StringFlag& user_;
   const base::StringFlag& password_;

@@ -76,13 +76,15 @@ TEST_CASE("health is 503 before the start is done and while draining",
 
 TEST_CASE("flags become server options; TLS is refused", "[http]") {
   Fixture fixture({"-httpListenAddr=a:1,b:2", "-http.connTimeout=5s",
-                   "-http.disableResponseCompression", "-tls=false"});
+                   "-http.disableResponseCompression", "-tls=false",
+                   "-httpListenAddr.useProxyProtocol"});
   const ServerOptions options = fixture.server_flags.Options(&fixture.metrics);
   CHECK(options.addresses == std::vector<std::string>{"a:1", "b:2"});
   CHECK(options.connection_age_max == absl::Seconds(5));
   CHECK_FALSE(options.compress);
+  CHECK(options.proxy_headers == std::vector<bool>{true, true});
   CHECK(fixture.server_flags.Validate().ok());
-  for (const char* flag : {"-tls=true", "-mtls=true", "-cluster.tls=true"}) {
+  for (const char* flag : {"-tls", "-mtls=true", "-cluster.tls=0,1"}) {
     CHECK_FALSE(Fixture({flag}).server_flags.Validate().ok());
   }
 }

@@ -1,10 +1,8 @@
 #include "net/http/connection.h"
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -12,7 +10,9 @@
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
+#include "net/http/request_parser.h"
 #include "net/http/request_target.h"
+#include "net/http/streamed_rest.h"
 
 namespace varve::http {
 namespace {
@@ -68,10 +68,6 @@ bool SameSecret(std::string_view a, std::string_view b) {
 }
 
 }  // namespace
-
-struct Connection::Parser {
-  beast_http::request_parser<beast_http::string_body> beast;
-};
 
 Connection::Connection(std::shared_ptr<ServerCore> core,
                        std::unique_ptr<net::Stream> stream)
@@ -198,7 +194,11 @@ bool Connection::ParseSome(std::string_view& bytes) {
     SetDeadline(core_->options.read_timeout);
     if (!AccountBody()) return Answer(503, "too many bytes in flight; retry\n",
                                       {{"Retry-After", "5"}});
-    if (beast.is_done()) {
+    if (ReadyForHandler()) {
+      if (!TakeStreamPlace()) {
+        return Answer(503, "too many imports at once; retry\n",
+                      {{"Retry-After", "5"}});
+      }
       phase_ = Phase::kHandling;
       return false;
     }
@@ -210,7 +210,7 @@ void Connection::BeginHead() {
   phase_ = Phase::kHead;
   // The whole head must be there by then: dripping bytes gain no time.
   SetDeadline(core_->options.read_timeout);
-  parser_ = std::make_unique<Parser>();
+  parser_ = std::make_unique<RequestParser>();
   parser_->beast.header_limit(kHeadBytesMax);
   // Unlimited until the route is known; its limit is checked then.
   parser_->beast.body_limit(UINT64_MAX);
@@ -222,6 +222,7 @@ bool Connection::HeadDone() {
   auto& beast = parser_->beast;
   const auto& head = beast.get();
   http_1_0_ = head.version() < 11;
+  body_unread_ = false;
   keep_alive_ = head.keep_alive() && SteadyMs() < close_after_ms_ &&
                 !core_->stopping;
   if (const char* const why = BadFraming(head)) {
@@ -229,12 +230,16 @@ bool Connection::HeadDone() {
     return Answer(400, why);
   }
   if (!FillRequest()) return !ends_;
-  uint64_t length = 0;
-  if (const auto claimed = beast.content_length()) length = *claimed;
-  if (length > static_cast<uint64_t>(route_->route.body_bytes_max)) {
-    return RefuseBody(length);
+  if (route_->route.streamed) {
+    beast.get().body().whole = false;
+  } else {
+    uint64_t length = 0;
+    if (const auto claimed = beast.content_length()) length = *claimed;
+    if (length > static_cast<uint64_t>(route_->route.body_bytes_max)) {
+      return RefuseBody(length);
+    }
+    beast.body_limit(static_cast<uint64_t>(route_->route.body_bytes_max));
   }
-  beast.body_limit(static_cast<uint64_t>(route_->route.body_bytes_max));
   beast.eager(true);
   if (!beast.is_done() &&
       absl::EqualsIgnoreCase(base::ToAbsl(request_.Header("expect")),
@@ -344,8 +349,7 @@ bool Connection::RefuseBody(uint64_t length) {
 
 // False when the server holds too many bytes of bodies.
 bool Connection::AccountBody() {
-  const auto now =
-      static_cast<int64_t>(parser_->beast.get().body().size());
+  const auto now = static_cast<int64_t>(parser_->body().size());
   const int64_t more = now - accounted_bytes_;
   if (more <= 0) return true;
   accounted_bytes_ = now;
@@ -355,31 +359,53 @@ bool Connection::AccountBody() {
   return false;
 }
 
+// False when too many bodies that still come are handled or wait for it: each
+// that waits keeps memory that other routes need.
+bool Connection::TakeStreamPlace() {
+  if (parser_->beast.is_done()) return true;
+  has_stream_place_ = core_->streams.fetch_add(1) < core_->streams_max();
+  if (has_stream_place_) return true;
+  core_->streams -= 1;
+  core_->too_many_streams->Increment();
+  return false;
+}
+
 void Connection::ReleaseRequest() {
   core_->body_bytes -= accounted_bytes_;
   accounted_bytes_ = 0;
+  if (std::exchange(has_stream_place_, false)) core_->streams -= 1;
   request_ = Request();
   parser_.reset();
 }
 
+bool Connection::ReadyForHandler() const {
+  return parser_->beast.is_done() ||
+         (route_->route.streamed && parser_->body().size() >= kStreamedBytes);
+}
+
 void Connection::Dispatch() {
-  request_.body = std::move(parser_->beast.get().body());
+  body_unread_ = !parser_->beast.is_done();
+  request_.body.swap(parser_->body());
   deadline_ms_ = INT64_MAX;  // the handler's own affair
   base::MutexLock lock(core_->mutex);
   if (core_->stopped) return;  // Stop has closed us, or will
-  base::ThreadPool* const pool =
-      route_->route.prompt ? core_->prompt_pool : core_->pool;
+  base::ThreadPool* const pool = route_->route.prompt ? core_->prompt_pool
+                                 : body_unread_       ? core_->stream_pool
+                                                      : core_->pool;
   pool->Submit([self = shared_from_this()] { self->RunHandler(); });
 }
 
 void Connection::RunHandler() {
   MergeForm();
+  StreamedRest rest(*core_, route_->route, stream_.get(), parser_.get(),
+                    &unread_, &body_unread_);
+  if (body_unread_) request_.rest = &rest;
   StreamedResponse response(stream_.get(), Traits(keep_alive_));
   route_->requests->Increment();
   if (CheckAuthKey(response)) {
     route_->route.handler(request_, response);
   }
-  const bool keep = response.Finish();
+  const bool keep = response.Finish() && !body_unread_;
   if (response.status() >= 400 && response.status() != 401 &&
       response.status() != 429) {
     route_->errors->Increment();
@@ -390,7 +416,10 @@ void Connection::RunHandler() {
   phase_ = Phase::kIdle;
   // Stop either sees the idle phase or is seen here.
   if (core_->stopping) Close();
-  if (unread_.empty()) return WaitForBytes();
+  if (unread_.empty()) {
+    std::string().swap(unread_);  // grown by a streamed body
+    return WaitForBytes();
+  }
   stream_->strand().Post([self = shared_from_this()] {
     if (self->Consume({})) self->ReadBytes();
   });
@@ -431,6 +460,7 @@ AnswerTraits Connection::Traits(bool keep_alive) const {
   AnswerTraits traits;
   traits.keep_alive = keep_alive;
   traits.closing = &core_->stopping;
+  traits.body_unread = &body_unread_;
   traits.http_1_0 = http_1_0_;
   traits.head_only = request_.method == "HEAD";
   traits.cors = core_->options.cors;
@@ -477,7 +507,7 @@ bool Connection::Answer(int status, std::string_view text,
 void Connection::Linger() {
   if (core_->stopping) return Close();  // nobody shall wait for the peer
   stream_->ShutdownWrite();
-  unread_.clear();
+  std::string().swap(unread_);
   SetDeadline(kLingerTime);
   phase_ = Phase::kLingering;
   WaitForBytes();

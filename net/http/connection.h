@@ -22,6 +22,8 @@
 
 namespace varve::http {
 
+struct RequestParser;
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<ServerCore> core,
@@ -38,7 +40,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   enum class Phase : uint8_t { kIdle, kHead, kBody, kHandling, kLingering };
-  struct Parser;  // Beast's, kept out of headers
 
   void WaitForBytes();
   void ReadBytes();
@@ -54,6 +55,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool StripPrefix(std::string_view& path,
                    std::span<const std::string>& parts) const;
   bool AccountBody();
+  bool TakeStreamPlace();
+  // All of the body is there, or as much as a streaming handler begins with.
+  bool ReadyForHandler() const;
   void Dispatch();
   void RunHandler();
   bool CheckAuthKey(ResponseWriter& writer);
@@ -71,13 +75,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::atomic<Phase> phase_{Phase::kIdle};
   std::atomic<int64_t> deadline_ms_;
 
-  std::unique_ptr<Parser> parser_;
+  std::unique_ptr<RequestParser> parser_;
   std::string unread_;  // received, not yet parsed
   Request request_;
   const CoreRoute* route_ = nullptr;  // of request_; null: answered here
   bool keep_alive_ = true;
   bool http_1_0_ = false;
   bool ends_ = false;  // closed by us
+  bool body_unread_ = false;  // of a streamed body; the handler's
+  bool has_stream_place_ = false;  // one of ServerCore::streams
   int64_t accounted_bytes_ = 0;
   int64_t lingered_bytes_ = 0;
 };

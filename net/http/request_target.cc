@@ -95,6 +95,12 @@ absl::Status ParsePart(std::string_view part, Arguments& arguments) {
 
 }  // namespace
 
+std::string NormalPrefix(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
+  if (!prefix.empty() && prefix.front() != '/') prefix.insert(0, 1, '/');
+  return prefix;
+}
+
 absl::StatusOr<std::string> PercentDecode(std::string_view text,
                                           bool plus_is_space) {
   std::string out;

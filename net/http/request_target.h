@@ -31,6 +31,10 @@ struct RequestTarget {
 // "/a//b%20c?x=1", or with scheme and host in front. "*" has no parts.
 absl::StatusOr<RequestTarget> ParseTarget(std::string_view target);
 
+// -http.pathPrefix as it stands in paths: "/x/y" of "x/y/", "/x/y" and
+// "/x/y/".
+std::string NormalPrefix(std::string prefix);
+
 // `plus_is_space` in arguments, not in paths.
 absl::StatusOr<std::string> PercentDecode(std::string_view text,
                                           bool plus_is_space);

@@ -151,7 +151,8 @@ void StreamedResponse::Send(int status, std::string_view content_type,
 }
 
 std::string StreamedResponse::Head(Coding coding, int64_t length) {
-  if (traits_.closing != nullptr && *traits_.closing) {
+  if ((traits_.closing != nullptr && *traits_.closing) ||
+      (traits_.body_unread != nullptr && *traits_.body_unread)) {
     traits_.keep_alive = false;
   }
   return AnswerHead(status_, content_type_, headers_, traits_, coding, length);

@@ -40,6 +40,8 @@ struct AnswerTraits {
   std::string_view hostname;
   // Looked at when the head is written: true ends keep_alive.
   const std::atomic<bool>* closing = nullptr;
+  // Likewise; of the thread that writes: some of the request is unread.
+  const bool* body_unread = nullptr;
 };
 
 // The head of an answer up to and with its empty line. `length` < 0: chunked

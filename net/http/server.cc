@@ -10,6 +10,7 @@
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
 #include "net/http/connection.h"
+#include "net/http/request_target.h"
 #include "net/http/server_core.h"
 #include "net/tcp/event_loop.h"
 #include "net/tcp/traffic_metrics.h"
@@ -25,6 +26,10 @@ constexpr absl::Duration kSweepMin = absl::Milliseconds(5);
 // they start when needed and end when idle.
 constexpr int kHandlerThreadsMin = 32;
 constexpr int kHandlerThreadsPerCpu = 8;
+// For bodies that are read as they come, each of which may have a record of
+// many MiB in memory. As many more wait, and their senders with them.
+constexpr int kStreamThreadsMin = 8;
+constexpr int kStreamThreadsPerCpu = 2;
 // For routes that wait for nobody but the reader of the answer.
 constexpr int kPromptThreads = 4;
 
@@ -34,17 +39,16 @@ int HandlerThreads(int asked) {
                   kHandlerThreadsPerCpu * base::CpuThreads());
 }
 
+int StreamThreads(int asked) {
+  if (asked > 0) return asked;
+  return std::max(kStreamThreadsMin,
+                  kStreamThreadsPerCpu * base::CpuThreads());
+}
+
 std::string Hostname() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "";
   return name.data();
-}
-
-// "/x/y" of "x/y/", "/x/y" and "/x/y/".
-std::string NormalPrefix(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
-  if (!prefix.empty() && prefix.front() != '/') prefix.insert(0, 1, '/');
-  return prefix;
 }
 
 telemetry::MetricLabels RouteLabels(const Route& route) {
@@ -77,6 +81,9 @@ absl::Status FillCore(ServerCore& core, ServerOptions options,
   core.wrong_basic_auth = ErrorCounter(metrics, "wrong_basic_auth");
   core.wrong_auth_key = ErrorCounter(metrics, "wrong_auth_key");
   core.overloaded = ErrorCounter(metrics, "too_many_bytes_in_flight");
+  core.too_many_streams = ErrorCounter(metrics, "too_many_streamed_bodies");
+  core.slow_streams = ErrorCounter(metrics, "slow_streamed_body");
+  core.stream_threads = StreamThreads(kept.stream_threads_max);
   for (Route& route : routes) {
     RETURN_IF_ERROR(core.table.Add(route.pattern, core.routes.size()));
     const telemetry::MetricLabels labels = RouteLabels(route);
@@ -110,9 +117,12 @@ class TcpServer final : public Server {
         pool_(std::make_unique<base::ThreadPool>(
             "http", HandlerThreads(core_->options.handler_threads_max))),
         prompt_pool_(
-            std::make_unique<base::ThreadPool>("http-prompt", kPromptThreads)) {
+            std::make_unique<base::ThreadPool>("http-prompt", kPromptThreads)),
+        stream_pool_(std::make_unique<base::ThreadPool>(
+            "http-stream", core_->stream_threads)) {
     core_->pool = pool_.get();
     core_->prompt_pool = prompt_pool_.get();
+    core_->stream_pool = stream_pool_.get();
   }
 
   ~TcpServer() override {
@@ -120,6 +130,7 @@ class TcpServer final : public Server {
     core_->options.metrics->RemoveCallbacks(this);
     pool_.reset();  // waits for the handlers
     prompt_pool_.reset();
+    stream_pool_.reset();
   }
 
   absl::Status Listen() {
@@ -129,10 +140,14 @@ class TcpServer final : public Server {
       own_transport_ = std::make_unique<net::Transport>(own_loop_.get());
       transport = own_transport_.get();
     }
-    for (const std::string& address : core_->options.addresses) {
+    const std::vector<bool>& proxy_headers = core_->options.proxy_headers;
+    for (size_t i = 0; i < core_->options.addresses.size(); ++i) {
+      const std::string& address = core_->options.addresses[i];
+      net::ListenOptions listen;
+      listen.proxy_header = i < proxy_headers.size() && proxy_headers[i];
       ASSIGN_OR_RETURN(
           auto listener,
-          transport->Listen(address, {}, [core = core_](auto stream) {
+          transport->Listen(address, listen, [core = core_](auto stream) {
             Accept(core, std::move(stream));
           }));
       addresses_.push_back(listener->address());
@@ -200,6 +215,7 @@ class TcpServer final : public Server {
   std::vector<std::string> addresses_;
   std::unique_ptr<base::ThreadPool> pool_;
   std::unique_ptr<base::ThreadPool> prompt_pool_;
+  std::unique_ptr<base::ThreadPool> stream_pool_;
 };
 
 }  // namespace

@@ -10,7 +10,8 @@
 //
 // Answers made here: 400 `unsupported path requested: "<path>"`, 400 for what
 // is not HTTP or over a limit, 401, 204 to OPTIONS, 503 with Retry-After when
-// the bodies in flight take too much memory.
+// the bodies in flight take too much memory, and to a streamed body when all
+// threads for such are held and as many wait for one.
 //
 // Threads: handlers run on pool threads and may block.
 #ifndef VARVE_NET_HTTP_SERVER_H_
@@ -39,12 +40,29 @@ namespace varve::http {
 
 using Arguments = std::vector<std::pair<std::string, std::string>>;
 
+// What of a request's body is still to come. Belongs to the handler's thread.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  // Replaces `piece` by the next bytes; by none at the end of the body. Blocks
+  // until there are some. InvalidArgument when the framing is broken; Cancelled
+  // when the client has gone; Unavailable when it sent nothing for
+  // read_timeout, less than kStreamedBytesMin while that long was waited for
+  // it, or, while others wait for its place, less than the route's
+  // streamed_rate_min. An error stays.
+  virtual absl::Status Read(std::string& piece) = 0;
+  // The client has gone or the server stops: who waits for something else
+  // should end.
+  virtual bool Ends() { return false; }
+};
+
 struct Request {
   std::string method;       // "GET"
   std::string path;         // decoded, prefix removed, "//" collapsed
   Arguments arguments;      // of the URL, then of a form body; decoded
   Arguments headers;        // names in lower case
   std::string body;         // as received: still compressed
+  BodyStream* rest = nullptr;  // of a streamed body; null: `body` is all
   std::string remote_addr;  // host:port
   std::vector<std::string> captures;  // what the pattern's {}s matched
 
@@ -75,6 +93,12 @@ class ResponseWriter {
   virtual bool client_gone() const = 0;
 };
 
+// Smaller bodies, and those that drip, hold no thread until they are there.
+inline constexpr size_t kStreamedBytes = 1 << 20;
+// Of a streamed body, in a read_timeout of waiting for its client: one that
+// drips would hold its thread for ever.
+inline constexpr size_t kStreamedBytesMin = 64 << 10;
+
 using Handler = std::function<void(const Request&, ResponseWriter&)>;
 
 struct Route {
@@ -93,6 +117,14 @@ struct Route {
   // The body is data even when its type says form, as `curl -d` does: it adds
   // nothing to the arguments.
   bool raw_body = false;
+  // The handler is called when kStreamedBytes of a body are there, or all of
+  // it, and reads the rest as it comes; such a body has no limit. It waits on
+  // threads of its own, so that slow senders hold no other handlers.
+  bool streamed = false;
+  // Of those, in bytes a second of waiting for the client: one that sends less
+  // gives its place to others that wait. The text of the error names the flag.
+  int64_t streamed_rate_min = 0;
+  std::string streamed_rate_flag = {};
   // Waits for nobody: has threads of its own, so that probes and scrapes are
   // answered while all other handlers wait.
   bool prompt = false;
@@ -102,6 +134,8 @@ struct Route {
 struct ServerOptions {
   // "host:port"; port 0 picks one. None: only what Serve is given.
   std::vector<std::string> addresses;
+  // Of each address, false past the end: as net::ListenOptions.
+  std::vector<bool> proxy_headers;
   std::string path_prefix;             // -http.pathPrefix
   std::string user;                    // -httpAuth.username
   std::string password;
@@ -110,12 +144,16 @@ struct ServerOptions {
   absl::Duration read_timeout = absl::Seconds(30); // between bytes of a request
   bool compress = true;
   int handler_threads_max = 0;  // 0: from the CPUs
+  // Of streamed bodies that still come; as many more wait, the rest get 503.
+  int stream_threads_max = 0;  // likewise
   telemetry::Metrics* metrics = nullptr;
   // Null: the server has an event loop of its own. Outlives the server.
   net::Transport* transport = nullptr;
   bool cors = true;  // Access-Control-Allow-Origin: *; -http.disableCORS
   // Bodies being received or handled, all connections together; above it new
-  // ones get 503. 0: an eighth of the memory limit.
+  // ones get 503. 0: an eighth of the memory limit. Of a streamed body it
+  // counts what was there when its handler was called: what comes later, and
+  // what the handler makes of it, is bounded by stream_threads_max alone.
   int64_t body_bytes_in_flight_max = 0;
 };
 

@@ -40,12 +40,18 @@ struct ServerCore {
   telemetry::Counter* wrong_basic_auth = nullptr;
   telemetry::Counter* wrong_auth_key = nullptr;
   telemetry::Counter* overloaded = nullptr;
+  telemetry::Counter* too_many_streams = nullptr;
+  telemetry::Counter* slow_streams = nullptr;
   // Of the Server, which waits for us.
   base::ThreadPool* pool = nullptr;
   base::ThreadPool* prompt_pool = nullptr;  // for routes that are `prompt`
+  base::ThreadPool* stream_pool = nullptr;  // for bodies that still come
 
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> body_bytes{0};  // received and not yet released
+  // Bodies that still come and have a thread or wait for one.
+  std::atomic<int> streams{0};
+  int stream_threads = 0;
 
   base::Mutex mutex;
   base::CondVar connection_gone;
@@ -55,6 +61,9 @@ struct ServerCore {
   bool stopped GUARDED_BY(mutex) = false;
 
   std::vector<std::shared_ptr<Connection>> Connections();
+  // As many bodies may wait as have threads.
+  int streams_max() const { return 2 * stream_threads; }
+  bool StreamsWait() const { return streams > stream_threads; }
 };
 
 // "the limit is -name=value bytes", for a flag given with or without its dash.

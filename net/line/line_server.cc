@@ -72,7 +72,8 @@ class LineServer::Impl {
     ASSIGN_OR_RETURN(
         listener_,
         transport->Listen(options.address,
-                          {.connections_max = options.connections_max},
+                          {.connections_max = options.connections_max,
+                           .proxy_header = options.proxy_header},
                           [core = core_](auto stream) {
                             core->tcp_requests->Increment();
                             Accept(core, std::move(stream), false);

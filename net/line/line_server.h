@@ -54,6 +54,7 @@ struct LineServerOptions {
   // the share of a connection's unfinished line.
   int64_t held_bytes_max = 64 << 20;
   bool udp = true;  // besides TCP, on the same port
+  bool proxy_header = false;  // as net::ListenOptions; of TCP
   telemetry::Metrics* metrics = nullptr;
 
   std::function<absl::Status(const LineBlock&)> sink;

@@ -5,7 +5,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "net/line/replayed_stream.h"
+#include "net/tcp/replayed_stream.h"
 
 namespace varve::net {
 namespace {

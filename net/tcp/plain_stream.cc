@@ -116,9 +116,9 @@ class PlainStream final : public Stream {
   }
 
   bool PeerGone() override {
-    char byte;
-    const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && !IsTransient(errno));
+    // Not by peeking: the end may stand behind bytes that nobody reads yet.
+    pollfd polled{.fd = fd_, .events = POLLRDHUP, .revents = 0};
+    return ::poll(&polled, 1, 0) > 0;
   }
 
   // shutdown(2), not close: another thread may be inside a call on the

@@ -62,8 +62,8 @@ class Stream {
   // has gone or took nothing for `stall_max`.
   virtual absl::Status WriteAll(std::string_view bytes,
                                 absl::Duration stall_max) = 0;
-  // The peer has closed its side or the connection is broken. Peeks; may be
-  // called while nobody reads.
+  // The peer has closed its side or the connection is broken, whether or not
+  // all its bytes are read; may be called while nobody reads.
   virtual bool PeerGone() = 0;
 
   // Ends both directions: all reads and writes say kClosed from now on, the

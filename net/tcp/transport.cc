@@ -15,6 +15,7 @@
 #include "net/tcp/asio_access.h"
 #include "net/tcp/datagram_stream.h"
 #include "net/tcp/plain_stream.h"
+#include "net/tcp/proxied_stream.h"
 
 namespace varve::net {
 namespace {
@@ -111,7 +112,28 @@ class Acceptor : public std::enable_shared_from_this<Acceptor> {
         return;
       }
     }
-    on_accept_(std::move(stream));
+    if (!options_.proxy_header) return on_accept_(std::move(stream));
+    using Proxied = absl::StatusOr<std::unique_ptr<Stream>>;
+    TakeProxyHeader(std::move(stream), [self = shared_from_this()](
+                                           Proxied taken) {
+      auto shared = std::make_shared<Proxied>(std::move(taken));
+      self->strand_.Post([self, shared] { self->TakeProxied(*shared); });
+    });
+  }
+
+  void TakeProxied(absl::StatusOr<std::unique_ptr<Stream>>& stream) {
+    if (!Enter()) return;
+    if (stream.ok()) {
+      on_accept_(std::move(*stream));
+    } else {
+      counters_->accept_errors++;
+      static base::LogEvery every(10'000);
+      if (every.Due()) {
+        base::LogWarn("closed a new connection: ",
+                      base::Message(stream.status()));
+      }
+    }
+    Leave();
   }
 
   bool Open() {

@@ -41,6 +41,9 @@ struct ListenOptions {
   CredentialCheck check;
   // Connections over it are closed at once: each costs a descriptor.
   int64_t connections_max = 20'000;
+  // Connections come through a proxy: each begins with the header that tells
+  // its client (proxy_header.h), or is closed.
+  bool proxy_header = false;
 };
 
 struct DialOptions {
@@ -73,6 +76,7 @@ class Transport {
   explicit Transport(EventLoop* loop, TransportOptions options = {});
 
   EventLoop& loop() { return *loop_; }
+  bool enable_ipv6() const { return options_.enable_ipv6; }
 
   absl::StatusOr<std::unique_ptr<Listener>> Listen(const std::string& address,
                                                    ListenOptions options,

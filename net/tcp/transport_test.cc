@@ -4,6 +4,8 @@
 #include <future>
 #include <thread>
 
+#include "tests/support/becomes_true.h"
+
 namespace varve::net {
 namespace {
 
@@ -70,7 +72,13 @@ TEST_CASE("bytes go both ways and are counted", "[net]") {
   CHECK((*listener)->counters()->written_bytes == 6);
   CHECK(options.counters->read_bytes == 6);
   CHECK_FALSE(server->PeerGone());
+  // Also behind bytes that nobody has read.
+  const std::string_view unread = "unread";
+  REQUIRE((*client)->Write({&unread, 1}).bytes == 6);
+  CHECK_FALSE(server->PeerGone());
   (*client)->Shutdown();
+  CHECK(tests::BecomesTrue([&] { return server->PeerGone(); }));
+  CHECK(ReadSome(*server, 6) == "unread");
   CHECK(ReadSome(*server, 1).empty());
   CHECK(server->PeerGone());
   server.reset();
@@ -160,6 +168,49 @@ TEST_CASE("a strand's tasks run in order and timers fire", "[net]") {
   strand.Post([&] { size.set_value(order.size()); });
   CHECK(size.get_future().get() == 100);
   CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_CASE("a connection through a proxy is its client's", "[net]") {
+  EventLoop loop(1);
+  Transport transport(&loop);
+  ListenOptions options;
+  options.proxy_header = true;
+  Accepted accepted;
+  auto listener =
+      transport.Listen("127.0.0.1:0", options, accepted.Handler());
+  REQUIRE(listener.ok());
+  auto client = DialNow(transport, (*listener)->address());
+  REQUIRE(client.ok());
+  // In parts, and what follows in one with the header's end.
+  CHECK((*client)->WriteAll("PROXY TCP4 10.1.2.3 ", absl::Seconds(10)).ok());
+  CHECK((*client)->WriteAll("10.0.0.1 5 6\r\nhel", absl::Seconds(10)).ok());
+  StreamPtr server = accepted.Get();
+  CHECK(server->peer_address() == "10.1.2.3:5");
+  CHECK((*client)->WriteAll("lo", absl::Seconds(10)).ok());
+  CHECK(ReadSome(*server, 5) == "hello");
+  CHECK(server->WriteAll("answer", absl::Seconds(10)).ok());
+  CHECK(ReadSome(**client, 6) == "answer");
+}
+
+TEST_CASE("a connection without the header of a proxy is closed", "[net]") {
+  EventLoop loop(1);
+  Transport transport(&loop);
+  ListenOptions options;
+  options.proxy_header = true;
+  auto listener = transport.Listen("127.0.0.1:0", options,
+                                   [](StreamPtr) { FAIL("accepted"); });
+  REQUIRE(listener.ok());
+  for (const char* bytes : {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP9 \r\n"}) {
+    auto client = DialNow(transport, (*listener)->address());
+    REQUIRE(client.ok());
+    CHECK((*client)->WriteAll(bytes, absl::Seconds(10)).ok());
+    CHECK(ReadSome(**client, 1).empty());
+  }
+  // One that has said nothing yet does not keep the listener from closing.
+  auto silent = DialNow(transport, (*listener)->address());
+  REQUIRE(silent.ok());
+  (*listener)->Close();
+  CHECK((*listener)->counters()->accept_errors >= 1);
 }
 
 }  // namespace

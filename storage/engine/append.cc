@@ -1,4 +1,4 @@
-// Writes: series definitions, rows and state, each logged first.
+// Writes: series definitions and rows, each logged first.
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
@@ -16,10 +16,6 @@ constexpr int64_t kRowsPerRoomCheck = 64 << 10;
 
 // How long an append waits for a flush when memory is full.
 constexpr absl::Duration kRoomWait = absl::Seconds(10);
-
-// Rings, MISSED and the like are small; this bounds what a peer can grow.
-constexpr size_t kStateKeysMax = 100'000;
-constexpr size_t kStateBytesMax = 1 << 20;
 
 // Columns a thread keeps between records: above it, 5 MB, they are let go, or
 // each of many handler threads would hold its largest record for ever.
@@ -360,54 +356,6 @@ absl::Status EngineImpl::WaitForRoom() {
   if (HeadBytes() < 2 * head_bytes_max_) return absl::OkStatus();
   return base::ResourceExhausted("the head has ", bytes,
                                  " bytes and its flush is behind");
-}
-
-absl::Status EngineImpl::PutState(std::string_view key,
-                                  std::string_view value) {
-  RETURN_IF_ERROR(CheckRunning());
-  if (key.empty() || key.size() + value.size() > kStateBytesMax) {
-    return base::InvalidArgument("state of ", key.size(), " + ", value.size(),
-                                 " bytes; at most ", kStateBytesMax,
-                                 " are taken");
-  }
-  bool known = false;
-  bool is_new = false;
-  {
-    base::MutexLock lock(state_mutex_);
-    const auto it = kept_state_.find(key);
-    is_new = it == kept_state_.end();
-    known = it != kept_state_.end() && it->second == value;
-    if (it == kept_state_.end() && kept_state_.size() >= kStateKeysMax) {
-      return base::ResourceExhausted("over ", kStateKeysMax,
-                                     " kept state records");
-    }
-  }
-  // The call that put it first may still be waiting for its fsync.
-  if (known) return wal_->Sync();
-  uint64_t end = 0;
-  {
-    const CutGate::Pass pass(gate_);
-    ASSIGN_OR_RETURN(
-        end, wal_->Append(RecordType::kState, StateRecord(key, value)));
-    base::MutexLock lock(state_mutex_);
-    kept_state_[std::string(key)] = value;
-  }
-  if (key.starts_with(kMissedStatePrefix) ||
-      (is_new && key.starts_with(kRingStatePrefix))) {
-    ++coverage_version_;
-  }
-  return wal_->WaitDurable(end);
-}
-
-absl::StatusOr<std::vector<std::pair<std::string, std::string>>>
-EngineImpl::ListState(std::string_view key_prefix) const {
-  std::vector<std::pair<std::string, std::string>> out;
-  base::MutexLock lock(state_mutex_);
-  for (auto it = kept_state_.lower_bound(key_prefix);
-       it != kept_state_.end() && it->first.starts_with(key_prefix); ++it) {
-    out.push_back(*it);
-  }
-  return out;
 }
 
 }  // namespace varve::storage

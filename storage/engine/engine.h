@@ -1,7 +1,7 @@
 // One storage node's data: log, head, blocks and index behind one façade.
 //
 // Directory:  flock.lock, node_id, clean_shutdown, wal/, data/, index/,
-//             snapshots/ below `path`; what vmrestore put there (restore/) is
+//             snapshots/, hints/ below `path`; what vmrestore put there (restore/) is
 //             built into it at Open; refuses to open while flock.lock is held
 //             elsewhere or
 //             restore-in-progress exists.
@@ -44,9 +44,11 @@
 namespace varve::storage {
 
 class FileSystem;
+class Hints;
 
 // State keys with these prefixes say what nodes lack and which rings owned
-// what: putting a MISSED record or a new ring changes coverage_version().
+// what: putting or dropping a MISSED record and putting a new ring change
+// coverage_version().
 inline constexpr std::string_view kMissedStatePrefix = "missed/";
 inline constexpr std::string_view kRingStatePrefix = "ring/";
 
@@ -87,6 +89,8 @@ struct EngineOptions {
   int64_t head_bytes_max = 0;              // 0: from the memory limit
   // Starts a flush; at twice as much (and kLogBytesSlack) writes are refused.
   int64_t wal_bytes_max = 4LL << 30;
+  int64_t hint_bytes_max = 4LL << 30;      // -storage.maxHintsBytes
+  int64_t hint_series_max = 1 << 20;       // 40 bytes of memory each
   int64_t block_cache_bytes = 0;           // 0: from the memory limit
   int64_t label_page_bytes = 8 << 20;      // decoded label pages kept
   int64_t unique_series_max = 0;           // -search.maxUniqueTimeseries
@@ -154,6 +158,8 @@ struct SearchRequest {
   bool exemplars = false;
   // Start timestamps beside samples.
   bool starts = false;
+  // Somebody's query: the metric names count as read (NameUsageOf).
+  bool of_query = true;
   // Asked all along, by the cursor too, which it outlives; null: always.
   const base::Alive* alive = nullptr;
 };
@@ -364,8 +370,14 @@ class Engine {
   // dropped. `key` identifies one for replacing.
   virtual absl::Status PutState(std::string_view key,
                                 std::string_view value) = 0;
+  // Durably gone when it returns. OK when there is none.
+  virtual absl::Status DropState(std::string_view key) = 0;
   virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>>
   ListState(std::string_view key_prefix) const = 0;
+
+  // Rows that this node keeps for others: storage/engine/hints.h. No part of
+  // snapshots.
+  virtual Hints& hints() const = 0;
 
   // What Search gives, in up to `parts` disjoint cursors to be read side by
   // side; most of the work is done by their first Next.

@@ -2,7 +2,8 @@
 //
 //   open.cc         directory, databases
 //   log_replay.cc   the log back into index and head
-//   append.cc       Define, Append, PutState
+//   append.cc       Define, Append
+//   kept_state.cc   PutState, DropState, ListState
 //   delete.cc       deletes, and the rules that reads and rewrites apply
 //   flush.cc        head to blocks, log cut
 //   kinds.cc        native histograms, exemplars, metadata
@@ -41,6 +42,7 @@
 #include "storage/engine/data_families.h"
 #include "storage/engine/engine.h"
 #include "storage/engine/flush_triggers.h"
+#include "storage/engine/hints.h"
 #include "storage/engine/history_changes.h"
 #include "storage/engine/kind_rows.h"
 #include "storage/engine/metadata_store.h"
@@ -94,9 +96,14 @@ class EngineImpl final : public Engine {
   absl::StatusOr<AppendResult> Append(std::string_view record,
                                       std::string_view packed,
                                       AckLevel ack) override;
+
+  // kept_state.cc
   absl::Status PutState(std::string_view key, std::string_view value) override;
+  absl::Status DropState(std::string_view key) override;
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListState(
       std::string_view key_prefix) const override;
+
+  Hints& hints() const override { return *hints_; }
 
   // history.cc
   History HistoryOf(const model::TenantId& tenant,
@@ -179,6 +186,7 @@ class EngineImpl final : public Engine {
   absl::Status BuildRestoredDirectory();
   absl::Status FinishRestoredDirectory();
   absl::Status OpenDatabases();
+  absl::Status OpenHints();
   absl::Status LoadMeta(uint64_t& replay_from, uint64_t& next_generation);
   absl::Status LoadMetaRow(std::string_view key, std::string_view row,
                            BlockFamilies& blocks);
@@ -229,6 +237,9 @@ class EngineImpl final : public Engine {
                       AppendResult& result);
   void DropLateCopies(int64_t accept_ms, KindRows& rows, AppendResult& result);
   void NoteAccepted(int64_t accept_ms);
+  // kept_state.cc; an empty value drops the key.
+  void SetState(std::string_view key, std::string_view value)
+      REQUIRES_LOCK(state_mutex_);
   absl::Status RulesApplied(int32_t day, const EngineRuleBook& rules)
       REQUIRES_LOCK(flush_mutex_);
   absl::Status ExpireTombstones(int32_t first_kept_day)
@@ -247,6 +258,7 @@ class EngineImpl final : public Engine {
     MetadataStore::Changes metadata;
     std::vector<int32_t> days;  // of its samples
     std::map<std::string, std::string> state;
+    std::set<std::string, std::less<>> dropped_state;
     std::vector<Tombstones::Row> tombstones;
   };
   // The rules of a rewrite. Pinned anew whenever flush_mutex_ was free in
@@ -273,7 +285,8 @@ class EngineImpl final : public Engine {
       REQUIRES_LOCK(flush_mutex_);
   // Tables of their own beside those of the floats.
   absl::Status WriteKinds(const FrozenHead& frozen, FlushFiles& files);
-  absl::Status DeleteMetadata(const MetadataStore::Changes& changes);
+  // Rows of meta that a flush has left empty or put no more.
+  absl::Status DeleteDropped(const FrozenHead& frozen);
   absl::Status WriteMeta(const FrozenHead& frozen, FlushFiles& files);
   absl::StatusOr<std::vector<SeriesKey>> KeysInOrder(
       const std::vector<uint64_t>& all_ids) const;
@@ -358,6 +371,7 @@ class EngineImpl final : public Engine {
   const std::shared_ptr<const SeriesRetention> series_retention_;
   DiskGuard disk_;
   SearchMemory search_memory_;
+  std::unique_ptr<Hints> hints_;
   std::unique_ptr<SnapshotStore> snapshots_;
   // Of the backup that this start builds on.
   std::optional<SnapshotParts> restored_;
@@ -382,6 +396,8 @@ class EngineImpl final : public Engine {
   mutable base::Mutex state_mutex_;
   std::map<std::string, std::string, std::less<>> kept_state_
       GUARDED_BY(state_mutex_);
+  // Keys whose rows in meta, if there are any, wait for the next flush.
+  std::set<std::string, std::less<>> dropped_state_ GUARDED_BY(state_mutex_);
   // Days of the rows in the active generation.
   std::set<int32_t> active_days_ GUARDED_BY(state_mutex_);
 

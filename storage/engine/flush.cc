@@ -111,6 +111,8 @@ EngineImpl::FrozenHead EngineImpl::CutHead() {
   frozen.days.assign(active_days_.begin(), active_days_.end());
   active_days_.clear();
   frozen.state.insert(kept_state_.begin(), kept_state_.end());
+  frozen.dropped_state = std::move(dropped_state_);
+  dropped_state_.clear();
   return frozen;
 }
 
@@ -145,10 +147,9 @@ absl::Status EngineImpl::FlushLocked() {
   tombstones_.Saved(frozen_.position);
   head_->Drop(frozen_.generation->number(), std::move(tail));
   kind_head_->Drop(frozen_.generation->number());
-  const absl::Status forgotten = DeleteMetadata(frozen_.metadata);
-  if (!forgotten.ok()) {
+  if (const auto status = DeleteDropped(frozen_); !status.ok()) {
     base::LogWarn("metadata over its limit stays on disk: ",
-                  base::Message(forgotten));
+                  base::Message(status));
   }
   frozen_ = FrozenHead{};
   active_series_.EndCut();
@@ -281,6 +282,10 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
   for (const auto& [key, value] : frozen.state) {
     rows[base::StrCat(kStatePrefix, key)] = value;
   }
+  // With the watermark: their records in the log are not read again.
+  for (const std::string& key : frozen.dropped_state) {
+    rows[base::StrCat(kStatePrefix, key)] = "";
+  }
   newest_in_blocks_ms_ =
       std::max(newest_in_blocks_ms_.load(), frozen.generation->Stats().max_ms);
   base::PutFixedLe<int64_t>(rows[std::string(kNewestKey)],
@@ -310,6 +315,17 @@ absl::Status EngineImpl::WriteMeta(const FrozenHead& frozen,
   RETURN_IF_ERROR(writer->Finish());
   files.ingests.push_back({meta_, {path}});
   return absl::OkStatus();
+}
+
+absl::Status EngineImpl::DeleteDropped(const FrozenHead& frozen) {
+  KvBatch batch;
+  for (const auto& [key, value] : frozen.metadata) {
+    if (!value.has_value()) batch.Delete(*meta_, key);
+  }
+  for (const std::string& key : frozen.dropped_state) {
+    batch.Delete(*meta_, base::StrCat(kStatePrefix, key));
+  }
+  return batch.empty() ? absl::OkStatus() : data_->Write(batch, false);
 }
 
 absl::StatusOr<KvFamilyRef> EngineImpl::FamilyForDay(int32_t day) {

@@ -94,15 +94,6 @@ absl::Status EngineImpl::WriteKinds(const FrozenHead& frozen,
   return absl::OkStatus();
 }
 
-absl::Status EngineImpl::DeleteMetadata(
-    const MetadataStore::Changes& changes) {
-  KvBatch batch;
-  for (const auto& [key, value] : changes) {
-    if (!value.has_value()) batch.Delete(*meta_, key);
-  }
-  return batch.empty() ? absl::OkStatus() : data_->Write(batch, false);
-}
-
 absl::StatusOr<std::vector<model::StoredMetadata>> EngineImpl::Metadata(
     const MetadataRequest& request) {
   RETURN_IF_ERROR(CheckRunning());

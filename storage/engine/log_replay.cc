@@ -101,7 +101,7 @@ absl::Status LogReplay::Define(std::string_view payload) {
 absl::Status LogReplay::PutState(std::string_view payload) {
   ASSIGN_OR_RETURN(const LoggedState state, ParseState(payload));
   base::MutexLock lock(engine_.state_mutex_);
-  engine_.kept_state_[std::string(state.key)] = state.value;
+  engine_.SetState(state.key, state.value);
   return absl::OkStatus();
 }
 

@@ -136,6 +136,7 @@ absl::Status EngineImpl::Start() {
                   .memory_bytes_max = base::MemoryLimitBytes() / 20 *
                                       kMemoryTwentieths});
   RETURN_IF_ERROR(OpenDatabases());
+  RETURN_IF_ERROR(OpenHints());
   ASSIGN_OR_RETURN(snapshots_, SnapshotStore::Open(fs_, PathOf("snapshots")));
   coverage_version_ = RandomId();
   uint64_t replay_from = 0;
@@ -178,7 +179,8 @@ absl::Status EngineImpl::PrepareDirectory() {
         " was not finished: restore-in-progress exists; run the restore again "
         "until it succeeds");
   }
-  for (const std::string_view name : {"wal", "data", "index", "snapshots"}) {
+  for (const std::string_view name : {"wal", "data", "index", "snapshots",
+                                      "hints"}) {
     RETURN_IF_ERROR(fs_.CreateDirs(PathOf(name)));
   }
   // Nothing in them is durable before their own names are.
@@ -237,6 +239,17 @@ absl::Status EngineImpl::OpenDatabases() {
   return absl::OkStatus();
 }
 
+absl::Status EngineImpl::OpenHints() {
+  ASSIGN_OR_RETURN(
+      auto store,
+      HintStore::Open(fs_, PathOf("hints"),
+                      {.bytes_max = options_.hint_bytes_max,
+                       .series_max = options_.hint_series_max},
+                      options_.clock->NowMs()));
+  hints_ = std::make_unique<Hints>(std::move(store), &disk_, options_.clock);
+  return absl::OkStatus();
+}
+
 absl::Status EngineImpl::LoadMetaRow(std::string_view key,
                                      std::string_view row,
                                      BlockFamilies& blocks) {
@@ -258,7 +271,7 @@ absl::Status EngineImpl::LoadMetaRow(std::string_view key,
     return LoadTombstone(key, row);
   } else if (key.starts_with(kStatePrefix)) {
     base::MutexLock lock(state_mutex_);
-    kept_state_[std::string(key.substr(kStatePrefix.size()))] = row;
+    SetState(key.substr(kStatePrefix.size()), row);
   }
   return absl::OkStatus();
 }
@@ -403,6 +416,9 @@ absl::Status EngineImpl::Close() {
   if (maintenance_.joinable()) maintenance_.join();
   if (name_usage_ != nullptr) (void)name_usage_->Save();  // statistics only
   if (wal_ == nullptr) return absl::OkStatus();
+  if (const auto status = hints_->Close(); !status.ok()) {
+    base::LogError("hints: ", base::Message(status));
+  }
   RETURN_IF_ERROR(wal_->Sync());
   if (before != State::kRunning) return absl::OkStatus();
   return fs_.WriteFileDurably(PathOf(kShutdownMarker),

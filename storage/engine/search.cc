@@ -166,9 +166,10 @@ class SearchCursor final : public SeriesCursor {
     if (keep_labels_) labels_.Reserve(ids.size());
     absl::flat_hash_set<uint32_t> metrics;
     std::vector<std::string> names;
+    const bool counts_names = searched_ != nullptr && !labels_only_;
     RETURN_IF_ERROR(engine_.index_->ForEachSeries(
         tenant_, ids, [&](const IndexSeries& series) {
-          if (!labels_only_ && metrics.insert(series.metric_id).second) {
+          if (counts_names && metrics.insert(series.metric_id).second) {
             names.push_back(MetricNameOf(series.labels));
           }
           entries_.push_back({series.metric_id,
@@ -176,7 +177,7 @@ class SearchCursor final : public SeriesCursor {
                               series.id});
           if (keep_labels_) labels_.Add(series.labels);
         }));
-    searched_->Count(std::move(names));
+    if (counts_names) searched_->Count(std::move(names));
     // A head that has all of the range spares the blocks: cold pages shall not
     // delay alerts.
     // The head of histograms and start timestamps keeps nothing that is in
@@ -389,7 +390,7 @@ class SearchCursor final : public SeriesCursor {
   EngineImpl& engine_;
   std::vector<uint64_t> searched_ids_;  // until Begin
   const bool hashes_;
-  const std::shared_ptr<SearchedNames> searched_;
+  const std::shared_ptr<SearchedNames> searched_;  // null: not counted
   bool begun_ = false;
   const model::TenantId tenant_;
   const model::TimeRange range_;
@@ -435,8 +436,10 @@ EngineImpl::SearchParts(const SearchRequest& request, size_t parts) {
       range.start_ms,
       OldestReadableMs(retention_rule(), options_.clock->NowMs()));
   range.end_ms = std::min(range.end_ms, model::kTimestampMaxMs);
-  const auto searched =
-      std::make_shared<SearchedNames>(*this, request.tenant);
+  std::shared_ptr<SearchedNames> searched;
+  if (request.of_query) {
+    searched = std::make_shared<SearchedNames>(*this, request.tenant);
+  }
   std::vector<std::unique_ptr<SeriesCursor>> cursors;
   // Before the index is read: what was known to be damaged by then counts.
   auto cursor =

@@ -86,6 +86,11 @@ void FaultFileSystem::LimitBytes(int64_t bytes) {
   bytes_left_ = bytes;
 }
 
+void FaultFileSystem::InterruptRemoval() {
+  base::MutexLock lock(mutex_);
+  interrupt_removal_ = true;
+}
+
 int64_t FaultFileSystem::syncs() const {
   base::MutexLock lock(mutex_);
   return syncs_;
@@ -151,6 +156,18 @@ absl::Status FaultFileSystem::Remove(const std::string& path) {
 }
 
 absl::Status FaultFileSystem::RemoveTree(const std::string& path) {
+  bool interrupt = false;
+  {
+    base::MutexLock lock(mutex_);
+    std::swap(interrupt, interrupt_removal_);
+  }
+  if (interrupt) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, List(path));
+    if (!names.empty()) {
+      RETURN_IF_ERROR(RemoveTree(JoinPath(path, names.front())));
+    }
+    return base::Unavailable("remove ", path, ": fault");
+  }
   RETURN_IF_ERROR(below_.RemoveTree(path));
   base::MutexLock lock(mutex_);
   const std::string prefix = path + "/";

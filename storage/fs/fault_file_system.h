@@ -32,6 +32,8 @@ class FaultFileSystem final : public FileSystem {
   // Appends beyond this many more bytes fail as a full disk does, after
   // writing what fits; negative: no bound.
   void LimitBytes(int64_t bytes);
+  // The next RemoveTree ends after the first name in it, as a crash would.
+  void InterruptRemoval();
   int64_t syncs() const;
 
   absl::StatusOr<std::unique_ptr<AppendFile>> Create(
@@ -72,6 +74,7 @@ class FaultFileSystem final : public FileSystem {
   int fail_syncs_ GUARDED_BY(mutex_) = 0;
   int64_t bytes_left_ GUARDED_BY(mutex_) = -1;
   int64_t syncs_ GUARDED_BY(mutex_) = 0;
+  bool interrupt_removal_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace varve::storage

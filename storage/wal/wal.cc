@@ -391,6 +391,46 @@ absl::Status Wal::CutBelow(uint64_t position) {
   return cut.empty() ? absl::OkStatus() : fs_.SyncDir(dir_);
 }
 
+absl::StatusOr<uint64_t> Wal::ReadSegment(uint64_t from,
+                                          WalReplay& reader) const {
+  Segment segment;
+  {
+    MutexLock lock(mutex_);
+    segment = open_;
+    for (const Segment& one : closed_) {
+      if (one.begin <= from && from < one.end) segment = one;
+    }
+  }
+  ASSIGN_OR_RETURN(const std::string content,
+                   fs_.ReadWhole(segment.path, kSegmentFileBytesMax));
+  // More may have come since.
+  const auto records = std::string_view(content).substr(
+      std::min(content.size(), kSegmentHeaderBytes),
+      segment.end - segment.begin);
+  std::vector<WalRecord> batch;
+  size_t at = from - segment.begin;
+  while (at < records.size()) {
+    const uint64_t begin = segment.begin + at;
+    const auto record = ParseRecord(records.substr(at), begin);
+    if (record.ok()) {
+      at += record->bytes;
+      batch.push_back(
+          {begin, segment.begin + at, record->type, record->payload});
+      continue;
+    }
+    at = FindRecord(records, at + 1, segment.begin).value_or(records.size());
+    LogError("log segment ", segment.path, ": ", segment.begin + at - begin,
+             " damaged bytes at position ", begin, ": ",
+             base::Message(record.status()));
+    reader.Lost(begin, segment.begin + at);
+  }
+  RETURN_IF_ERROR(reader.Replay(batch));
+  if (records.size() < segment.end - segment.begin) {  // the file is cut
+    reader.Lost(segment.begin + records.size(), segment.end);
+  }
+  return segment.end;
+}
+
 uint64_t Wal::begin() const {
   MutexLock lock(mutex_);
   return closed_.empty() ? open_.begin : closed_.front().begin;

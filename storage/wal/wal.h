@@ -104,6 +104,12 @@ class Wal {
   // Rotate first to let go of everything.
   absl::Status CutBelow(uint64_t position);
 
+  // Hands over the records of one segment from `from` on, which is begin() or
+  // an answer of this; where they end. Damage is told as in a replay, but not
+  // judged: a hole that a crash left is told too. Beside it the segment must
+  // not be cut.
+  absl::StatusOr<uint64_t> ReadSegment(uint64_t from, WalReplay& reader) const;
+
   // The first kept record begins here; begin() == end() when there is none.
   uint64_t begin() const;
   uint64_t end() const;

@@ -312,5 +312,44 @@ TEST_CASE("many writers share fsyncs, and all they waited for survives",
   CHECK(log.wal->stats().corrupt_regions == 0);
 }
 
+TEST_CASE("segments are read beside appends, damage is told", "[wal]") {
+  TestLog log;
+  log.Open(0, 100);  // a few records each
+  std::vector<std::string> put;
+  for (int i = 0; i < 20; ++i) {
+    put.push_back("record " + std::to_string(i));
+    log.Put(put.back());
+  }
+  const auto read_all = [&log] {
+    Replayed got;
+    for (uint64_t at = log.wal->begin(); at < log.wal->end();) {
+      const auto end = log.wal->ReadSegment(at, got);
+      REQUIRE(end.ok());
+      REQUIRE(*end > at);
+      at = *end;
+    }
+    return got;
+  };
+  CHECK(read_all().payloads == put);
+  // From within a segment.
+  Replayed rest;
+  REQUIRE(log.wal->ReadSegment(read_all().ends[0], rest).ok());
+  CHECK(rest.payloads.front() == put[1]);
+  Replayed none;
+  none.answer = absl::CancelledError("enough");
+  CHECK(absl::IsCancelled(
+      log.wal->ReadSegment(log.wal->begin(), none).status()));
+  const std::string first = log.wal->ClosedSegments()[0];
+  log.Damage(first, 0);
+  const Replayed damaged = read_all();
+  CHECK(damaged.lost == std::vector<uint64_t>{0});
+  CHECK(damaged.payloads ==
+        std::vector<std::string>(put.begin() + 1, put.end()));
+  std::string content = *log.fs.ReadWhole(first, 1 << 20);
+  content.resize(content.size() - 3);
+  REQUIRE(log.fs.WriteFileDurably(first, content).ok());
+  CHECK(read_all().lost.size() >= 2);
+}
+
 }  // namespace
 }  // namespace varve::storage

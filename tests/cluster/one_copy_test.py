@@ -195,6 +195,27 @@ class OneCopyTest(unittest.TestCase):
                                      select=limit)
                 self.assertIn("-search.maxSamplesPerQuery", over["error"])
 
+    def test_a_series_over_its_limit_is_refused_where_it_is_aggregated(self):
+        now = int(time.time()) * 1000
+        with Cluster(storages=2, replication_factor=2) as cluster:
+            self.assertEqual(cluster.write([
+                ({"__name__": "m", "n": str(n)},
+                 [(now - i * 1000, 1.0) for i in range(30 if n == 5 else 10)])
+                for n in range(20)]).status, 204)
+            limit = cluster.add_select(args=["-search.maxSamplesPerSeries=20"])
+            text = ('the query reads 30 samples of the series m{n="5"}; the '
+                    "maximum is 20; shorten its time range or raise "
+                    "-search.maxSamplesPerSeries")
+            for query in ("sum(count_over_time(m[5m]))",   # on the storage
+                          "count_over_time(m[5m])"):       # on the select
+                with self.subTest(query):
+                    over = cluster.query(query, now / 1000, select=limit)
+                    self.assertEqual(over["errorType"], "422")
+                    self.assertIn(text, over["error"])
+            under = cluster.query('sum(count_over_time(m{n!="5"}[5m]))',
+                                  now / 1000, select=limit)
+            self.assertEqual(under["data"]["result"][0]["value"][1], "190")
+
 
 if __name__ == "__main__":
     unittest.main()

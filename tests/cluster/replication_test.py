@@ -130,6 +130,16 @@ class ReplicationTest(unittest.TestCase):
             full = cluster.query("count(y)", now)
             self.assertFalse(full["isPartial"])
             self.assertNotIn("warnings", full)
+
+            def graphite_marks(**arguments):
+                return {(answer.status, answer.headers.get("X-Partial"))
+                        for answer in (
+                            http_client.get(cluster.select,
+                                            f"/select/0/graphite/{path}",
+                                            {"query": "*", **arguments})
+                            for path in ("metrics/find", "metrics/expand",
+                                         "tags", "tags/name"))}
+            self.assertEqual(graphite_marks(), {(200, None)})
             cluster.storages[0].process.kill()
             partial = cluster.query("count(y)", now)
             self.assertEqual(partial["status"], "success")
@@ -138,10 +148,14 @@ class ReplicationTest(unittest.TestCase):
                           " ".join(partial["warnings"]))
             denied = cluster.query("count(y)", now, deny_partial_response=1)
             self.assertEqual(denied["errorType"], "503")
+            self.assertEqual(graphite_marks(), {(200, "true")})
+            self.assertEqual(graphite_marks(deny_partial_response=1),
+                             {(503, None)})
 
 
     def test_a_copy_known_to_be_missing_makes_answers_partial(self):
-        with Cluster(storages=3, replication_factor=2) as cluster:
+        with Cluster(storages=3, replication_factor=2,
+                     insert_args=["-insert.hintMaxAge=0"]) as cluster:
             now = int(time.time())
             early = now - 4 * 3600
             self.assertEqual(

@@ -1,5 +1,6 @@
 """Several select nodes: what one is told reaches the others."""
 
+import base64
 import time
 import unittest
 
@@ -77,6 +78,32 @@ class SelectNodesTest(unittest.TestCase):
         answer = self.reset(other, propagate=1)
         self.assertEqual(answer.status, 503)
         self.assertIn(f"{self.first} answered 401", answer.json()["error"])
+
+    def test_nodes_behind_a_prefix_and_a_password_are_told(self):
+        behind = ["-http.pathPrefix=/a b/", "-httpAuth.username=us:er",
+                  "-httpAuth.password=s3cr%t",
+                  f"-search.resetCacheAuthKey={KEY}"]
+        other = self.cluster.add_select(args=behind)
+        teller = self.cluster.add_select(
+            args=[*behind, f"-selectNode={other}"])
+        headers = {"Authorization": "Basic " + base64.b64encode(
+            b"us:er:s3cr%t").decode()}
+
+        def entries():
+            return http_client.get(other, "/a%20b/metrics",
+                                   headers=headers).text.split(
+                f"\n{ENTRIES} ")[1].split("\n")[0]
+        answer = http_client.get(
+            other, "/a%20b/select/0/prometheus/api/v1/query_range",
+            {"query": "sum(up)", "start": self.now - 3600,
+             "end": self.now - 600, "step": 60}, headers=headers)
+        self.assertEqual(answer.status, 200, answer.text)
+        self.assertEqual(entries(), "1")
+        answer = http_client.get(teller, f"/a%20b{RESET}",
+                                 {"authKey": KEY, "propagate": 1},
+                                 headers=headers, seconds=30)
+        self.assertEqual(answer.status, 200, answer.text)
+        self.assertEqual(entries(), "0")
 
     def test_a_delete_through_one_is_seen_by_all(self):
         for select in (self.first, self.second):

@@ -117,6 +117,31 @@ class BackupTest(unittest.TestCase):
         node.restart(lambda: (node.wipe(), node.restore()))
         self.assertEqual(node.export(), want)
 
+    def test_a_restored_backup_answers_as_the_cluster_it_is_of(self):
+        node = self.node
+        self.write_flushed(0, 100)
+        node.backup()
+        last = node.start_ms // 1000 + 99
+        restored = Node()
+        self.addCleanup(restored.cluster.close)
+        restored.backup_dir = node.backup_dir
+        restored.restart(lambda: (restored.wipe(), restored.restore()))
+        node.write(100, 110)
+
+        def compare(*args):
+            return subprocess.run(
+                [binary("varve-inspect"), "compare", *args,
+                 f"http://{node.cluster.select}",
+                 f"http://{restored.cluster.select}"],
+                capture_output=True, text=True, timeout=60, check=False)
+        alike = compare(f"-end={last}")
+        self.assertEqual((alike.returncode, alike.stdout, alike.stderr), (
+            0, "ALIKE: 1 tenants, 20 and 20 series, 2000 and 2000 samples\n",
+            ""))
+        newer = compare()
+        self.assertEqual(newer.returncode, 1)
+        self.assertIn("200 only in A, 0 only in B", newer.stdout)
+
     def test_restore_over_a_newer_directory_gives_the_backup(self):
         node = self.node
         self.write_flushed(0, 100)

@@ -17,10 +17,10 @@ PROGRAMS = ("varve-storage", "varve-insert", "varve-select", "varve")
 # What `ldd` may name: libc and the libraries Debian packages install.
 ALLOWED_LIBRARIES = re.compile(
     r"^(linux-vdso|ld-linux-x86-64|libc|libm|libstdc\+\+|libgcc_s|libpthread|"
-    r"libdl|librt|libabsl_\w+|libprotobuf|librocksdb|libsnappy|libzstd|"
-    r"liblz4|libz|libbz2|libxxhash|libre2|libroaring|libyaml-cpp|libsimdjson|"
-    r"libssl|libcrypto|libjemalloc|libprometheus-cpp-core|libgflags|libnuma|"
-    r"liburing|libtbb|libatomic)(\.so.*|\.so)?$")
+    r"libdl|librt|libresolv|libabsl_\w+|libprotobuf|librocksdb|libsnappy|"
+    r"libzstd|liblz4|libz|libbz2|libxxhash|libre2|libroaring|libyaml-cpp|"
+    r"libsimdjson|libssl|libcrypto|libjemalloc|libprometheus-cpp-core|"
+    r"libgflags|libnuma|liburing|libtbb|libatomic)(\.so.*|\.so)?$")
 # These programs never touch a disk or speak PromQL.
 FORBIDDEN = {"varve-insert": ("librocksdb", "libroaring"),
              "varve-select": ("librocksdb", "libroaring")}

@@ -1,5 +1,6 @@
 """-relabelConfig through real processes: each action, reloads, bad files."""
 
+import http.server
 import os
 import signal
 import tempfile
@@ -69,6 +70,33 @@ class ConfigFile:
         with open(self.path + ".new", "w", encoding="utf-8") as file:
             file.write(text)
         os.rename(self.path + ".new", self.path)
+
+
+class RuleServer:
+    """Gives rules over HTTP, and keeps what was asked."""
+
+    def __init__(self, rules):
+        self.rules, self.code, self.asked = rules, 200, []
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                owner.asked.append(self.path)
+                self.send_response(owner.code)
+                self.end_headers()
+                self.wfile.write(owner.rules.encode())
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/rules.yml" % self.server.server_port
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
 
 
 class RelabelTest(unittest.TestCase):
@@ -196,6 +224,75 @@ class RelabelTest(unittest.TestCase):
         self.assertEqual(cluster.write([
             ({"__name__": name}, [(NOW_MS, 1)]) for name in "ab"]).status, 204)
         self.assertEqual(self.names(cluster), {"a"})
+
+    def test_rules_of_a_url_are_taken_as_those_of_a_file(self):
+        server = RuleServer("- {action: drop, if: a}\n")
+        self.addCleanup(server.close)
+        cluster = Cluster(storages=1, insert_args=[
+            f"-relabelConfig={server.url}?zone=1"])
+        self.addCleanup(cluster.close)
+        self.assertEqual(server.asked, ["/rules.yml?zone=1"])
+        insert = cluster.inserts[0][0]
+
+        def write(n):
+            self.assertEqual(cluster.write([
+                ({"__name__": name, "n": n}, [(NOW_MS, 1)])
+                for name in "ab"]).status, 204)
+        write("1")
+        self.assertEqual(self.names(cluster), {"b"})
+        server.rules = "- {action: drop, if: b}\n"
+        self.assertEqual(
+            http_client.get(cluster.insert, "/-/reload").status, 200)
+        write("2")
+        self.assertEqual(self.names(cluster), {"a", "b"})
+        reloads = "vm_relabel_config_reloads_total"
+        for code, rules, told in ((500, "", "it is answered with 500"),
+                                  (200, "- {action: drop}", "rule 1, line 1")):
+            server.code, server.rules = code, rules
+            answer = http_client.get(cluster.insert, "/-/reload")
+            self.assertEqual(answer.status, 500)
+            self.assertIn(told, answer.text)
+            self.assertEqual(http_client.metric(
+                cluster.insert, "vm_relabel_config_last_reload_successful"), 0)
+        # The rules before stay in force; SIGHUP fetches too.
+        write("3")
+        self.assertEqual(len(cluster.export("b")), 1)
+        self.assertEqual(len(cluster.export("a")), 2)
+        server.code, server.rules = 200, "- {action: drop, if: c}\n"
+        before = http_client.metric(cluster.insert, reloads)
+        insert.popen.send_signal(signal.SIGHUP)
+        wait_until(lambda: http_client.metric(cluster.insert, reloads) ==
+                   before + 1, 10, "a reload")
+        wait_until(lambda: http_client.metric(
+            cluster.insert, "vm_relabel_config_last_reload_successful") == 1)
+
+    def test_a_changed_url_is_seen_by_looking(self):
+        server = RuleServer("- {action: drop, if: a}\n")
+        self.addCleanup(server.close)
+        cluster = Cluster(storages=1, insert_args=[
+            f"-relabelConfig={server.url}",
+            "-relabelConfigCheckInterval=50ms"])
+        self.addCleanup(cluster.close)
+        server.rules = "- {action: drop, if: b}\n"
+        wait_until(lambda: http_client.metric(
+            cluster.insert, "vm_relabel_config_reloads_total") == 2)
+        asked = len(server.asked)
+        wait_until(lambda: len(server.asked) > asked + 2)
+        self.assertEqual(http_client.metric(
+            cluster.insert, "vm_relabel_config_reloads_total"), 2)
+
+    def test_a_bad_url_at_the_start_ends_the_process(self):
+        gone = RuleServer("")
+        gone.close()
+        for url in (gone.url, "https://localhost/rules.yml", "http://"):
+            process = Process("insert", binary("varve-insert"), [
+                "-httpListenAddr=127.0.0.1:0", "-storageNode=127.0.0.1:1",
+                f"-relabelConfig={url}"])
+            process.wait_line("FATAL.*|fatal.*")
+            process.popen.wait(20)
+            self.assertNotEqual(process.popen.returncode, 0)
+            self.assertIn(f"-relabelConfig={url}: ",
+                          "\n".join(process.lines))
 
     def test_a_bad_file_at_the_start_ends_the_process(self):
         file = ConfigFile("- {action: labeldrop, regex: '%{VARVE_NO_SUCH}'}\n")

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -207,6 +208,41 @@ class TenantLimitsTest(unittest.TestCase):
             self.addCleanup(process.kill)
             process.wait_line(r"-insert.tenantLimits=" + re.escape(file.path))
             self.assertNotEqual(process.popen.wait(20), 0)
+
+    def begin_import(self, tenant):
+        """A client that has sent the first of a long import's lines."""
+        host, port = self.cluster.insert.split(":")
+        client = socket.create_connection((host, int(port)), 30)
+        self.addCleanup(client.close)
+        client.sendall(
+            (f"POST /insert/{tenant}/prometheus/api/v1/import/prometheus "
+             "HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n"
+             ).encode() + b"a 1\n" * ((1 << 18) + 1024))
+        return client
+
+    def test_at_most_four_imports_wait_for_their_rates(self):
+        self.start("defaults: {ingestion_rate: 0.001, "
+                   "ingestion_burst_size: 1}")
+        waiting = "varve_imports_waiting_for_rate"
+        clients = [self.begin_import(tenant) for tenant in range(4)]
+        wait_until(lambda: self.metric(waiting) == 4, 20, "four wait")
+        stored = self.metric("vm_rows_inserted_total")
+        answer = self.begin_import(4).recv(65536).decode()
+        self.assertRegex(answer, "^HTTP/1.1 429 ")
+        wait_s = int(re.search(r"Retry-After: (\d+)\r", answer).group(1))
+        self.assertGreater(wait_s, 0)
+        rows = int(re.search(r"the (\d+) rows before are stored",
+                             answer).group(1))
+        self.assertGreater(rows, 0)
+        wait_until(lambda: self.metric("vm_rows_inserted_total") ==
+                   stored + rows, what="what it stored is counted")
+        self.assertEqual(self.metric(waiting), 4)
+        # Those who leave make room, whatever of theirs is not read.
+        for client in clients[:2]:
+            client.close()
+        wait_until(lambda: self.metric(waiting) == 2, 20, "two have left")
+        self.begin_import(5)
+        wait_until(lambda: self.metric(waiting) == 3, 20, "another waits")
 
     def test_a_tenant_over_its_rate_does_not_slow_the_others(self):
         cluster = self.start("overrides: {66: {ingestion_rate: 1}}",

@@ -9,7 +9,7 @@ import time
 import unittest
 
 from tests.support import http_client, remote_write
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, wait_healthy
 from tests.support.processes import Process, peer, wait_until
 
 
@@ -60,7 +60,9 @@ class NamedTenantTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(storages=2, replication_factor=2)
+        cls.cluster = Cluster(
+            storages=2, replication_factor=2,
+            select_args=["-search.queryStats.minQueryDuration=0"])
         cls.addClassCleanup(cls.cluster.close)
         cls.now = int(time.time())
         at_ms = cls.now * 1000 - 1000
@@ -156,9 +158,11 @@ class NamedTenantTest(unittest.TestCase):
         self.assertEqual(http_client.metric(
             self.cluster.storages[0].http,
             "varve_tenant_name_collisions_total"), 0)
-        top = http_client.get(self.cluster.select,
-                              "/api/v1/status/top_queries").text
-        self.assertIn('"tenant":"tenant-a"', top)
+        # A query is counted after its answer.
+        wait_until(
+            lambda: '"tenant":"tenant-a"' in http_client.get(
+                self.cluster.select, "/api/v1/status/top_queries").text,
+            5, "the query of tenant-a among the top ones")
 
     def test_a_delete_is_of_the_header_s_tenant(self):
         at_ms = self.now * 1000 - 1000
@@ -348,6 +352,41 @@ class AgentTenantTest(unittest.TestCase):
         self.assertGreater(http_client.metric(
             self.cluster.insert, 'vm_tenant_inserted_rows_total{accountID="5",'
             'projectID="9"}'), 0)
+
+    def test_an_agent_of_many_tenants_keeps_their_metadata_apart(self):
+        port = free_port()
+        self.agent("many", [], f"http://{self.cluster.insert}/insert/"
+                   "multitenant/prometheus/api/v1/write",
+                   ["-enableMultitenantHandlers", "-enableMetadata",
+                    f"-httpListenAddr=127.0.0.1:{port}"])
+        agent = f"127.0.0.1:{port}"
+        wait_healthy(agent, 20)
+        tenants = {"5:1": "counter", "6:2": "gauge", "7:0": "counter"}
+        for tenant, kind in tenants.items():
+            answer = http_client.request(
+                agent, "POST",
+                f"/insert/{tenant}/prometheus/api/v1/import/prometheus",
+                f"# HELP shared of {tenant}\n# TYPE shared {kind}\n"
+                f"shared {tenant[0]}\n")
+            self.assertEqual(answer.status, 204, answer.text)
+
+        def metadata(tenant):
+            told = http_client.get(
+                self.cluster.select,
+                f"/select/{tenant}/prometheus/api/v1/metadata").json()["data"]
+            return [(one["type"], one["help"])
+                    for one in told.get("shared", [])]
+
+        def value(tenant):
+            found = self.cluster.query("shared", time.time(),
+                                       tenant)["data"]["result"]
+            return [one["value"][1] for one in found]
+        for tenant, kind in tenants.items():
+            wait_until(lambda: value(tenant) == [tenant[0]], 30, tenant)
+            wait_until(lambda: metadata(tenant), 30, f"metadata of {tenant}")
+            self.assertEqual(metadata(tenant), [(kind, f"of {tenant}")])
+        for other in ("0", "5:0", "6:0"):
+            self.assertEqual((value(other), metadata(other)), ([], []))
 
 
 if __name__ == "__main__":

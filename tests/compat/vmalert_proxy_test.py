@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import tempfile
+import threading
 import time
 import unittest
 
@@ -49,6 +50,30 @@ class WithoutVmalertTest(unittest.TestCase):
                 self.assertEqual(answer.status, 502, path)
                 self.assertEqual(answer.json()["errorType"], "502")
                 self.assertIn("-vmalert.proxyURL", answer.json()["error"])
+
+
+class SilentVmalertTest(unittest.TestCase):
+
+    def test_a_select_that_stops_does_not_wait_for_it(self):
+        with socket.socket() as silent, Cluster(storages=1) as cluster:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            select = cluster.add_select(args=[
+                "-vmalert.proxyURL=http://127.0.0.1:%d"
+                % silent.getsockname()[1]])
+            process = cluster.selects[-1][0]
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(
+                http_client.get(select, f"{PROMETHEUS}/api/v1/rules")))
+            asking.start()
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)
+                process.interrupt()
+                asking.join(20)  # less than vmalert would be given
+                self.assertEqual([a.status for a in answers], [503])
+                self.assertIn("-vmalert.proxyURL", answers[0].json()["error"])
+                process.stop()
 
 
 @unittest.skipUnless(peer("vmalert"), "skipped: no peer")

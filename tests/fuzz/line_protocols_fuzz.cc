@@ -1,13 +1,15 @@
 // Influx, Graphite and OpenTSDB lines: any bytes are lines, good or bad; rows
-// have canonical names, and reading in small batches gives the same rows.
+// have labels, and reading in small batches gives the same rows.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #include "lib/model/label.h"
 #include "lib/protocol/graphite_lines.h"
 #include "lib/protocol/influx_lines.h"
 #include "lib/protocol/opentsdb_lines.h"
+#include "lib/protocol/series_labels.h"
 #include "tests/fuzz/seeds.h"
 
 namespace {
@@ -25,7 +27,8 @@ size_t Rows(Reader reader, size_t rows_max) {
     more = reader.Next(batch, rows_max);
     if (batch.values.size() != batch.timestamps_ms.size()) std::abort();
     for (const BatchSeries& series : batch.series) {
-      if (!varve::model::ParseCanonicalBytes(series.identity).ok()) {
+      std::vector<varve::model::Label> labels;
+      if (!ReadSeriesLabels(batch, series, labels).ok() || labels.empty()) {
         std::abort();
       }
     }

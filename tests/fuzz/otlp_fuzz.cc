@@ -8,6 +8,7 @@
 #include "lib/model/label.h"
 #include "lib/protocol/otlp_json.h"
 #include "lib/protocol/otlp_protobuf.h"
+#include "lib/protocol/series_labels.h"
 #include "tests/fuzz/seeds.h"
 
 namespace {
@@ -22,7 +23,10 @@ absl::Status CheckBatch(const SampleBatch& batch,
     std::abort();
   }
   for (const BatchSeries& series : batch.series) {
-    if (!varve::model::ParseCanonicalBytes(series.identity).ok()) std::abort();
+    std::vector<varve::model::Label> labels;
+    if (!ReadSeriesLabels(batch, series, labels).ok() || labels.empty()) {
+      std::abort();
+    }
     for (const std::string_view histogram : batch.Histograms(series)) {
       if (!varve::model::ParseHistogramBytes(histogram).ok()) std::abort();
     }
@@ -38,7 +42,11 @@ absl::Status CheckBatch(const SampleBatch& batch,
 void Run(std::string_view body, bool json, const OtlpOptions& options) {
   SampleBatch batch;
   OtlpMapper mapper(&options, 1000, 16, &batch, CheckBatch);
-  (void)(json ? ReadOtlpJson(body, mapper) : ReadOtlpProtobuf(body, mapper));
+  if (!json) {
+    (void)ReadOtlpProtobuf(body, mapper);
+  } else if (const auto parsed = OtlpJson::Parse(body); parsed.ok()) {
+    (void)parsed->Read(mapper);
+  }
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
-// Text imports: any bytes are lines, good or bad; identities are canonical.
+// Text imports: any bytes are lines, good or bad; identities have labels.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 #include "lib/model/label.h"
 #include "lib/protocol/prometheus_text.h"
+#include "lib/protocol/series_labels.h"
 #include "tests/fuzz/seeds.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -16,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     batch.Clear();
     more = reader.Next(batch, 16);
     for (const BatchSeries& series : batch.series) {
-      if (!varve::model::ParseCanonicalBytes(series.identity).ok()) {
+      std::vector<varve::model::Label> labels;
+      if (!ReadSeriesLabels(batch, series, labels).ok() || labels.empty()) {
         std::abort();
       }
       for (const auto& exemplar : batch.Exemplars(series)) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "lib/protocol/check_body.h"
-#include "lib/protocol/remote_write.h"
 #include "lib/protocol/remote_write_2.h"
+#include "lib/protocol/series_labels.h"
 #include "tests/fuzz/seeds.h"
 
 namespace {
@@ -18,7 +18,7 @@ using varve::protocol::SampleBatch;
 
 void CheckSeries(const SampleBatch& batch, const BatchSeries& series) {
   std::vector<varve::model::Label> labels;
-  if (!varve::protocol::ParseRawLabels(series.identity, labels).ok()) {
+  if (!varve::protocol::ReadSeriesLabels(batch, series, labels).ok()) {
     std::abort();
   }
   for (const varve::model::StartRun& run : batch.Starts(series)) {
@@ -44,6 +44,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bool good = true;
   for (bool more = true; more && good;) {
     batch.Clear();
+    batch.form = RemoteWrite2Walker::kForm;
     const auto next = walker.Next(batch, 16);
     good = next.ok();
     more = good && *next;

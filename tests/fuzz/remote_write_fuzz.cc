@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bool good = true;
   for (bool more = true; more && good;) {
     batch.Clear();
+    batch.form = RemoteWriteWalker::kForm;
     const auto next = walker.Next(batch, 16);
     good = next.ok();
     more = good && *next;

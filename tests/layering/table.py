@@ -37,7 +37,7 @@ MAY_INCLUDE = {
     "lib/placement": ["lib/model"],
     # net/tcp for the Transport that dials, see docs/decisions/0004.
     "lib/cluster": ["lib/placement", "lib/wire", "net/rpc", "net/tcp",
-                    "lib/model"],
+                    "net/dns", "lib/model"],
     "lib/repair": ["lib/placement", "lib/wire", "net/rpc", "storage/engine",
                    "lib/model"],
     "lib/ingest": ["lib/protocol", "lib/relabel", "lib/cluster", "lib/wire",
@@ -64,6 +64,7 @@ MAY_INCLUDE = {
     "storage/kv": [],
     "storage/fs": [],
     "net/tcp": ["lib/compress"],
+    "net/dns": [],
     "net/http": ["net/tcp", "lib/compress"],
     "net/line": ["net/tcp"],
     "net/rpc": ["net/tcp", "lib/compress"],
@@ -86,8 +87,9 @@ MAY_INCLUDE.update({
     "cmd/select": _SELECT,
     "cmd/storage": _STORAGE,
     "cmd/varve": _INSERT + _SELECT + _STORAGE + ["cmd/*"],
+    # lib/protocol for what exports of clusters give.
     "cmd/inspect": ["storage/*", "lib/encoding", "lib/compress", "lib/wire",
-                    "lib/cluster", "net/*", "lib/model"],
+                    "lib/protocol", "lib/cluster", "net/*", "lib/model"],
 })
 
 # Beginnings of includes of other people's libraries, and their sole owners.

@@ -103,6 +103,15 @@ rollup_scrape_interval(temperature)
 rollup_candlestick(temperature)
 quantiles_over_time("phi", 0.1, 0.9, temperature)
 aggr_over_time(("min_over_time", "max_over_time"), temperature)
+aggr_over_time(("rate", "count_over_time", "deriv"), requests_total[5s])
+aggr_over_time(("rate", "count_over_time"), requests_total)
+deriv(temperature[15s])
+predict_linear(temperature[15s], 60)
+holt_winters(requests_total[2m], 0.3, 0.6)
+zscore_over_time(temperature[1m])
+rate(requests_total[20s] @ start())
+rate(requests_total @ end())
+sparse_total @ end()
 histogram_over_time(temperature)
 steps == (1, 3, 5, 21)
 steps != (1, 3, 5, 21)
@@ -120,6 +129,18 @@ label_replace(steps, "x", "$1", "host", "(.*)")
 histogram_quantile(0.9, sum(rate(latency_bucket[2m])) by (le))
 histogram_quantile(0.5, latency_bucket)
 sort_desc(temperature)
+count_over_time(temperature[20m-5m])
+count_over_time(temperature[20m-3i])
+temperature offset 20m-5m
+temperature offset -5m-1m
+temperature offset 5m -1m
+temperature offset 5m-2i
+20m-5m*2
+20m-5m30s-1m
+-20m-5m
+with (w = 20m-5m) count_over_time(temperature[w])
+histogram_quantiles("phi", 0.5, 0.99, 1, latency_bucket)
+histogram_quantiles("phi", 0.9, sum(rate(latency_bucket[2m])) by (le))
 """.strip().splitlines()
 
 

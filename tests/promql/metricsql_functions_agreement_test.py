@@ -76,6 +76,7 @@ TRANSFORMS = [
     'timezone_offset("America/New_York")',
     "prometheus_buckets(h)", "buckets_limit(3, h)",
     "histogram_quantile(0.7, h)", "histogram_share(1.2, h)",
+    'histogram_quantiles("phi", 0.25, 0.9, 1, h)',
     'histogram_share(1.2, h, "bound")', "histogram_share(3, b_bucket)",
 ]
 AGGREGATIONS = [
@@ -115,6 +116,32 @@ FORMS = [
     "count_values_over_time('job', g[1m])", "label_map(g, 'job', 'a', '')",
 ]
 
+# In MetricsQL's dialect. What a first window starts from lies no further
+# back than a step or the window.
+DIALECT = [
+    'aggr_over_time(("rate", "count_over_time", "deriv"), c_total[5s])',
+    'aggr_over_time(("rate", "count_over_time"), c_total)',
+    'aggr_over_time(("rate", "lag", "timestamp"), c_total[15s] offset 33s)',
+    'aggr_over_time(("irate", "iqr_over_time"), g[2m] @ start())',
+    'aggr_over_time("rate", (c_total * 2)[2m:10s])',
+    "deriv(g[10s])", "predict_linear(g[10s], 60)", "deriv(g[2m])",
+    "holt_winters(g[37s], 0.3, 0.6)", "zscore_over_time(g[37s])",
+    "rate(c_total[12s] @ start())", "rate(c_total @ end())",
+    "increase(c_total[12s] @ end())", "g @ start()",
+]
+
+# Selectors by Graphite's paths.
+PATHS = [
+    '{__graphite__="web.*.load"}', '{__graphite__="web.a.load"}',
+    '{__graphite__="web.{a,c*}.load"}', '{__graphite__="web.[a-c].l*"}',
+    '{__graphite__="*.b.*"}', '{__graphite__="web.*"}',
+    '{__graphite__="web.(a|cc).load"}', '{__graphite__="web.(.*).load"}',
+    '{__graphite__=~"web.*.load"}', '{__graphite__="web.none"}',
+    '{__graphite__="*.*.load",dc="x"}',
+    '{__graphite__!="web.*.load",__name__=~".+load"}',
+    '{__graphite__="web.a.load" or __graphite__="db.*.load"}',
+]
+
 
 def dataset(start_ms):
     """[(labels, [(ms, value)])]"""
@@ -136,6 +163,9 @@ def dataset(start_ms):
     for bound, count in (("0.1", 1), ("1", 3), ("5", 6), ("+Inf", 7)):
         result.append(series("b_bucket", {"le": bound},
                              lambda i, count=count: count * (i + 1)))
+    for k, path in enumerate(("web.a.load", "web.b.load", "web.cc.load",
+                              "web.b.disk.load", "db.b.load", "webXaXload")):
+        result.append(series(path, {"dc": "xy"[k % 2]}, lambda i, k=k: i + k))
     for k in range(9):
         result.append(series("many", {"k": str(k)}, lambda i, k=k:
                              100 if k == 4 and i > 50 else k + i % 2))
@@ -202,15 +232,15 @@ class MetricsqlFunctionsAgreementTest(unittest.TestCase):
         return list(differences(points(scalar_as_vector(ours)),
                                 points(scalar_as_vector(theirs))))
 
-    def check(self, queries):
+    def check(self, queries, steps=("30s",), **arguments):
         wrong = []
         for query in queries:
-            found = self.compare(query, "/api/v1/query_range", {
-                "start": self.start_s + 300, "end": self.start_s + 570,
-                "step": "30s"})
-            if not found:
-                found = self.compare(query, "/api/v1/query",
-                                     {"time": self.start_s + 570})
+            found = self.compare(query, "/api/v1/query",
+                                 {"time": self.start_s + 570, **arguments})
+            for step in steps:
+                found = found or self.compare(query, "/api/v1/query_range", {
+                    "start": self.start_s + 300, "end": self.start_s + 570,
+                    "step": step, **arguments})
             if found:
                 wrong.append(query + "\n    " + "\n    ".join(found[:3]))
         print(f"{len(queries) - len(wrong)} of {len(queries)} queries agree")
@@ -227,6 +257,49 @@ class MetricsqlFunctionsAgreementTest(unittest.TestCase):
 
     def test_other_forms_agree(self):
         self.check(FORMS)
+
+    def test_paths_of_graphite_agree(self):
+        self.check(PATHS)
+        self.check([f"sum(rate({path}[1m])) by (dc)" for path in PATHS])
+        # As match[] of series and as extra filters.
+        times = {"start": self.start_s, "end": self.start_s + 600}
+        for path in PATHS:
+            with self.subTest(path):
+                for names, arguments in (
+                        ("series", {"match[]": path}),
+                        ("label/__name__/values", {"match[]": path}),
+                        ("series", {"match[]": '{__name__=~".+load"}',
+                                    "extra_filters[]": path})):
+                    ours = self.ask(
+                        self.cluster.select,
+                        "/select/0/prometheus/api/v1/" + names,
+                        {**times, **arguments})
+                    theirs = self.ask(self.peer, "/api/v1/" + names,
+                                      {**times, **arguments})
+                    self.assertEqual(sorted(map(str, ours["data"])),
+                                     sorted(map(str, theirs["data"])))
+
+    def test_federation_takes_paths_of_graphite(self):
+        now_ms = int(time.time() * 1000)
+        self.assertEqual(self.cluster.write([
+            ({"__name__": name}, [(now_ms, 1.0)])
+            for name in ("fed.a.load", "fed.b.c.load", "fed.b.load")]
+        ).status, 204)
+        answer = http_client.post_form(
+            self.cluster.select, "/select/0/prometheus/federate",
+            {"match[]": '{__graphite__="fed.*.load"}'})
+        self.assertEqual(answer.status, 200, answer.text)
+        self.assertIn("fed_a_load", answer.text)
+        self.assertIn("fed_b_load", answer.text)
+        self.assertNotIn("fed_b_c_load", answer.text)
+        bad = http_client.post_form(
+            self.cluster.select, "/select/0/prometheus/api/v1/query",
+            {"query": '{__graphite__="fed.{a"}'})
+        self.assertEqual(bad.status // 100, 4)
+        self.assertIn("fed.{a", bad.text)
+
+    def test_the_dialect_agrees(self):
+        self.check(DIALECT, steps=("30s", "6s"), dialect="metricsql")
 
 
 if __name__ == "__main__":

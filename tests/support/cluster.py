@@ -95,9 +95,10 @@ class Cluster:
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def add_insert(self, storages=None, args=()):
+    def add_insert(self, storages=None, args=(), nodes=None):
+        """`nodes`: what -storageNode says, instead of `storages`."""
         storages = self.storages if storages is None else storages
-        nodes = ",".join(s.insert_address for s in storages)
+        nodes = nodes or ",".join(s.insert_address for s in storages)
         process = Process(
             f"insert-{len(self.inserts)}", binary("varve-insert"),
             [f"-httpListenAddr={LOCAL}", f"-storageNode={nodes}",
@@ -107,9 +108,10 @@ class Cluster:
         self.inserts.append((process, address))
         return address
 
-    def add_select(self, storages=None, args=()):
+    def add_select(self, storages=None, args=(), nodes=None):
+        """`nodes`: what -storageNode says, instead of `storages`."""
         storages = self.storages if storages is None else storages
-        nodes = ",".join(s.select_address for s in storages)
+        nodes = nodes or ",".join(s.select_address for s in storages)
         process = Process(
             f"select-{len(self.selects)}", binary("varve-select"),
             [f"-httpListenAddr={LOCAL}", f"-storageNode={nodes}",

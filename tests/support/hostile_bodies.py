@@ -27,11 +27,11 @@ def gzip_bomb(wrap):
                     [packer.flush()])
 
 
-def zstd_bomb():
+def zstd_bomb(window_log=17):
     """A frame of blocks that repeat a byte, without a size in its head."""
     block = 128 << 10
     count = BOMB_BYTES // block
-    head = b"\x28\xb5\x2f\xfd\x00" + bytes([(17 - 10) << 3])
+    head = b"\x28\xb5\x2f\xfd\x00" + bytes([(window_log - 10) << 3])
     blocks = struct.pack("<I", 1 << 1 | block << 3)[:3] + b"a"
     last = struct.pack("<I", 1 | 1 << 1 | block << 3)[:3] + b"a"
     return head + blocks * (count - 1) + last

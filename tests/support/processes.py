@@ -128,6 +128,12 @@ class Process:
     def running(self):
         return self.popen.poll() is None
 
+    def forget_peak_memory(self):
+        """VmHWM begins again at what the process has now (proc(5))."""
+        with open(f"/proc/{self.pid}/clear_refs", "w",
+                  encoding="ascii") as refs:
+            refs.write("5")
+
     def status_bytes(self, field):
         """VmRSS or VmHWM of /proc/<pid>/status in bytes."""
         with open(f"/proc/{self.pid}/status", encoding="ascii") as status:

@@ -1,4 +1,4 @@
-#include "net/line/replayed_stream.h"
+#include "net/tcp/replayed_stream.h"
 
 #include <algorithm>
 #include <utility>
@@ -8,8 +8,12 @@ namespace {
 
 class ReplayedStream final : public Stream {
  public:
-  ReplayedStream(std::shared_ptr<Stream> stream, std::string first_bytes)
-      : stream_(std::move(stream)), first_(std::move(first_bytes)) {}
+  ReplayedStream(std::shared_ptr<Stream> stream, std::string first_bytes,
+                 std::string peer_address)
+      : stream_(std::move(stream)),
+        peer_address_(peer_address.empty() ? stream_->peer_address()
+                                           : std::move(peer_address)),
+        first_(std::move(first_bytes)) {}
 
   IoResult Read(std::span<char> buffer) override {
     if (first_.empty()) return stream_->Read(buffer);
@@ -38,7 +42,7 @@ class ReplayedStream final : public Stream {
   void ShutdownWrite() override { stream_->ShutdownWrite(); }
   const Strand& strand() const override { return stream_->strand(); }
   const std::string& peer_address() const override {
-    return stream_->peer_address();
+    return peer_address_;
   }
   const std::string& local_address() const override {
     return stream_->local_address();
@@ -46,15 +50,17 @@ class ReplayedStream final : public Stream {
 
  private:
   const std::shared_ptr<Stream> stream_;
+  const std::string peer_address_;
   std::string first_;
 };
 
 }  // namespace
 
 std::unique_ptr<Stream> MakeReplayedStream(std::shared_ptr<Stream> stream,
-                                           std::string first_bytes) {
-  return std::make_unique<ReplayedStream>(std::move(stream),
-                                          std::move(first_bytes));
+                                           std::string first_bytes,
+                                           std::string peer_address) {
+  return std::make_unique<ReplayedStream>(
+      std::move(stream), std::move(first_bytes), std::move(peer_address));
 }
 
 }  // namespace varve::net

@@ -1,0 +1,77 @@
+#include "lib/cluster/missed_records.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "lib/base/status.h"
+#include "lib/wire/methods.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::cluster {
+
+void MissedRecords::Add(uint16_t owner, uint16_t hints,
+                        std::span<const uint16_t> keepers, uint16_t slot,
+                        const model::TimeRange& span) {
+  for (const uint16_t keeper : keepers) {
+    Slots& entry = missed_[{owner, hints, keeper}];
+    entry.slots.push_back(slot);
+    entry.span.start_ms = std::min(entry.span.start_ms, span.start_ms);
+    entry.span.end_ms = std::max(entry.span.end_ms, span.end_ms);
+  }
+}
+
+Miss MissedRecords::MissOf(const Key& key) const {
+  const WriteView& view = attempt_.view();
+  Miss miss;
+  if (key.owner != kUnknownNode) miss.owner = view.node_ids[key.owner];
+  if (key.hints != kNoLane) {
+    miss.hint_holder = view.node_ids[view.node_of(key.hints)];
+    miss.hint_log = view.hint_log(key.hints);
+  }
+  return miss;
+}
+
+absl::Status MissedRecords::Store() {
+  struct Pending {
+    Miss miss;
+    uint16_t keeper;
+    std::vector<uint32_t> slots;
+    model::TimeRange span;
+    std::unique_ptr<rpc::Call> call;
+  };
+  const WriteView& view = attempt_.view();
+  MissedLedger& ledger = attempt_.core().ledger;
+  std::vector<Pending> pending;
+  for (auto& [key, entry] : missed_) {
+    std::vector<uint32_t>& slots = entry.slots;
+    std::sort(slots.begin(), slots.end());
+    slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
+    const Miss miss = MissOf(key);
+    const model::TimeRange span = RoundToHours(entry.span);
+    slots = ledger.NotYet(miss, view.node_ids[key.keeper], slots, span);
+    if (slots.empty()) continue;
+    proto::Missed record;
+    record.set_owner(miss.owner);
+    record.set_ring(view.ring->id());
+    record.set_start_ms(span.start_ms);
+    record.set_end_ms(span.end_ms);
+    record.mutable_slots()->Add(slots.begin(), slots.end());
+    record.set_hint_holder(miss.hint_holder);
+    record.set_hint_log(miss.hint_log);
+    pending.push_back({miss, key.keeper, std::move(slots), span,
+                       view.nodes->channel(key.keeper)
+                           .Start(wire::kMissed, record.SerializeAsString())});
+  }
+  for (Pending& one : pending) {
+    ASSIGN_OR_RETURN(const auto answer,
+                     attempt_.Take(*one.call, one.keeper, "MISSED"));
+    // Its copy stands, but nothing says that the owner lacks one.
+    if (!answer.has_value()) return attempt_.TooFewNow();
+    ledger.Add(view.liveness, one.miss, view.node_ids[one.keeper], one.slots,
+               one.span);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace varve::cluster

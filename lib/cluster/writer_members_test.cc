@@ -1,0 +1,124 @@
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "lib/cluster/fake_cluster.h"
+
+namespace varve::cluster {
+namespace {
+
+TEST_CASE("a node that joins takes its share of the series", "[cluster]") {
+  constexpr int kSeries = 2'000;
+  FakeCluster c(3);
+  c.Start(1);
+  REQUIRE(c.Write(kSeries, 1000).ok());
+  const std::shared_ptr<const WriteView> before = c.writer->View();
+  c.AddNode();
+  c.nodes->Replace(c.List());
+  REQUIRE(c.Write(kSeries, 2000).ok());
+  CHECK(c.TotalRows() == 2 * kSeries);
+  CHECK(c.Sent() == 2 * kSeries);
+  CHECK(c.Incomplete() == 0);
+  // A quarter of them, and nothing else has moved.
+  const auto moved = static_cast<double>(c.fakes[3]->rows());
+  CHECK(moved == Approx(kSeries / 4.0).epsilon(0.1));
+  size_t stayed = 0;
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& [ref, rows] : c.fakes[i]->samples) {
+      stayed += rows.size() == 2;
+    }
+  }
+  CHECK(stayed == kSeries - c.fakes[3]->rows());
+  // All nodes know both rings; writes of before go on with what they have.
+  for (int i = 0; i < 3; ++i) CHECK(c.fakes[i]->rings.size() == 2);
+  CHECK(c.fakes[3]->rings.size() == 1);
+  CHECK(before->nodes->size() == 3);
+  CHECK(before->generation != c.writer->View()->generation);
+}
+
+TEST_CASE("a node that left the list is written to no more", "[cluster]") {
+  FakeCluster c(3);
+  c.Start(2);
+  REQUIRE(c.Write(100, 1000).ok());
+  const size_t rows = c.fakes[1]->rows();
+  c.nodes->Replace(c.List(/*left_out=*/1));
+  REQUIRE(c.Write(100, 2000).ok());
+  CHECK(c.fakes[1]->rows() == rows);
+  CHECK(c.TotalRows() == 400);
+  CHECK(c.Incomplete() == 0);
+  // Nor asked for anything: its numbers in the list are another's now.
+  CHECK(c.fakes[1]->rings.size() == 1);
+  CHECK(c.fakes[2]->rings.size() == 2);
+}
+
+TEST_CASE("without nodes writes are refused until there are some",
+          "[cluster]") {
+  FakeCluster c(2);
+  c.Start(2);
+  c.nodes->Replace({});
+  CHECK(absl::IsUnavailable(c.Write(1, 1000)));
+  c.nodes->Replace(c.List());
+  REQUIRE(c.Write(1, 1000).ok());
+  CHECK(c.TotalRows() == 2);
+}
+
+TEST_CASE("a cluster that grows past its factor makes all copies",
+          "[cluster]") {
+  FakeCluster c(1);
+  c.Start(2);
+  REQUIRE(c.Write(10, 1000).ok());
+  // The list may be short of nodes: what it has is not all.
+  CHECK(c.Incomplete() == 10);
+  CHECK(c.fakes[0]->missed.size() == 1);
+  c.AddNode();
+  c.nodes->Replace(c.List());
+  REQUIRE(c.Write(10, 2000).ok());
+  CHECK(c.fakes[0]->rows() == 20);
+  CHECK(c.fakes[1]->rows() == 10);
+  CHECK(c.Incomplete() == 10);
+}
+
+TEST_CASE("a list that is short of nodes does not lower the least copies",
+          "[cluster]") {
+  FakeCluster c(1);
+  c.Start(2, /*copies_min=*/2);
+  CHECK(absl::IsUnavailable(c.Write(1, 1000)));
+}
+
+TEST_CASE("nodes found late are waited for before a ring is made",
+          "[cluster]") {
+  FakeCluster c(2);
+  c.Start(1);
+  c.nodes->Replace({});
+  CHECK_FALSE(c.Write(1, 1000).ok());
+  c.clock.Advance(60'000);
+  c.fakes[1]->up = false;
+  c.nodes->Replace(c.List());
+  CHECK(absl::IsUnavailable(c.Write(1, 1000)));
+  CHECK(c.fakes[0]->rings.empty());
+  c.fakes[1]->up = true;
+  REQUIRE(c.Write(1, 1000).ok());
+  CHECK(c.fakes[0]->rings.size() == 1);
+  CHECK(c.fakes[1]->rings.size() == 1);
+}
+
+TEST_CASE("a node under a new address is one node", "[cluster]") {
+  FakeCluster c(2);
+  c.Start(1);
+  REQUIRE(c.Write(50, 1000).ok());
+  const size_t rows = c.fakes[0]->rows();
+  // Its old address stays in the list and answers no more.
+  FakeNode gone = *c.fakes[0];
+  auto list = c.List();
+  list.push_back(std::make_shared<const Node>(
+      "new:8400", "", std::make_unique<FakeChannel>(c.fakes[0].get(), "")));
+  gone.up = false;
+  list[0] = std::make_shared<const Node>(
+      "s0:8400", "", std::make_unique<FakeChannel>(&gone, ""));
+  c.nodes->Replace(std::move(list));
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(c.fakes[0]->rows() == 2 * rows);
+  CHECK(c.TotalRows() == 100);
+}
+
+}  // namespace
+}  // namespace varve::cluster

@@ -1,0 +1,305 @@
+#include "lib/query/upper_level_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+#include "lib/base/stopwatch.h"
+#include "lib/model/label.h"
+#include "lib/wire/convert.h"
+#include "lib/wire/hello.h"
+#include "lib/wire/methods.h"
+#include "lib/wire/series_batch.h"
+
+namespace varve::query {
+namespace {
+
+// Far beyond any query; keeps sums within int64.
+constexpr int64_t kTimeoutMaxMs = int64_t{1} << 50;
+
+template <typename Message>
+absl::StatusOr<Message> Parsed(const rpc::ServerCall& call) {
+  Message message;
+  const std::string_view bytes = call.payload();
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return base::InvalidArgument("not a ", message.GetTypeName(), ": ",
+                                 bytes.size(), " bytes");
+  }
+  return message;
+}
+
+int64_t DeadlineOf(int64_t timeout_ms) {
+  if (timeout_ms <= 0) return INT64_MAX;
+  return base::SystemClock().SteadyMs() + std::min(timeout_ms, kTimeoutMaxMs);
+}
+
+// For as long as the caller waits.
+cluster::ReadRequest ReadFor(const rpc::ServerCall& call) {
+  cluster::ReadRequest read;
+  read.cancelled = [&call] { return call.cancelled(); };
+  return read;
+}
+
+absl::Status ReadTenant(const proto::Tenant& from, cluster::ReadRequest& read) {
+  ASSIGN_OR_RETURN(read.tenant, wire::FromProto(from));
+  read.tenant_name = from.name();
+  return absl::OkStatus();
+}
+
+// What all requests about series have.
+template <typename Message>
+absl::StatusOr<cluster::ReadRequest> ReadOf(const rpc::ServerCall& call,
+                                            const Message& message) {
+  cluster::ReadRequest read = ReadFor(call);
+  RETURN_IF_ERROR(ReadTenant(message.tenant(), read));
+  ASSIGN_OR_RETURN(read.matcher_groups, wire::FromProto(message.groups()));
+  read.range = {message.start_ms(), message.end_ms()};
+  read.deadline_steady_ms = DeadlineOf(message.timeout_ms());
+  return read;
+}
+
+void Tell(const cluster::ReadOutcome& outcome, proto::Coverage& coverage) {
+  coverage.set_partial(outcome.is_partial);
+  coverage.mutable_warnings()->Assign(outcome.warnings.begin(),
+                                      outcome.warnings.end());
+  coverage.set_dedup_interval_ms(outcome.dedup.interval_ms);
+  coverage.set_dedup_keep_all(outcome.dedup.keep_all);
+}
+
+// The series of one search on their way to the caller.
+class SeriesSender {
+ public:
+  SeriesSender(rpc::ServerCall& call, const proto::SearchRequest& request,
+               const model::TenantId& tenant)
+      : call_(call),
+        tenant_(tenant),
+        all_kinds_(request.all_kinds()),
+        writer_(request.all_kinds(), request.starts()) {}
+
+  absl::Status Send(const std::vector<cluster::MergedSeries>& batch) {
+    for (const cluster::MergedSeries& one : batch) {
+      canonical_.clear();
+      model::AppendCanonicalBytes(canonical_, one.labels);
+      const model::SeriesHash hash = model::HashSeries(tenant_, canonical_);
+      if (!sent_.insert(hash).second) continue;
+      if (writer_.samples() + one.samples.size() + one.histograms.size() >
+          wire::kBatchSamplesMax) {
+        RETURN_IF_ERROR(Flush());
+      }
+      if (all_kinds_) {
+        writer_.Add(hash, canonical_, one.samples, one.histograms,
+                    one.exemplars, one.starts);
+      } else {
+        writer_.Add(hash, canonical_, one.samples);
+      }
+      samples_ +=
+          static_cast<int64_t>(one.samples.size() + one.histograms.size());
+      if (writer_.full()) RETURN_IF_ERROR(Flush());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status End(const cluster::ReadOutcome& outcome,
+                   const cluster::ReadMeter& meter) {
+    if (!writer_.empty()) RETURN_IF_ERROR(Flush());
+    proto::Coverage coverage;
+    Tell(outcome, coverage);
+    proto::ReadCost& cost = *coverage.mutable_cost();
+    cost.set_series_matched(static_cast<int64_t>(sent_.size()));
+    cost.set_series(static_cast<int64_t>(sent_.size()));
+    cost.set_samples(samples_);
+    cost.set_bytes(bytes_);
+    cost.set_blocks(meter.blocks.load());
+    cost.set_block_bytes(meter.block_bytes.load());
+    cost.set_total_us(watch_.ElapsedUs());
+    cost.set_cpu_us(cpu_.ElapsedUs() + meter.storage_cpu_us.load());
+    return call_.Send(wire::EncodeSearchEnd(coverage));
+  }
+
+ private:
+  absl::Status Flush() {
+    const std::string message = writer_.Finish();
+    bytes_ += static_cast<int64_t>(message.size());
+    return call_.Send(message);
+  }
+
+  rpc::ServerCall& call_;
+  const model::TenantId tenant_;
+  const bool all_kinds_;
+  wire::SeriesBatchWriter writer_;
+  const base::Stopwatch watch_;
+  const base::CpuStopwatch cpu_;
+  std::string canonical_;
+  // A read that is made again sends only what has not been sent.
+  absl::flat_hash_set<model::SeriesHash> sent_;
+  int64_t samples_ = 0;
+  int64_t bytes_ = 0;
+};
+
+}  // namespace
+
+std::string UpperLevelService::Hello() {
+  return wire::EncodeSelectServerHello();
+}
+
+absl::Status UpperLevelService::Accept(std::string_view client_hello) {
+  return wire::AcceptHello(client_hello, /*token=*/"");
+}
+
+absl::Status UpperLevelService::Handle(rpc::ServerCall& call) {
+  if (call.method() == wire::kPing) return call.Send("");
+  const ConcurrencyGate::Pass pass(*gate_,
+                                   [&call] { return call.cancelled(); });
+  if (!pass.held()) {
+    return base::Unavailable("all ", gate_->capacity(),
+                             " places for queries are taken "
+                             "(-search.maxConcurrentRequests)");
+  }
+  switch (call.method()) {
+    case wire::kSearch:
+      return Search(call);
+    case wire::kLabels:
+      return Labels(call);
+    case wire::kCardinality:
+      return Cardinality(call);
+    case wire::kMetadata:
+      return Metadata(call);
+    case wire::kNameUsage:
+      return NameUsage(call);
+    case wire::kTenants:
+      return Tenants(call);
+    case wire::kDelete:
+      return Delete(call);
+    case wire::kHistory:
+      // Not the request's fault: the caller then keeps no answers.
+      return base::Unavailable("a select node has no history");
+    default:
+      return base::Unimplemented("port of a select node for upper levels: "
+                                 "method ",
+                                 int{call.method()});
+  }
+}
+
+absl::Status UpperLevelService::Search(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::SearchRequest>(call));
+  ASSIGN_OR_RETURN(cluster::ReadRequest read, ReadOf(call, request));
+  cluster::ReadMeter meter;
+  read.meter = &meter;
+  read.slots = request.slots();
+  read.series_max = request.series_max();
+  read.labels_only = request.labels_only();
+  read.keep_all = request.keep_all();
+  read.exemplars = request.exemplars() && request.all_kinds();
+  read.starts = request.starts() && request.all_kinds();
+  read.one_copy = true;
+  SeriesSender sender(call, request, read.tenant);
+  std::vector<cluster::MergedSeries> batch;
+  while (true) {
+    ASSIGN_OR_RETURN(const auto merge, reader_->Search(read));
+    absl::Status status;
+    do {
+      status = merge->Next(batch);
+      if (status.ok()) RETURN_IF_ERROR(sender.Send(batch));
+    } while (status.ok() && !batch.empty());
+    if (status.ok()) return sender.End(merge->outcome(), meter);
+    if (!absl::IsAborted(status) || !read.one_copy) return status;
+    read.one_copy = false;  // a node failed in the middle of its share
+  }
+}
+
+absl::Status UpperLevelService::Labels(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::LabelsRequest>(call));
+  ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(call, request));
+  cluster::ReadOutcome outcome;
+  ASSIGN_OR_RETURN(
+      const std::vector<std::string> items,
+      reader_->Labels(read, request.label(), request.limit(), outcome));
+  proto::LabelsResponse response;
+  response.mutable_items()->Assign(items.begin(), items.end());
+  Tell(outcome, *response.mutable_coverage());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status UpperLevelService::Cardinality(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request,
+                   Parsed<proto::CardinalityRequest>(call));
+  if (request.digests() || !request.slots().empty()) {
+    return base::Unimplemented("a select node has no digests of slots");
+  }
+  ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(call, request));
+  cluster::ReadOutcome outcome;
+  ASSIGN_OR_RETURN(proto::CardinalityResponse response,
+                   reader_->Cardinality(read, request.focus_label(),
+                                        request.top_n(), outcome));
+  response.clear_coverage();
+  Tell(outcome, *response.mutable_coverage());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status UpperLevelService::Metadata(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::MetadataRequest>(call));
+  cluster::ReadRequest read = ReadFor(call);
+  RETURN_IF_ERROR(ReadTenant(request.tenant(), read));
+  cluster::ReadOutcome outcome;
+  ASSIGN_OR_RETURN(
+      const std::vector<model::StoredMetadata> stored,
+      reader_->Metadata(read, request.metric(), request.limit(), outcome));
+  proto::MetadataResponse response;
+  for (const model::StoredMetadata& one : stored) {
+    wire::ToProto(one, *response.add_entries());
+  }
+  Tell(outcome, *response.mutable_coverage());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status UpperLevelService::NameUsage(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::NameUsageRequest>(call));
+  cluster::ReadRequest read = ReadFor(call);
+  proto::NameUsageResponse response;
+  cluster::ReadOutcome outcome;
+  if (request.reset()) {
+    RETURN_IF_ERROR(reader_->ResetNameUsage(read));
+  } else {
+    RETURN_IF_ERROR(ReadTenant(request.tenant(), read));
+    ASSIGN_OR_RETURN(response, reader_->NameUsage(read, outcome));
+  }
+  response.clear_coverage();
+  Tell(outcome, *response.mutable_coverage());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status UpperLevelService::Tenants(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::TenantsRequest>(call));
+  cluster::ReadRequest read = ReadFor(call);
+  read.range = {request.start_ms(), request.end_ms()};
+  cluster::ReadOutcome outcome;
+  ASSIGN_OR_RETURN(const std::vector<model::Tenant> tenants,
+                   reader_->Tenants(read, outcome));
+  proto::TenantsResponse response;
+  for (const model::Tenant& one : tenants) {
+    wire::ToProto(one.id, one.name, *response.add_tenants());
+  }
+  Tell(outcome, *response.mutable_coverage());
+  return call.Send(response.SerializeAsString());
+}
+
+absl::Status UpperLevelService::Delete(rpc::ServerCall& call) {
+  ASSIGN_OR_RETURN(const auto request, Parsed<proto::DeleteRequest>(call));
+  cluster::DeleteCommand command;
+  ASSIGN_OR_RETURN(command.tenant, wire::FromProto(request.tenant()));
+  command.tenant_name = request.tenant().name();
+  ASSIGN_OR_RETURN(command.matcher_groups, wire::FromProto(request.groups()));
+  command.range = {request.start_ms(), request.end_ms()};
+  command.series_max = request.series_max();
+  ASSIGN_OR_RETURN(const int64_t series, reader_->Delete(command));
+  proto::DeleteResponse response;
+  response.set_series(series);
+  return call.Send(response.SerializeAsString());
+}
+
+}  // namespace varve::query

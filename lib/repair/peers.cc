@@ -1,0 +1,60 @@
+#include "lib/repair/peers.h"
+
+#include "lib/base/status.h"
+#include "lib/wire/features.h"
+#include "lib/wire/hello.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::repair {
+
+std::string AddressOf(const storage::Engine& engine, uint64_t node_id) {
+  const auto kept = engine.ListState(storage::kRingStatePrefix);
+  std::string address;
+  int64_t newest_ms = INT64_MIN;
+  if (!kept.ok()) return address;
+  for (const auto& [key, value] : *kept) {
+    proto::Ring ring;
+    if (!ring.ParseFromString(value) || ring.last_ms() < newest_ms) continue;
+    for (const proto::Ring::Member& member : ring.members()) {
+      if (member.node_id() != node_id || member.address().empty()) continue;
+      address = member.address();
+      newest_ms = ring.last_ms();
+    }
+  }
+  return address;
+}
+
+absl::StatusOr<rpc::Channel*> Peers::Reach(uint64_t node_id) {
+  const std::string address = AddressOf(*engine_, node_id);
+  if (address.empty()) {
+    return base::NotFound("no ring has an address of node ",
+                          absl::Hex(node_id, absl::kZeroPad16));
+  }
+  std::unique_ptr<rpc::Channel>& channel = channels_[node_id];
+  if (channel == nullptr || channel->address() != address) {
+    channel = dial_(address);
+  }
+  const std::string greeting = channel->peer_hello();
+  if (greeting.empty()) return nullptr;
+  ASSIGN_OR_RETURN(const wire::Hello hello, wire::DecodeHello(greeting));
+  if (hello.node_id != node_id) {
+    return base::FailedPrecondition(
+        "at ", address, " is node ",
+        absl::Hex(hello.node_id, absl::kZeroPad16), ", not ",
+        absl::Hex(node_id, absl::kZeroPad16));
+  }
+  if ((hello.features & wire::kFeatureHints) == 0) {
+    return base::FailedPrecondition("node ",
+                                    absl::Hex(node_id, absl::kZeroPad16),
+                                    " at ", address, " does not know hints");
+  }
+  return channel.get();
+}
+
+void Peers::Keep(const std::set<uint64_t>& node_ids) {
+  std::erase_if(channels_, [&node_ids](const auto& one) {
+    return node_ids.count(one.first) == 0;
+  });
+}
+
+}  // namespace varve::repair

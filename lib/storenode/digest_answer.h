@@ -1,0 +1,40 @@
+// DIGEST: the digests of a range of days as messages.
+//
+// Errors:  InvalidArgument for a range; those of repair::DayDigests.
+// Threads: a free function; blocks for the scans of days that are not kept.
+#ifndef VARVE_LIB_STORENODE_DIGEST_ANSWER_H_
+#define VARVE_LIB_STORENODE_DIGEST_ANSWER_H_
+
+#include <cstddef>
+#include <functional>
+
+#include "absl/status/statusor.h"
+#include "lib/base/alive.h"
+#include "lib/model/slot_set.h"
+#include "lib/model/tenant.h"
+#include "lib/model/time_range.h"
+#include "lib/repair/day_digests.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::storenode {
+
+// Of one message: some 450 KB.
+inline constexpr size_t kDigestRowsMax = 16 << 10;
+
+struct DigestWanted {
+  model::TenantId tenant;
+  model::TimeRange range;
+  const model::SlotSet* slots = nullptr;  // null: all
+  bool by_day = false;
+  const base::Alive* alive = nullptr;
+};
+
+// Sends all messages but the last, of days that have rows. False when rows of
+// the days may have been left out.
+absl::StatusOr<bool> SendDigests(
+    repair::DayDigests& digests, const DigestWanted& wanted,
+    const std::function<absl::Status(const proto::DigestResponse&)>& send);
+
+}  // namespace varve::storenode
+
+#endif  // VARVE_LIB_STORENODE_DIGEST_ANSWER_H_

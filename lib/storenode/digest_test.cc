@@ -1,0 +1,147 @@
+#include <catch2/catch.hpp>
+
+#include "lib/base/clock.h"
+#include "lib/storenode/digest_answer.h"
+#include "lib/storenode/test_node.h"
+#include "lib/wire/convert.h"
+#include "lib/wire/features.h"
+#include "lib/wire/hello.h"
+
+namespace varve::storenode {
+namespace {
+
+using model::kDayMs;
+using repair::kHourMs;
+
+// Midnight, two days ago and more.
+int64_t OverMs() {
+  return (base::SystemClock().NowMs() / kDayMs - 3) * kDayMs;
+}
+
+proto::DigestRequest Request(model::TimeRange range) {
+  proto::DigestRequest request;
+  wire::ToProto(kTestTenant, *request.mutable_tenant());
+  request.set_start_ms(range.start_ms);
+  request.set_end_ms(range.end_ms);
+  return request;
+}
+
+// All messages of the answer; the last one has its coverage.
+absl::StatusOr<std::vector<proto::DigestResponse>> Digest(
+    TestNode& node, const proto::DigestRequest& request) {
+  const auto call =
+      node.selects->Start(wire::kDigest, request.SerializeAsString());
+  std::vector<proto::DigestResponse> all;
+  const int64_t deadline_ms = base::SystemClock().SteadyMs() + 10'000;
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                     call->Next(deadline_ms));
+    if (!bytes) break;
+    REQUIRE(all.emplace_back().ParseFromString(*bytes));
+  }
+  REQUIRE(!all.empty());
+  for (const auto& one : all) {
+    CHECK(one.has_coverage() == (&one == &all.back()));
+  }
+  CHECK(all.back().counts_size() == 0);
+  return all;
+}
+
+struct Node : TestNode {
+  Node() {
+    for (int i = 0; i < 3; ++i) {
+      const model::LabelSet labels = {{"__name__", "up"},
+                                      {"job", std::to_string(i)}};
+      const auto defined = Define(labels);
+      std::string canonical;
+      model::AppendCanonicalBytes(canonical, labels);
+      slots.push_back(
+          model::SlotOf(model::HashSeries(kTestTenant, canonical)));
+      for (const int64_t hour : {0, 5, 30}) {
+        Data(defined.ref_epoch(), defined.refs(0),
+             OverMs() + hour * kHourMs, 1.5);
+      }
+    }
+  }
+  std::vector<uint16_t> slots;
+};
+
+TEST_CASE("DIGEST tells the rows of days, and coverage at its end",
+          "[storenode]") {
+  Node node;
+  const auto hello = wire::DecodeHello(node.selects->peer_hello());
+  REQUIRE(hello.ok());
+  CHECK((hello->features & wire::kFeatureDigests) != 0);
+  const auto answer =
+      Digest(node, Request({OverMs(), OverMs() + 2 * kDayMs - 1}));
+  REQUIRE(answer.ok());
+  REQUIRE(answer->size() == 3);
+  const proto::DigestResponse& first = (*answer)[0];
+  CHECK(first.day() == OverMs() / kDayMs);
+  CHECK(first.settled());
+  REQUIRE(first.counts_size() == 6);
+  CHECK(first.sums_high_size() == 6);
+  CHECK(first.sums_low_size() == 6);
+  CHECK(first.kinds(0) == 0);
+  CHECK(first.hours(0) == 0);
+  CHECK(first.hours(3) == 5);
+  CHECK(first.counts(3) == 1);
+  std::vector<uint32_t> parts;
+  for (const uint16_t slot : node.slots) parts.push_back(slot / 64u);
+  std::sort(parts.begin(), parts.end());
+  CHECK(std::vector<uint32_t>(first.parts().begin(),
+                              first.parts().begin() + 3) == parts);
+  CHECK((*answer)[1].day() == OverMs() / kDayMs + 1);
+  CHECK((*answer)[1].counts_size() == 3);
+  const proto::Coverage& coverage = answer->back().coverage();
+  CHECK(coverage.node_id() == node.role->engine().node_id());
+  CHECK_FALSE(coverage.damaged());
+}
+
+TEST_CASE("DIGEST is narrowed by hours and slots, and joined by day",
+          "[storenode]") {
+  Node node;
+  // Part of an hour is all of it.
+  const model::TimeRange within = {OverMs() + kHourMs,
+                                   OverMs() + 5 * kHourMs};
+  const auto hours = Digest(node, Request(within));
+  REQUIRE(hours.ok());
+  REQUIRE(hours->size() == 2);
+  CHECK((*hours)[0].counts_size() == 3);
+  CHECK((*hours)[0].hours(0) == 5);
+
+  proto::DigestRequest by_day = Request(within);
+  by_day.set_by_day(true);
+  const auto days = Digest(node, by_day);
+  REQUIRE(days.ok());
+  REQUIRE(days->size() == 2);
+  REQUIRE((*days)[0].counts_size() == 3);
+  CHECK((*days)[0].hours(0) == 0);
+  CHECK((*days)[0].counts(0) == 2);
+
+  // Another slot of the same part.
+  model::SlotSet slots;
+  slots.Add(static_cast<uint16_t>(node.slots[0] ^ 1));
+  proto::DigestRequest of_slots = Request(within);
+  of_slots.set_slots(slots.Bytes());
+  const auto some = Digest(node, of_slots);
+  REQUIRE(some.ok());
+  REQUIRE(some->size() == 2);
+  CHECK((*some)[0].counts_size() == 1);
+  CHECK((*some)[0].parts(0) == node.slots[0] / 64);
+}
+
+TEST_CASE("DIGEST refuses what is no range or no set of slots",
+          "[storenode]") {
+  Node node;
+  CHECK(absl::IsInvalidArgument(Digest(node, Request({2, 1})).status()));
+  CHECK(absl::IsInvalidArgument(Digest(node, Request({-1, 1})).status()));
+  CHECK(absl::IsInvalidArgument(
+      Digest(node, Request({0, model::kTimestampMaxMs + 1})).status()));
+  proto::DigestRequest request = Request({0, 1});
+  request.set_slots("x");
+  CHECK(absl::IsInvalidArgument(Digest(node, request).status()));
+}
+
+}  // namespace
+}  // namespace varve::storenode
