@@ -74,8 +74,7 @@ struct Insert {
 
   explicit Insert(int64_t request_bytes_max = 32 << 20,
                   const SeriesLimits& limits = {})
-      : Insert(InsertRouteOptions{.request_bytes_max = request_bytes_max},
-               limits) {}
+      : Insert(WithRequestBytesMax(request_bytes_max), limits) {}
   explicit Insert(InsertRouteOptions route_options,
                   const SeriesLimits& limits = {}) {
     node.id = 5;
@@ -96,6 +95,11 @@ struct Insert {
     routes = std::make_unique<InsertRoutes>(inserter.get(), gate.get(),
                                             route_options);
     list = routes->Routes();
+  }
+  static InsertRouteOptions WithRequestBytesMax(int64_t bytes) {
+    InsertRouteOptions options;
+    options.request_bytes_max = bytes;
+    return options;
   }
   Reply Post(const std::string& pattern, std::string body,
              http::Arguments headers = {}, http::Arguments arguments = {},

@@ -1,15 +1,15 @@
 #include "net/http/connection.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
+#include "net/http/credentials.h"
+#include "net/http/request_form.h"
 #include "net/http/request_parser.h"
 #include "net/http/request_target.h"
 #include "net/http/streamed_rest.h"
@@ -55,16 +55,6 @@ const char* BadFraming(const beast_http::fields& head) {
     return "unsupported Transfer-Encoding; chunked is the only one\n";
   }
   return nullptr;
-}
-
-// Equal texts; the time taken tells only the lengths.
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned char difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
-  }
-  return difference == 0;
 }
 
 }  // namespace
@@ -317,15 +307,8 @@ bool Connection::StripPrefix(std::string_view& path,
 
 bool Connection::CheckBasicAuth() {
   const std::string* const key = route_->route.auth_key;
-  if (core_->authorization.empty() || (key != nullptr && !key->empty()) ||
-      NeedsNoPrefix(request_.path)) {
-    return true;
-  }
-  const std::string_view header = request_.Header("authorization");
-  std::string given;
-  if (absl::StartsWithIgnoreCase(base::ToAbsl(header), "basic ") &&
-      absl::Base64Unescape(base::ToAbsl(header.substr(6)), &given) &&
-      SameSecret(given, core_->authorization)) {
+  if ((key != nullptr && !key->empty()) || NeedsNoPrefix(request_.path) ||
+      HasPassword(request_, core_->authorization)) {
     return true;
   }
   core_->wrong_basic_auth->Increment();
@@ -396,7 +379,7 @@ void Connection::Dispatch() {
 }
 
 void Connection::RunHandler() {
-  MergeForm();
+  if (!route_->route.raw_body) AddFormArguments(request_);
   StreamedRest rest(*core_, route_->route, stream_.get(), parser_.get(),
                     &unread_, &body_unread_);
   if (body_unread_) request_.rest = &rest;
@@ -427,33 +410,10 @@ void Connection::RunHandler() {
 
 bool Connection::CheckAuthKey(ResponseWriter& writer) {
   const std::string* const key = route_->route.auth_key;
-  if (key == nullptr || key->empty()) return true;
-  if (SameSecret(request_.Argument("authKey"), *key)) return true;
+  if (key == nullptr || HasAuthKey(request_, *key)) return true;
   core_->wrong_auth_key->Increment();
   writer.Send(401, kText, "the provided authKey does not match\n");
   return false;
-}
-
-void Connection::MergeForm() {
-  if (request_.body.empty() || route_->route.raw_body ||
-      !request_.Header("content-encoding").empty()) {
-    return;
-  }
-  const std::string_view type = request_.Header("content-type");
-  Arguments form;
-  absl::Status status;
-  if (absl::StartsWithIgnoreCase(base::ToAbsl(type),
-                                 "application/x-www-form-urlencoded")) {
-    status = ParseForm(request_.body, form);
-  } else if (absl::StartsWithIgnoreCase(base::ToAbsl(type),
-                                        "multipart/form-data")) {
-    status = ParseMultipart(request_.body, type, form);
-  }
-  // What is no form after all (curl -d with other data) is the handler's.
-  if (!status.ok()) return;
-  for (auto& argument : form) {
-    request_.arguments.push_back(std::move(argument));
-  }
 }
 
 AnswerTraits Connection::Traits(bool keep_alive) const {

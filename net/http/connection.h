@@ -61,7 +61,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Dispatch();
   void RunHandler();
   bool CheckAuthKey(ResponseWriter& writer);
-  void MergeForm();
   void ReleaseRequest();
   // Answers without a handler; false when the connection ends with it.
   bool Answer(int status, std::string_view text, const Arguments& headers = {});
