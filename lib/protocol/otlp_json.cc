@@ -2,123 +2,23 @@
 
 #include <simdjson.h>
 
-#include <charconv>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "lib/base/status.h"
+#include "lib/protocol/otlp_json_fields.h"
 
 namespace varve::protocol {
 namespace {
 
 using base::InvalidArgument;
-using simdjson::dom::array;
+using otlp_json::ForEach;
+using otlp_json::ForMembers;
+using otlp_json::Member;
+using otlp_json::Read;
+using otlp_json::ReadDouble;
+using otlp_json::ReadInt;
 using simdjson::dom::element;
-using simdjson::dom::object;
-
-absl::Status Mistyped(std::string_view field) {
-  return InvalidArgument("OTLP: the field ", field, " is of another type");
-}
-
-// Each leaves `out` alone for null, which is the default of any field.
-
-absl::Status Read(std::string_view name, element from, std::string_view& out) {
-  if (from.is_null() || from.get(out) == simdjson::SUCCESS) {
-    return absl::OkStatus();
-  }
-  return Mistyped(name);
-}
-
-absl::Status Read(std::string_view name, element from, bool& out) {
-  if (from.is_null() || from.get(out) == simdjson::SUCCESS) {
-    return absl::OkStatus();
-  }
-  return Mistyped(name);
-}
-
-template <typename Int>
-absl::Status ReadInt(std::string_view name, element from, Int& out) {
-  if (from.is_null()) return absl::OkStatus();
-  std::string_view text;
-  if (from.get(text) == simdjson::SUCCESS) {
-    const char* const end = text.data() + text.size();
-    const auto [ptr, ec] = std::from_chars(text.data(), end, out);
-    if (ec == std::errc() && ptr == end) return absl::OkStatus();
-    return InvalidArgument("OTLP: the field ", name, " is no integer: ",
-                           text.substr(0, 40));
-  }
-  int64_t number = 0;
-  uint64_t large = 0;
-  double real = 0;
-  if (from.get(number) == simdjson::SUCCESS) {
-    if (std::in_range<Int>(number)) {
-      out = static_cast<Int>(number);
-      return absl::OkStatus();
-    }
-  } else if (from.get(large) == simdjson::SUCCESS) {
-    if (std::in_range<Int>(large)) {
-      out = static_cast<Int>(large);
-      return absl::OkStatus();
-    }
-  } else if (from.get(real) == simdjson::SUCCESS && real == std::trunc(real) &&
-             std::abs(real) < 0x1p31) {
-    out = static_cast<Int>(real);  // 1e3, which protobuf's JSON may write
-    if (static_cast<double>(out) == real) return absl::OkStatus();
-  }
-  return InvalidArgument("OTLP: the field ", name,
-                         " is no integer of its type");
-}
-
-absl::Status ReadDouble(std::string_view name, element from, double& out) {
-  if (from.is_null() || from.get(out) == simdjson::SUCCESS) {
-    return absl::OkStatus();
-  }
-  std::string_view text;
-  if (from.get(text) != simdjson::SUCCESS) return Mistyped(name);
-  if (text == "NaN") {
-    out = std::numeric_limits<double>::quiet_NaN();
-  } else if (text == "Infinity" || text == "-Infinity") {
-    out = text[0] == '-' ? -HUGE_VAL : HUGE_VAL;
-  } else {
-    const char* const end = text.data() + text.size();
-    const auto [ptr, ec] = std::from_chars(text.data(), end, out);
-    if (ec != std::errc() || ptr != end) {
-      return InvalidArgument("OTLP: the field ", name, " is no number: ",
-                             text.substr(0, 40));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// Calls `each` for the elements of an array.
-template <typename Each>
-absl::Status ForEach(std::string_view name, element from, const Each& each) {
-  if (from.is_null()) return absl::OkStatus();
-  array elements;
-  if (from.get(elements) != simdjson::SUCCESS) return Mistyped(name);
-  for (const element one : elements) RETURN_IF_ERROR(each(one));
-  return absl::OkStatus();
-}
-
-// Calls `each` with name and value of the members of an object.
-template <typename Each>
-absl::Status ForMembers(std::string_view name, element from, const Each& each) {
-  if (from.is_null()) return absl::OkStatus();
-  object members;
-  if (from.get(members) != simdjson::SUCCESS) return Mistyped(name);
-  for (const auto member : members) {
-    RETURN_IF_ERROR(each(std::string_view(member.key), element(member.value)));
-  }
-  return absl::OkStatus();
-}
-
-// The member `name`; null without it.
-element Member(element from, std::string_view name, element null) {
-  element found;
-  return from[name].get(found) == simdjson::SUCCESS ? found : null;
-}
 
 absl::Status TooMany(std::string_view what, size_t max) {
   return InvalidArgument("OTLP: a ", what, " are more than ", max);

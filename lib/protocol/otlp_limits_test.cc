@@ -25,6 +25,8 @@ TEST_CASE("broken JSON and fields of other types are errors", "[otlp]") {
   CHECK_THAT(point(R"({"asInt":"1x"})"), Catch::Contains("asInt is no integer"));
   CHECK_THAT(point(R"({"asInt":1.5})"), Catch::Contains("no integer"));
   CHECK_THAT(point(R"({"timeUnixNano":-1})"), Catch::Contains("no integer"));
+  CHECK_THAT(point(R"({"timeUnixNano":-1.0})"),
+             Catch::Contains("no integer"));
   CHECK_THAT(point(R"({"asDouble":true})"), Catch::Contains("another type"));
   std::string nested = R"({"stringValue":"x"})";
   for (int i = 0; i <= kOtlpDepthMax; ++i) {
