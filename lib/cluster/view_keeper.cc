@@ -31,6 +31,17 @@ bool SameMembers(const placement::Ring& ring,
                     });
 }
 
+// REQUIRES: both views are of one ring.
+bool SameAddresses(const WriteView& before, const WriteView& view) {
+  for (size_t m = 0; m < view.ring->members().size(); ++m) {
+    if (before.nodes->node(before.node_of_member[m]).address !=
+        view.nodes->node(view.node_of_member[m]).address) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 ViewKeeper::ViewKeeper(const NodeSet* nodes, WriterNodes* per_node,
@@ -152,7 +163,9 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
   NumberView(seen, *view, before);
   if (view->ring == nullptr || !view->status.ok()) return view;
   ring_put_ = true;
+  // Nodes find each other by the addresses that come with a ring.
   if (before == nullptr || before->ring != view->ring ||
+      !SameAddresses(*before, *view) ||
       options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs) {
     for (WriterNode* const one : view->writers) one->ring_connection = 0;
     announced_ms_ = options_.clock->SteadyMs();

@@ -76,6 +76,15 @@ std::span<const uint16_t> WriteOperation::NodesWith(const SeriesRows& row) {
   return {nodes_with_.data(), count};
 }
 
+bool WriteOperation::HasReader(const SeriesRows& row) const {
+  for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
+    if (attempt_.Reaches(row, k) && !view_.is_hint(row.route->lanes[k])) {
+      return true;
+    }
+  }
+  return false;
+}
+
 void WriteOperation::NoteMissed(const SeriesRows& row,
                                 std::span<const uint16_t> keepers,
                                 MissedRecords& missed) const {
@@ -101,7 +110,9 @@ absl::Status WriteOperation::CountCopies() {
   for (const SeriesRows& row : rows_) {
     if (row.refused != model::Refusal::kNone) continue;
     const std::span<const uint16_t> nodes = NodesWith(row);
-    if (nodes.size() < view_.copies_min) return attempt_.TooFewNow();
+    if (nodes.size() < view_.copies_min || !HasReader(row)) {
+      return attempt_.TooFewNow();
+    }
     if (nodes.size() < view_.replication_factor) {
       incomplete += static_cast<int64_t>(row.size());
     }
@@ -130,8 +141,10 @@ void WriteOperation::CountRerouted() const {
       continue;
     }
     const auto count = static_cast<int64_t>(row.size());
-    for (uint32_t k = 0; k < view_.ring->replication_factor(); ++k) {
-      const uint16_t owner = view_.Owner(row.slot, k);
+    const uint32_t owners = view_.ring->replication_factor();
+    for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
+      // The lane after the owners' stands in for all of them.
+      const uint16_t owner = view_.Owner(row.slot, k < owners ? k : 0);
       const uint16_t lane = row.route->lanes[k];
       if (lane == kNoLane || lane == owner || view_.is_hint(lane)) continue;
       view_.writers[owner]->rows_rerouted_from->Add(count);

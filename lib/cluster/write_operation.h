@@ -32,6 +32,8 @@ class WriteOperation {
   absl::Status CountCopies();
   // The nodes that have the rows, each once; hints count as well.
   std::span<const uint16_t> NodesWith(const SeriesRows& row);
+  // True when one of them has the rows as its own and answers queries.
+  bool HasReader(const SeriesRows& row) const;
   void NoteMissed(const SeriesRows& row, std::span<const uint16_t> keepers,
                   MissedRecords& missed) const;
   absl::Status CountMetadataCopies() const;

@@ -273,6 +273,47 @@ TEST_CASE("with two of three owners down each copy has a node of its own",
   }
 }
 
+TEST_CASE("with all owners down another node stores rows as its own as well",
+          "[cluster]") {
+  FakeCluster c(4);
+  c.Start(2);
+  REQUIRE(c.Write(kSeries, 1000).ok());
+  c.fakes[0]->up = c.fakes[1]->up = false;
+  REQUIRE(c.Write(kSeries, 2000).ok());
+  const auto own = [&c](int i, int64_t at_ms) {
+    const std::string key = base::StrCat("0/series", i);
+    for (const int node : {2, 3}) {
+      const FakeNode& fake = *c.fakes[node];
+      if (!fake.refs.contains(key)) continue;
+      const auto rows = fake.samples.find(fake.refs.at(key));
+      if (rows == fake.samples.end()) continue;
+      for (const auto& [stored_ms, value] : rows->second) {
+        if (stored_ms == at_ms) return true;
+      }
+    }
+    return false;
+  };
+  size_t without_owners = 0;
+  for (int i = 0; i < kSeries; ++i) {
+    CHECK(own(i, 2000));
+    SeriesRoute& route = c.routes[i];
+    if (route.lanes[2] == kNoLane) continue;
+    ++without_owners;
+    // As a table with a lane for each owner keeps it.
+    route.lanes[2] = kNoLane;
+    route.refs[2] = kNoRef;
+    CHECK_FALSE(c.writer->View()->Fits(route));
+  }
+  CHECK(without_owners > 0);
+  REQUIRE(c.Write(kSeries, 3000).ok());
+  for (int i = 0; i < kSeries; ++i) CHECK(own(i, 3000));
+  // The owners' copies wait for them as ever.
+  CHECK(c.TotalHintRows() > 2 * without_owners);
+  c.Start(2, 0, {.reroute_unavailable = false});
+  c.routes.clear();
+  CHECK(absl::IsUnavailable(c.Write(kSeries, 4000)));
+}
+
 TEST_CASE("too few nodes for copies_min refuse the write, hints or not",
           "[cluster]") {
   FakeCluster c(3);

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
+#include <string>
 
 #include "lib/cluster/fake_cluster.h"
 
@@ -118,6 +120,19 @@ TEST_CASE("a node under a new address is one node", "[cluster]") {
   REQUIRE(c.Write(50, 2000).ok());
   CHECK(c.fakes[0]->rows() == 2 * rows);
   CHECK(c.TotalRows() == 100);
+  // The others are told where it is, though their ring is the same.
+  const auto& told = c.fakes[1]->rings;
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].ring_id() == told[1].ring_id());
+  const auto known = [&told](const std::string& address) {
+    const auto& members = told.back().members();
+    return std::any_of(members.begin(), members.end(),
+                       [&address](const proto::Ring::Member& member) {
+                         return member.address() == address;
+                       });
+  };
+  CHECK(known("new:8400"));
+  CHECK_FALSE(known("s0:8400"));
 }
 
 }  // namespace

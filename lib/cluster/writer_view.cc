@@ -39,6 +39,7 @@ absl::Status WriteView::Place(uint16_t slot, SeriesRoute& route) const {
       if (live[node]) spare.push_back(node);
     }
   }
+  const uint16_t stand_in = spare.empty() ? kNoLane : spare.front();
   for (uint32_t k = 0; k < owners; ++k) {
     if (route.lanes[k] != kNoLane) continue;
     const uint16_t owner = Owner(slot, k);
@@ -54,10 +55,18 @@ absl::Status WriteView::Place(uint16_t slot, SeriesRoute& route) const {
     copies.push_back(node_of(lane));
     std::erase(spare, node_of(lane));
   }
-  if (copies.size() >= copies_min) return absl::OkStatus();
-  return base::Unavailable("only ", copies.size(), " of ", node_ids.size(),
-                           " storage nodes can take rows and ", copies_min,
-                           " copies are needed (-insert.minCopies)");
+  if (copies.size() < copies_min) {
+    return base::Unavailable("only ", copies.size(), " of ", node_ids.size(),
+                             " storage nodes can take rows and ", copies_min,
+                             " copies are needed (-insert.minCopies)");
+  }
+  if (HasReader(route)) return absl::OkStatus();
+  if (!rerouted[Owner(slot, 0)] || owners == kReplicationFactorMax) {
+    return base::Unavailable("all ", owners, " storage nodes that own a slot ",
+                             "are down and no other may take its rows");
+  }
+  route.lanes[owners] = stand_in;
+  return absl::OkStatus();
 }
 
 }  // namespace varve::cluster

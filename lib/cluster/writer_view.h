@@ -34,7 +34,8 @@ struct SeriesRoute {
   // 0: `lanes` are the slot's owners. Else some owner is down, and this is
   // the view's liveness for which its copy goes elsewhere.
   uint32_t detour = 0;
-  // lanes[k] takes the copy of the slot's k-th owner.
+  // lanes[k] takes the copy of the slot's k-th owner. While all owners are
+  // down the lane after theirs is a node that stores the rows as its own.
   std::array<uint16_t, kReplicationFactorMax> lanes{kNoLane, kNoLane, kNoLane,
                                                     kNoLane};
   std::array<uint64_t, kReplicationFactorMax> refs{kNoRef, kNoRef, kNoRef,
@@ -104,23 +105,36 @@ struct WriteView {
     if (route.generation != generation) return false;
     const uint32_t owners = ring->replication_factor();
     if (route.detour != 0) {
-      if (route.detour != liveness) return false;
+      // A table that keeps no more lanes than owners lost the one after them.
+      if (route.detour != liveness || !HasReader(route)) return false;
     } else if (!all_live) {
       for (uint32_t k = 0; k < owners; ++k) {
         if (!live[route.lanes[k]]) return false;
       }
     }
-    for (uint32_t k = 0; k < owners; ++k) {
+    const auto lanes_max = static_cast<uint32_t>(
+        route.detour == 0 ? owners : kReplicationFactorMax);
+    for (uint32_t k = 0; k < lanes_max; ++k) {
       if (route.refs[k] == kNoRef && route.lanes[k] != kNoLane) return false;
     }
     return true;
   }
 
+  // True when some lane's node stores the rows as its own: hints answer no
+  // queries.
+  bool HasReader(const SeriesRoute& route) const {
+    for (const uint16_t lane : route.lanes) {
+      if (lane != kNoLane && !is_hint(lane)) return true;
+    }
+    return false;
+  }
+
   // The lanes for `slot`; refs are kNoRef. For an owner that is down: a hint
   // lane to a node that has no copy; failing that, such a node itself, as
   // ordinary rows; failing that, a hint lane to a node with a copy, which is
-  // then no further copy; else none. Unavailable when fewer than copies_min
-  // nodes would have the rows.
+  // then no further copy; else none. Where that leaves hints only, the first
+  // node that is up stores the rows as its own as well. Unavailable when fewer
+  // than copies_min nodes would have the rows, or none as its own.
   absl::Status Place(uint16_t slot, SeriesRoute& route) const;
 
   uint16_t Owner(uint16_t slot, uint32_t k) const {
