@@ -6,6 +6,8 @@
 #ifndef VARVE_LIB_MODEL_SLOT_SET_H_
 #define VARVE_LIB_MODEL_SLOT_SET_H_
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +38,14 @@ class SlotSet {
       bits_[i] = static_cast<char>(bits_[i] | other.bits_[i]);
     }
     empty_ = false;
+  }
+  size_t Count() const {
+    size_t count = 0;
+    for (const char byte : bits_) {
+      count += static_cast<size_t>(
+          std::popcount(static_cast<unsigned char>(byte)));
+    }
+    return count;
   }
   bool Has(uint16_t slot) const { return bits_[slot / 8] >> slot % 8 & 1; }
   bool empty() const { return empty_; }

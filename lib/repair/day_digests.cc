@@ -2,18 +2,13 @@
 
 #include <limits>
 
+#include "lib/base/hash.h"
 #include "lib/base/status.h"
-#include "lib/model/time_range.h"
 
 namespace varve::repair {
 namespace {
 
-model::TimeRange RangeOf(int32_t day) {
-  const int64_t start_ms = day * model::kDayMs;
-  return {start_ms, start_ms + model::kDayMs - 1};
-}
-
-int64_t BytesOf(const DayDigest& digest) {
+int64_t BytesOf(const SpanDigest& digest) {
   // Of an entry of the table and of the list, about.
   constexpr int64_t kEntryBytes = 200;
   return kEntryBytes +
@@ -22,41 +17,81 @@ int64_t BytesOf(const DayDigest& digest) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const DayDigest>> DayDigests::Of(
-    const model::TenantId& tenant, int32_t day, const base::Alive* alive) {
-  const model::TimeRange range = RangeOf(day);
-  // Before the scan: what changes from now on, the next one may have to see.
-  const storage::History history = engine_.HistoryOf(tenant, range);
-  const bool settled = history.settled.start_ms <= range.start_ms &&
-                       range.end_ms <= history.settled.end_ms;
+model::TimeRange DigestSpan::range() const {
+  const int64_t day_ms = day * model::kDayMs;
+  if (hour == kWholeDay) return {day_ms, day_ms + model::kDayMs - 1};
+  const int64_t start_ms = day_ms + hour * kHourMs;
+  return {start_ms, start_ms + kHourMs - 1};
+}
+
+DayDigests::Key DayDigests::KeyOf(const DigestSubject& subject) {
+  return {subject.tenant, subject.span.day, subject.span.hour,
+          subject.slots == nullptr ? 0
+                                   : base::Hash64Of(subject.slots->Bytes())};
+}
+
+DayDigests::State DayDigests::StateOf(const DigestSubject& subject) const {
+  const model::TimeRange range = subject.span.range();
+  const storage::History history = engine_.HistoryOf(subject.tenant, range);
+  const bool over = range.end_ms <= history.settled.end_ms;
+  State state;
+  state.settled = over && history.settled.start_ms <= range.start_ms;
+  state.version.changes = history.changes;
+  if (!state.settled) {
+    state.version.rules_day = model::DayOf(history.settled.end_ms);
+  }
   // MISSED records and rings change Engine::coverage_version(), but nothing
   // here; of the rest, damage, MayLack tells.
-  const bool may_keep = settled && !engine_.MayLack(range);
-  if (may_keep) {
-    if (auto kept = Find({tenant, day}, history.changes)) return kept;
+  state.may_keep = over && !engine_.MayLack(range);
+  return state;
+}
+
+absl::StatusOr<std::shared_ptr<const SpanDigest>> DayDigests::Of(
+    const DigestSubject& subject, const base::Alive* alive) {
+  const Key key = KeyOf(subject);
+  // Before the scan: what changes from now on, the next one may have to see.
+  const State state = StateOf(subject);
+  if (state.may_keep) {
+    if (auto kept = Find(key, state.version)) return kept;
   }
-  ASSIGN_OR_RETURN(auto digest, Compute(tenant, day, settled, alive));
+  ASSIGN_OR_RETURN(auto digest, Compute(subject, state.settled, alive));
   // A day without samples is found as quickly as a kept one.
-  if (may_keep && digest->complete && !digest->rows.empty()) {
-    Keep({tenant, day}, history.changes, digest);
+  if (state.may_keep && digest->complete && !digest->rows.empty()) {
+    Keep(key, state.version, digest);
   }
   return digest;
 }
 
-absl::StatusOr<std::shared_ptr<const DayDigest>> DayDigests::Compute(
-    const model::TenantId& tenant, int32_t day, bool settled,
-    const base::Alive* alive) {
+absl::StatusOr<SpanTotals> DayDigests::TotalsOf(const DigestSubject& subject,
+                                                const base::Alive* alive) {
+  const State state = StateOf(subject);
+  if (state.may_keep) {
+    base::MutexLock lock(mutex_);
+    const auto kept = totals_.find(KeyOf(subject));
+    if (kept != totals_.end() && kept->second.version == state.version) {
+      return kept->second.totals;
+    }
+  }
+  ASSIGN_OR_RETURN(const auto digest, Of(subject, alive));
+  return SpanTotals{.kinds = repair::TotalsOf(digest->rows),
+                    .complete = digest->complete,
+                    .settled = digest->settled};
+}
+
+absl::StatusOr<std::shared_ptr<const SpanDigest>> DayDigests::Compute(
+    const DigestSubject& subject, bool settled, const base::Alive* alive) {
   ASSIGN_OR_RETURN(
       const std::unique_ptr<storage::SeriesCursor> cursor,
-      engine_.Search({.tenant = tenant,
-                      .range = RangeOf(day),
+      engine_.Search({.tenant = subject.tenant,
+                      .range = subject.span.range(),
                       // It holds one series at a time.
                       .series_max = std::numeric_limits<int64_t>::max(),
+                      .slots = subject.slots,
                       .keep_all = true,
                       .starts = true,
                       .of_query = false,
                       .alive = alive}));
-  DigestBuilder builder(day);
+  DigestBuilder builder(subject.span.day);
   storage::SearchSeries series;
   int64_t samples = 0;
   while (true) {
@@ -66,22 +101,22 @@ absl::StatusOr<std::shared_ptr<const DayDigest>> DayDigests::Compute(
     samples += static_cast<int64_t>(series.samples.size() +
                                     series.histograms.size());
   }
-  auto digest = std::make_shared<DayDigest>();
+  auto digest = std::make_shared<SpanDigest>();
   digest->rows = builder.Finish();
   digest->complete = cursor->complete();
   digest->settled = settled;
   base::MutexLock lock(mutex_);
   ++stats_.computed;
   stats_.samples += samples;
-  return std::shared_ptr<const DayDigest>(std::move(digest));
+  return std::shared_ptr<const SpanDigest>(std::move(digest));
 }
 
-std::shared_ptr<const DayDigest> DayDigests::Find(const Key& key,
-                                                  uint64_t changes) {
+std::shared_ptr<const SpanDigest> DayDigests::Find(const Key& key,
+                                                   const Version& version) {
   base::MutexLock lock(mutex_);
   const auto found = kept_.find(key);
   if (found == kept_.end()) return nullptr;
-  if (found->second.changes != changes) {
+  if (found->second.version != version) {
     Drop(key);
     return nullptr;
   }
@@ -89,14 +124,20 @@ std::shared_ptr<const DayDigest> DayDigests::Find(const Key& key,
   return found->second.digest;
 }
 
-void DayDigests::Keep(const Key& key, uint64_t changes,
-                      std::shared_ptr<const DayDigest> digest) {
+void DayDigests::Keep(const Key& key, const Version& version,
+                      std::shared_ptr<const SpanDigest> digest) {
   const int64_t bytes = BytesOf(*digest);
-  if (bytes > kept_bytes_max_) return;
   base::MutexLock lock(mutex_);
+  // Which ones are asked for again is not known: all go.
+  if (stats_.kept_totals >= kKeptTotalsMax) totals_.clear();
+  totals_[key] = {version, {.kinds = repair::TotalsOf(digest->rows),
+                            .complete = true,
+                            .settled = digest->settled}};
+  stats_.kept_totals = static_cast<int64_t>(totals_.size());
+  if (bytes > kept_bytes_max_) return;
   Drop(key);
   asked_.push_back(key);
-  kept_[key] = {changes, std::move(digest), std::prev(asked_.end())};
+  kept_[key] = {version, std::move(digest), std::prev(asked_.end())};
   stats_.kept_bytes += bytes;
   while (stats_.kept_bytes > kept_bytes_max_) Drop(Key(asked_.front()));
   stats_.kept = static_cast<int64_t>(kept_.size());

@@ -1,5 +1,5 @@
-// Digests of the days of a node's samples: computed by a scan of a tenant's
-// day, kept while the day stays as it is.
+// Digests of the days of a node's samples, or of single hours: computed by a
+// scan of what a tenant has there, kept while it stays as it is.
 //
 // What counts is what a read of all distinct samples gives (keep_all): deleted
 // samples and those out of retention do not. With a dedup interval it is what
@@ -8,14 +8,17 @@
 // all of them. Retention filters and downsampling apply to reads at once, by
 // the clock: nodes agree on what is in Engine::HistoryOf's `settled`.
 //
-// A day is kept once all of it is settled; a late row or a delete on it
-// changes its History, and it is computed anew when asked for. While rows of
-// it may be missing by damage it is not kept either.
+// A span is kept once it is over; a late row or a delete on its day changes
+// the History, and it is computed anew when asked for. What rules for old
+// samples reach by the clock is computed anew once a day. While rows of it may
+// be missing by damage it is not kept. Totals are kept of many spans, rows of
+// those that differ somewhere, which are asked for again.
 //
-// Memory:  a scan has 590 KB for each kind that the day has; kept are at most
-//          `kept_bytes_max`, of which the days asked for longest ago go first.
+// Memory:  a scan has 590 KB for each kind that the span has; kept are rows of
+//          at most `kept_bytes_max`, of which those asked for longest ago go
+//          first, and some 40 MB of totals.
 // Errors:  those of Engine::Search; Cancelled and DeadlineExceeded by `alive`.
-// Threads: all members from any thread. Days that are asked for by several at
+// Threads: all members from any thread. Spans that are asked for by several at
 //          once are computed by each of them.
 #ifndef VARVE_LIB_REPAIR_DAY_DIGESTS_H_
 #define VARVE_LIB_REPAIR_DAY_DIGESTS_H_
@@ -23,30 +26,54 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "lib/base/alive.h"
 #include "lib/base/mutex.h"
+#include "lib/model/slot_set.h"
 #include "lib/model/tenant.h"
+#include "lib/model/time_range.h"
 #include "lib/repair/sample_digest.h"
 #include "storage/engine/engine.h"
 
 namespace varve::repair {
 
-struct DayDigest {
+struct DigestSpan {
+  static constexpr int kWholeDay = -1;
+
+  int32_t day = 0;        // since 1970, UTC
+  int hour = kWholeDay;   // of the day
+  model::TimeRange range() const;
+};
+
+// The series of a tenant whose slots are in the set; null: all.
+struct DigestSubject {
+  model::TenantId tenant;
+  DigestSpan span;
+  const model::SlotSet* slots = nullptr;
+};
+
+struct SpanDigest {
   std::vector<DigestRow> rows;  // in the order of kind, hour, part
   bool complete = true;         // false: damaged blocks were left out
-  bool settled = false;         // all of the day is
+  bool settled = false;         // all of the span is
+};
+
+struct SpanTotals {
+  DigestTotals kinds;
+  bool complete = true;  // as above
+  bool settled = false;
 };
 
 struct DayDigestStats {
-  int64_t computed = 0;  // days
+  int64_t computed = 0;  // spans
   int64_t samples = 0;   // of them, floats and histograms
-  int64_t kept = 0;      // days, now
+  int64_t kept = 0;      // spans with their rows, now
   int64_t kept_bytes = 0;
+  int64_t kept_totals = 0;
 };
 
 class DayDigests {
@@ -54,33 +81,54 @@ class DayDigests {
   // A node of a million active series that are spread over all parts has some
   // 800 KB a day.
   static constexpr int64_t kKeptBytesMax = 64 << 20;
+  // Of 200 bytes: a month of 700 pairs of tenants and peers.
+  static constexpr int64_t kKeptTotalsMax = 200'000;
 
   // `engine` outlives it.
   explicit DayDigests(storage::Engine* engine,
                       int64_t kept_bytes_max = kKeptBytesMax)
       : engine_(*engine), kept_bytes_max_(kept_bytes_max) {}
 
-  // `day` since 1970, UTC. `alive` as in SearchRequest.
-  absl::StatusOr<std::shared_ptr<const DayDigest>> Of(
-      const model::TenantId& tenant, int32_t day,
-      const base::Alive* alive = nullptr);
+  // `alive` as in SearchRequest.
+  absl::StatusOr<std::shared_ptr<const SpanDigest>> Of(
+      const DigestSubject& subject, const base::Alive* alive = nullptr);
+  absl::StatusOr<SpanTotals> TotalsOf(const DigestSubject& subject,
+                                      const base::Alive* alive = nullptr);
 
   DayDigestStats Stats() const;
 
  private:
-  using Key = std::pair<model::TenantId, int32_t>;
+  // Tenant, day, hour, and a hash of the slots.
+  using Key = std::tuple<model::TenantId, int32_t, int, uint64_t>;
+  // What is kept holds while this is the same.
+  struct Version {
+    uint64_t changes = 0;   // of the History
+    int32_t rules_day = 0;  // when it was computed; 0: no rule reaches it
+    friend bool operator==(const Version&, const Version&) = default;
+  };
+  struct State {
+    Version version;
+    bool settled = false;
+    bool may_keep = false;
+  };
   struct Kept {
-    uint64_t changes = 0;  // of the History it was computed under
-    std::shared_ptr<const DayDigest> digest;
+    Version version;
+    std::shared_ptr<const SpanDigest> digest;
     std::list<Key>::iterator asked;
   };
+  struct KeptTotals {
+    Version version;
+    SpanTotals totals;
+  };
 
-  absl::StatusOr<std::shared_ptr<const DayDigest>> Compute(
-      const model::TenantId& tenant, int32_t day, bool settled,
-      const base::Alive* alive);
-  std::shared_ptr<const DayDigest> Find(const Key& key, uint64_t changes);
-  void Keep(const Key& key, uint64_t changes,
-            std::shared_ptr<const DayDigest> digest);
+  static Key KeyOf(const DigestSubject& subject);
+  State StateOf(const DigestSubject& subject) const;
+  absl::StatusOr<std::shared_ptr<const SpanDigest>> Compute(
+      const DigestSubject& subject, bool settled, const base::Alive* alive);
+  std::shared_ptr<const SpanDigest> Find(const Key& key,
+                                         const Version& version);
+  void Keep(const Key& key, const Version& version,
+            std::shared_ptr<const SpanDigest> digest);
   void Drop(const Key& key) REQUIRES_LOCK(mutex_);
 
   storage::Engine& engine_;
@@ -89,6 +137,7 @@ class DayDigests {
   mutable base::Mutex mutex_;
   absl::flat_hash_map<Key, Kept> kept_ GUARDED_BY(mutex_);
   std::list<Key> asked_ GUARDED_BY(mutex_);  // the last one is the latest
+  absl::flat_hash_map<Key, KeptTotals> totals_ GUARDED_BY(mutex_);
   DayDigestStats stats_ GUARDED_BY(mutex_);
 };
 

@@ -43,8 +43,8 @@ struct Node : storage::TestNode {
     Open();
     digests = std::make_unique<DayDigests>(engine.get());
   }
-  DayDigest Digest(int32_t day = kDay) {
-    const auto digest = digests->Of(kTenant, day);
+  SpanDigest Digest(int32_t day = kDay) {
+    const auto digest = digests->Of({.tenant = kTenant, .span = {day}});
     INFO(digest.status());
     REQUIRE(digest.ok());
     CHECK((*digest)->complete);
@@ -111,13 +111,14 @@ TEST_CASE("a digest has a row for each kind, hour and part with samples",
   }
   CHECK(rows[3].kind == DigestKind::kHistograms);
   CHECK(rows[4].kind == DigestKind::kStarts);
-  const auto day = JoinHours(rows);
-  REQUIRE(day.size() == 3);
+  const DigestTotals totals = TotalsOf(rows);
   SampleDigest floats = rows[0].digest;
   floats.Add(rows[1].digest);
   floats.Add(rows[2].digest);
-  CHECK(day[0].digest == floats);
-  CHECK(day[0].digest.count == 4);
+  CHECK(totals[0] == floats);
+  CHECK(totals[0].count == 4);
+  CHECK(totals[1].count == 1);
+  CHECK(totals[2].count == 1);
   CHECK(node.Rows(kDay + 1).size() == 1);
   // Nobody's query.
   const auto usage = node.engine->NameUsageOf(kTenant);
@@ -342,12 +343,81 @@ TEST_CASE("the days asked for longest ago are forgotten first", "[repair]") {
   CHECK(node.Computed() == 4);
 }
 
+TEST_CASE("an hour that is over is kept alone, its day goes on", "[repair]") {
+  Node node;
+  const auto today = static_cast<int32_t>(kNowMs / kDayMs);
+  const int64_t hour_ms = today * kDayMs + 3 * kHourMs;
+  node.Append(1, Samples({{hour_ms - 1, 1}, {hour_ms, 2}, {kNowMs, 3}}));
+  const DigestSubject subject = {.tenant = kTenant,
+                                 .span = {.day = today, .hour = 3}};
+  const auto hour = node.digests->Of(subject);
+  REQUIRE(hour.ok());
+  CHECK((*hour)->settled);
+  REQUIRE((*hour)->rows.size() == 1);
+  CHECK((*hour)->rows[0].hour == 3);
+  CHECK((*hour)->rows[0].digest.count == 1);
+  CHECK(node.digests->TotalsOf(subject)->kinds[0].count == 1);
+  CHECK(node.Computed() == 1);
+  node.Append(1, Samples({{kNowMs - 1, 3}}));
+  CHECK(node.digests->TotalsOf(subject).ok());
+  CHECK(node.Computed() == 1);
+  node.Append(1, Samples({{hour_ms + 1, 3}}));
+  CHECK(node.digests->TotalsOf(subject)->kinds[0].count == 2);
+}
+
+TEST_CASE("each set of slots has digests of its own series", "[repair]") {
+  Node node;
+  model::SlotSet one;
+  model::SlotSet rest;
+  for (size_t slot = 0; slot < model::SlotSet::kSlots; ++slot) {
+    (slot % 2 == 0 ? one : rest).Add(static_cast<uint16_t>(slot));
+  }
+  for (int i = 0; i < 20; ++i) node.Append(i, Samples({{kDayStartMs, 1}}));
+  const auto of = [&](const model::SlotSet* slots) {
+    return node.digests
+        ->TotalsOf({.tenant = kTenant, .span = {kDay}, .slots = slots})
+        ->kinds[0];
+  };
+  SampleDigest both = of(&one);
+  CHECK(both.count > 0);
+  CHECK(of(&rest).count > 0);
+  both.Add(of(&rest));
+  CHECK(both == of(nullptr));
+  CHECK(node.Computed() == 3);
+  of(&one);
+  CHECK(node.Computed() == 3);
+}
+
+TEST_CASE("totals outlast the rows, and rules are looked at once a day",
+          "[repair]") {
+  Node node;
+  node.options.downsampling = {
+      {.filter = {}, .steps = {{.offset_ms = kDayMs, .interval_ms = 60'000}}}};
+  node.Reopen();
+  node.digests = std::make_unique<DayDigests>(node.engine.get(), 0);
+  node.Append(1, Samples({{kDayStartMs, 1}, {kDayStartMs + 1, 1}}));
+  const auto totals = [&node] {
+    const auto got =
+        node.digests->TotalsOf({.tenant = kTenant, .span = {kDay}});
+    REQUIRE(got.ok());
+    CHECK_FALSE(got->settled);
+    return got->kinds[0];
+  };
+  CHECK(totals().count == 2);
+  totals();
+  CHECK(node.Computed() == 1);
+  node.clock.Advance(kDayMs);
+  totals();
+  totals();
+  CHECK(node.Computed() == 2);
+}
+
 TEST_CASE("a caller that gives up ends the scan", "[repair]") {
   Node node;
   node.Append(1, Samples({{kDayStartMs, 1}}));
   const base::Alive gone{.cancelled = [] { return true; }};
   CHECK(absl::IsCancelled(
-      node.digests->Of(kTenant, kDay, &gone).status()));
+      node.digests->Of({.tenant = kTenant, .span = {kDay}}, &gone).status()));
   CHECK(node.Computed() == 0);
 }
 

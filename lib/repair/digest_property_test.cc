@@ -158,8 +158,10 @@ class History {
   void Check() {
     for (int32_t day = kFirstDay; day < kFirstDay + kDays; ++day) {
       CAPTURE(day);
-      const auto a = nodes_[0].digests->Of(kTenant, day);
-      const auto b = nodes_[1].digests->Of(kTenant, day);
+      const auto a = nodes_[0].digests->Of(
+          {.tenant = kTenant, .span = {day}});
+      const auto b = nodes_[1].digests->Of(
+          {.tenant = kTenant, .span = {day}});
       REQUIRE(a.ok());
       REQUIRE(b.ok());
       CHECK((*a)->complete);

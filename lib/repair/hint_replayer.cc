@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/wire/features.h"
 
 namespace varve::repair {
 namespace {
@@ -24,7 +25,7 @@ HintReplayer::HintReplayer(storage::Engine* engine, Dial dial,
       replayed_rows_(metrics->AddCounter("varve_hints_replayed_rows_total")),
       dropped_rows_(metrics->AddCounter("varve_hints_dropped_rows_total")),
       errors_(metrics->AddCounter("varve_hints_replay_errors_total")),
-      peers_(engine, std::move(dial)) {
+      peers_(engine, std::move(dial), wire::kFeatureHints) {
   worker_.emplace(options.interval, [this](Worker& worker) { Look(worker); });
 }
 

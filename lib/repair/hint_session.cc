@@ -176,18 +176,12 @@ absl::Status HintSession::SendOnce() {
 absl::Status HintSession::SendRecord(std::string_view record) {
   std::string frame = wire::EncodeDataFrame(record, kWritten, ref_epoch_,
                                             /*compress=*/true);
-  const auto bytes = static_cast<double>(frame.size());
+  const size_t bytes = frame.size();
   while (calls_.size() >= kCallsMax) {
     RETURN_IF_ERROR(TakeAck(*calls_.front()));
   }
   calls_.push_back(channel_->Start(wire::kHintReplay, std::move(frame)));
-  if (bytes_per_second_ == 0) return absl::OkStatus();
-  // A sleep has whole milliseconds, a small record less than one.
-  owed_ += absl::Seconds(bytes / static_cast<double>(bytes_per_second_));
-  const absl::Duration due = absl::Floor(owed_, absl::Milliseconds(1));
-  owed_ -= due;
-  return worker_->Sleep(due) ? absl::OkStatus()
-                             : base::Cancelled("the node is stopping");
+  return rate_.Spend(*worker_, bytes);
 }
 
 absl::Status HintSession::TakeAck(rpc::Call& call) {

@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "lib/model/tenant.h"
+#include "lib/repair/byte_rate.h"
 #include "lib/repair/worker.h"
 #include "net/rpc/rpc.h"
 #include "proto/varve_rpc.pb.h"
@@ -35,7 +35,7 @@ class HintSession {
         log_(log),
         channel_(channel),
         worker_(worker),
-        bytes_per_second_(bytes_per_second) {}
+        rate_(bytes_per_second) {}
 
   // Rings first: rows that were routed by one that the owner has never seen
   // would make its answers look incomplete.
@@ -65,14 +65,13 @@ class HintSession {
   storage::HintReplay* const log_;
   rpc::Channel* const channel_;
   Worker* const worker_;
-  const int64_t bytes_per_second_;
 
   uint64_t ref_epoch_ = 0;
   std::vector<uint64_t> refs_;  // by ref of the log; 0: refused
   std::set<uint64_t> named_;    // tenants whose names were told
   std::set<uint64_t> refused_;  // and those refused
   std::deque<std::unique_ptr<rpc::Call>> calls_;
-  absl::Duration owed_;  // of sleep, for bytes_per_second_
+  ByteRate rate_;
   int64_t rows_ = 0;
   int64_t dropped_ = 0;
   int64_t pass_rows_ = 0;     // of SendOnce

@@ -4,6 +4,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/hints.h"
@@ -20,7 +21,7 @@ MissedStriker::MissedStriker(storage::Engine* engine, MissedRecords* records,
                              Dial dial, absl::Duration interval)
     : engine_(engine),
       records_(records),
-      peers_(engine, std::move(dial)),
+      peers_(engine, std::move(dial), wire::kFeatureHints),
       worker_(interval, [this](Worker& worker) { Look(worker); }) {}
 
 void MissedStriker::Look(Worker& worker) {

@@ -1,7 +1,6 @@
 #include "lib/repair/peers.h"
 
 #include "lib/base/status.h"
-#include "lib/wire/features.h"
 #include "lib/wire/hello.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -43,10 +42,10 @@ absl::StatusOr<rpc::Channel*> Peers::Reach(uint64_t node_id) {
         absl::Hex(hello.node_id, absl::kZeroPad16), ", not ",
         absl::Hex(node_id, absl::kZeroPad16));
   }
-  if ((hello.features & wire::kFeatureHints) == 0) {
+  if ((hello.features & features_) != features_) {
     return base::FailedPrecondition("node ",
                                     absl::Hex(node_id, absl::kZeroPad16),
-                                    " at ", address, " does not know hints");
+                                    " at ", address, " is of a release that cannot answer this");
   }
   return channel.get();
 }

@@ -30,9 +30,9 @@ std::string AddressOf(const storage::Engine& engine, uint64_t node_id);
 
 class Peers {
  public:
-  // `engine` outlives it.
-  Peers(const storage::Engine* engine, Dial dial)
-      : engine_(engine), dial_(std::move(dial)) {}
+  // `engine` outlives it. `features` are those that a node must have.
+  Peers(const storage::Engine* engine, Dial dial, uint64_t features)
+      : engine_(engine), dial_(std::move(dial)), features_(features) {}
 
   // Null: not connected, maybe not yet. NotFound: no ring has an address of
   // it. FailedPrecondition: another node is there, or an older release.
@@ -43,6 +43,7 @@ class Peers {
  private:
   const storage::Engine* const engine_;
   const Dial dial_;
+  const uint64_t features_;
   std::map<uint64_t, std::unique_ptr<rpc::Channel>> channels_;
 };
 

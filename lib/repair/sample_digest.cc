@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <map>
 #include <string_view>
-#include <tuple>
 
 #include "lib/base/byte_coding.h"
 #include "lib/model/histogram.h"
@@ -118,17 +116,12 @@ std::vector<DigestRow> DigestBuilder::Finish() const {
   return rows;
 }
 
-std::vector<DigestRow> JoinHours(std::span<const DigestRow> rows) {
-  std::map<std::tuple<DigestKind, uint16_t>, SampleDigest> joined;
+DigestTotals TotalsOf(std::span<const DigestRow> rows) {
+  DigestTotals totals;
   for (const DigestRow& row : rows) {
-    joined[{row.kind, row.part}].Add(row.digest);
+    totals[static_cast<size_t>(row.kind)].Add(row.digest);
   }
-  std::vector<DigestRow> days;
-  days.reserve(joined.size());
-  for (const auto& [key, digest] : joined) {
-    days.push_back({std::get<0>(key), 0, std::get<1>(key), digest});
-  }
-  return days;
+  return totals;
 }
 
 }  // namespace varve::repair

@@ -92,8 +92,9 @@ class DigestBuilder {
   std::string bytes_;  // of a histogram
 };
 
-// The hours of a day as one, `hour` 0.
-std::vector<DigestRow> JoinHours(std::span<const DigestRow> rows);
+// By kind, of all hours and parts.
+using DigestTotals = std::array<SampleDigest, kDigestKinds>;
+DigestTotals TotalsOf(std::span<const DigestRow> rows);
 
 }  // namespace varve::repair
 

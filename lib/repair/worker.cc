@@ -1,7 +1,7 @@
 #include "lib/repair/worker.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
@@ -10,7 +10,7 @@ namespace varve::repair {
 namespace {
 
 // A node that takes nothing for so long is as good as down.
-constexpr int64_t kAnswerMaxMs = 30'000;
+constexpr absl::Duration kAnswerMax = absl::Seconds(30);
 // How late a stop may be noticed within a call.
 constexpr int64_t kSliceMs = 100;
 
@@ -52,22 +52,29 @@ bool Worker::Sleep(absl::Duration duration) {
   return !stop_;
 }
 
-absl::StatusOr<std::string> Worker::AnswerOf(rpc::Call& call) {
+absl::StatusOr<std::optional<std::string>> Worker::NextOf(
+    rpc::Call& call, absl::Duration wait) {
   const base::Clock& clock = base::SystemClock();
-  const int64_t deadline_ms = clock.SteadyMs() + kAnswerMaxMs;
-  std::optional<std::string> answer;
+  const int64_t deadline_ms =
+      clock.SteadyMs() + absl::ToInt64Milliseconds(wait);
   while (true) {
     if (stopping()) return base::Cancelled("the node is stopping");
     const int64_t now_ms = clock.SteadyMs();
     auto next = call.Next(std::min(deadline_ms, now_ms + kSliceMs));
     // Of the slice, unless the call itself has ended so.
-    if (absl::IsDeadlineExceeded(next.status()) && now_ms < deadline_ms &&
-        !call.ready()) {
-      continue;
-    }
-    RETURN_IF_ERROR(next.status());
-    if (!next->has_value()) break;
-    answer = *std::move(next);
+    const bool slice = absl::IsDeadlineExceeded(next.status()) &&
+                       now_ms < deadline_ms && !call.ready();
+    if (!slice) return next;
+  }
+}
+
+absl::StatusOr<std::string> Worker::AnswerOf(rpc::Call& call) {
+  std::optional<std::string> answer;
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<std::string> next,
+                     NextOf(call, kAnswerMax));
+    if (!next) break;
+    answer = std::move(next);
   }
   if (!answer) return base::Unavailable("a call without an answer");
   return *std::move(answer);

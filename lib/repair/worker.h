@@ -5,6 +5,7 @@
 #define VARVE_LIB_REPAIR_WORKER_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -27,6 +28,9 @@ class Worker {
   bool Sleep(absl::Duration duration);
   // The one answer of a call, Cancelled soon after a stop.
   absl::StatusOr<std::string> AnswerOf(rpc::Call& call);
+  // As rpc::Call::Next, waits for `wait` at most; Cancelled likewise.
+  absl::StatusOr<std::optional<std::string>> NextOf(rpc::Call& call,
+                                                    absl::Duration wait);
 
  private:
   void Run();

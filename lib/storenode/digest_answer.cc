@@ -1,7 +1,6 @@
 #include "lib/storenode/digest_answer.h"
 
 #include <algorithm>
-#include <bitset>
 #include <span>
 
 #include "lib/base/status.h"
@@ -10,33 +9,7 @@ namespace varve::storenode {
 namespace {
 
 using repair::DigestRow;
-using Parts = std::bitset<repair::kDigestParts>;
-
-Parts PartsOf(const model::SlotSet* slots) {
-  Parts parts;
-  if (slots == nullptr) return parts.set();
-  for (size_t slot = 0; slot < model::SlotSet::kSlots; ++slot) {
-    if (slots->Has(static_cast<uint16_t>(slot))) {
-      parts.set(slot / repair::kSlotsPerDigestPart);
-    }
-  }
-  return parts;
-}
-
-// Those of the parts, and of the hours of `day` that the range touches.
-std::vector<DigestRow> RowsOf(const repair::DayDigest& digest, int32_t day,
-                              const DigestWanted& wanted, const Parts& parts) {
-  const int64_t day_ms = day * model::kDayMs;
-  std::vector<DigestRow> rows;
-  for (const DigestRow& row : digest.rows) {
-    const int64_t start_ms = day_ms + row.hour * repair::kHourMs;
-    const model::TimeRange hour = {start_ms, start_ms + repair::kHourMs - 1};
-    if (!parts[row.part]) continue;
-    if (!wanted.by_day && !wanted.range.Overlaps(hour)) continue;
-    rows.push_back(row);
-  }
-  return wanted.by_day ? repair::JoinHours(rows) : rows;
-}
+using repair::DigestSpan;
 
 proto::DigestResponse ToProto(int32_t day, bool settled,
                               std::span<const DigestRow> rows) {
@@ -54,6 +27,46 @@ proto::DigestResponse ToProto(int32_t day, bool settled,
   return message;
 }
 
+// One row for each kind that has samples.
+std::vector<DigestRow> RowsOf(const repair::DigestTotals& totals,
+                              const DigestSpan& span) {
+  std::vector<DigestRow> rows;
+  for (size_t kind = 0; kind < totals.size(); ++kind) {
+    if (totals[kind].count == 0) continue;
+    rows.push_back({.kind = static_cast<repair::DigestKind>(kind),
+                    .hour = static_cast<uint8_t>(std::max(span.hour, 0)),
+                    .part = 0,
+                    .digest = totals[kind]});
+  }
+  return rows;
+}
+
+using Send = std::function<absl::Status(const proto::DigestResponse&)>;
+
+absl::StatusOr<bool> SendSpan(repair::DayDigests& digests,
+                              const DigestWanted& wanted,
+                              const DigestSpan& span, const Send& send) {
+  const repair::DigestSubject subject = {
+      .tenant = wanted.tenant, .span = span, .slots = wanted.slots};
+  if (wanted.totals) {
+    ASSIGN_OR_RETURN(const repair::SpanTotals totals,
+                     digests.TotalsOf(subject, wanted.alive));
+    const auto rows = RowsOf(totals.kinds, span);
+    if (!rows.empty()) {
+      RETURN_IF_ERROR(send(ToProto(span.day, totals.settled, rows)));
+    }
+    return totals.complete;
+  }
+  ASSIGN_OR_RETURN(const auto digest, digests.Of(subject, wanted.alive));
+  const std::span<const DigestRow> rows(digest->rows);
+  for (size_t i = 0; i < rows.size(); i += kDigestRowsMax) {
+    const size_t count = std::min(kDigestRowsMax, rows.size() - i);
+    RETURN_IF_ERROR(
+        send(ToProto(span.day, digest->settled, rows.subspan(i, count))));
+  }
+  return digest->complete;
+}
+
 }  // namespace
 
 absl::StatusOr<bool> SendDigests(
@@ -67,20 +80,17 @@ absl::StatusOr<bool> SendDigests(
                                  " ms: expected a range within 0 and ",
                                  model::kTimestampMaxMs);
   }
-  const Parts parts = PartsOf(wanted.slots);
   bool complete = true;
-  const int32_t last = model::DayOf(wanted.range.end_ms);
-  for (int32_t day = model::DayOf(wanted.range.start_ms); day <= last; ++day) {
+  const int64_t span_ms = wanted.by_hour ? repair::kHourMs : model::kDayMs;
+  int64_t at_ms = wanted.range.start_ms - wanted.range.start_ms % span_ms;
+  for (; at_ms <= wanted.range.end_ms; at_ms += span_ms) {
     RETURN_IF_ERROR(base::CheckAlive(wanted.alive));
-    ASSIGN_OR_RETURN(const auto digest,
-                     digests.Of(wanted.tenant, day, wanted.alive));
-    complete = complete && digest->complete;
-    const std::vector<DigestRow> rows = RowsOf(*digest, day, wanted, parts);
-    for (size_t i = 0; i < rows.size(); i += kDigestRowsMax) {
-      const size_t count = std::min(kDigestRowsMax, rows.size() - i);
-      RETURN_IF_ERROR(send(ToProto(day, digest->settled,
-                                   std::span(rows).subspan(i, count))));
+    DigestSpan span = {.day = model::DayOf(at_ms)};
+    if (wanted.by_hour) {
+      span.hour = static_cast<int>(at_ms % model::kDayMs / repair::kHourMs);
     }
+    ASSIGN_OR_RETURN(const bool whole, SendSpan(digests, wanted, span, send));
+    complete = complete && whole;
   }
   return complete;
 }

@@ -1,7 +1,7 @@
-// DIGEST: the digests of a range of days as messages.
+// DIGEST: the digests of a range of days or hours as messages.
 //
 // Errors:  InvalidArgument for a range; those of repair::DayDigests.
-// Threads: a free function; blocks for the scans of days that are not kept.
+// Threads: a free function; blocks for the scans of spans that are not kept.
 #ifndef VARVE_LIB_STORENODE_DIGEST_ANSWER_H_
 #define VARVE_LIB_STORENODE_DIGEST_ANSWER_H_
 
@@ -25,12 +25,13 @@ struct DigestWanted {
   model::TenantId tenant;
   model::TimeRange range;
   const model::SlotSet* slots = nullptr;  // null: all
-  bool by_day = false;
+  bool totals = false;
+  bool by_hour = false;
   const base::Alive* alive = nullptr;
 };
 
-// Sends all messages but the last, of days that have rows. False when rows of
-// the days may have been left out.
+// Sends all messages but the last, of spans that have samples. False when some
+// of the spans may have been left out.
 absl::StatusOr<bool> SendDigests(
     repair::DayDigests& digests, const DigestWanted& wanted,
     const std::function<absl::Status(const proto::DigestResponse&)>& send);

@@ -98,37 +98,73 @@ TEST_CASE("DIGEST tells the rows of days, and coverage at its end",
   CHECK_FALSE(coverage.damaged());
 }
 
-TEST_CASE("DIGEST is narrowed by hours and slots, and joined by day",
+TEST_CASE("DIGEST is narrowed by hours and slots, and summed up",
           "[storenode]") {
   Node node;
-  // Part of an hour is all of it.
-  const model::TimeRange within = {OverMs() + kHourMs,
-                                   OverMs() + 5 * kHourMs};
-  const auto hours = Digest(node, Request(within));
+  // Part of an hour is all of it; a day has all of its hours.
+  proto::DigestRequest within =
+      Request({OverMs() + kHourMs, OverMs() + 5 * kHourMs});
+  const auto day = Digest(node, within);
+  REQUIRE(day.ok());
+  REQUIRE(day->size() == 2);
+  CHECK((*day)[0].counts_size() == 6);
+  within.set_by_hour(true);
+  const auto hours = Digest(node, within);
   REQUIRE(hours.ok());
   REQUIRE(hours->size() == 2);
   CHECK((*hours)[0].counts_size() == 3);
   CHECK((*hours)[0].hours(0) == 5);
 
-  proto::DigestRequest by_day = Request(within);
-  by_day.set_by_day(true);
-  const auto days = Digest(node, by_day);
-  REQUIRE(days.ok());
-  REQUIRE(days->size() == 2);
-  REQUIRE((*days)[0].counts_size() == 3);
-  CHECK((*days)[0].hours(0) == 0);
-  CHECK((*days)[0].counts(0) == 2);
+  within.set_totals(true);
+  const auto hour = Digest(node, within);
+  REQUIRE(hour.ok());
+  REQUIRE(hour->size() == 2);
+  REQUIRE((*hour)[0].counts_size() == 1);
+  CHECK((*hour)[0].hours(0) == 5);
+  CHECK((*hour)[0].counts(0) == 3);
+  within.set_by_hour(false);
+  const auto totals = Digest(node, within);
+  REQUIRE(totals.ok());
+  REQUIRE(totals->size() == 2);
+  REQUIRE((*totals)[0].counts_size() == 1);
+  CHECK((*totals)[0].hours(0) == 0);
+  CHECK((*totals)[0].parts(0) == 0);
+  CHECK((*totals)[0].counts(0) == 6);
+  CHECK((*totals)[0].settled());
+}
 
-  // Another slot of the same part.
-  model::SlotSet slots;
-  slots.Add(static_cast<uint16_t>(node.slots[0] ^ 1));
-  proto::DigestRequest of_slots = Request(within);
-  of_slots.set_slots(slots.Bytes());
-  const auto some = Digest(node, of_slots);
-  REQUIRE(some.ok());
-  REQUIRE(some->size() == 2);
-  CHECK((*some)[0].counts_size() == 1);
-  CHECK((*some)[0].parts(0) == node.slots[0] / 64);
+TEST_CASE("DIGEST is of exactly the slots that are asked for", "[storenode]") {
+  Node node;
+  proto::DigestRequest request = Request({OverMs(), OverMs()});
+  const auto rows_of = [&](uint16_t slot) {
+    model::SlotSet slots;
+    slots.Add(slot);
+    request.set_slots(slots.Bytes());
+    const auto answer = Digest(node, request);
+    REQUIRE(answer.ok());
+    return answer->size() == 1 ? 0 : (*answer)[0].counts_size();
+  };
+  CHECK(rows_of(node.slots[0]) == 2);
+  // Another one of the same part.
+  CHECK(rows_of(static_cast<uint16_t>(node.slots[0] ^ 1)) == 0);
+}
+
+TEST_CASE("what other storage nodes read is given at the port for insert",
+          "[storenode]") {
+  Node node;
+  proto::SearchRequest search;
+  wire::ToProto(kTestTenant, *search.mutable_tenant());
+  // Of the first day, which has no samples: answers of one message.
+  for (const auto& [method, payload] :
+       {std::pair{wire::kTenants, std::string()},
+        {wire::kDigest, Request({0, 0}).SerializeAsString()},
+        {wire::kSearch, search.SerializeAsString()}}) {
+    CAPTURE(int{method});
+    CHECK(node.Call(*node.inserts, method, payload).ok());
+  }
+  // Nothing else is.
+  CHECK(absl::IsUnimplemented(
+      node.Call(*node.inserts, wire::kHistory, "").status()));
 }
 
 TEST_CASE("DIGEST refuses what is no range or no set of slots",

@@ -12,6 +12,7 @@
 #include "lib/base/strings.h"
 #include "lib/storenode/node_repair.h"
 #include "lib/storenode/test_node.h"
+#include "lib/storenode/watched_service.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/data_frame_builder.h"
 #include "lib/wire/hello.h"
@@ -22,34 +23,12 @@ namespace {
 
 constexpr uint64_t kRing = 77;
 
-// Lets a test look at calls before the node has them; a status ends the call
-// without the node.
-class WatchedService final : public rpc::Service {
- public:
-  using Watch =
-      std::function<std::optional<absl::Status>(rpc::ServerCall&)>;
-  WatchedService(rpc::Service* service, Watch watch)
-      : service_(service), watch_(std::move(watch)) {}
-  std::string Hello() override { return service_->Hello(); }
-  absl::Status Accept(std::string_view hello) override {
-    return service_->Accept(hello);
-  }
-  absl::Status Handle(rpc::ServerCall& call) override {
-    const auto ended = watch_ == nullptr ? std::nullopt : watch_(call);
-    return ended ? *ended : service_->Handle(call);
-  }
-
- private:
-  rpc::Service* const service_;
-  const Watch watch_;
-};
-
 struct HintPair {
   TestNode holder;
   TestNode owner;
   std::atomic<bool> owner_is_up{true};
   std::atomic<int> dials{0};
-  WatchedService::Watch watch;  // of calls to the owner
+  Watch watch;  // of calls to the owner
   absl::Duration quiet;         // none
   int64_t bytes_per_second = 0;
   std::unique_ptr<WatchedService> owner_service;
@@ -79,7 +58,7 @@ struct HintPair {
   }
   void StartRepair() {
     owner_service = std::make_unique<WatchedService>(
-        &owner.role->insert_service(), watch);
+        &owner.role->insert_service(), &watch);
     const repair::Dial dial = [this](const std::string& address) {
       CHECK(address == "the owner");
       ++dials;
@@ -89,12 +68,14 @@ struct HintPair {
       return channel;
     };
     repair = std::make_unique<NodeRepair>(
-        &holder.role->engine(), &holder.role->kept_state(), dial,
-        repair::HintReplayerOptions{.bytes_per_second = bytes_per_second,
-                                    .quiet = quiet,
-                                    .interval = absl::Milliseconds(10),
-                                    .backoff_min = absl::Milliseconds(20)},
-        holder.metrics.get(), /*strike_interval=*/absl::Milliseconds(10));
+        holder.role->repair_parts(), dial,
+        NodeRepairOptions{
+            .hints = {.bytes_per_second = bytes_per_second,
+                      .quiet = quiet,
+                      .interval = absl::Milliseconds(10),
+                      .backoff_min = absl::Milliseconds(20)},
+            .strike_interval = absl::Milliseconds(10),
+            .repair = {.interval = absl::ZeroDuration()}});
   }
   absl::StatusOr<proto::HintDefineResponse> TryHintDefine(
       const std::vector<model::LabelSet>& series) {

@@ -1,6 +1,7 @@
 // What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS,
 // TENANTNAMES, HINTDEFINE, HINTDATA; and other storage nodes: HINTSTATUS,
-// HINTREPLAY.
+// HINTREPLAY, and what they read to repair their copies (SEARCH, TENANTS,
+// DIGEST), for they know this port's address.
 //
 // Errors:  InvalidArgument or DataLoss for a bad message; nothing of it was
 //          stored. Unavailable while stopping or over its concurrency,
@@ -29,10 +30,10 @@ struct ServiceOptions {
 
 class InsertService final : public rpc::Service {
  public:
-  // All outlive the service.
+  // All outlive the service. `reads`: of select nodes.
   InsertService(storage::Engine* engine, KeptState* kept, TenantNames* names,
-                RequestGate* gate, telemetry::Metrics* metrics,
-                ServiceOptions options);
+                rpc::Service* reads, RequestGate* gate,
+                telemetry::Metrics* metrics, ServiceOptions options);
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
@@ -56,6 +57,7 @@ class InsertService final : public rpc::Service {
   storage::Engine* const engine_;
   KeptState* const kept_;
   TenantNames* const names_;
+  rpc::Service* const reads_;
   RequestGate* const gate_;
   const ServiceOptions options_;
 };

@@ -1,8 +1,11 @@
 #include "lib/storenode/node_repair.h"
 
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
+#include "lib/base/status.h"
 #include "lib/wire/hello.h"
 #include "net/rpc/tcp_channel.h"
 
@@ -11,6 +14,14 @@ namespace {
 
 // Of the vm_tcpdialer_* metrics.
 constexpr char kDialerName[] = "vmstorage";
+
+repair::TakeName TakeNameBy(TenantNames* names) {
+  return [names](const model::Tenant& tenant) -> absl::StatusOr<bool> {
+    std::vector<bool> refused;
+    RETURN_IF_ERROR(names->Register(std::span(&tenant, 1), refused));
+    return !refused[0];
+  };
+}
 
 }  // namespace
 
@@ -32,12 +43,15 @@ repair::Dial DialStorageNodes(net::Transport* transport, std::string token,
   };
 }
 
-NodeRepair::NodeRepair(storage::Engine* engine, KeptState* kept,
-                       repair::Dial dial,
-                       const repair::HintReplayerOptions& hints,
-                       telemetry::Metrics* metrics,
-                       absl::Duration strike_interval)
-    : replayer_(engine, dial, hints, metrics),
-      striker_(engine, kept, std::move(dial), strike_interval) {}
+NodeRepair::NodeRepair(const NodeRepairParts& parts, repair::Dial dial,
+                       const NodeRepairOptions& options)
+    : replayer_(parts.engine, dial, options.hints, parts.metrics),
+      striker_(parts.engine, parts.kept, dial, options.strike_interval),
+      repairer_({.engine = parts.engine,
+                 .digests = parts.digests,
+                 .progress = parts.progress,
+                 .take_name = TakeNameBy(parts.names),
+                 .rules = parts.rules},
+                std::move(dial), options.repair) {}
 
 }  // namespace varve::storenode

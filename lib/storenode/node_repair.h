@@ -1,5 +1,5 @@
-// The threads that bring other nodes what they missed, and strike out the
-// records of it; lib/repair has the work.
+// The threads that bring other nodes what they missed, strike out the records
+// of it, and pull what this node lacks; lib/repair has the work.
 //
 // Threads: made and destroyed by one; the destructor ends what is under way.
 #ifndef VARVE_LIB_STORENODE_NODE_REPAIR_H_
@@ -8,10 +8,15 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/repair/day_digests.h"
 #include "lib/repair/hint_replayer.h"
 #include "lib/repair/missed_striker.h"
+#include "lib/repair/peer_repair.h"
 #include "lib/repair/peers.h"
+#include "lib/repair/repair_progress.h"
+#include "lib/repair/repairer.h"
 #include "lib/storenode/kept_state.h"
+#include "lib/storenode/tenant_names.h"
 #include "lib/telemetry/metrics.h"
 #include "net/tcp/transport.h"
 #include "storage/engine/engine.h"
@@ -23,17 +28,32 @@ namespace varve::storenode {
 repair::Dial DialStorageNodes(net::Transport* transport, std::string token,
                               telemetry::Metrics* metrics);
 
+struct NodeRepairOptions {
+  repair::HintReplayerOptions hints;
+  absl::Duration strike_interval = absl::Seconds(2);
+  repair::RepairerOptions repair;
+};
+
+// Of the node that repairs; all of it outlives the work.
+struct NodeRepairParts {
+  storage::Engine* engine = nullptr;
+  KeptState* kept = nullptr;
+  TenantNames* names = nullptr;
+  repair::DayDigests* digests = nullptr;
+  repair::RepairProgress* progress = nullptr;
+  repair::KeepingRules rules;
+  telemetry::Metrics* metrics = nullptr;
+};
+
 class NodeRepair {
  public:
-  // All outlive it.
-  NodeRepair(storage::Engine* engine, KeptState* kept, repair::Dial dial,
-             const repair::HintReplayerOptions& hints,
-             telemetry::Metrics* metrics,
-             absl::Duration strike_interval = absl::Seconds(2));
+  NodeRepair(const NodeRepairParts& parts, repair::Dial dial,
+             const NodeRepairOptions& options);
 
  private:
   repair::HintReplayer replayer_;
   repair::MissedStriker striker_;
+  repair::Repairer repairer_;
 };
 
 }  // namespace varve::storenode

@@ -67,6 +67,7 @@ struct SearchPlan {
     search.keep_all = request.keep_all();
     search.exemplars = request.exemplars() && request.all_kinds();
     search.starts = request.starts() && request.all_kinds();
+    search.of_query = !request.of_repair();
     ASSIGN_OR_RETURN(std::optional<model::SlotSet> slots,
                      SlotsOf(request.slots()));
     if (slots) {
@@ -107,16 +108,17 @@ void AddLost(const storage::Engine& engine, const model::TimeRange& range,
 }  // namespace
 
 SelectService::SelectService(storage::Engine* engine, KeptState* kept,
-                             TenantNames* names, RequestGate* gate,
-                             model::DedupRule dedup, ServiceOptions options)
+                             TenantNames* names, repair::DayDigests* digests,
+                             RequestGate* gate, model::DedupRule dedup,
+                             ServiceOptions options)
     : engine_(engine),
       kept_(kept),
       names_(names),
+      digests_(digests),
       gate_(gate),
       dedup_(dedup),
       options_(std::move(options)),
-      pool_("rollup", static_cast<size_t>(base::CpuThreads())),
-      digests_(engine) {}
+      pool_("rollup", static_cast<size_t>(base::CpuThreads())) {}
 
 std::string SelectService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
@@ -461,14 +463,15 @@ absl::Status SelectService::Digest(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(const std::optional<model::SlotSet> slots,
                    SlotsOf(request.slots()));
   wanted.slots = slots ? &*slots : nullptr;
-  wanted.by_day = request.by_day();
+  wanted.totals = request.totals();
+  wanted.by_hour = request.by_hour();
   wanted.alive = &alive;
   proto::DigestResponse last;
   ASSIGN_OR_RETURN(*last.mutable_coverage(),
                    Coverage(engine_->coverage_version(), wanted.range));
   ASSIGN_OR_RETURN(
       const bool complete,
-      SendDigests(digests_, wanted, [&call](const auto& message) {
+      SendDigests(*digests_, wanted, [&call](const auto& message) {
         return call.Send(message.SerializeAsString());
       }));
   if (!complete) last.mutable_coverage()->set_damaged(true);

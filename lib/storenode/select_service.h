@@ -1,6 +1,6 @@
 // What select nodes call: SEARCH, ROLLUP, COVERAGE, LABELS, CARDINALITY,
-// TENANTS, METADATA, NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING; and DIGEST,
-// which other storage nodes call.
+// TENANTS, METADATA, NAMEUSAGE, HISTORY, GETRINGS, DELETE, PING, DIGEST; of
+// these the insert service gives on what other storage nodes read.
 //
 // Every answer to a read ends with the node's Coverage. A search is streamed in
 // batches of about 128 KiB and held back by net/rpc's credits.
@@ -30,8 +30,8 @@ class SelectService final : public rpc::Service {
  public:
   // `dedup` is told in every Coverage. All pointers outlive the service.
   SelectService(storage::Engine* engine, KeptState* kept, TenantNames* names,
-                RequestGate* gate, model::DedupRule dedup,
-                ServiceOptions options);
+                repair::DayDigests* digests, RequestGate* gate,
+                model::DedupRule dedup, ServiceOptions options);
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
@@ -56,11 +56,11 @@ class SelectService final : public rpc::Service {
   storage::Engine* const engine_;
   KeptState* const kept_;
   TenantNames* const names_;
+  repair::DayDigests* const digests_;
   RequestGate* const gate_;
   const model::DedupRule dedup_;
   const ServiceOptions options_;
   base::ThreadPool pool_;  // of ROLLUP
-  repair::DayDigests digests_;
 };
 
 }  // namespace varve::storenode

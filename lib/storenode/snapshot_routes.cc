@@ -1,28 +1,13 @@
 #include "lib/storenode/snapshot_routes.h"
 
-#include "absl/strings/str_format.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/storenode/json_text.h"
 
 namespace varve::storenode {
 namespace {
 
 constexpr std::string_view kJson = "application/json";
-
-std::string JsonText(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&out, "\\u%04x", c);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 // Backup tools look for 200 and show the text of anything else.
 int HttpStatusOf(const absl::Status& status) {

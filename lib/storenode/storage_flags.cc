@@ -119,6 +119,20 @@ HintFlags::HintFlags(base::FlagSet& flags)
           "Bytes a second at which hints are replayed to a node that is back; "
           "0: no bound")) {}
 
+RepairFlags::RepairFlags(base::FlagSet& flags)
+    : interval(flags.Duration(
+          "storage.repairInterval", "10m",
+          "How long after a comparison with the other nodes that have the same "
+          "data the next one begins, which pulls what is missing here; 0: only "
+          "/internal/force_repair begins one")),
+      rate(flags.Bytes(
+          "storage.repairRate", "0",
+          "Bytes a second at which missing data is pulled from other nodes; 0: "
+          "no bound")),
+      key(flags.Secret("forceRepairAuthKey",
+                       "authKey asked by /internal/force_repair and "
+                       "/internal/rebalance")) {}
+
 StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
     : exemplars(flags.Int(
           "storage.maxExemplarsPerSeries", 100,
@@ -216,6 +230,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
           "Recent samples go from memory to blocks after this")),
       bounds_(flags),
       hints_(flags),
+      repair_(flags),
       snapshots_age_(flags.Retention("snapshotsMaxAge", "3d",
                                      "Older snapshots go; 0: they stay")),
       snapshot_key_(flags.Secret("snapshotAuthKey",

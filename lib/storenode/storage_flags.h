@@ -28,6 +28,14 @@ struct StorageBoundFlags {
   const base::BytesFlag& compaction_bytes;
 };
 
+// Making this node's copies whole from other nodes.
+struct RepairFlags {
+  explicit RepairFlags(base::FlagSet& flags);
+  const base::DurationFlag& interval;
+  const base::BytesFlag& rate;
+  const base::StringFlag& key;
+};
+
 class StorageFlags {
  public:
   // `default_path` of -storageDataPath.
@@ -53,6 +61,10 @@ class StorageFlags {
   absl::Duration insert_queue_max() const { return insert_queue_.value(); }
   storage::SeriesLimits series_limits() const;
   int64_t hints_replay_rate() const { return hints_.replay_rate.value(); }
+  const RepairFlags& repair() const { return repair_; }
+  int64_t retention_ms() const {
+    return absl::ToInt64Milliseconds(retention_.period.value());
+  }
   int64_t free_disk_bytes_min() const { return free_disk_.value(); }
   const std::string* snapshot_key() const { return &snapshot_key_.value(); }
   const std::string* merge_key() const { return &merge_key_.value(); }
@@ -107,6 +119,7 @@ class StorageFlags {
   const base::DurationFlag& flush_interval_;
   const StorageBoundFlags bounds_;
   const HintFlags hints_;
+  const RepairFlags repair_;
   const base::RetentionFlag& snapshots_age_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;

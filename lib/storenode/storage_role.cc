@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/storenode/repair_routes.h"
 #include "lib/storenode/snapshot_routes.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -81,10 +82,12 @@ StorageRole::StorageRole(StorageRoleOptions options,
                 "search.maxConcurrentRequests", "search.maxQueueDuration"),
       kept_(engine_.get()),
       names_(engine_.get(), options_.metrics),
-      insert_service_(engine_.get(), &kept_, &names_, &inserts_,
-                      options_.metrics, options_.service),
-      select_service_(engine_.get(), &kept_, &names_, &searches_,
+      digests_(engine_.get()),
+      progress_(options_.metrics),
+      select_service_(engine_.get(), &kept_, &names_, &digests_, &searches_,
                       options_.flags->dedup(), options_.service),
+      insert_service_(engine_.get(), &kept_, &names_, &select_service_,
+                      &inserts_, options_.metrics, options_.service),
       metrics_(options_.metrics, engine_.get(), &kept_, options_.flags,
                &inserts_, &searches_) {}
 
@@ -94,12 +97,26 @@ absl::Status StorageRole::Close() { return engine_->Close(); }
 
 std::unique_ptr<NodeRepair> StorageRole::StartRepair(
     net::Transport* transport) {
+  const StorageFlags& flags = *options_.flags;
   return std::make_unique<NodeRepair>(
-      engine_.get(), &kept_,
+      repair_parts(),
       DialStorageNodes(transport, options_.service.token, options_.metrics),
-      repair::HintReplayerOptions{
-          .bytes_per_second = options_.flags->hints_replay_rate()},
-      options_.metrics);
+      NodeRepairOptions{
+          .hints = {.bytes_per_second = flags.hints_replay_rate()},
+          .repair = {.interval = flags.repair().interval.value(),
+                     .bytes_per_second = flags.repair().rate.value(),
+                     .retention_ms = flags.retention_ms()}});
+}
+
+NodeRepairParts StorageRole::repair_parts() {
+  return {.engine = engine_.get(),
+          .kept = &kept_,
+          .names = &names_,
+          .digests = &digests_,
+          .progress = &progress_,
+          .rules = {.storage_rules = options_.service.storage_rules,
+                    .dedup = options_.flags->dedup()},
+          .metrics = options_.metrics};
 }
 
 std::vector<http::Route> StorageRole::Routes() {
@@ -121,6 +138,10 @@ std::vector<http::Route> StorageRole::Routes() {
          writer.Send(status.ok() ? 200 : 503, "text/plain",
                      base::Message(status));
        }});
+  for (http::Route& route :
+       RepairRoutes(&progress_, &options_.flags->repair().key.value())) {
+    routes.push_back(std::move(route));
+  }
   for (http::Route& route :
        SnapshotRoutes(engine_.get(), options_.flags->snapshot_key())) {
     routes.push_back(std::move(route));

@@ -11,7 +11,8 @@
 //   ... stop the servers, end the repair, then ...
 //   role->Close();
 //
-// Routes:  /internal/force_flush, /internal/force_merge, /snapshot/*.
+// Routes:  /internal/force_flush, /internal/force_merge,
+//          /internal/force_repair, /internal/rebalance, /snapshot/*.
 // Errors:  Open gives the engine's; its log line says "successfully opened
 //          storage" when it is ready.
 // Threads: all members from any thread; Close once, after the servers.
@@ -59,9 +60,10 @@ class StorageRole {
   rpc::Service& select_service() { return select_service_; }
   storage::Engine& engine() { return *engine_; }
   KeptState& kept_state() { return kept_; }
+  NodeRepairParts repair_parts();
   // They refer to the role.
   std::vector<http::Route> Routes();
-  // What the node does for others by itself, until the result is destroyed,
+  // What the node does for its own and others' copies by itself, until the result is destroyed,
   // which `transport` and the role outlive.
   std::unique_ptr<NodeRepair> StartRepair(net::Transport* transport);
   absl::Status Close();
@@ -76,8 +78,10 @@ class StorageRole {
   RequestGate searches_;
   KeptState kept_;
   TenantNames names_;
-  InsertService insert_service_;
+  repair::DayDigests digests_;
+  repair::RepairProgress progress_;
   SelectService select_service_;
+  InsertService insert_service_;
   StorageMetrics metrics_;
 };
 

@@ -36,7 +36,7 @@ enum Method : uint8_t {
   kCoverage = 38,     // proto CoverageRequest -> Coverage
   kRollup = 39,       // proto RollupRequest -> stream of RollupResponse
   kNameUsage = 40,    // proto NameUsageRequest -> NameUsageResponse
-  // storage -> storage, over the port for select
+  // storage -> storage, over either port, as are kSearch and kTenants
   kDigest = 41,  // proto DigestRequest -> stream of DigestResponse
 };
 

@@ -1,0 +1,122 @@
+// One pass over what another node has of the slots that this one shares with
+// it: digests are compared, and what differs is pulled.
+//
+// Days that are over are compared whole, hours of a day that goes on when they
+// are over for some minutes; newest first. Equal totals end it there. Of what
+// differs the digests of hours and parts tell where, and the samples of these
+// are read from both nodes; what is missing here is written (RowWriter). That
+// can be repeated at any time: what was pulled is not missing any more.
+//
+// The day in which downsampling or retention filters begin is left out: what
+// reads see of it goes by each node's clock.
+//
+// Memory:  the samples of a batch (kBatchSamples) and the digests of a day.
+// Errors:  those of the peer and of the engine; FailedPrecondition for a peer
+//          of other flags; Cancelled after a stop.
+// Threads: belongs to the worker's.
+#ifndef VARVE_LIB_REPAIR_PEER_REPAIR_H_
+#define VARVE_LIB_REPAIR_PEER_REPAIR_H_
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "lib/model/sample.h"
+#include "lib/model/slot_set.h"
+#include "lib/model/tenant.h"
+#include "lib/model/time_range.h"
+#include "lib/repair/day_digests.h"
+#include "lib/repair/digest_difference.h"
+#include "lib/repair/peer_reads.h"
+#include "lib/repair/repair_progress.h"
+#include "lib/repair/slot_shares.h"
+#include "lib/repair/worker.h"
+#include "storage/engine/engine.h"
+
+namespace varve::repair {
+
+// Keeps the name of a tenant before rows come; false where another name has
+// its id, so that nothing may be written.
+using TakeName =
+    std::function<absl::StatusOr<bool>(const model::Tenant& tenant)>;
+
+// Differences that were pulled: what is left of one is there for good (this
+// node has more, or refuses some), until either side changes. Hashes; bounded.
+class PulledUnits {
+ public:
+  static constexpr size_t kUnitsMax = 1 << 20;  // 9 MB
+
+  // A new day forgets all: limits of series may take today what they refused.
+  void Begin(int32_t today);
+  bool Has(uint64_t unit) const { return units_.contains(unit); }
+  void Add(uint64_t unit);
+
+ private:
+  int32_t day_ = 0;
+  absl::flat_hash_set<uint64_t> units_;
+};
+
+// Which rows a node keeps, as its flags say it. Nodes that differ here would
+// give one another again and again what the other one drops.
+struct KeepingRules {
+  uint64_t storage_rules = 0;  // see proto Coverage
+  model::DedupRule dedup;
+};
+
+// What outlives all passes.
+struct RepairParts {
+  storage::Engine* engine = nullptr;
+  DayDigests* digests = nullptr;
+  RepairProgress* progress = nullptr;
+  TakeName take_name;
+  KeepingRules rules;
+};
+
+class PeerRepair {
+ public:
+  // All outlive it. `ring`: by which this node owns the slots.
+  PeerRepair(const RepairParts* parts, const SlotShare* share, uint64_t ring,
+             PeerReads* reads, Worker* worker, PulledUnits* pulled);
+
+  // The days of the range, newest first.
+  absl::Status Run(const model::TimeRange& range);
+
+ private:
+  struct Tenant {
+    model::TenantId id;
+    std::string name;
+  };
+  absl::Status CompareTenant(const Tenant& tenant, model::TimeRange range);
+  // Spans whose totals are not those of the peer.
+  absl::Status CompareTotals(const Tenant& tenant,
+                             const model::TimeRange& range, bool by_hour,
+                             std::vector<DigestSpan>& unlike);
+  absl::Status RepairSpan(const Tenant& tenant, const DigestSpan& span);
+  absl::Status PullUnits(const Tenant& tenant, int32_t day,
+                         std::span<const DigestUnit> units);
+  // False when the peer has left damaged rows out.
+  absl::StatusOr<bool> PullBatch(const model::TenantId& tenant, int32_t day,
+                                 const UnitBatch& batch);
+  absl::Status CheckRules(const proto::Coverage& coverage) const;
+  proto::DigestRequest RequestOf(const Tenant& tenant,
+                                 const model::TimeRange& range,
+                                 bool by_hour) const;
+  uint64_t HashOf(const Tenant& tenant, int32_t day,
+                  const DigestUnit& unit) const;
+
+  const RepairParts& parts_;
+  const SlotShare& share_;
+  const uint64_t ring_;
+  PeerReads& reads_;
+  Worker& worker_;
+  PulledUnits& pulled_;
+  const base::Alive alive_;
+};
+
+}  // namespace varve::repair
+
+#endif  // VARVE_LIB_REPAIR_PEER_REPAIR_H_

@@ -1,0 +1,159 @@
+#include "lib/repair/repairer.h"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "lib/base/byte_coding.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/status.h"
+#include "lib/wire/features.h"
+
+namespace varve::repair {
+namespace {
+
+int64_t SteadyAfter(absl::Duration duration) {
+  return base::SystemClock().SteadyMs() + absl::ToInt64Milliseconds(duration);
+}
+
+// What decides about shares: members by ring id, and which ring is newest.
+std::string NamesOf(const std::vector<proto::Ring>& rings) {
+  std::string names;
+  int64_t newest_ms = std::numeric_limits<int64_t>::min();
+  uint64_t newest = 0;
+  for (const proto::Ring& ring : rings) {
+    base::PutFixedLe<uint64_t>(names, ring.ring_id());
+    for (const proto::Ring::Member& one : ring.members()) {
+      names += one.address();
+    }
+    if (ring.last_ms() < newest_ms) continue;
+    newest_ms = ring.last_ms();
+    newest = ring.ring_id();
+  }
+  base::PutFixedLe<uint64_t>(names, newest);
+  return names;
+}
+
+}  // namespace
+
+Repairer::Repairer(RepairParts parts, Dial dial,
+                   const RepairerOptions& options)
+    : parts_(std::move(parts)),
+      options_(options),
+      peers_(parts_.engine, std::move(dial), wire::kFeatureDigests),
+      rate_(options.bytes_per_second),
+      due_steady_ms_(
+          SteadyAfter(std::min(options.interval, options.first))) {
+  // What is there at the start can wait for its time.
+  (void)RingsChanged();
+  worker_.emplace(options.tick, [this](Worker& worker) { Look(worker); });
+}
+
+void Repairer::Look(Worker& worker) {
+  if (!IsDue()) return;
+  Pass(worker);
+  due_steady_ms_ = SteadyAfter(options_.interval);
+}
+
+bool Repairer::IsDue() {
+  const bool changed = RingsChanged();
+  if (parts_.progress->TakeForced()) return true;
+  if (options_.interval == absl::ZeroDuration()) return false;
+  return changed || base::SystemClock().SteadyMs() >= due_steady_ms_;
+}
+
+bool Repairer::RingsChanged() {
+  // Also changed by MISSED records and damage.
+  const uint64_t version = parts_.engine->coverage_version();
+  if (version == coverage_version_) return false;
+  const auto kept = parts_.engine->ListState(storage::kRingStatePrefix);
+  if (!kept.ok()) {
+    base::LogWarn("rings for repair: ", base::Message(kept.status()));
+    return false;
+  }
+  coverage_version_ = version;
+  std::vector<proto::Ring> rings;
+  for (const auto& [key, value] : *kept) {
+    if (!rings.emplace_back().ParseFromString(value)) rings.pop_back();
+  }
+  std::string names = NamesOf(rings);
+  if (names == names_) return false;
+  names_ = std::move(names);
+  rings_ = std::move(rings);
+  return true;
+}
+
+void Repairer::ReachAll(Worker& worker) {
+  std::set<uint64_t> node_ids;
+  for (const SlotShare& one : shares_.others) node_ids.insert(one.node_id);
+  peers_.Keep(node_ids);
+  const int64_t end_ms = SteadyAfter(options_.dial_max);
+  const auto reached = [this](const SlotShare& one) {
+    const auto channel = peers_.Reach(one.node_id);
+    return !channel.ok() || *channel != nullptr;
+  };
+  // All of them are dialed before any is waited for.
+  while (std::ranges::count_if(shares_.others, reached) <
+         static_cast<int64_t>(shares_.others.size())) {
+    if (base::SystemClock().SteadyMs() >= end_ms) return;
+    if (!worker.Sleep(absl::Milliseconds(20))) return;
+  }
+}
+
+void Repairer::Pass(Worker& worker) {
+  if (shared_by_ != names_) {
+    shares_ = SharesOf(parts_.engine->node_id(), rings_);
+    shared_by_ = names_;
+  }
+  std::vector<PeerProgress> peers;
+  for (const SlotShare& one : shares_.others) {
+    peers.push_back({.node_id = one.node_id,
+                     .address = one.address,
+                     .is_member = one.is_member,
+                     .slots = static_cast<int64_t>(one.slots.Count())});
+  }
+  const int64_t began_ms = base::SystemClock().NowMs();
+  parts_.progress->Begin(std::move(peers));
+  pulled_.Begin(model::DayOf(began_ms));
+  ReachAll(worker);
+  const int64_t rows = parts_.progress->View().rows;
+  size_t failed = 0;
+  for (const SlotShare& one : shares_.others) {
+    const absl::Status status = RepairFrom(worker, one);
+    if (worker.stopping()) return;
+    const bool has_left = absl::IsUnavailable(status) && !one.is_member;
+    parts_.progress->PeerDone(one.node_id, std::string(base::Message(status)),
+                              !status.ok() && !has_left);
+    if (status.ok() || has_left) continue;
+    ++failed;
+    base::LogWarn("repair from node ",
+                  absl::Hex(one.node_id, absl::kZeroPad16), " at ",
+                  one.address, ": ", base::Message(status));
+  }
+  peers_.Keep({});
+  parts_.progress->End(began_ms, base::SystemClock().NowMs(), failed == 0);
+  const int64_t pulled = parts_.progress->View().rows - rows;
+  if (pulled > 0) {
+    base::LogInfo("repair pulled ", pulled, " rows from ",
+                  shares_.others.size() - failed, " nodes; ", failed,
+                  " were left out");
+  }
+}
+
+absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share) {
+  ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(share.node_id));
+  if (channel == nullptr) return base::Unavailable("it cannot be reached");
+  const int64_t now_ms = base::SystemClock().NowMs();
+  // Days that retention has reached into are gone soon, on each node at
+  // another time.
+  const int64_t first =
+      model::DayOf(std::max<int64_t>(now_ms - options_.retention_ms, 0)) + 1;
+  PeerReads reads(channel, &worker, &rate_);
+  PeerRepair repair(&parts_, &share, shares_.ring_id, &reads, &worker,
+                    &pulled_);
+  return repair.Run({first * model::kDayMs, now_ms});
+}
+
+}  // namespace varve::repair
