@@ -1,0 +1,59 @@
+"""Storage nodes that hang, and links to them that stall, crawl, cut or corrupt
+what they carry, under a writer and a reader."""
+
+import random
+import unittest
+
+from tests.fault.battery import (
+    Scenario, bad_link, rounds, stopped, wait_connected)
+from tests.support.linked_cluster import LinkedCluster
+from tests.support.tcp_proxy import Link
+
+# A query waits for a node that hangs until this ends it, with an error.
+IMPATIENT = ["-search.maxQueryDuration=2s"]
+
+
+class LinksTest(Scenario):
+
+    def cluster(self, seed):
+        return LinkedCluster(seed, storages=3, replication_factor=2,
+                             select_args=IMPATIENT)
+
+    @rounds
+    def test_a_node_that_hangs(self, seed):
+        dice = random.Random(seed)
+        with self.load(self.cluster(seed)) as load:
+            with stopped(dice.choice(load.cluster.storages)):
+                load.goes_on(answers=0)
+            load.goes_on()
+            load.never_partial()
+            load.settle()
+
+    def bad_links(self, seed, links_of, one_at_a_time):
+        dice = random.Random(seed)
+        with self.load(self.cluster(seed)) as load:
+            modes = list(Link.MODES)
+            dice.shuffle(modes)
+            for mode in modes:
+                link = dice.choice(links_of(load.cluster))
+                with self.subTest(mode), bad_link(link, mode):
+                    load.goes_on(answers=0 if mode == "stall" else 1)
+                if one_at_a_time:
+                    wait_connected(load.cluster)
+            load.goes_on()
+            load.never_partial()
+            load.settle()
+
+    @rounds
+    def test_bad_links_to_where_it_is_written(self, seed):
+        """A node may not be trusted again when the next one's link goes bad:
+        then some series have no owner to be written to."""
+        self.bad_links(seed, lambda cluster: cluster.insert_links, False)
+
+    @rounds
+    def test_bad_links_to_where_it_is_read(self, seed):
+        self.bad_links(seed, lambda cluster: cluster.select_links, True)
+
+
+if __name__ == "__main__":
+    unittest.main()
