@@ -206,7 +206,9 @@ absl::StatusOr<Value> Evaluation::EvalKind(const promql::Expr& expr,
         for (double& v : series.values) v = IsAbsent(v) ? v : -v;
         Negate(series.histograms);
       }
-      RETURN_IF_ERROR(AfterDrop(value.series));
+      if (!request_.delayed_name_removal) {
+        RETURN_IF_ERROR(AfterChange(value.series));
+      }
       return value;
     }
     case promql::ExprKind::kBinary:
@@ -280,6 +282,12 @@ void Evaluation::DropName(EvalSeries& series) const {
 absl::Status Evaluation::AfterDrop(std::vector<EvalSeries>& series) const {
   if (request_.delayed_name_removal) return absl::OkStatus();
   return MergeSameLabels(series);
+}
+
+absl::Status Evaluation::AfterChange(std::vector<EvalSeries>& series) const {
+  return request_.dialect == promql::Dialect::kMetricsql
+             ? MergeSameLabels(series)
+             : RequireUnlikeLabels(series);
 }
 
 absl::Status Evaluation::Charge(MemoryCharge& charge,

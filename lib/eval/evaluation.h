@@ -83,6 +83,9 @@ class Evaluation {
   // At the end of a function that dropped names: equal label sets are an
   // error or, where they never meet, one series.
   absl::Status AfterDrop(std::vector<EvalSeries>& series) const;
+  // Where Prometheus changes the labels of all steps at once: equal label sets
+  // are an error even where they never meet. In MetricsQL as AfterDrop's.
+  absl::Status AfterChange(std::vector<EvalSeries>& series) const;
 
   // Notes for the user; repeated ones count once and are shown at their last
   // position in the query. `text` without prefix.

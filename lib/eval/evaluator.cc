@@ -140,7 +140,7 @@ absl::Status MoveSeries(const Evaluation& ev, Value value, EvalResult& result) {
       RemoveMetadata(series.labels);
       any_dropped = true;
     }
-    if (any_dropped) RETURN_IF_ERROR(MergeSameLabels(value.series));
+    if (any_dropped) RETURN_IF_ERROR(ev.AfterChange(value.series));
   }
   RemoveEmpty(value.series);
   if (!value.ordered || ev.request().step_ms != 0) SortByLabels(value.series);

@@ -61,6 +61,9 @@ struct Query {
   EvalRequest request;
 };
 
+constexpr const char* kSameLabelSet =
+    "vector cannot contain metrics with the same labelset";
+
 bool Says(const absl::Status& status, std::string_view text) {
   return base::Message(status).find(text) != std::string_view::npos;
 }
@@ -92,7 +95,7 @@ TEST_CASE("a subquery's samples are sorted, and told apart by their labels",
       "'__name__', 'm$1', 'host', '(.*)'), 'host', '', 'host', '.*'))[1m:30s]");
   twins.request.delayed_name_removal = true;
   CHECK(Says(twins.Error(),
-             "vector cannot contain metrics with the same labelset"));
+             kSameLabelSet));
 }
 
 TEST_CASE("a range query wants a scalar or an instant vector", "[eval]") {
@@ -262,11 +265,41 @@ TEST_CASE("metrics that become equal are an error, streamed or not", "[eval]") {
     Query query(text);
     query.request.source = &source;
     CHECK(base::Message(query.Error()) ==
-          "vector cannot contain metrics with the same labelset");
+          kSameLabelSet);
   }
   Query fine("sum({x='1'})");
   fine.request.source = &source;
   CHECK(fine.Get().series[0].values[0] == 4);
+}
+
+TEST_CASE("labels that are changed at all steps at once must stay unlike",
+          "[eval]") {
+  VectorSource source;
+  // Never at the same step.
+  source.Add({{{"__name__", "a"}, {"x", "1"}}, {{10'000}, {1}}});
+  source.Add({{{"__name__", "b"}, {"x", "1"}}, {{900'000}, {2}}});
+  const auto ask = [&](const char* text) {
+    Query query(text);
+    query.request.source = &source;
+    query.Range(900'000, 10'000);
+    return query;
+  };
+  for (const char* text :
+       {"label_replace({x='1'}, '__name__', 'c', '', '')",
+        "label_join({x='1'}, '__name__', '', 'x')", "-{x='1'}"}) {
+    CAPTURE(text);
+    CHECK(base::Message(ask(text).Error()) == kSameLabelSet);
+    Query metricsql = ask(text);
+    metricsql.request.dialect = promql::Dialect::kMetricsql;
+    CHECK(metricsql.Get().series.size() == 1);
+  }
+  // Step by step.
+  CHECK(ask("abs({x='1'})").Get().series.size() == 1);
+  Query delayed = ask("abs({x='1'})");
+  delayed.request.delayed_name_removal = true;
+  CHECK(base::Message(delayed.Error()) == kSameLabelSet);
+  CHECK(ask("label_replace({x='1'}, 'y', 'c', '', '')").Get().series.size() ==
+        2);
 }
 
 TEST_CASE("matching errors have Prometheus' words", "[eval]") {
@@ -279,7 +312,7 @@ TEST_CASE("matching errors have Prometheus' words", "[eval]") {
   CHECK(Says(Query("sum by (zone) (m) + on(zone) group_right() "
                    "label_replace(m, 'host', '', '', '')")
                  .Error(),
-             "vector cannot contain metrics with the same labelset"));
+             kSameLabelSet));
 }
 
 class BrokenSource final : public SeriesSource {

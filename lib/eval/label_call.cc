@@ -39,6 +39,7 @@ absl::StatusOr<Value> ReplaceCall(Evaluation& ev, const promql::Call& call,
       SetLabel(series, target, result);
     }
   }
+  RETURN_IF_ERROR(ev.AfterChange(value.series));
   return AfterRelabel(std::move(value));
 }
 
@@ -68,6 +69,7 @@ absl::StatusOr<Value> JoinCall(Evaluation& ev, const promql::Call& call,
     }
     SetLabel(series, target, joined);
   }
+  RETURN_IF_ERROR(ev.AfterChange(value.series));
   return AfterRelabel(std::move(value));
 }
 

@@ -9,18 +9,13 @@
 namespace varve::eval {
 namespace {
 
-// A window function's results must differ as label sets even where they have
-// samples at different steps.
 absl::Status DropNames(Evaluation& ev, bool may_collide,
                        std::vector<EvalSeries>& series) {
   for (EvalSeries& s : series) ev.DropName(s);
   if (!may_collide || ev.request().delayed_name_removal) {
     return absl::OkStatus();
   }
-  const size_t before = series.size();
-  RETURN_IF_ERROR(MergeSameLabels(series));
-  if (series.size() == before) return absl::OkStatus();
-  return base::InvalidArgument(kSameLabelSetText);
+  return RequireUnlikeLabels(series);
 }
 
 absl::StatusOr<Value> RollupOverSubquery(Evaluation& ev,

@@ -156,4 +156,12 @@ absl::Status MergeSameLabels(std::vector<EvalSeries>& series) {
   return absl::OkStatus();
 }
 
+absl::Status RequireUnlikeLabels(std::vector<EvalSeries>& series) {
+  RemoveEmpty(series);
+  const size_t before = series.size();
+  RETURN_IF_ERROR(MergeSameLabels(series));
+  if (series.size() == before) return absl::OkStatus();
+  return base::InvalidArgument(kSameLabelSetText);
+}
+
 }  // namespace varve::eval

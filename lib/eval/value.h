@@ -124,6 +124,10 @@ inline constexpr char kSameLabelSetText[] =
 // have a sample at the same step.
 absl::Status MergeSameLabels(std::vector<EvalSeries>& series);
 
+// Removes series without any sample. InvalidArgument when two others have
+// equal labels, even where they have samples at different steps.
+absl::Status RequireUnlikeLabels(std::vector<EvalSeries>& series);
+
 }  // namespace varve::eval
 
 #endif  // VARVE_LIB_EVAL_VALUE_H_
