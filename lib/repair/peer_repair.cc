@@ -4,7 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "lib/base/byte_coding.h"
+#include "lib/base/clock.h"
 #include "lib/base/hash.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
@@ -19,6 +21,9 @@ namespace {
 constexpr int32_t kDaysPerRequest = 64;
 // On either side of a pull: some 10 MB of floats.
 constexpr uint64_t kBatchSamples = 512 << 10;
+// A flush takes seconds, on a slow disk a minute.
+constexpr int64_t kRoomMaxMs = 300'000;
+constexpr absl::Duration kRoomInterval = absl::Milliseconds(50);
 
 model::SlotSet SlotsOf(std::span<const uint16_t> parts,
                        const model::SlotSet& within) {
@@ -203,6 +208,8 @@ absl::Status PeerRepair::PullUnits(const Tenant& tenant, int32_t day,
   parts_.progress->AddPending(left);
   absl::Status status;
   for (const UnitBatch& batch : BatchesOf(units, kBatchSamples)) {
+    status = WaitForRoom();
+    if (!status.ok()) break;
     const absl::StatusOr<bool> whole = PullBatch(tenant.id, day, batch);
     status = whole.status();
     if (!status.ok()) break;
@@ -215,6 +222,19 @@ absl::Status PeerRepair::PullUnits(const Tenant& tenant, int32_t day,
   }
   parts_.progress->AddPending(-left);
   return status;
+}
+
+absl::Status PeerRepair::WaitForRoom() {
+  const int64_t end_ms = base::SystemClock().SteadyMs() + kRoomMaxMs;
+  while (!parts_.has_room()) {
+    if (base::SystemClock().SteadyMs() >= end_ms) {
+      return base::Unavailable("the flushes of this node are behind");
+    }
+    if (!worker_.Sleep(kRoomInterval)) {
+      return base::Cancelled("the node is stopping");
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PeerRepair::PullBatch(const model::TenantId& tenant,

@@ -67,12 +67,16 @@ struct KeepingRules {
   model::DedupRule dedup;
 };
 
+// False while a flush is behind: then the writes of others come first.
+using HasRoom = std::function<bool()>;
+
 // What outlives all passes.
 struct RepairParts {
   storage::Engine* engine = nullptr;
   DayDigests* digests = nullptr;
   RepairProgress* progress = nullptr;
   TakeName take_name;
+  HasRoom has_room;
   KeepingRules rules;
 };
 
@@ -98,6 +102,8 @@ class PeerRepair {
   absl::Status RepairSpan(const Tenant& tenant, const DigestSpan& span);
   absl::Status PullUnits(const Tenant& tenant, int32_t day,
                          std::span<const DigestUnit> units);
+  // Unavailable when there is none for minutes.
+  absl::Status WaitForRoom();
   // False when the peer has left damaged rows out.
   absl::StatusOr<bool> PullBatch(const model::TenantId& tenant, int32_t day,
                                  const UnitBatch& batch);

@@ -51,6 +51,7 @@ NodeRepair::NodeRepair(const NodeRepairParts& parts, repair::Dial dial,
                  .digests = parts.digests,
                  .progress = parts.progress,
                  .take_name = TakeNameBy(parts.names),
+                 .has_room = parts.has_room,
                  .rules = parts.rules},
                 std::move(dial), options.repair) {}
 

@@ -41,6 +41,7 @@ struct NodeRepairParts {
   TenantNames* names = nullptr;
   repair::DayDigests* digests = nullptr;
   repair::RepairProgress* progress = nullptr;
+  repair::HasRoom has_room;
   repair::KeepingRules rules;
   telemetry::Metrics* metrics = nullptr;
 };

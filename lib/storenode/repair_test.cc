@@ -313,6 +313,30 @@ TEST_CASE("a pull goes no faster than its rate", "[storenode]") {
   CHECK(base::SystemClock().SteadyMs() - begin_ms >= view.bytes / 10 - 10);
 }
 
+TEST_CASE("a pull waits while flushes are behind", "[storenode]") {
+  Nodes two(2);
+  CHECK(two.nodes[0]->role->repair_parts().has_room());
+  two.Write(1, 1, OverMs(), 1);
+  std::atomic<int> asked{0};
+  std::atomic<bool> room{false};
+  two.has_room = [&asked, &room] {
+    ++asked;
+    return room.load();
+  };
+  const auto repair = two.Start(0);
+  two.nodes[0]->role->repair_parts().progress->Force();
+  CHECK(tests::BecomesTrue([&asked] { return asked > 2; }));
+  CHECK(two.View(0).rows == 0);
+  CHECK(two.View(0).pending_parts > 0);
+  room = true;
+  CHECK(tests::BecomesTrue([&two] { return two.View(0).passes == 1; }));
+  CHECK(two.View(0).rows == 1);
+  // The log at its bound, where it starts a flush.
+  TestNode behind({"-storage.maxLogBytes=1"});
+  behind.Define(Up(1));
+  CHECK_FALSE(behind.role->repair_parts().has_room());
+}
+
 TEST_CASE("a pass ends at once when the node stops, and goes on later",
           "[storenode]") {
   Nodes two(2);

@@ -60,6 +60,7 @@ class StorageFlags {
   int64_t inserts_max() const;
   absl::Duration insert_queue_max() const { return insert_queue_.value(); }
   storage::SeriesLimits series_limits() const;
+  int64_t log_bytes_max() const { return bounds_.log_bytes.value(); }
   int64_t hints_replay_rate() const { return hints_.replay_rate.value(); }
   const RepairFlags& repair() const { return repair_; }
   int64_t retention_ms() const {

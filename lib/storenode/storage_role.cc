@@ -114,6 +114,11 @@ NodeRepairParts StorageRole::repair_parts() {
           .names = &names_,
           .digests = &digests_,
           .progress = &progress_,
+          .has_room = [this] {
+            const storage::EngineStats stats = engine_->Stats();
+            return stats.wal_bytes < options_.flags->log_bytes_max() &&
+                   stats.head_bytes < stats.head_bytes_max;
+          },
           .rules = {.storage_rules = options_.service.storage_rules,
                     .dedup = options_.flags->dedup()},
           .metrics = options_.metrics};

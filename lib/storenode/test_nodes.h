@@ -53,6 +53,7 @@ struct Nodes {
   Watch watch;  // of calls between nodes
   uint32_t copies = 2;
   int64_t bytes_per_second = 0;
+  repair::HasRoom has_room;  // instead of the node's own
   std::vector<std::string> flags;  // of nodes to come
 
   explicit Nodes(int n) {
@@ -154,8 +155,10 @@ struct Nodes {
       channel->SetConnected(is_up[to]);
       return channel;
     };
+    NodeRepairParts parts = nodes[node]->role->repair_parts();
+    if (has_room != nullptr) parts.has_room = has_room;
     return std::make_unique<NodeRepair>(
-        nodes[node]->role->repair_parts(), dial,
+        parts, dial,
         NodeRepairOptions{
             .repair = {.interval = interval,
                        .bytes_per_second = bytes_per_second,
