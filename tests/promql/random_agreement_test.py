@@ -178,17 +178,23 @@ def same_but_operands(ours, theirs):
     return rest == their_rest and other <= mine and bool(other) == bool(mine)
 
 
-FORGOTTEN_OFFSET = r"timestamp\(.*( offset .* @| @ .* offset )"
+# It reads samples of another time: it forgets timestamp()'s offset where there
+# is an @, too, and of an @ around an @ that is in a subquery the inner one.
+OTHER_TIME = (r"timestamp\(.*( offset .* @| @ .* offset )|"
+              r" @ .*\[[^]]*:[^]]*\] @ .*\[[^]]*:[^]]*\]")
 # What this release of Prometheus does otherwise, each with its reason.
 KNOWN = (
     # It takes the first bucket of le to reach down to -Inf: later ones to 0.
     r"histogram_fraction\(",
+    # A last digit decides where a rank lies that is at a bucket's border.
+    r"histogram_quantile\(.*avg.*(rate|increase|delta)\(",
+    # Labels of numbers differ by a last digit, and so do their hashes.
+    r"limit_ratio.*count_values",
     # What is left of a difference is divided by.
     r"histogram_(avg|stddev|stdvar|quantile|fraction)\(.*delta\(",
     # Far apart from zero and close to one another: the order decides.
     r"std(dev|var).*(ts_of_|timestamp|1e9)",
-    # It forgets an offset where there is an @, too.
-    FORGOTTEN_OFFSET,
+    OTHER_TIME,
     # Powers differ by a last digit, which is an angle or a minute of its own.
     r"(sin|cos|tan|minute|hour|day_of_\w+|days_in_month|month|year)\("
     r".*(\^|sinh|cosh|exp)",
@@ -257,8 +263,8 @@ def roughly_differ(query, ours, theirs):
                 f"{theirs.get('error', 'answers')}")
     if theirs["status"] != "success":
         return None
-    # A series for each value; samples of another time.
-    if "count_values" in query or re.search(FORGOTTEN_OFFSET, query):
+    # Such has a series for each value, or others.
+    if "count_values" in query or re.search(OTHER_TIME, query):
         return None
     counts = [len(series_of(answer["data"])) for answer in (ours, theirs)]
     if counts[0] != counts[1]:
@@ -292,9 +298,9 @@ def difference(query, ours, theirs, is_range):
     # MetricsQL's syntax is there beside PromQL's, and min() in durations.
     if "parse error" in theirs.get("error", "") and "data" in ours:
         return None
-    # Not a number of seconds is some number there.
+    # It takes NaN, and seconds that overflow as nanoseconds, for some duration.
     if "duration out of range" in ours.get("error", "") and (
-            re.search("offset.*NaN", query)):
+            re.search(r"offset.*(NaN|\*|\+|\^)", query)):
         return None
     # It writes histograms that were divided by NaN into labels, and panics.
     if "custom buckets have no zero bucket" in theirs.get("error", ""):
