@@ -10,7 +10,8 @@
 #                                     all tests, then these targets under one
 #   tests/run.sh --long               all tests; 60 s per fuzz target with
 #                                     libFuzzer and with the driver, 100 kill
-#                                     cycles (VARVE_LONG=1), unit tests 10 times
+#                                     cycles and 20 rounds of each scenario of
+#                                     faults (VARVE_LONG=1), unit tests 10 times
 #
 # The caller may set VARVE_CONFORMANCE (folder of the PromQL judge) and
 # VARVE_PEERS (folder with other databases' programs); a test that misses one of
@@ -111,7 +112,7 @@ mode=${1:-}
 case $mode in
   "" | --sanitizers | --long | --sanitizer) ;;
   *)
-    sed -n '2,19s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

@@ -65,11 +65,15 @@ bool NodeHealth::Fit(rpc::Channel& channel, int64_t now_ms) {
   if (connection != 0 && !troubled_.load(std::memory_order_relaxed)) {
     return true;
   }
+  std::unique_ptr<rpc::Call> outdated;  // ends without the lock
   base::MutexLock lock(mutex_);
   const bool fit = connection != 0 && (suspended_ != connection ||
                                        Recovered(channel, now_ms));
   if (fit) {
-    if (suspended_ != connection) suspended_ = 0;
+    if (suspended_ != connection) {
+      suspended_ = 0;
+      outdated.swap(probe_);  // it keeps the lost connection
+    }
     if (down_connection_ != connection) down_ = false;
   } else {
     if (!down_) down_since_ms_ = now_ms;
