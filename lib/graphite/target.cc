@@ -20,6 +20,14 @@ bool IsNamePart(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
 }
 
+// "name" where an argument begins with "name="; else "".
+std::string_view KeywordOf(std::string_view text) {
+  size_t end = 0;
+  while (end < text.size() && IsNamePart(text[end])) ++end;
+  if (end == text.size() || text[end] != '=') return {};
+  return text.substr(0, end);
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view text) : text_(text) {}
@@ -54,6 +62,11 @@ class Parser {
       ASSIGN_OR_RETURN(Target call, Term(depth));
       if (call.kind != Target::Kind::kCall) {
         return Bad("expected a call after |");
+      }
+      // As an argument it would be another one.
+      if (target.kind == Target::Kind::kPath &&
+          !KeywordOf(target.text).empty()) {
+        return Bad("a path before | begins as an argument's name=");
       }
       RETURN_IF_ERROR(Deepen(target, call));
       call.arguments.insert(call.arguments.begin(), std::move(target));
@@ -99,7 +112,8 @@ class Parser {
     if (Take(')')) return absl::OkStatus();
     do {
       SkipSpace();
-      std::string keyword = Keyword();
+      std::string keyword(KeywordOf(text_.substr(at_)));
+      if (!keyword.empty()) at_ += keyword.size() + 1;
       ASSIGN_OR_RETURN(Target argument, Pipe(depth + 1));
       argument.keyword = std::move(keyword);
       RETURN_IF_ERROR(Deepen(argument, call));
@@ -107,16 +121,6 @@ class Parser {
     } while (Take(','));
     if (!Take(')')) return Bad("expected , or )");
     return absl::OkStatus();
-  }
-
-  // "name=" in front of an argument, taken; else "".
-  std::string Keyword() {
-    size_t end = at_;
-    while (end < text_.size() && IsNamePart(text_[end])) ++end;
-    if (end == at_ || end == text_.size() || text_[end] != '=') return "";
-    std::string keyword(text_.substr(at_, end - at_));
-    at_ = end + 1;
-    return keyword;
   }
 
   absl::StatusOr<Target> Quoted() {

@@ -58,6 +58,17 @@ TEST_CASE("broken targets are errors that show the place", "[graphite]") {
         std::string_view::npos);
 }
 
+TEST_CASE("no path becomes another argument by its place", "[graphite]") {
+  CHECK(TargetText(*ParseTarget("f(a=b)")) == "f(a=b)");
+  CHECK(TargetText(*ParseTarget("a=b")) == "a=b");
+  CHECK(TargetText(*ParseTarget("a;t=b|f()")) == "f(a;t=b)");
+  CHECK(TargetText(*ParseTarget("f(a=b|g())")) == "f(a=g(b))");
+  for (const char* text : {"a=b|f()", "a=|f()", "f(a=b=c|g())"}) {
+    CAPTURE(text);
+    CHECK_FALSE(ParseTarget(text).ok());
+  }
+}
+
 TEST_CASE("nesting and length have bounds", "[graphite]") {
   const auto nested = [](int depth) {
     std::string text;
