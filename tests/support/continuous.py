@@ -21,6 +21,9 @@ from tests.support.processes import wait_until
 
 SERIES = 10
 PATIENCE_SECONDS = 60
+# A frame whose size was corrupted holds its connection until that is given up
+# after 30 s of silence; then hints are tried again after up to 30 s.
+MADE_UP_SECONDS = 150
 
 
 def value_of(step, series):
@@ -255,5 +258,5 @@ def wait_made_up(cluster: Cluster):
         return (_sum(storage.http, "varve_hints_bytes{") == 0 and
                 _sum(storage.http, "varve_missed_records ") == 0)
     for storage in cluster.storages:
-        wait_until(lambda s=storage: made_up(s), PATIENCE_SECONDS,
+        wait_until(lambda s=storage: made_up(s), MADE_UP_SECONDS,
                    f"storage {storage.index} waits for no copies")
