@@ -34,8 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 extern "C" void VarveFuzzSeeds(VarveFuzzAdd add) {
   for (const std::string_view text :
        {"aliasByNode(scale(a.*.b{c,d}.[0-9],factor=0.1), 1,-2)",
-        "a.b|sumSeries()|alias('x\\'y')", "a=b|f()", "seriesByTag('a=b','c!=~d.*')",
-        "f(true,None,-1.5e3,\"q, (\")", "12:34_20261120", "-1h30min"}) {
+        "a.b|sumSeries()|alias('x\\'y')", "a=b|f()",
+        "seriesByTag('a=b','c!=~d.*')", "f(true,None,-1.5e3,\"q, (\")",
+        "12:34_20261120", "-1h30min"}) {
     add(text.data(), text.size());
   }
 }
