@@ -4,11 +4,11 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
-#include "lib/storenode/message.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/data_frame.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
+#include "lib/wire/request.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/hints.h"
 
@@ -132,7 +132,7 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
 
 absl::StatusOr<std::string> InsertService::Define(std::string_view payload) {
   proto::DefineRequest request;
-  RETURN_IF_ERROR(ParseMessage(payload, request));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, request));
   ASSIGN_OR_RETURN(const auto definitions, DefinitionsOf(request.series()));
   std::vector<uint64_t> ids;
   std::vector<model::Refusal> refused;
@@ -199,7 +199,7 @@ absl::StatusOr<std::string> InsertService::Append(
 absl::StatusOr<std::string> InsertService::HintDefine(
     std::string_view payload) {
   proto::HintDefineRequest request;
-  RETURN_IF_ERROR(ParseMessage(payload, request));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, request));
   if (request.owner() == 0 || request.owner() == engine_->node_id()) {
     return base::InvalidArgument("hints for node ", request.owner(),
                                  ", which cannot have any here");
@@ -235,7 +235,7 @@ absl::StatusOr<std::string> InsertService::HintData(std::string_view payload) {
 absl::StatusOr<std::string> InsertService::HintStatus(
     std::string_view payload) {
   proto::HintStatusRequest request;
-  RETURN_IF_ERROR(ParseMessage(payload, request));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, request));
   proto::HintStatusResponse response;
   for (const proto::HintStatusRequest::Log& one : request.logs()) {
     switch (engine_->hints().StateOf(one.owner(), one.hint_log())) {
@@ -256,7 +256,7 @@ absl::StatusOr<std::string> InsertService::HintStatus(
 absl::StatusOr<std::string> InsertService::PutMissed(
     std::string_view payload) {
   proto::Missed missed;
-  RETURN_IF_ERROR(ParseMessage(payload, missed));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, missed));
   RETURN_IF_ERROR(kept_->PutMissed(missed));
   proto::Ack ack;
   ack.set_coverage_version(engine_->coverage_version());
@@ -265,7 +265,7 @@ absl::StatusOr<std::string> InsertService::PutMissed(
 
 absl::StatusOr<std::string> InsertService::PutRing(std::string_view payload) {
   proto::Ring ring;
-  RETURN_IF_ERROR(ParseMessage(payload, ring));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, ring));
   RETURN_IF_ERROR(kept_->PutRing(ring));
   return std::string();
 }
@@ -273,7 +273,7 @@ absl::StatusOr<std::string> InsertService::PutRing(std::string_view payload) {
 absl::StatusOr<std::string> InsertService::PutTenantNames(
     std::string_view payload) {
   proto::TenantNames request;
-  RETURN_IF_ERROR(ParseMessage(payload, request));
+  RETURN_IF_ERROR(wire::ParseMessage(payload, request));
   std::vector<model::Tenant> tenants;
   for (const proto::Tenant& one : request.tenants()) {
     ASSIGN_OR_RETURN(const model::TenantId id, wire::FromProto(one));

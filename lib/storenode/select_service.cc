@@ -9,19 +9,16 @@
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/storenode/digest_answer.h"
-#include "lib/storenode/message.h"
 #include "lib/storenode/rollup_search.h"
 #include "lib/storenode/search_meter.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
+#include "lib/wire/request.h"
 #include "lib/wire/series_batch.h"
 
 namespace varve::storenode {
 namespace {
-
-// Far beyond any query; keeps sums within int64.
-constexpr int64_t kTimeoutMaxMs = int64_t{1} << 50;
 
 using Entries =
     google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
@@ -91,10 +88,7 @@ absl::Status CheckVersion(const proto::SearchRequest& request,
 base::Alive AliveOf(const rpc::ServerCall& call, int64_t timeout_ms) {
   base::Alive alive;
   alive.cancelled = [&call] { return call.cancelled(); };
-  if (timeout_ms > 0) {
-    const int64_t now_ms = base::SystemClock().SteadyMs();
-    alive.deadline_steady_ms = now_ms + std::min(timeout_ms, kTimeoutMaxMs);
-  }
+  alive.deadline_steady_ms = wire::DeadlineOf(timeout_ms);
   return alive;
 }
 
@@ -186,7 +180,7 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
 
 absl::Status SelectService::Search(rpc::ServerCall& call) {
   proto::SearchRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(SearchPlan plan, SearchPlan::Make(request, *names_));
   const base::Alive alive = AliveOf(call, request.timeout_ms());
   plan.search.alive = &alive;
@@ -237,7 +231,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
 
 absl::Status SelectService::Rollup(rpc::ServerCall& call) {
   proto::RollupRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(SearchPlan plan,
                    SearchPlan::Make(request.search(), *names_));
   plan.search.hashes = false;
@@ -284,7 +278,7 @@ absl::Status SelectService::Rollup(rpc::ServerCall& call) {
 
 absl::Status SelectService::TellCoverage(rpc::ServerCall& call) {
   proto::CoverageRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(const proto::Coverage coverage,
                    Coverage(engine_->coverage_version(),
                             {request.start_ms(), request.end_ms()}));
@@ -293,7 +287,7 @@ absl::Status SelectService::TellCoverage(rpc::ServerCall& call) {
 
 absl::Status SelectService::Labels(rpc::ServerCall& call) {
   proto::LabelsRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   storage::LabelRequest labels;
   ASSIGN_OR_RETURN(labels.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(labels.matcher_groups, wire::FromProto(request.groups()));
@@ -315,7 +309,7 @@ absl::Status SelectService::Labels(rpc::ServerCall& call) {
 
 absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
   proto::CardinalityRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   storage::CardinalityRequest wanted;
   ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
@@ -366,7 +360,7 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
 
 absl::Status SelectService::Tenants(rpc::ServerCall& call) {
   proto::TenantsRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   proto::TenantsResponse response;
   const model::TimeRange range{request.start_ms(), request.end_ms()};
   ASSIGN_OR_RETURN(*response.mutable_coverage(),
@@ -382,7 +376,7 @@ absl::Status SelectService::Tenants(rpc::ServerCall& call) {
 
 absl::Status SelectService::Metadata(rpc::ServerCall& call) {
   proto::MetadataRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   storage::MetadataRequest wanted;
   ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   wanted.metric = request.metric();
@@ -401,7 +395,7 @@ absl::Status SelectService::Metadata(rpc::ServerCall& call) {
 
 absl::Status SelectService::NameUsage(rpc::ServerCall& call) {
   proto::NameUsageRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   proto::NameUsageResponse response;
   ASSIGN_OR_RETURN(*response.mutable_coverage(),
                    Coverage(engine_->coverage_version(), {}));
@@ -425,7 +419,7 @@ absl::Status SelectService::NameUsage(rpc::ServerCall& call) {
 
 absl::Status SelectService::History(rpc::ServerCall& call) {
   proto::HistoryRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(const model::TenantId tenant,
                    names_->Readable(request.tenant()));
   proto::HistoryResponse response;
@@ -440,7 +434,7 @@ absl::Status SelectService::History(rpc::ServerCall& call) {
 
 absl::Status SelectService::Delete(rpc::ServerCall& call) {
   proto::DeleteRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   storage::DeleteRequest wanted;
   ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
   ASSIGN_OR_RETURN(wanted.matcher_groups, wire::FromProto(request.groups()));
@@ -455,7 +449,7 @@ absl::Status SelectService::Delete(rpc::ServerCall& call) {
 
 absl::Status SelectService::Digest(rpc::ServerCall& call) {
   proto::DigestRequest request;
-  RETURN_IF_ERROR(ParseMessage(call.payload(), request));
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   const base::Alive alive = AliveOf(call, request.timeout_ms());
   DigestWanted wanted;
   ASSIGN_OR_RETURN(wanted.tenant, names_->Readable(request.tenant()));
