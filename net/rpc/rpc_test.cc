@@ -267,6 +267,36 @@ TEST_CASE("stop lets running handlers end and refuses new calls", "[rpc]") {
   stopping.wait();
 }
 
+TEST_CASE("closed connections come back while the server listens",
+          "[rpc]") {
+  TcpPair pair;
+  pair.server->CloseConnections(absl::ZeroDuration());
+  REQUIRE(tests::BecomesTrue([&] {
+    return pair.tcp->connected() && pair.tcp->connection_epoch() == 2;
+  }));
+  CHECK(CallOnce(*pair.tcp, kEcho, "again", Soon()).ok());
+  pair.server->StopListening();
+  CHECK(CallOnce(*pair.tcp, kEcho, "still there", Soon()).ok());
+  pair.server->CloseConnections(absl::Milliseconds(1));
+  REQUIRE(tests::BecomesTrue([&] { return !pair.tcp->connected(); }));
+  CHECK(pair.tcp->connection_epoch() == 2);
+  CHECK(absl::IsUnavailable(
+      CallOnce(*pair.tcp, kEcho, "nobody listens", Soon()).status()));
+}
+
+TEST_CASE("a connection that is to be closed waits for its calls", "[rpc]") {
+  TcpPair pair;
+  auto running = pair.tcp->Start(kWaitForCancel, "");
+  pair.service.entered.get_future().wait();
+  pair.server->StopListening();
+  auto closing = std::async(std::launch::async, [&] {
+    pair.server->CloseConnections(absl::ZeroDuration());
+  });
+  running.reset();  // the call ends
+  closing.wait();
+  REQUIRE(tests::BecomesTrue([&] { return !pair.tcp->connected(); }));
+}
+
 // A peer that speaks bytes of its own choice.
 class RawPeer {
  public:

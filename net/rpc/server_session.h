@@ -54,6 +54,11 @@ class ServerSession final : public FramedStream {
   void CancelCalls();
   const std::string& peer_hello() const { return peer_hello_; }
   bool greeted() const { return greeted_; }
+  // None of its calls is under way.
+  bool idle() {
+    base::MutexLock lock(calls_mutex_);
+    return calls_.empty();
+  }
 
  protected:
   void OnFrame(Frame frame) override;

@@ -14,6 +14,8 @@ constexpr int kHandlerThreadsMin = 32;
 constexpr int kHandlerThreadsPerCpu = 8;
 // Cancelled handlers end soon; what they use may be closed after Stop.
 constexpr absl::Duration kCancelledMax = absl::Seconds(10);
+// How long a connection that is to be closed is waited for to have no calls.
+constexpr absl::Duration kIdleMax = absl::Milliseconds(500);
 
 TcpServerOptions WithDefaults(TcpServerOptions options) {
   if (options.handler_threads_max <= 0) {
@@ -70,8 +72,33 @@ class TcpServer::Impl {
                       [](const auto& session) { return session->greeted(); }));
   }
 
-  void Stop(absl::Duration grace) {
+  void StopListening() {
     if (listener_) listener_->Close();
+  }
+
+  void CloseConnections(absl::Duration over) {
+    std::set<std::shared_ptr<ServerSession>> sessions;
+    {
+      base::MutexLock lock(core_->mutex);
+      sessions = core_->sessions;
+    }
+    const int64_t start_ms = base::SystemClock().SteadyMs();
+    int64_t closed = 0;
+    for (const auto& session : sessions) {
+      const absl::Duration due =
+          over * closed++ / static_cast<int64_t>(sessions.size());
+      WaitUntil(start_ms + absl::ToInt64Milliseconds(due),
+                [] { return false; });
+      WaitUntil(base::SystemClock().SteadyMs() +
+                    absl::ToInt64Milliseconds(kIdleMax),
+                [&session] { return session->idle(); });
+      session->CancelCalls();
+      session->Close(base::Unavailable("the node closes its connections"));
+    }
+  }
+
+  void Stop(absl::Duration grace) {
+    StopListening();
     {
       base::MutexLock lock(core_->mutex);
       core_->refusing = true;
@@ -94,10 +121,18 @@ class TcpServer::Impl {
 
  private:
   void WaitForHandlers(absl::Duration time_max) {
-    const int64_t end_ms = base::SystemClock().SteadyMs() +
-                           absl::ToInt64Milliseconds(time_max);
+    WaitUntil(base::SystemClock().SteadyMs() +
+                  absl::ToInt64Milliseconds(time_max),
+              [this]() NO_THREAD_SAFETY_ANALYSIS {
+                return core_->running == 0;
+              });
+  }
+
+  // `done` is asked under the lock, after each end of a call.
+  template <typename Done>
+  void WaitUntil(int64_t end_ms, const Done& done) {
     base::MutexLock lock(core_->mutex);
-    while (core_->running > 0) {
+    while (!done()) {
       const int64_t left_ms = end_ms - base::SystemClock().SteadyMs();
       if (left_ms <= 0) return;
       core_->changed.WaitFor(lock, absl::Milliseconds(left_ms));
@@ -134,6 +169,10 @@ std::shared_ptr<const net::TrafficCounters> TcpServer::counters() const {
   return impl_->counters();
 }
 size_t TcpServer::connections() const { return impl_->connections(); }
+void TcpServer::StopListening() { impl_->StopListening(); }
+void TcpServer::CloseConnections(absl::Duration over) {
+  impl_->CloseConnections(over);
+}
 void TcpServer::Stop(absl::Duration grace) { impl_->Stop(grace); }
 
 }  // namespace varve::rpc

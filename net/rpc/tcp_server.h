@@ -44,6 +44,13 @@ class TcpServer {
   // Open and greeted now.
   size_t connections() const;
 
+  // No new connections from now on; those there are stay.
+  void StopListening();
+  // Closes the connections there are, the first at once and the others evenly
+  // over `over`; each when none of its calls is under way, or half a second
+  // later. Who still listens gets them back.
+  void CloseConnections(absl::Duration over);
+
   // Refuses new connections and calls (Unavailable), waits for the running
   // handlers up to `grace`, then cancels them, closes all connections and
   // waits up to 10 s more for the cancelled.
