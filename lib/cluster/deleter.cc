@@ -43,7 +43,8 @@ absl::StatusOr<int64_t> Deleter::Delete(const DeleteCommand& command) {
   wire::ToProto(command.matcher_groups, *request.mutable_groups());
   request.set_start_ms(command.range.start_ms);
   request.set_end_ms(command.range.end_ms);
-  request.set_accept_ms(NextAcceptMs());
+  request.set_accept_ms(command.accept_ms != 0 ? command.accept_ms
+                                               : NextAcceptMs());
   request.set_series_max(command.series_max);
   const std::string payload = request.SerializeAsString();
 

@@ -30,6 +30,8 @@ struct DeleteCommand {
   std::vector<model::Matchers> matcher_groups;  // or-ed; at least one
   model::TimeRange range = {0, model::kTimestampMaxMs};
   int64_t series_max = 0;  // on one node; 0: no limit
+  // By the clock of the node of a level above that took it; 0: it is taken now.
+  int64_t accept_ms = 0;
   int64_t deadline_steady_ms = INT64_MAX;
 };
 

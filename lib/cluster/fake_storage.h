@@ -52,6 +52,8 @@ struct FakeNode {
   std::map<uint64_t, std::vector<encoding::ExemplarRow>> exemplars;
   std::map<uint64_t, model::StartRuns> starts;
   std::vector<model::MetricMetadata> metadata;
+  int64_t accept_ms = 0;  // of the last record
+  std::string role = "storage";
   uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
   std::map<uint64_t, FakeHintLog> hints;  // by owner
@@ -158,6 +160,7 @@ struct FakeNode {
       std::map<uint64_t, std::vector<std::pair<int64_t, double>>>& to) {
     encoding::DataRecordReader reader(record);
     encoding::FloatSection section;
+    accept_ms = reader.accept_ms();
     while (*reader.Next()) {
       if (reader.kind() != encoding::SectionKind::kFloats) {
         RETURN_IF_ERROR(KeepKinds(reader));
@@ -289,6 +292,7 @@ class FakeChannel final : public rpc::Channel {
     proto::Hello hello;
     (void)hello.ParseFromString(
         wire::EncodeStorageHello(node_->id, node_->ref_epoch, ""));
+    hello.set_role(node_->role);
     hello.set_features((hello.features() | wire::kFeatureHints) &
                        ~node_->missing_features);
     return hello.SerializeAsString();

@@ -18,6 +18,7 @@ absl::StatusOr<NodeGreeting> NodeList::Greeting(size_t i) const {
   greeting.features = hello.features;
   greeting.zone = hello.zone;
   greeting.is_select = hello.role == "select";
+  greeting.is_insert = hello.role == "insert";
   return greeting;
 }
 

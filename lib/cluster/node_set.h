@@ -46,6 +46,7 @@ struct NodeGreeting {
   uint64_t features = 0;
   std::string zone;
   bool is_select = false;  // it answers for the storage nodes below it
+  bool is_insert = false;  // it writes to the storage nodes below it
 };
 
 // Immutable but for what the nodes' channels do.

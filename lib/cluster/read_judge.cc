@@ -30,6 +30,7 @@ ReadJudge::ReadJudge(std::shared_ptr<const NodeList> nodes,
       answered_(nodes_->size(), false),
       failures_(nodes_->size()),
       node_ids_(nodes_->size(), 0),
+      cluster_ids_(nodes_->size()),
       histories_(nodes_->size()),
       dedup_(options->dedup) {}
 
@@ -46,6 +47,8 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
     histories_[node] = HistoryOf(coverage, coverage.history());
   }
   for (const auto& missed : coverage.missed()) lacking_.insert(missed.owner());
+  cluster_ids_[node].assign(coverage.cluster_ids().begin(),
+                            coverage.cluster_ids().end());
   if (coverage.replaying()) {
     failures_[node] = base::Unavailable("is still replaying its log");
   } else if (coverage.damaged()) {
@@ -83,14 +86,17 @@ bool ReadJudge::HasMoved(size_t node) const {
 }
 
 bool ReadJudge::Lacks(size_t node) const {
-  return node_ids_[node] != 0 && lacking_.contains(node_ids_[node]);
+  if (node_ids_[node] != 0 && lacking_.contains(node_ids_[node])) return true;
+  return std::any_of(cluster_ids_[node].begin(), cluster_ids_[node].end(),
+                     [this](uint64_t id) { return lacking_.contains(id); });
 }
 
 absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   if (nodes_->size() == 0) {
     return base::Unavailable("no storage node is known yet (-storageNode)");
   }
-  ReadOutcome outcome{.dedup = dedup_};
+  ReadOutcome outcome{.dedup = dedup_,
+                      .lacking = {lacking_.begin(), lacking_.end()}};
   std::map<std::string, int> failed;  // by group
   bool all_late = true;
   // Rows that a node lacks are with the others: only when one of those failed

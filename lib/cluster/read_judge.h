@@ -52,6 +52,8 @@ class ReadJudge {
   std::vector<bool> answered_;
   std::vector<absl::Status> failures_;  // by node; OK: complete
   std::vector<uint64_t> node_ids_;      // of the nodes that answered; else 0
+  // Of those that answer for a cluster: its ids.
+  std::vector<std::vector<uint64_t>> cluster_ids_;
   std::vector<NodeHistory> histories_;  // by node, where it told one
   std::set<uint64_t> lacking_;          // node ids of MISSED records
   model::DedupRule dedup_;

@@ -103,6 +103,9 @@ struct ReadOutcome {
   model::DedupRule dedup;             // of this node and those that answered
   // Of a search, by node. Empty unless every node answered.
   std::vector<NodeHistory> histories;
+  // Whose copies of rows in the request's time range nodes know to be missing,
+  // by node id: of these nodes, or of clusters beside this one.
+  std::vector<uint64_t> lacking;
 };
 
 struct MergedSeries {

@@ -281,6 +281,27 @@ TEST_CASE("a level below whose answer is partial is a node that failed",
   CHECK(!cluster.outcome.is_partial);
 }
 
+TEST_CASE("a level below that lacks rows counts beside one that failed",
+          "[cluster]") {
+  Cluster cluster(2);
+  cluster.options.replication_factors = {{"", 2}};
+  // The one was down when the other took rows.
+  cluster.nodes[0]->coverage.add_cluster_ids(70);
+  cluster.nodes[0]->coverage.add_cluster_ids(71);
+  cluster.nodes[1]->coverage.add_cluster_ids(80);
+  cluster.nodes[1]->coverage.add_missed()->set_owner(71);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  CHECK(cluster.outcome.lacking == std::vector<uint64_t>{71});
+  cluster.nodes[1]->coverage.set_partial(true);
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+  CHECK(cluster.outcome.warnings.size() == 2);
+  cluster.nodes[1]->coverage.mutable_missed(0)->set_owner(72);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+}
+
 TEST_CASE("replicas that are not needed are not waited for", "[cluster]") {
   Cluster cluster(3);
   cluster.options.replication_factors = {{"", 2}};

@@ -102,7 +102,7 @@ void RowSender::AddMetadata(std::vector<wire::DataFrameBuilder>& builders,
 
 void RowSender::Start() {
   const WriteView& view = attempt_.view();
-  const int64_t accept_ms = NextAcceptMs();
+  const int64_t accept_ms = accept_ms_ != 0 ? accept_ms_ : NextAcceptMs();
   for (uint16_t node = 0; node < nodes_.size(); ++node) {
     if (attempt_.usable(node) &&
         view.writers[node]->in_flight_bytes.load() > kWindowBytes) {

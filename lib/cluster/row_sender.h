@@ -19,12 +19,13 @@ namespace varve::cluster {
 
 class RowSender {
  public:
-  // All outlive it. The rows' routes are defined.
+  // All outlive it. The rows' routes are defined. `accept_ms` as Writer::Write.
   RowSender(WriteAttempt& attempt, std::span<const SeriesRows> rows,
-            std::span<const MetadataRows> metadata)
+            std::span<const MetadataRows> metadata, int64_t accept_ms)
       : attempt_(attempt),
         rows_(rows),
         metadata_(metadata),
+        accept_ms_(accept_ms),
         lanes_(attempt.view().lane_count()),
         nodes_(attempt.view().node_count()) {}
   // Settles what is still counted as under way.
@@ -58,6 +59,7 @@ class RowSender {
   WriteAttempt& attempt_;
   const std::span<const SeriesRows> rows_;
   const std::span<const MetadataRows> metadata_;
+  const int64_t accept_ms_;
   std::vector<Lane> lanes_;
   std::vector<PerNode> nodes_;
 };

@@ -177,6 +177,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
 void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
   view.features = ~uint64_t{0};
   view.takes_hints.resize(view.live.size());
+  view.level_below.resize(view.live.size());
   for (size_t i = 0; i < view.nodes->size(); ++i) {
     if (!view.live[i]) continue;
     const absl::StatusOr<NodeGreeting> greeting = view.nodes->Greeting(i);
@@ -187,6 +188,7 @@ void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
     view.features &= greeting->features;
     view.takes_hints[i] = (greeting->features & wire::kFeatureHints) != 0 &&
                           !seen.node[i].refuses_hints;
+    view.level_below[i] = greeting->is_insert;
     WriterNode& known = *view.writers[i];
     known.node_id = greeting->node_id;
     known.zone =
@@ -235,13 +237,14 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
     const WriterNode& known = *view.writers[i];
     view.ref_epochs[i] = known.ref_epoch;
     if (known.node_id == 0) continue;
-    const bool repeated =
-        std::any_of(members.begin(), members.end(), [&known](const auto& m) {
-          return m.node_id == known.node_id;
-        });
-    if (repeated) {
-      base::LogWarn("two addresses of -storageNode reach one node: ",
-                    view.nodes->node(i).address, " is left out");
+    const auto first = std::find(view.node_ids.begin(), view.node_ids.end(),
+                                 known.node_id);
+    if (first != view.node_ids.end()) {
+      // The insert nodes of a cluster below are one node.
+      if (!view.level_below[first - view.node_ids.begin()]) {
+        base::LogWarn("two addresses of -storageNode reach one node: ",
+                      view.nodes->node(i).address, " is left out");
+      }
       view.live[i] = false;
       continue;
     }

@@ -7,6 +7,12 @@
 #include "lib/base/status.h"
 
 namespace varve::cluster {
+namespace {
+
+// Its definitions and rows may each wait for a node.
+constexpr int64_t kLevelBelowPatience = 3;
+
+}  // namespace
 
 absl::Status Outdated(std::string_view why) {
   return base::FailedPrecondition("the view is outdated: ", why);
@@ -89,18 +95,34 @@ int64_t WriteAttempt::DeadlineFor(uint16_t node) const {
   const WriterOptions& options = core_.options;
   const int64_t all_ms = start_ms_ + absl::ToInt64Milliseconds(options.timeout);
   if (!DispensesWith(node)) return all_ms;
-  return std::min(all_ms, step_start_ms_ + absl::ToInt64Milliseconds(
-                                               options.laggard_timeout));
+  // A level below gives up on its own laggards first.
+  const int64_t patience_ms =
+      absl::ToInt64Milliseconds(options.laggard_timeout) *
+      (view_.level_below[node] ? kLevelBelowPatience : 1);
+  return std::min(all_ms, step_start_ms_ + patience_ms);
+}
+
+bool WriteAttempt::HasOtherAddress(uint16_t node) const {
+  for (size_t i = 0; i < errors_.size(); ++i) {
+    if (i == node || !errors_[i].ok()) continue;
+    const absl::StatusOr<NodeGreeting> greeting = view_.nodes->Greeting(i);
+    if (greeting.ok() && greeting->node_id == view_.node_ids[node]) return true;
+  }
+  return false;
 }
 
 absl::Status WriteAttempt::AgainIfWorthIt() const {
   if (!any_failed_ || last_) return absl::OkStatus();
-  bool hints = false;
-  for (size_t node = 0; node < errors_.size(); ++node) {
-    hints = hints || (usable_[node] && view_.takes_hints[node] &&
-                      core_.options.hint_age_max > absl::ZeroDuration());
+  bool elsewhere = false;
+  for (uint16_t node = 0; node < errors_.size(); ++node) {
+    const bool hints = usable_[node] && view_.takes_hints[node] &&
+                       core_.options.hint_age_max > absl::ZeroDuration();
+    elsewhere = elsewhere || hints ||
+                (!errors_[node].ok() && HasOtherAddress(node));
   }
-  if (!hints && NodesUp() < view_.replication_factor) return absl::OkStatus();
+  if (!elsewhere && NodesUp() < view_.replication_factor) {
+    return absl::OkStatus();
+  }
   return Outdated(base::Message(TooFew()));
 }
 

@@ -78,6 +78,8 @@ class WriteAttempt {
  private:
   void FailHints(uint16_t lane, const absl::Status& error);
   size_t NodesUp() const;
+  // Whether the node is connected at another address, which has not failed.
+  bool HasOtherAddress(uint16_t node) const;
   // Whether copies_min copies can be made without `node`.
   bool DispensesWith(uint16_t node) const;
 

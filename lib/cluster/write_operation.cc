@@ -32,7 +32,8 @@ bool SpanOf(const SeriesRows& row, model::TimeRange& span) {
 WriteOperation::WriteOperation(WriterCore& core, const WriteView& view,
                                std::span<SeriesRows> rows,
                                std::span<const MetadataRows> metadata,
-                               const model::Tenant* named, bool last_attempt)
+                               const model::Tenant* named, bool last_attempt,
+                               int64_t accept_ms)
     : core_(core),
       view_(view),
       rows_(rows),
@@ -40,7 +41,7 @@ WriteOperation::WriteOperation(WriterCore& core, const WriteView& view,
       named_(named),
       attempt_(core, view, last_attempt),
       definer_(attempt_, rows),
-      sender_(attempt_, rows, metadata) {}
+      sender_(attempt_, rows, metadata, accept_ms) {}
 
 absl::Status WriteOperation::Run() {
   RETURN_IF_ERROR(view_.status);

@@ -24,7 +24,8 @@ class WriteOperation {
   WriteOperation(WriterCore& core, const WriteView& view,
                  std::span<SeriesRows> rows,
                  std::span<const MetadataRows> metadata,
-                 const model::Tenant* named, bool last_attempt);
+                 const model::Tenant* named, bool last_attempt,
+                 int64_t accept_ms);
 
   absl::Status Run();
 

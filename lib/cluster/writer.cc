@@ -5,6 +5,7 @@
 
 #include "lib/base/status.h"
 #include "lib/cluster/write_operation.h"
+#include "lib/wire/methods.h"
 
 namespace varve::cluster {
 
@@ -52,9 +53,49 @@ std::shared_ptr<const WriteView> Writer::View() {
 
 absl::Status Writer::Write(const WriteView& view, std::span<SeriesRows> rows,
                            std::span<const MetadataRows> metadata,
-                           const model::Tenant* named, bool last_attempt) {
-  return WriteOperation(impl_->core, view, rows, metadata, named, last_attempt)
+                           const model::Tenant* named, bool last_attempt,
+                           int64_t accept_ms) {
+  return WriteOperation(impl_->core, view, rows, metadata, named, last_attempt,
+                        accept_ms)
       .Run();
+}
+
+absl::Status Writer::Repeat(
+    const std::function<absl::Status(const WriteView&, bool last)>& write) {
+  absl::Status status;
+  for (int attempt = 0; attempt < kWriteAttemptsMax; ++attempt) {
+    const std::shared_ptr<const WriteView> view = View();
+    status = write(*view, attempt + 1 == kWriteAttemptsMax);
+    if (status.code() != absl::StatusCode::kFailedPrecondition) return status;
+  }
+  return base::Unavailable(base::Message(status));
+}
+
+absl::Status Writer::RegisterName(const model::Tenant& tenant) {
+  return Repeat([&](const WriteView& view, bool last) -> absl::Status {
+    RETURN_IF_ERROR(view.Writable());
+    return Write(view, {}, {}, &tenant, last);
+  });
+}
+
+absl::Status Writer::StoreMissed(std::string_view record) {
+  return Repeat([&](const WriteView& view, bool last) -> absl::Status {
+    RETURN_IF_ERROR(view.Writable());
+    WriteAttempt attempt(impl_->core, view, last);
+    std::vector<std::unique_ptr<rpc::Call>> calls(view.node_count());
+    for (size_t node = 0; node < calls.size(); ++node) {
+      if (!view.live[node]) continue;
+      calls[node] = view.nodes->channel(node).Start(wire::kMissed,
+                                                    std::string(record));
+    }
+    for (uint16_t node = 0; node < calls.size(); ++node) {
+      if (calls[node] == nullptr) continue;
+      ASSIGN_OR_RETURN(const auto answer,
+                       attempt.Take(*calls[node], node, "MISSED"));
+      if (!answer.has_value()) return attempt.TooFewNow();
+    }
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace varve::cluster

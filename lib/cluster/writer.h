@@ -40,6 +40,7 @@
 #define VARVE_LIB_CLUSTER_WRITER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -139,15 +140,27 @@ class Writer {
   // `named` is the tenant of all rows where that has a name, else null.
   // Unless it is the `last_attempt`, copies_min copies are not enough where a
   // node failed whose copy another attempt can make.
+  // `accept_ms`: when a level above took the rows; 0: they are taken now.
   // Errors: FailedPrecondition: the view is outdated, take a new one and
   //         call again; Unavailable (retry later; 503); Internal; of names
   //         InvalidArgument (bad, taken, or too many).
   absl::Status Write(const WriteView& view, std::span<SeriesRows> rows,
                      std::span<const MetadataRows> metadata = {},
                      const model::Tenant* named = nullptr,
-                     bool last_attempt = true);
+                     bool last_attempt = true, int64_t accept_ms = 0);
+
+  // Registers the tenant's name on every node that is up. Errors as of Write.
+  absl::Status RegisterName(const model::Tenant& tenant);
+
+  // Has a MISSED record of a level above, a proto Missed, stored by every node
+  // that is up. Errors: Unavailable; Internal for one that no node takes.
+  absl::Status StoreMissed(std::string_view record);
 
  private:
+  // `write` with one view after another while these are outdated.
+  absl::Status Repeat(
+      const std::function<absl::Status(const WriteView&, bool last)>& write);
+
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

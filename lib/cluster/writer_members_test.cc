@@ -135,5 +135,42 @@ TEST_CASE("a node under a new address is one node", "[cluster]") {
   CHECK_FALSE(known("s0:8400"));
 }
 
+TEST_CASE("of a cluster below another insert node takes over at once",
+          "[cluster]") {
+  FakeCluster c(2);
+  for (const auto& fake : c.fakes) fake->role = "insert";
+  c.Start(2);
+  FakeNode other;
+  other.id = c.fakes[0]->id;
+  other.role = "insert";
+  other.ref_epoch = 77;
+  auto list = c.List();
+  list.push_back(std::make_shared<const Node>(
+      "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
+  c.nodes->Replace(std::move(list));
+  REQUIRE(c.Write(50, 1000).ok());
+  CHECK(c.fakes[0]->rows() == 50);
+  CHECK(other.rows() == 0);
+  // Connected, and failing: the write is made again by way of the other one.
+  c.fakes[0]->interfere = [](rpc::Method) -> std::optional<Answer> {
+    return base::Unavailable("stopping");
+  };
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(other.rows() == 50);
+  c.fakes[0]->up = false;
+  REQUIRE(c.Write(50, 3000).ok());
+  CHECK(other.rows() == 100);
+  CHECK(c.Incomplete() == 0);
+  CHECK(c.fakes[1]->missed.empty());
+  // Back again.
+  c.fakes[0]->interfere = nullptr;
+  c.fakes[0]->up = true;
+  c.fakes[0]->connection = 2;
+  other.up = false;
+  REQUIRE(c.Write(50, 4000).ok());
+  CHECK(c.fakes[0]->rows() == 100);
+  CHECK(c.Incomplete() == 0);
+}
+
 }  // namespace
 }  // namespace varve::cluster

@@ -360,5 +360,63 @@ TEST_CASE("a node without room for names is not taken for broken",
   CHECK(c.fakes[0]->missed.empty());
 }
 
+TEST_CASE("rows that a level above took keep its time", "[cluster]") {
+  FakeCluster cluster(1);
+  cluster.Start(1);
+  const auto view = cluster.writer->View();
+  SeriesRoute route;
+  const int64_t at_ms = 5;
+  const double value = 1;
+  SeriesRows row{.route = &route,
+                 .labels = "series",
+                 .timestamps_ms = {&at_ms, 1},
+                 .values = {&value, 1}};
+  for (const int64_t accept_ms : {123, 0}) {
+    REQUIRE(cluster.writer
+                ->Write(*view, {&row, 1}, {}, nullptr, /*last_attempt=*/true,
+                        accept_ms)
+                .ok());
+    CHECK(cluster.fakes[0]->accept_ms ==
+          (accept_ms != 0 ? accept_ms : cluster.clock.NowMs()));
+  }
+}
+
+TEST_CASE("a MISSED record from above is on every node that is up",
+          "[cluster]") {
+  FakeCluster cluster(3);
+  cluster.Start(2, 2);
+  REQUIRE(cluster.writer->View()->Writable().ok());
+  proto::Missed record;
+  record.set_owner(99);
+  cluster.fakes[2]->up = false;
+  cluster.fakes[1]->interfere =
+      [left = 1](rpc::Method method) mutable -> std::optional<Answer> {
+    if (method != wire::kMissed || left-- == 0) return std::nullopt;
+    return base::Unavailable("not now");
+  };
+  // The one that fails is not up any more; the other alone is too few.
+  CHECK(absl::IsUnavailable(
+      cluster.writer->StoreMissed(record.SerializeAsString())));
+  cluster.fakes[2]->up = true;
+  cluster.fakes[2]->connection = 2;
+  REQUIRE(cluster.writer->StoreMissed(record.SerializeAsString()).ok());
+  REQUIRE(cluster.fakes[2]->missed.size() == 1);
+  CHECK(cluster.fakes[2]->missed[0].owner() == 99);
+  CHECK_FALSE(cluster.fakes[0]->missed.empty());
+}
+
+TEST_CASE("an insert node below is waited for longer than a storage node",
+          "[cluster]") {
+  const bool below = GENERATE(false, true);
+  FakeCluster cluster(2);
+  if (below) cluster.fakes[0]->role = "insert";
+  cluster.Start(2, 1);
+  REQUIRE(cluster.Write(10, 1).ok());
+  // It gives up on a node of its own after as long as we on one of ours.
+  cluster.fakes[0]->takes_ms[wire::kData] = 2'500;
+  REQUIRE(cluster.Write(10, 2).ok());
+  CHECK((cluster.Incomplete() == 0) == below);
+}
+
 }  // namespace
 }  // namespace varve::cluster

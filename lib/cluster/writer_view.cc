@@ -55,11 +55,7 @@ absl::Status WriteView::Place(uint16_t slot, SeriesRoute& route) const {
     copies.push_back(node_of(lane));
     std::erase(spare, node_of(lane));
   }
-  if (copies.size() < copies_min) {
-    return base::Unavailable("only ", copies.size(), " of ", node_ids.size(),
-                             " storage nodes can take rows and ", copies_min,
-                             " copies are needed (-insert.minCopies)");
-  }
+  if (copies.size() < copies_min) return TooFew(copies.size());
   if (HasReader(route)) return absl::OkStatus();
   if (!rerouted[Owner(slot, 0)] || owners == kReplicationFactorMax) {
     return base::Unavailable("all ", owners, " storage nodes that own a slot ",
@@ -67,6 +63,18 @@ absl::Status WriteView::Place(uint16_t slot, SeriesRoute& route) const {
   }
   route.lanes[owners] = stand_in;
   return absl::OkStatus();
+}
+
+absl::Status WriteView::TooFew(size_t nodes_up) const {
+  return base::Unavailable("only ", nodes_up, " of ", node_ids.size(),
+                           " storage nodes can take rows and ", copies_min,
+                           " copies are needed (-insert.minCopies)");
+}
+
+absl::Status WriteView::Writable() const {
+  RETURN_IF_ERROR(status);
+  const auto up = static_cast<size_t>(std::count(live.begin(), live.end(), 1));
+  return up >= copies_min ? absl::OkStatus() : TooFew(up);
 }
 
 }  // namespace varve::cluster

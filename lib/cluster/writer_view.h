@@ -77,6 +77,8 @@ struct WriteView {
   std::vector<uint64_t> ref_epochs;
   std::vector<uint8_t> live;
   std::vector<uint8_t> takes_hints;  // up, and stores hints
+  // Up, and an insert node of a level below, which waits for nodes itself.
+  std::vector<uint8_t> level_below;
   // Down; another node may take its copies as ordinary rows.
   std::vector<uint8_t> rerouted;
   // The nodes that are down and have hint lanes.
@@ -129,6 +131,14 @@ struct WriteView {
     return false;
   }
 
+  // By what a level above knows these nodes; 0: they are not known yet.
+  uint64_t ClusterId() const {
+    return ring == nullptr ? 0 : placement::ClusterId(ring->members());
+  }
+  // Unavailable when no row can be written: fewer than copies_min nodes are up,
+  // or as `status` says.
+  absl::Status Writable() const;
+
   // The lanes for `slot`; refs are kNoRef. For an owner that is down: a hint
   // lane to a node that has no copy; failing that, such a node itself, as
   // ordinary rows; failing that, a hint lane to a node with a copy, which is
@@ -142,6 +152,7 @@ struct WriteView {
   }
 
  private:
+  absl::Status TooFew(size_t nodes_up) const;
   // The hint lane to the first of `holders` that takes hints for `owner`;
   // kNoLane for none.
   uint16_t HintLane(uint16_t owner, const std::vector<uint16_t>& holders) const;

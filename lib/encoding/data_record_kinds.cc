@@ -127,7 +127,7 @@ void KindSections::Clear() {
 }
 
 absl::Status DecodeHistogramSection(std::string_view body,
-                                    std::vector<HistogramRow>& rows) {
+                                    std::vector<HistogramBytesRow>& rows) {
   base::ByteReader reader(body);
   // The least of a histogram: a layout of 13 bytes, reset, sum and counts.
   ASSIGN_OR_RETURN(const uint64_t n, RowCount(reader, 20));
@@ -139,12 +139,23 @@ absl::Status DecodeHistogramSection(std::string_view body,
     at_ms += static_cast<uint64_t>(reader.Zigzag());
     const std::string_view bytes = reader.LengthPrefixed();
     if (!reader.ok()) return Broken("a histogram is cut");
-    ASSIGN_OR_RETURN(model::Histogram histogram,
-                     model::ParseHistogramBytes(bytes));
-    rows.push_back({ref, static_cast<int64_t>(at_ms), std::move(histogram)});
+    rows.push_back({ref, static_cast<int64_t>(at_ms), bytes});
   }
   return reader.AtEnd() ? absl::OkStatus()
                         : Broken("surplus bytes behind histograms");
+}
+
+absl::Status DecodeHistogramSection(std::string_view body,
+                                    std::vector<HistogramRow>& rows) {
+  std::vector<HistogramBytesRow> unread;
+  RETURN_IF_ERROR(DecodeHistogramSection(body, unread));
+  rows.reserve(rows.size() + unread.size());
+  for (const HistogramBytesRow& row : unread) {
+    ASSIGN_OR_RETURN(model::Histogram histogram,
+                     model::ParseHistogramBytes(row.bytes));
+    rows.push_back({row.ref, row.timestamp_ms, std::move(histogram)});
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DecodeExemplarSection(std::string_view body,

@@ -39,6 +39,12 @@ struct HistogramRow {
   int64_t timestamp_ms = 0;
   model::Histogram histogram;
 };
+// Not read: canonical bytes within the section.
+struct HistogramBytesRow {
+  uint64_t ref = 0;
+  int64_t timestamp_ms = 0;
+  std::string_view bytes;
+};
 struct ExemplarRow {
   uint64_t ref = 0;
   model::Exemplar exemplar;
@@ -89,6 +95,8 @@ class KindSections {
 // Each appends the rows of a section's body to `rows`.
 absl::Status DecodeHistogramSection(std::string_view body,
                                     std::vector<HistogramRow>& rows);
+absl::Status DecodeHistogramSection(std::string_view body,
+                                    std::vector<HistogramBytesRow>& rows);
 absl::Status DecodeExemplarSection(std::string_view body,
                                    std::vector<ExemplarRow>& rows);
 absl::Status DecodeMetadataSection(std::string_view body,

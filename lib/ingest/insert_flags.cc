@@ -15,11 +15,11 @@ constexpr int64_t kTableEntryBytes = 64;
 constexpr int kStorageInsertPort = 8400;
 
 // Known to operators, without effect yet and missed by whoever sets them.
-constexpr const char* kNotYet[] = {
-    "clusternativeListenAddr", "dropSamplesOnOverload"};
+constexpr const char* kNotYet[] = {"dropSamplesOnOverload"};
 
 // Of no use where there is one storage node.
 constexpr const char* kOfClusters[] = {
+    "clusternative.vminsertConnsShutdownDuration", "clusternativeListenAddr",
     "disableRerouting", "disableReroutingOnUnavailable"};
 
 // Known to operators; without effect here and nothing is lost by it.
@@ -32,7 +32,6 @@ constexpr const char* kAccepted[] = {
     "cluster.tlsCipherSuites",
     "cluster.tlsInsecureSkipVerify",
     "cluster.tlsKeyFile",
-    "clusternative.vminsertConnsShutdownDuration",
     "eula",
     "filestream.disableFadvise",
     "fs.disableMincore",
@@ -93,6 +92,16 @@ InsertFlags::OutageFlags::OutageFlags(base::FlagSet& flags)
           "Other storage nodes do not store, as their own, rows of a node that "
           "is not connected")) {}
 
+InsertFlags::UpperLevelFlags::UpperLevelFlags(base::FlagSet& flags)
+    : address(flags.String(
+          "clusternativeListenAddr", "",
+          "TCP address for insert nodes of a level above, which name it in "
+          "their -storageNode; empty: none are served")),
+      closing(flags.Duration(
+          "clusternative.vminsertConnsShutdownDuration", "25s",
+          "Over how long the connections of insert nodes of a level above are "
+          "closed at the end, one after another")) {}
+
 InsertFlags::LabelFlags::LabelFlags(base::FlagSet& flags)
     : count_max(flags.Int("maxLabelsPerTimeseries", 40,
                           "Series with more labels are rejected")),
@@ -151,9 +160,6 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
       metadata_(flags.Bool("enableMetadata", true,
                            "Store types, help texts and units of metrics")),
       tenants_(flags),
-      clusternative_address_(flags.String(
-          "clusternativeListenAddr", "",
-          "Address for insert nodes of an upper level; not implemented yet")),
       relabel_(flags),
       reload_auth_key_(flags.Secret(
           "reloadAuthKey", "Value of ?authKey= that /-/reload asks for")),
@@ -175,6 +181,7 @@ InsertFlags::InsertFlags(base::FlagSet& flags, InsertDeployment deployment)
         "Copies without which a write is a 503 when nodes are down; 0: one "
         "less than -replicationFactor, at least 1");
     outages_.emplace(flags);
+    upper_level_.emplace(flags);
   } else {
     AcceptOfClusters(flags);
   }
@@ -212,9 +219,6 @@ absl::Status InsertFlags::Validate() const {
 }
 
 void InsertFlags::WarnOfIgnored() const {
-  if (clusternative_address_.is_set()) {
-    base::LogWarn("-clusternativeListenAddr has no effect in this release");
-  }
   for (const char* name : kNotYet) {
     const auto found = flags_.flags().find(name);
     if (found != flags_.flags().end() && found->second->is_set()) {

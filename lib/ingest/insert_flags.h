@@ -38,6 +38,14 @@ class InsertFlags {
   bool single_process() const {
     return deployment_ == InsertDeployment::kSingleProcess;
   }
+  // "" where no level above is served.
+  std::string upper_level_address() const {
+    return upper_level_.has_value() ? upper_level_->address.value() : "";
+  }
+  absl::Duration upper_level_closing() const {
+    return upper_level_.has_value() ? upper_level_->closing.value()
+                                    : absl::ZeroDuration();
+  }
   int concurrent_max() const;
   // What this process may use, of the machine's or its cgroup's memory.
   int64_t memory_bytes_allowed() const;
@@ -76,6 +84,11 @@ class InsertFlags {
     const base::BoolFlag& reroute_slow_disabled;
     const base::BoolFlag& reroute_unavailable_disabled;
   };
+  struct UpperLevelFlags {
+    explicit UpperLevelFlags(base::FlagSet& flags);
+    const base::StringFlag& address;
+    const base::DurationFlag& closing;
+  };
   struct LabelFlags {
     explicit LabelFlags(base::FlagSet& flags);
     const base::IntFlag& count_max;
@@ -89,6 +102,7 @@ class InsertFlags {
   const base::IntFlag* replication_factor_ = nullptr;
   const base::IntFlag* copies_min_ = nullptr;
   std::optional<OutageFlags> outages_;
+  std::optional<UpperLevelFlags> upper_level_;
   const base::BoolFlag& disable_compression_;
   const base::StringFlag& ack_;
   const base::DurationFlag& timeout_;
@@ -103,7 +117,6 @@ class InsertFlags {
   const base::IntFlag& table_entries_;
   const base::BoolFlag& metadata_;
   const TenantFlags tenants_;
-  const base::StringFlag& clusternative_address_;
   const RelabelFlags relabel_;
   const base::StringFlag& reload_auth_key_;
   const base::FloatFlag& allowed_percent_;

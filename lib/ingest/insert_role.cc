@@ -5,6 +5,9 @@
 namespace varve::ingest {
 namespace {
 
+// An eighth of the memory is for series that a level above writes.
+constexpr int64_t kUpperLevelShare = 8;
+
 template <typename Options>
 Options Filled(const InsertFlags& flags, telemetry::Metrics* metrics) {
   Options options;
@@ -35,7 +38,12 @@ InsertRole::InsertRole(const InsertFlags& flags, cluster::NodeSet* nodes,
       gate_(flags.concurrent_max(), flags.queue_max(), *metrics,
             !flags.single_process()),
       reload_auth_key_(flags.reload_auth_key()),
-      routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)) {}
+      routes_(&inserter_, &gate_, Filled<InsertRouteOptions>(flags, metrics)),
+      upper_level_address_(flags.upper_level_address()),
+      upper_level_closing_(flags.upper_level_closing()),
+      metrics_(metrics),
+      upper_level_(&writer_, &inserter_, &routes_.door(), &gate_, metrics,
+                   flags.memory_bytes_allowed() / kUpperLevelShare) {}
 
 absl::Status InsertRole::LoadFiles(const InsertFlags& flags,
                                    telemetry::Metrics* metrics) {
@@ -58,10 +66,15 @@ absl::Status InsertRole::Listen(net::Transport* transport,
                    LineListeners::Start(&routes_.door(), &gate_, transport,
                                         std::move(http),
                                         routes_.OpenTsdbPortRoutes()));
+  if (upper_level_address_.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(upper_level_port_,
+                   UpperLevelPort::Start(upper_level_address_, &upper_level_,
+                                         transport, metrics_));
   return absl::OkStatus();
 }
 
 void InsertRole::StopListening(absl::Duration grace) {
+  if (upper_level_port_) upper_level_port_->Stop(upper_level_closing_);
   if (listeners_) listeners_->Stop(grace);
 }
 

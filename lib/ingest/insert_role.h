@@ -11,6 +11,7 @@
 #define VARVE_LIB_INGEST_INSERT_ROLE_H_
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,8 @@
 #include "lib/ingest/insert_routes.h"
 #include "lib/ingest/inserter.h"
 #include "lib/ingest/line_listeners.h"
+#include "lib/ingest/upper_level_port.h"
+#include "lib/ingest/upper_level_service.h"
 #include "lib/telemetry/metrics.h"
 
 namespace varve::ingest {
@@ -35,10 +38,12 @@ class InsertRole {
 
   // Those of the protocols, and /-/reload.
   std::vector<http::Route> Routes();
-  // Listens for lines where the flags say. `http` gives limits and passwords of
-  // OpenTSDB's HTTP. The transport outlives the role.
+  // Listens for lines, and for insert nodes of a level above, where the flags
+  // say. `http` gives limits and passwords of OpenTSDB's HTTP. The transport
+  // outlives the role.
   absl::Status Listen(net::Transport* transport, http::ServerOptions http);
-  // Stores what has arrived; waits up to `grace`.
+  // Stores what has arrived; waits up to `grace`, and before that for as long
+  // as the connections of a level above are closed one after another.
   void StopListening(absl::Duration grace);
   // Loads the configuration files again, at SIGHUP and /-/reload. What is
   // wrong is logged, and leaves what was loaded before in force.
@@ -58,6 +63,11 @@ class InsertRole {
   InsertRoutes routes_;
   ConfigReloader reloader_;
   std::unique_ptr<LineListeners> listeners_;
+  const std::string upper_level_address_;
+  const absl::Duration upper_level_closing_;
+  telemetry::Metrics* const metrics_;
+  UpperLevelService upper_level_;
+  std::unique_ptr<UpperLevelPort> upper_level_port_;
 };
 
 }  // namespace varve::ingest

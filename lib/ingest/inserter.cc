@@ -449,7 +449,8 @@ absl::Status Inserter::Write(const protocol::SampleBatch& batch, Work& work) {
     }
     if (!work.rows.empty() || !work.shared_metadata.empty()) {
       status = writer_->Write(*view, work.rows, work.shared_metadata, named,
-                              attempt + 1 == cluster::kWriteAttemptsMax);
+                              attempt + 1 == cluster::kWriteAttemptsMax,
+                              batch.accept_ms);
     }
     if (status.code() == absl::StatusCode::kFailedPrecondition) continue;
     metadata_.CountUnshared(unshared);

@@ -12,9 +12,10 @@
 namespace varve::placement {
 namespace {
 
-// Seeds keep the two uses of the hash apart; part of the format: for ever.
+// Seeds keep the three uses of the hash apart; part of the format: for ever.
 constexpr uint64_t kScoreSeed = 0x7661727665'01;
 constexpr uint64_t kRingSeed = 0x7661727665'02;
+constexpr uint64_t kClusterSeed = 0x7661727665'03;
 
 uint64_t Draw(uint64_t node_id, uint16_t slot) {
   char key[10];
@@ -100,6 +101,16 @@ std::vector<uint16_t> Ring::Preference(uint16_t slot) const {
   std::vector<uint16_t> order(candidates.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = candidates[i].member;
   return order;
+}
+
+uint64_t ClusterId(std::span<const Member> members) {
+  std::vector<uint64_t> ids;
+  ids.reserve(members.size());
+  for (const Member& member : members) ids.push_back(member.node_id);
+  std::sort(ids.begin(), ids.end());
+  std::string key;
+  for (const uint64_t id : ids) base::PutFixedLe(key, id);
+  return base::Hash64Of(key, kClusterSeed);
 }
 
 }  // namespace varve::placement

@@ -53,6 +53,11 @@ class Ring {
   std::vector<uint16_t> owners_;
 };
 
+// What names a cluster to a level above it: a hash of the ids of its storage
+// nodes, in whatever order, and of nothing else. Every node of the cluster that
+// knows the ring comes to the same, whichever of its members are down.
+uint64_t ClusterId(std::span<const Member> members);
+
 }  // namespace varve::placement
 
 #endif  // VARVE_LIB_PLACEMENT_RING_H_

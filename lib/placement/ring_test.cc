@@ -183,5 +183,17 @@ TEST_CASE("placement is the same for ever", "[placement]") {
   CHECK(seen == std::vector<uint16_t>{2, 3, 1, 2, 2, 1, 2, 3, 4, 3, 2, 1});
 }
 
+TEST_CASE("a cluster's id is of its nodes' ids alone", "[placement]") {
+  const Ring ring = Ring::Make(Nodes(5), 2);
+  const uint64_t id = ClusterId(ring.members());
+  CHECK(ClusterId(Ring::Make(Nodes(5, 3), 3).members()) == id);
+  std::vector<Member> members = Nodes(5);
+  std::swap(members[0], members[3]);
+  CHECK(ClusterId(members) == id);
+  CHECK(ClusterId(Nodes(4)) != id);
+  CHECK(id != 0);
+  CHECK(id != ring.id());
+}
+
 }  // namespace
 }  // namespace varve::placement

@@ -142,6 +142,9 @@ struct SampleBatch {
   // Whose each of `metadata` is, for a request of many tenants, where it says;
   // past the end nothing is said.
   std::vector<std::optional<model::TenantId>> metadata_tenants;
+  // When another insert node took the rows, by its clock; 0: they come from
+  // outside.
+  int64_t accept_ms = 0;
   // Why the first of the batch's bad histograms was refused.
   std::string bad_histogram;
   Arena arena;
@@ -193,6 +196,7 @@ struct SampleBatch {
     starts.clear();
     metadata.clear();
     metadata_tenants.clear();
+    accept_ms = 0;
     bad_histogram.clear();
     arena.Clear();
   }

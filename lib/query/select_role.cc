@@ -48,12 +48,13 @@ SelectRole::SelectRole(SelectOptions options,
                        telemetry::Metrics* metrics)
     : memory_(flags.memory_bytes_allowed() / kQueriesShare),
       reader_(nodes, WithPool(std::move(reader_options), &memory_)),
+      cluster_ids_(nodes),
       deleter_(nodes, &base::SystemClock()),
       storage_(&reader_, &deleter_),
       pool_("query", static_cast<size_t>(flags.workers_max())),
       api_(WithPool(std::move(options), &memory_), &storage_, metrics, &pool_,
            &base::SystemClock()),
-      upper_level_(&storage_, &api_.gate()) {}
+      upper_level_(&storage_, &api_.gate(), &cluster_ids_) {}
 
 std::vector<http::Route> SelectRole::Routes(bool from_root) {
   std::vector<http::Route> routes = api_.Routes(from_root);

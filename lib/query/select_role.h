@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/memory_pool.h"
 #include "lib/base/thread_pool.h"
+#include "lib/cluster/cluster_ids.h"
 #include "lib/cluster/node_set.h"
 #include "lib/cluster/reader.h"
 #include "lib/query/select_api.h"
@@ -55,6 +56,7 @@ class SelectRole {
 
   base::MemoryPool memory_;  // of all queries
   cluster::Reader reader_;
+  cluster::ClusterIds cluster_ids_;
   cluster::Deleter deleter_;
   ClusterStorageReader storage_;
   base::ThreadPool pool_;

@@ -1,42 +1,22 @@
 #include "lib/query/upper_level_service.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/base/stopwatch.h"
 #include "lib/model/label.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
+#include "lib/wire/request.h"
 #include "lib/wire/series_batch.h"
 
 namespace varve::query {
 namespace {
-
-// Far beyond any query; keeps sums within int64.
-constexpr int64_t kTimeoutMaxMs = int64_t{1} << 50;
-
-template <typename Message>
-absl::StatusOr<Message> Parsed(const rpc::ServerCall& call) {
-  Message message;
-  const std::string_view bytes = call.payload();
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return base::InvalidArgument("not a ", message.GetTypeName(), ": ",
-                                 bytes.size(), " bytes");
-  }
-  return message;
-}
-
-int64_t DeadlineOf(int64_t timeout_ms) {
-  if (timeout_ms <= 0) return INT64_MAX;
-  return base::SystemClock().SteadyMs() + std::min(timeout_ms, kTimeoutMaxMs);
-}
 
 // For as long as the caller waits.
 cluster::ReadRequest ReadFor(const rpc::ServerCall& call) {
@@ -59,17 +39,10 @@ absl::StatusOr<cluster::ReadRequest> ReadOf(const rpc::ServerCall& call,
   RETURN_IF_ERROR(ReadTenant(message.tenant(), read));
   ASSIGN_OR_RETURN(read.matcher_groups, wire::FromProto(message.groups()));
   read.range = {message.start_ms(), message.end_ms()};
-  read.deadline_steady_ms = DeadlineOf(message.timeout_ms());
+  read.deadline_steady_ms = wire::DeadlineOf(message.timeout_ms());
   return read;
 }
 
-void Tell(const cluster::ReadOutcome& outcome, proto::Coverage& coverage) {
-  coverage.set_partial(outcome.is_partial);
-  coverage.mutable_warnings()->Assign(outcome.warnings.begin(),
-                                      outcome.warnings.end());
-  coverage.set_dedup_interval_ms(outcome.dedup.interval_ms);
-  coverage.set_dedup_keep_all(outcome.dedup.keep_all);
-}
 
 // The series of one search on their way to the caller.
 class SeriesSender {
@@ -104,11 +77,9 @@ class SeriesSender {
     return absl::OkStatus();
   }
 
-  absl::Status End(const cluster::ReadOutcome& outcome,
-                   const cluster::ReadMeter& meter) {
+  // `coverage` without what the search took.
+  absl::Status End(proto::Coverage coverage, const cluster::ReadMeter& meter) {
     if (!writer_.empty()) RETURN_IF_ERROR(Flush());
-    proto::Coverage coverage;
-    Tell(outcome, coverage);
     proto::ReadCost& cost = *coverage.mutable_cost();
     cost.set_series_matched(static_cast<int64_t>(sent_.size()));
     cost.set_series(static_cast<int64_t>(sent_.size()));
@@ -185,8 +156,27 @@ absl::Status UpperLevelService::Handle(rpc::ServerCall& call) {
   }
 }
 
+proto::Coverage UpperLevelService::Told(const cluster::ReadOutcome& outcome) {
+  proto::Coverage coverage;
+  coverage.set_partial(outcome.is_partial);
+  coverage.mutable_warnings()->Assign(outcome.warnings.begin(),
+                                      outcome.warnings.end());
+  coverage.set_dedup_interval_ms(outcome.dedup.interval_ms);
+  coverage.set_dedup_keep_all(outcome.dedup.keep_all);
+  for (const uint64_t owner : outcome.lacking) {
+    proto::Coverage::MissedSpan& missed = *coverage.add_missed();
+    missed.set_owner(owner);
+    missed.set_start_ms(INT64_MIN);  // somewhere in the range asked for
+    missed.set_end_ms(INT64_MAX);
+  }
+  const std::vector<uint64_t> ids = cluster_ids_->Get();
+  coverage.mutable_cluster_ids()->Assign(ids.begin(), ids.end());
+  return coverage;
+}
+
 absl::Status UpperLevelService::Search(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::SearchRequest>(call));
+  proto::SearchRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(cluster::ReadRequest read, ReadOf(call, request));
   cluster::ReadMeter meter;
   read.meter = &meter;
@@ -206,14 +196,15 @@ absl::Status UpperLevelService::Search(rpc::ServerCall& call) {
       status = merge->Next(batch);
       if (status.ok()) RETURN_IF_ERROR(sender.Send(batch));
     } while (status.ok() && !batch.empty());
-    if (status.ok()) return sender.End(merge->outcome(), meter);
+    if (status.ok()) return sender.End(Told(merge->outcome()), meter);
     if (!absl::IsAborted(status) || !read.one_copy) return status;
     read.one_copy = false;  // a node failed in the middle of its share
   }
 }
 
 absl::Status UpperLevelService::Labels(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::LabelsRequest>(call));
+  proto::LabelsRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(call, request));
   cluster::ReadOutcome outcome;
   ASSIGN_OR_RETURN(
@@ -221,13 +212,13 @@ absl::Status UpperLevelService::Labels(rpc::ServerCall& call) {
       reader_->Labels(read, request.label(), request.limit(), outcome));
   proto::LabelsResponse response;
   response.mutable_items()->Assign(items.begin(), items.end());
-  Tell(outcome, *response.mutable_coverage());
+  *response.mutable_coverage() = Told(outcome);
   return call.Send(response.SerializeAsString());
 }
 
 absl::Status UpperLevelService::Cardinality(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request,
-                   Parsed<proto::CardinalityRequest>(call));
+  proto::CardinalityRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   if (request.digests() || !request.slots().empty()) {
     return base::Unimplemented("a select node has no digests of slots");
   }
@@ -236,13 +227,13 @@ absl::Status UpperLevelService::Cardinality(rpc::ServerCall& call) {
   ASSIGN_OR_RETURN(proto::CardinalityResponse response,
                    reader_->Cardinality(read, request.focus_label(),
                                         request.top_n(), outcome));
-  response.clear_coverage();
-  Tell(outcome, *response.mutable_coverage());
+  *response.mutable_coverage() = Told(outcome);
   return call.Send(response.SerializeAsString());
 }
 
 absl::Status UpperLevelService::Metadata(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::MetadataRequest>(call));
+  proto::MetadataRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   cluster::ReadRequest read = ReadFor(call);
   RETURN_IF_ERROR(ReadTenant(request.tenant(), read));
   cluster::ReadOutcome outcome;
@@ -253,12 +244,13 @@ absl::Status UpperLevelService::Metadata(rpc::ServerCall& call) {
   for (const model::StoredMetadata& one : stored) {
     wire::ToProto(one, *response.add_entries());
   }
-  Tell(outcome, *response.mutable_coverage());
+  *response.mutable_coverage() = Told(outcome);
   return call.Send(response.SerializeAsString());
 }
 
 absl::Status UpperLevelService::NameUsage(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::NameUsageRequest>(call));
+  proto::NameUsageRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   cluster::ReadRequest read = ReadFor(call);
   proto::NameUsageResponse response;
   cluster::ReadOutcome outcome;
@@ -268,13 +260,13 @@ absl::Status UpperLevelService::NameUsage(rpc::ServerCall& call) {
     RETURN_IF_ERROR(ReadTenant(request.tenant(), read));
     ASSIGN_OR_RETURN(response, reader_->NameUsage(read, outcome));
   }
-  response.clear_coverage();
-  Tell(outcome, *response.mutable_coverage());
+  *response.mutable_coverage() = Told(outcome);
   return call.Send(response.SerializeAsString());
 }
 
 absl::Status UpperLevelService::Tenants(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::TenantsRequest>(call));
+  proto::TenantsRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   cluster::ReadRequest read = ReadFor(call);
   read.range = {request.start_ms(), request.end_ms()};
   cluster::ReadOutcome outcome;
@@ -284,18 +276,20 @@ absl::Status UpperLevelService::Tenants(rpc::ServerCall& call) {
   for (const model::Tenant& one : tenants) {
     wire::ToProto(one.id, one.name, *response.add_tenants());
   }
-  Tell(outcome, *response.mutable_coverage());
+  *response.mutable_coverage() = Told(outcome);
   return call.Send(response.SerializeAsString());
 }
 
 absl::Status UpperLevelService::Delete(rpc::ServerCall& call) {
-  ASSIGN_OR_RETURN(const auto request, Parsed<proto::DeleteRequest>(call));
+  proto::DeleteRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
   cluster::DeleteCommand command;
   ASSIGN_OR_RETURN(command.tenant, wire::FromProto(request.tenant()));
   command.tenant_name = request.tenant().name();
   ASSIGN_OR_RETURN(command.matcher_groups, wire::FromProto(request.groups()));
   command.range = {request.start_ms(), request.end_ms()};
   command.series_max = request.series_max();
+  command.accept_ms = request.accept_ms();
   ASSIGN_OR_RETURN(const int64_t series, reader_->Delete(command));
   proto::DeleteResponse response;
   response.set_series(series);

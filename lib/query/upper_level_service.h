@@ -3,8 +3,10 @@
 // as a storage node answers them, for all storage nodes below.
 //
 // Every answer to a read ends with a Coverage that says whether it is partial
-// and why; it has no node id and no history: nothing of it is kept above. Each
-// series comes once, its copies merged by this node's rules.
+// and why; it has no node id and no history: nothing of it is kept above. It
+// has whose copies MISSED records say are missing, and by which ids those of
+// insert nodes of the level above know this cluster. Each series comes once,
+// its copies merged by this node's rules.
 //
 // Limits: calls wait for the same places as queries do; the series limit and
 //         the deadline are those of the caller.
@@ -17,23 +19,28 @@
 
 #include <string>
 
+#include "lib/cluster/cluster_ids.h"
 #include "lib/query/concurrency_gate.h"
 #include "lib/query/storage_reader.h"
 #include "net/rpc/rpc.h"
+#include "proto/varve_rpc.pb.h"
 
 namespace varve::query {
 
 class UpperLevelService final : public rpc::Service {
  public:
-  // Both outlive it.
-  UpperLevelService(StorageReader* reader, ConcurrencyGate* gate)
-      : reader_(reader), gate_(gate) {}
+  // All outlive it.
+  UpperLevelService(StorageReader* reader, ConcurrencyGate* gate,
+                    cluster::ClusterIds* cluster_ids)
+      : reader_(reader), gate_(gate), cluster_ids_(cluster_ids) {}
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
   absl::Status Handle(rpc::ServerCall& call) override;
 
  private:
+  // Slow, now and then: see ClusterIds.
+  proto::Coverage Told(const cluster::ReadOutcome& outcome);
   absl::Status Search(rpc::ServerCall& call);
   absl::Status Labels(rpc::ServerCall& call);
   absl::Status Cardinality(rpc::ServerCall& call);
@@ -44,6 +51,7 @@ class UpperLevelService final : public rpc::Service {
 
   StorageReader* const reader_;
   ConcurrencyGate* const gate_;
+  cluster::ClusterIds* const cluster_ids_;
 };
 
 }  // namespace varve::query

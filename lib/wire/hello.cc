@@ -54,6 +54,22 @@ std::string EncodeSelectServerHello() {
   return hello.SerializeAsString();
 }
 
+std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
+                                    uint64_t features) {
+  // It keeps nothing itself, and hints least of all.
+  constexpr uint64_t kOfInsert =
+      kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
+      kFeatureMetadata | kFeatureMissed | kFeatureLz4 | kFeatureStarts |
+      kFeatureTenantNames;
+  proto::Hello hello;
+  hello.set_version(kWireVersion);
+  hello.set_role("insert");
+  hello.set_node_id(cluster_id);
+  hello.set_ref_epoch(ref_epoch);
+  hello.set_features(features & kOfInsert);
+  return hello.SerializeAsString();
+}
+
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
   proto::Hello hello;
   if (bytes.size() > kHelloBytesMax ||

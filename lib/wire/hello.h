@@ -18,8 +18,8 @@ namespace varve::wire {
 struct Hello {
   uint32_t version = 0;
   std::string role;        // "insert", "select", "storage"
-  uint64_t node_id = 0;    // of a storage node; 0 otherwise
-  uint64_t ref_epoch = 0;  // of a storage node
+  uint64_t node_id = 0;    // of a storage node, or a cluster; 0 otherwise
+  uint64_t ref_epoch = 0;  // of what has a node_id
   uint64_t features = 0;   // bits of lib/wire/features.h
   std::string token;
   std::string zone;
@@ -31,6 +31,10 @@ std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
                                std::string_view zone);
 // A select node's to one above it: without what only a storage node can do.
 std::string EncodeSelectServerHello();
+// An insert node's to one above it, to which it stands for the cluster below:
+// `cluster_id` as placement::ClusterId, `features` what the storage nodes have.
+std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
+                                    uint64_t features);
 
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes);
 

@@ -1,0 +1,45 @@
+// By which ids a level above knows this cluster: placement::ClusterId of each
+// ring that any of its storage nodes keeps, since the cluster may have grown
+// since a MISSED record named it.
+//
+// Slow: asks the nodes that are connected for their rings, half a second at
+//       most, when a connection has changed and every ten seconds; one thread
+//       does, others go on with what is known.
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_CLUSTER_CLUSTER_IDS_H_
+#define VARVE_LIB_CLUSTER_CLUSTER_IDS_H_
+
+#include <cstdint>
+#include <set>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/cluster/node_set.h"
+
+namespace varve::cluster {
+
+class ClusterIds {
+ public:
+  // Both outlive it.
+  explicit ClusterIds(const NodeSet* nodes,
+                      const base::Clock* clock = &base::SystemClock())
+      : nodes_(nodes), clock_(clock) {}
+
+  // In no order; none is forgotten.
+  std::vector<uint64_t> Get();
+
+ private:
+  void Ask(const NodeList& nodes);
+
+  const NodeSet* const nodes_;
+  const base::Clock* const clock_;
+  base::Mutex mutex_;
+  std::set<uint64_t> ids_ GUARDED_BY(mutex_);
+  std::vector<uint64_t> connections_ GUARDED_BY(mutex_);  // when asked last
+  int64_t asked_ms_ GUARDED_BY(mutex_) = INT64_MIN;
+};
+
+}  // namespace varve::cluster
+
+#endif  // VARVE_LIB_CLUSTER_CLUSTER_IDS_H_

@@ -1,0 +1,98 @@
+// What insert nodes of a level above call on -clusternativeListenAddr: PING,
+// DEFINE, DATA, MISSED, PUTRING, GETRINGS and TENANTNAMES, answered as a
+// storage node answers them, for all storage nodes below.
+//
+// Greeting: the node id is placement::ClusterId of the ring below, the same
+// from every insert node of the cluster and after every restart, whichever
+// storage nodes are down; until it is known nobody is greeted. The ref epoch is
+// the process'. There are no hints.
+//
+// Rows go through the Inserter as those of any request do (relabeling, limits,
+// the cluster's writer) and keep the time at which they were accepted above.
+// The answer leaves when this cluster has acknowledged them, by its own
+// -insert.ack and -insert.minCopies. What limits reject is counted here.
+// Series of the level above are kept in memory (upper_level_series.h): a ref
+// that is not there any more, or a tenant whose name is not, is asked for.
+// MISSED records go to all storage nodes that are up. Rings of the level above
+// are kept in memory only: storage nodes plan reads by those they have.
+//
+// Errors:  InvalidArgument or DataLoss for a bad message; Unavailable without a
+//          place or copies enough; ResourceExhausted for too many series.
+//          Nothing was stored, or what a retry does not double.
+// Threads: all members from any thread.
+#ifndef VARVE_LIB_INGEST_UPPER_LEVEL_SERVICE_H_
+#define VARVE_LIB_INGEST_UPPER_LEVEL_SERVICE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "lib/base/mutex.h"
+#include "lib/cluster/writer.h"
+#include "lib/ingest/insert_door.h"
+#include "lib/ingest/insert_gate.h"
+#include "lib/ingest/inserter.h"
+#include "lib/ingest/upper_level_series.h"
+#include "lib/telemetry/metrics.h"
+#include "lib/wire/record_rows.h"
+#include "net/rpc/rpc.h"
+#include "proto/varve_rpc.pb.h"
+
+namespace varve::ingest {
+
+class UpperLevelService final : public rpc::Service {
+ public:
+  // All outlive it. `series_bytes_max` is for UpperLevelSeries.
+  UpperLevelService(cluster::Writer* writer, Inserter* inserter,
+                    InsertDoor* door, InsertGate* gate,
+                    telemetry::Metrics* metrics, int64_t series_bytes_max);
+  ~UpperLevelService() override;
+
+  // Looks at the cluster below; true when it is another one than peers were
+  // told. Slow: may call the storage nodes, 2 s each time at most.
+  bool Look();
+  // Whether Look has seen a cluster.
+  bool known() const { return cluster_id_.load() != 0; }
+
+  std::string Hello() override;
+  absl::Status Accept(std::string_view client_hello) override;
+  absl::Status Handle(rpc::ServerCall& call) override;
+
+ private:
+  absl::StatusOr<std::string> Define(std::string_view payload);
+  absl::StatusOr<std::string> Data(const rpc::ServerCall& call);
+  absl::StatusOr<std::string> PutMissed(std::string_view payload);
+  absl::StatusOr<std::string> PutRing(std::string_view payload);
+  absl::StatusOr<std::string> GetRings() const;
+  absl::StatusOr<std::string> PutTenantNames(std::string_view payload);
+
+  // The tenant with its name; false when that is not known here.
+  bool NameTenant(InsertTenant& tenant) const;
+  // Fills `batch`, whose identities are in its arena, and takes the rows; false
+  // when a ref is not known here.
+  bool MakeBatch(wire::TenantRows& rows, protocol::SampleBatch& batch);
+  absl::Status Store(const InsertTenant& tenant,
+                     const protocol::SampleBatch& batch, int64_t& rows);
+
+  cluster::Writer* const writer_;
+  Inserter* const inserter_;
+  InsertDoor* const door_;
+  InsertGate* const gate_;
+  telemetry::Metrics* const metrics_;
+  const InsertFormat format_;
+  const uint64_t ref_epoch_;
+  std::atomic<uint64_t> cluster_id_{0};
+  std::atomic<uint64_t> features_{0};
+  UpperLevelSeries series_;
+  mutable base::Mutex mutex_;
+  absl::flat_hash_map<uint64_t, std::string> names_ GUARDED_BY(mutex_);
+  std::map<uint64_t, proto::Ring> rings_ GUARDED_BY(mutex_);
+};
+
+}  // namespace varve::ingest
+
+#endif  // VARVE_LIB_INGEST_UPPER_LEVEL_SERVICE_H_
