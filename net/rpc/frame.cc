@@ -17,9 +17,8 @@ constexpr size_t kSummedBytes = 16;
 constexpr size_t kStatusTextBytesMax = 64 << 10;
 constexpr uint32_t kStatusCodeMax = 16;  // absl::StatusCode::kUnauthenticated
 
-uint64_t FrameChecksum(std::string_view header, std::string_view payload) {
-  return base::Hash64Of(payload,
-                        base::Hash64Of(header.substr(0, kSummedBytes)));
+uint64_t HeaderHash(std::string_view header) {
+  return base::Hash64Of(header.substr(0, kSummedBytes));
 }
 
 }  // namespace
@@ -35,7 +34,9 @@ std::array<char, kHeaderBytes> EncodeHeader(FrameKind kind, uint8_t method,
   bytes.push_back(0);
   base::PutFixedLe<uint32_t>(bytes, static_cast<uint32_t>(payload.size()));
   base::PutFixedLe<uint64_t>(bytes, call);
-  base::PutFixedLe<uint64_t>(bytes, FrameChecksum(bytes, payload));
+  const uint64_t hash = HeaderHash(bytes);
+  base::PutFixedLe<uint32_t>(bytes, static_cast<uint32_t>(hash));
+  base::PutFixedLe<uint64_t>(bytes, base::Hash64Of(payload, hash));
   std::array<char, kHeaderBytes> header;
   std::copy(bytes.begin(), bytes.end(), header.begin());
   return header;
@@ -50,10 +51,15 @@ absl::Status FrameParser::ReadHeader() {
   const auto reserved = reader.FixedLe<uint8_t>();
   size_ = reader.FixedLe<uint32_t>();
   frame_.call = reader.FixedLe<uint64_t>();
+  const auto header_sum = reader.FixedLe<uint32_t>();
   checksum_ = reader.FixedLe<uint64_t>();
+  header_hash_ = HeaderHash(header_);
   if (first != kFirstByte) {
     return base::DataLoss("this is no frame: it begins with byte ",
                           int{static_cast<uint8_t>(first)});
+  }
+  if (header_sum != static_cast<uint32_t>(header_hash_)) {
+    return base::DataLoss("a frame's header with a bad checksum");
   }
   if (kind < static_cast<uint8_t>(FrameKind::kHello) ||
       kind > static_cast<uint8_t>(FrameKind::kPong) || reserved != 0) {
@@ -83,7 +89,7 @@ absl::StatusOr<bool> FrameParser::Feed(std::string_view& bytes, Frame& frame) {
   frame_.payload += bytes.substr(0, take);
   bytes.remove_prefix(take);
   if (frame_.payload.size() < size_) return false;
-  if (FrameChecksum(header_, frame_.payload) != checksum_) {
+  if (base::Hash64Of(frame_.payload, header_hash_) != checksum_) {
     return base::DataLoss("frame of ", size_, " bytes with a bad checksum");
   }
   frame = std::move(frame_);

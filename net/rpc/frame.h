@@ -1,16 +1,17 @@
-// Frames of the wire: a header of 24 bytes, then the payload.
+// Frames of the wire: a header of 28 bytes, then the payload.
 //
-//    0        1       2         3         4           8          16
-//   +--------+-------+---------+---------+-----------+----------+-----------+
-//   | 'V'    | kind  | method  | 0       | size u32  | call u64 | sum u64   |
-//   +--------+-------+---------+---------+-----------+----------+-----------+
-//   | payload: `size` bytes, at most kPayloadBytesMax                       |
-//   +------------------------------------------------------------------------+
+//    0      1      2       3     4          8          16       20        28
+//   +------+------+--------+-----+----------+----------+--------+---------+
+//   | 'V'  | kind | method | 0   | size u32 | call u64 | hsum   | sum u64 |
+//   +------+------+--------+-----+----------+----------+--------+---------+
+//   | payload: `size` bytes, at most kPayloadBytesMax                     |
+//   +---------------------------------------------------------------------+
 //
-// Little endian. sum is xxh3-64 of the payload, seeded by xxh3-64 of the first
-// 16 bytes. docs/formats/wire.md says what each kind holds.
+// Little endian. hsum is the low half of xxh3-64 of the first 16 bytes: a size
+// that was damaged would be waited for. sum is xxh3-64 of the payload, seeded
+// by all of that hash. docs/formats/wire.md says what each kind holds.
 //
-// Errors:  DataLoss for a bad first byte, kind, reserved byte, size or sum;
+// Errors:  DataLoss for a bad first byte, kind, reserved byte, size or sums;
 //          a parser that has failed stays so. A size alone allocates at most
 //          kReserveBytesMax.
 // Threads: a parser belongs to one thread; the rest is free of state.
@@ -27,7 +28,7 @@
 
 namespace varve::rpc {
 
-inline constexpr size_t kHeaderBytes = 24;
+inline constexpr size_t kHeaderBytes = 28;
 inline constexpr size_t kReserveBytesMax = 4 << 20;
 
 enum class FrameKind : uint8_t {
@@ -66,7 +67,8 @@ class FrameParser {
   std::string header_;
   Frame frame_;
   uint32_t size_ = 0;
-  uint64_t checksum_ = 0;
+  uint64_t header_hash_ = 0;
+  uint64_t checksum_ = 0;  // of the payload
   bool in_payload_ = false;
 };
 
