@@ -21,7 +21,7 @@ from tests.support.processes import wait_until
 
 SERIES = 10
 PATIENCE_SECONDS = 60
-# A frame whose size was corrupted holds its connection until that is given up
+# A link that swallows bytes holds its connection until that is given up
 # after 30 s of silence; then hints are tried again after up to 30 s.
 MADE_UP_SECONDS = 150
 
