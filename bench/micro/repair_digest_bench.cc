@@ -60,7 +60,7 @@ void Write(storage::Engine& engine, const std::vector<uint64_t>& ids) {
 }
 
 uint64_t Digest(DayDigests& digests) {
-  const auto digest = digests.Of(kTenant, kDay);
+  const auto digest = digests.Of({.tenant = kTenant, .span = {.day = kDay}});
   if (!digest.ok() || !(*digest)->complete) std::abort();
   SampleDigest all;
   for (const DigestRow& row : (*digest)->rows) all.Add(row.digest);
