@@ -37,10 +37,17 @@ model::SlotSet SlotsOf(std::span<const uint16_t> parts,
   return slots;
 }
 
-DigestSpan SpanOf(const proto::DigestResponse& totals, bool by_hour) {
-  DigestSpan span = {.day = totals.day()};
-  if (by_hour) span.hour = static_cast<int>(totals.hours(0));
+// Of totals with the first of their rows.
+DigestSpan SpanOf(int32_t day, const DigestRow& first, bool by_hour) {
+  DigestSpan span = {.day = day};
+  if (by_hour) span.hour = first.hour;
   return span;
+}
+
+// What another tenant or an older day may be spared.
+bool EndsAll(const absl::Status& status) {
+  return absl::IsCancelled(status) || absl::IsUnavailable(status) ||
+         absl::IsFailedPrecondition(status);
 }
 
 // The last millisecond of the last whole span that ends at or before `end_ms`.
@@ -55,16 +62,22 @@ void PulledUnits::Begin(int32_t today) {
   day_ = today;
 }
 
-void PulledUnits::Add(uint64_t unit) {
-  if (units_.size() >= kUnitsMax) units_.clear();
-  units_.insert(unit);
+PulledUnits::State PulledUnits::StateOf(uint64_t unit) const {
+  const auto found = units_.find(unit);
+  return found == units_.end() ? State::kUnknown : found->second;
 }
 
-PeerRepair::PeerRepair(const RepairParts* parts, const SlotShare* share,
-                       uint64_t ring, PeerReads* reads, Worker* worker,
-                       PulledUnits* pulled)
+void PulledUnits::Add(uint64_t unit, State state) {
+  if (units_.size() >= kUnitsMax) units_.clear();
+  units_[unit] = state;
+}
+
+PeerRepair::PeerRepair(const RepairParts* parts, uint64_t node_id,
+                       const model::SlotSet* slots, uint64_t ring,
+                       PeerReads* reads, Worker* worker, PulledUnits* pulled)
     : parts_(*parts),
-      share_(*share),
+      node_id_(node_id),
+      slots_(*slots),
       ring_(ring),
       reads_(*reads),
       worker_(*worker),
@@ -85,10 +98,22 @@ absl::Status PeerRepair::Run(const model::TimeRange& range) {
       Tenant tenant;
       ASSIGN_OR_RETURN(tenant.id, wire::FromProto(one));
       tenant.name = one.name();
-      RETURN_IF_ERROR(CompareTenant(tenant, days));
+      const absl::Status status = CompareTenant(tenant, days);
+      if (EndsAll(status)) return status;
+      if (!status.ok()) Lacks(status);
     }
   }
-  return absl::OkStatus();
+  return lacks_;
+}
+
+void PeerRepair::LacksDamaged() {
+  Lacks(base::FailedPrecondition("it lacks rows by damage of its own"));
+}
+
+void PeerRepair::LacksRefused() {
+  Lacks(base::FailedPrecondition(
+      "this node refuses rows that it has: limits of series or of tenants' "
+      "names, -maxBackfillAge or -retentionPeriod"));
 }
 
 absl::Status PeerRepair::CompareTenant(const Tenant& tenant,
@@ -149,7 +174,7 @@ proto::DigestRequest PeerRepair::RequestOf(const Tenant& tenant,
   wire::ToProto(tenant.id, tenant.name, *request.mutable_tenant());
   request.set_start_ms(range.start_ms);
   request.set_end_ms(range.end_ms);
-  request.set_slots(share_.slots.Bytes());
+  request.set_slots(slots_.Bytes());
   request.set_by_hour(by_hour);
   return request;
 }
@@ -164,14 +189,19 @@ absl::Status PeerRepair::CompareTotals(const Tenant& tenant,
   ASSIGN_OR_RETURN(const std::vector<proto::DigestResponse> answers,
                    reads_.Digests(request, coverage));
   RETURN_IF_ERROR(CheckRules(coverage));
+  if (coverage.damaged()) LacksDamaged();
   for (const proto::DigestResponse& theirs : answers) {
     std::vector<DigestRow> rows;
     AppendRows(theirs, rows);
     if (rows.empty()) continue;
-    const DigestSpan span = SpanOf(theirs, by_hour);
+    const DigestSpan span = SpanOf(theirs.day(), rows[0], by_hour);
+    if (span.range().start_ms < range.start_ms ||
+        span.range().end_ms > range.end_ms) {
+      return base::DataLoss("an answer to DIGEST of another time");
+    }
     ASSIGN_OR_RETURN(
         const SpanTotals own,
-        parts_.digests->TotalsOf({tenant.id, span, &share_.slots}, &alive_));
+        parts_.digests->TotalsOf({tenant.id, span, &slots_}, &alive_));
     if (own.kinds != TotalsOf(rows)) unlike.push_back(span);
   }
   return absl::OkStatus();
@@ -188,16 +218,25 @@ absl::Status PeerRepair::RepairSpan(const Tenant& tenant,
   for (const proto::DigestResponse& one : answers) AppendRows(one, theirs);
   ASSIGN_OR_RETURN(
       const auto own,
-      parts_.digests->Of({tenant.id, span, &share_.slots}, &alive_));
+      parts_.digests->Of({tenant.id, span, &slots_}, &alive_));
   std::vector<DigestUnit> units = UnlikeUnits(own->rows, theirs);
   std::erase_if(units, [&](const DigestUnit& unit) {
-    return pulled_.Has(HashOf(tenant, span.day, unit));
+    const auto state = pulled_.StateOf(HashOf(tenant, span.day, unit));
+    if (state == PulledUnits::State::kRefused) LacksRefused();
+    return state != PulledUnits::State::kUnknown;
   });
   if (units.empty()) return absl::OkStatus();
   if (!tenant.name.empty()) {
-    ASSIGN_OR_RETURN(const bool taken,
-                     parts_.take_name({tenant.id, tenant.name}));
-    if (!taken) return absl::OkStatus();
+    const absl::StatusOr<bool> taken =
+        parts_.take_name({tenant.id, tenant.name});
+    // Out of range: too many names.
+    if (!taken.ok() && !absl::IsOutOfRange(taken.status())) {
+      return taken.status();
+    }
+    if (!taken.ok() || !*taken) {
+      LacksRefused();
+      return absl::OkStatus();
+    }
   }
   return PullUnits(tenant, span.day, units);
 }
@@ -210,11 +249,13 @@ absl::Status PeerRepair::PullUnits(const Tenant& tenant, int32_t day,
   for (const UnitBatch& batch : BatchesOf(units, kBatchSamples)) {
     status = WaitForRoom();
     if (!status.ok()) break;
-    const absl::StatusOr<bool> whole = PullBatch(tenant.id, day, batch);
-    status = whole.status();
+    const absl::StatusOr<PulledUnits::State> pulled =
+        PullBatch(tenant.id, day, batch);
+    status = pulled.status();
     if (!status.ok()) break;
     for (const DigestUnit* unit : batch.units) {
-      if (*whole) pulled_.Add(HashOf(tenant, day, *unit));
+      if (*pulled == PulledUnits::State::kUnknown) break;
+      pulled_.Add(HashOf(tenant, day, *unit), *pulled);
     }
     const auto done = static_cast<int64_t>(batch.units.size());
     left -= done;
@@ -237,10 +278,9 @@ absl::Status PeerRepair::WaitForRoom() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> PeerRepair::PullBatch(const model::TenantId& tenant,
-                                           int32_t day,
-                                           const UnitBatch& batch) {
-  const model::SlotSet slots = SlotsOf(batch.parts, share_.slots);
+absl::StatusOr<PulledUnits::State> PeerRepair::PullBatch(
+    const model::TenantId& tenant, int32_t day, const UnitBatch& batch) {
+  const model::SlotSet slots = SlotsOf(batch.parts, slots_);
   const model::TimeRange range = {
       DigestSpan{day, batch.first_hour}.range().start_ms,
       DigestSpan{day, batch.last_hour}.range().end_ms};
@@ -283,17 +323,25 @@ absl::StatusOr<bool> PeerRepair::PullBatch(const model::TenantId& tenant,
         return writer.Add(theirs.labels, std::move(missing));
       });
   const absl::Status written = writer.Flush();
-  parts_.progress->AddPulled(share_.node_id, writer.rows(), writer.dropped(),
+  parts_.progress->AddPulled(node_id_, writer.rows(),
+                             writer.refused() + writer.deleted(),
                              reads_.search_bytes() - bytes);
   RETURN_IF_ERROR(written);
-  return whole;
+  RETURN_IF_ERROR(whole.status());
+  if (!*whole) {
+    LacksDamaged();
+    return PulledUnits::State::kUnknown;
+  }
+  if (writer.refused() == 0) return PulledUnits::State::kWhole;
+  LacksRefused();
+  return PulledUnits::State::kRefused;
 }
 
 // Both digests too: either side may come to differ otherwise.
 uint64_t PeerRepair::HashOf(const Tenant& tenant, int32_t day,
                             const DigestUnit& unit) const {
   std::string bytes;
-  base::PutFixedLe<uint64_t>(bytes, share_.node_id);
+  base::PutFixedLe<uint64_t>(bytes, node_id_);
   base::PutFixedLe<uint64_t>(bytes, tenant.id.kind);
   base::PutFixedLe<uint64_t>(bytes, tenant.id.id);
   base::PutFixedLe<int32_t>(bytes, day);

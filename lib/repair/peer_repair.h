@@ -12,7 +12,8 @@
 //
 // Memory:  the samples of a batch (kBatchSamples) and the digests of a day.
 // Errors:  those of the peer and of the engine; FailedPrecondition for a peer
-//          of other flags; Cancelled after a stop.
+//          of other flags, and for rows that this node refused or the peer
+//          left out as damaged; Cancelled after a stop.
 // Threads: belongs to the worker's.
 #ifndef VARVE_LIB_REPAIR_PEER_REPAIR_H_
 #define VARVE_LIB_REPAIR_PEER_REPAIR_H_
@@ -23,7 +24,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "lib/model/sample.h"
 #include "lib/model/slot_set.h"
@@ -33,7 +34,6 @@
 #include "lib/repair/digest_difference.h"
 #include "lib/repair/peer_reads.h"
 #include "lib/repair/repair_progress.h"
-#include "lib/repair/slot_shares.h"
 #include "lib/repair/worker.h"
 #include "storage/engine/engine.h"
 
@@ -48,16 +48,19 @@ using TakeName =
 // node has more, or refuses some), until either side changes. Hashes; bounded.
 class PulledUnits {
  public:
-  static constexpr size_t kUnitsMax = 1 << 20;  // 9 MB
+  static constexpr size_t kUnitsMax = 1 << 20;  // 18 MB
+
+  enum class State : uint8_t { kUnknown, kWhole, kRefused };
 
   // A new day forgets all: limits of series may take today what they refused.
   void Begin(int32_t today);
-  bool Has(uint64_t unit) const { return units_.contains(unit); }
-  void Add(uint64_t unit);
+  State StateOf(uint64_t unit) const;
+  // `state`: whether this node refused rows of it.
+  void Add(uint64_t unit, State state);
 
  private:
   int32_t day_ = 0;
-  absl::flat_hash_set<uint64_t> units_;
+  absl::flat_hash_map<uint64_t, State> units_;
 };
 
 // Which rows a node keeps, as its flags say it. Nodes that differ here would
@@ -83,10 +86,12 @@ struct RepairParts {
 class PeerRepair {
  public:
   // All outlive it. `ring`: by which this node owns the slots.
-  PeerRepair(const RepairParts* parts, const SlotShare* share, uint64_t ring,
-             PeerReads* reads, Worker* worker, PulledUnits* pulled);
+  PeerRepair(const RepairParts* parts, uint64_t node_id,
+             const model::SlotSet* slots, uint64_t ring, PeerReads* reads,
+             Worker* worker, PulledUnits* pulled);
 
-  // The days of the range, newest first.
+  // The days of the range, newest first. A tenant that fails ends neither the
+  // others nor older days; the first error is told.
   absl::Status Run(const model::TimeRange& range);
 
  private:
@@ -104,9 +109,14 @@ class PeerRepair {
                          std::span<const DigestUnit> units);
   // Unavailable when there is none for minutes.
   absl::Status WaitForRoom();
-  // False when the peer has left damaged rows out.
-  absl::StatusOr<bool> PullBatch(const model::TenantId& tenant, int32_t day,
-                                 const UnitBatch& batch);
+  // kUnknown when the peer has left damaged rows out.
+  absl::StatusOr<PulledUnits::State> PullBatch(const model::TenantId& tenant,
+                                               int32_t day,
+                                               const UnitBatch& batch);
+  // What keeps the pass from being whole, though it goes on.
+  void Lacks(absl::Status status) { lacks_.Update(std::move(status)); }
+  void LacksDamaged();
+  void LacksRefused();
   absl::Status CheckRules(const proto::Coverage& coverage) const;
   proto::DigestRequest RequestOf(const Tenant& tenant,
                                  const model::TimeRange& range,
@@ -115,12 +125,14 @@ class PeerRepair {
                   const DigestUnit& unit) const;
 
   const RepairParts& parts_;
-  const SlotShare& share_;
+  const uint64_t node_id_;
+  const model::SlotSet& slots_;
   const uint64_t ring_;
   PeerReads& reads_;
   Worker& worker_;
   PulledUnits& pulled_;
   const base::Alive alive_;
+  absl::Status lacks_;  // the first
 };
 
 }  // namespace varve::repair

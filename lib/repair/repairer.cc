@@ -14,6 +14,9 @@
 namespace varve::repair {
 namespace {
 
+// Deletes are remembered for a day.
+constexpr int64_t kAwayMaxMs = 20 * kHourMs;
+
 int64_t SteadyAfter(absl::Duration duration) {
   return base::SystemClock().SteadyMs() + absl::ToInt64Milliseconds(duration);
 }
@@ -52,28 +55,25 @@ Repairer::Repairer(RepairParts parts, Dial dial,
 }
 
 void Repairer::Look(Worker& worker) {
-  if (!IsDue()) return;
-  Pass(worker);
+  const bool forced = parts_.progress->TakeForced();
+  if (!forced && !IsDue()) return;
+  Pass(worker, forced);
   due_steady_ms_ = SteadyAfter(options_.interval);
 }
 
 bool Repairer::IsDue() {
   const bool changed = RingsChanged();
-  if (parts_.progress->TakeForced()) return true;
   if (options_.interval == absl::ZeroDuration()) return false;
   return changed || base::SystemClock().SteadyMs() >= due_steady_ms_;
 }
 
 bool Repairer::RingsChanged() {
-  // Also changed by MISSED records and damage.
-  const uint64_t version = parts_.engine->coverage_version();
-  if (version == coverage_version_) return false;
+  // A ring that comes back changes its time alone.
   const auto kept = parts_.engine->ListState(storage::kRingStatePrefix);
   if (!kept.ok()) {
     base::LogWarn("rings for repair: ", base::Message(kept.status()));
     return false;
   }
-  coverage_version_ = version;
   std::vector<proto::Ring> rings;
   for (const auto& [key, value] : *kept) {
     if (!rings.emplace_back().ParseFromString(value)) rings.pop_back();
@@ -102,7 +102,8 @@ void Repairer::ReachAll(Worker& worker) {
   }
 }
 
-void Repairer::Pass(Worker& worker) {
+void Repairer::Pass(Worker& worker, bool forced) {
+  (void)RingsChanged();
   if (shared_by_ != names_) {
     shares_ = SharesOf(parts_.engine->node_id(), rings_);
     shared_by_ = names_;
@@ -121,7 +122,7 @@ void Repairer::Pass(Worker& worker) {
   const int64_t rows = parts_.progress->View().rows;
   size_t failed = 0;
   for (const SlotShare& one : shares_.others) {
-    const absl::Status status = RepairFrom(worker, one);
+    const absl::Status status = RepairFrom(worker, one, forced);
     if (worker.stopping()) return;
     const bool has_left = absl::IsUnavailable(status) && !one.is_member;
     parts_.progress->PeerDone(one.node_id, std::string(base::Message(status)),
@@ -142,18 +143,36 @@ void Repairer::Pass(Worker& worker) {
   }
 }
 
-absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share) {
+bool Repairer::IsTooOld(const SlotShare& share, int64_t now_ms) const {
+  const auto heard = heard_ms_.find(share.node_id);
+  const int64_t last_ms =
+      std::max(share.last_ms, heard == heard_ms_.end() ? 0 : heard->second);
+  return !share.is_member && now_ms - last_ms > kAwayMaxMs;
+}
+
+absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
+                                  bool forced) {
   ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(share.node_id));
   if (channel == nullptr) return base::Unavailable("it cannot be reached");
   const int64_t now_ms = base::SystemClock().NowMs();
+  if (!forced && IsTooOld(share, now_ms)) {
+    return base::Unavailable(
+        "it has left, and was not heard of for so long that it may have what "
+        "was deleted meanwhile; /internal/force_repair pulls from it");
+  }
   // Days that retention has reached into are gone soon, on each node at
   // another time.
   const int64_t first =
       model::DayOf(std::max<int64_t>(now_ms - options_.retention_ms, 0)) + 1;
   PeerReads reads(channel, &worker, &rate_);
-  PeerRepair repair(&parts_, &share, shares_.ring_id, &reads, &worker,
-                    &pulled_);
-  return repair.Run({first * model::kDayMs, now_ms});
+  for (const model::SlotSet* slots : {&share.slots, &share.strays}) {
+    if (slots->Count() == 0) continue;
+    PeerRepair repair(&parts_, share.node_id, slots, shares_.ring_id, &reads,
+                      &worker, &pulled_);
+    RETURN_IF_ERROR(repair.Run({first * model::kDayMs, now_ms}));
+  }
+  heard_ms_[share.node_id] = now_ms;
+  return absl::OkStatus();
 }
 
 }  // namespace varve::repair

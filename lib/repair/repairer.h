@@ -6,15 +6,17 @@
 // A pass begins `interval` after the end of the one before, sooner when a new
 // ring has come or somebody asks for one (RepairProgress::Force). It takes one
 // node after the other; one that cannot be reached, is of an older release, or
-// fails in the middle is left out, and the pass is not complete. Of a node that
-// is in older rings alone nobody knows whether it will be back: it is pulled
-// from as long as it can be reached.
+// fails in the middle is left out, and the pass is not complete; nor is it when
+// rows were refused here. Of a node that is in older rings alone nobody knows
+// whether it will be back: it is pulled from as long as it can be reached, but
+// when it was away for most of a day only in a pass that was asked for.
 //
 // Threads: one of its own.
 #ifndef VARVE_LIB_REPAIR_REPAIRER_H_
 #define VARVE_LIB_REPAIR_REPAIRER_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,21 +56,24 @@ class Repairer {
   bool IsDue();
   // Rings that this node keeps have changed since it looked last.
   bool RingsChanged();
-  void Pass(Worker& worker);
+  void Pass(Worker& worker, bool forced);
   // Until all have answered or failed; dial_max at most.
   void ReachAll(Worker& worker);
-  absl::Status RepairFrom(Worker& worker, const SlotShare& share);
+  absl::Status RepairFrom(Worker& worker, const SlotShare& share, bool forced);
+  // A node that has left and was not heard of for almost as long as deletes
+  // are remembered may have what was deleted meanwhile.
+  bool IsTooOld(const SlotShare& share, int64_t now_ms) const;
 
   const RepairParts parts_;
   const RepairerOptions options_;
   Peers peers_;
   ByteRate rate_;
   PulledUnits pulled_;
-  std::optional<uint64_t> coverage_version_;  // when the rings were read
   std::vector<proto::Ring> rings_;
   std::string names_;  // of the rings: what of them decides about shares
   SlotShares shares_;
   std::string shared_by_;  // the names of the rings they were made of
+  std::map<uint64_t, int64_t> heard_ms_;  // by node: the last whole comparison
   int64_t due_steady_ms_ = 0;
   std::optional<Worker> worker_;  // last: its thread uses the others
 };

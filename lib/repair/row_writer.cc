@@ -55,7 +55,7 @@ absl::Status RowWriter::Flush() {
   record_.Start(ring_, kAcceptMs);
   for (size_t i = 0; i < waiting_.size(); ++i) {
     if (ids[i] == 0) {
-      dropped_ += CountOf(waiting_[i].rows);
+      refused_ += CountOf(waiting_[i].rows);
       continue;
     }
     RETURN_IF_ERROR(AppendSeries(ids[i], waiting_[i].rows));
@@ -114,7 +114,8 @@ absl::Status RowWriter::Append() {
     return absl::AbortedError("a series was forgotten while it was repaired");
   }
   rows_ += result.rows;
-  dropped_ += result.too_old + result.too_new + result.deleted;
+  refused_ += result.too_old + result.too_new;
+  deleted_ += result.deleted;
   return absl::OkStatus();
 }
 

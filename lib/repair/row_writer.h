@@ -34,7 +34,8 @@ class RowWriter {
   absl::Status Flush();
 
   int64_t rows() const { return rows_; }        // stored
-  int64_t dropped() const { return dropped_; }  // refused, deleted, too old
+  int64_t refused() const { return refused_; }  // by limits, or out of range
+  int64_t deleted() const { return deleted_; }
 
  private:
   struct Waiting {
@@ -54,7 +55,8 @@ class RowWriter {
   size_t waiting_bytes_ = 0;
   wire::DataFrameBuilder record_;
   int64_t rows_ = 0;
-  int64_t dropped_ = 0;
+  int64_t refused_ = 0;
+  int64_t deleted_ = 0;
 };
 
 }  // namespace varve::repair

@@ -51,6 +51,17 @@ bool Has(const proto::Ring& ring, uint64_t node_id) {
   });
 }
 
+// What it owns, without the slots that it shares.
+model::SlotSet StraysOf(const std::vector<bool>& owned,
+                        const model::SlotSet& shared) {
+  model::SlotSet strays;
+  for (uint32_t i = 0; i < placement::kSlots; ++i) {
+    const auto slot = static_cast<uint16_t>(i);
+    if (owned[i] && !shared.Has(slot)) strays.Add(slot);
+  }
+  return strays;
+}
+
 }  // namespace
 
 SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
@@ -63,14 +74,18 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
            std::pair(b->last_ms(), b->ring_id());
   });
   SlotShares shares;
-  const auto own = std::ranges::find_if(
-      newest_first, [&](const auto* ring) { return Has(*ring, node_id); });
-  if (own == newest_first.end()) return shares;
-  shares.ring_id = (*own)->ring_id();
-  const std::vector<bool> owned = OwnedBy(node_id, **own);
+  if (newest_first.empty() || !Has(*newest_first[0], node_id)) return shares;
+  const proto::Ring& own = *newest_first[0];
+  shares.ring_id = own.ring_id();
+  const std::vector<bool> owned = OwnedBy(node_id, own);
   const std::map<uint64_t, std::string> addresses = AddressesOf(newest_first);
+  std::map<uint64_t, int64_t> last_ms;
   std::map<uint64_t, model::SlotSet> others;
   for (const proto::Ring* ring : newest_first) {
+    for (const proto::Ring::Member& one : ring->members()) {
+      last_ms.try_emplace(one.node_id(), ring->last_ms());
+      if (one.node_id() != node_id) others.try_emplace(one.node_id());
+    }
     const placement::Ring made = Make(*ring);
     for (uint32_t i = 0; i < placement::kSlots; ++i) {
       if (!owned[i]) continue;
@@ -84,11 +99,17 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
   for (auto& [other, slots] : others) {
     const auto address = addresses.find(other);
     if (address == addresses.end() || address->second.empty()) continue;
+    model::SlotSet strays = StraysOf(owned, slots);
     shares.others.push_back({.node_id = other,
                              .address = address->second,
-                             .is_member = Has(**own, other),
-                             .slots = std::move(slots)});
+                             .is_member = Has(own, other),
+                             .last_ms = last_ms[other],
+                             .slots = std::move(slots),
+                             .strays = std::move(strays)});
   }
+  std::ranges::rotate(shares.others,
+                      std::ranges::upper_bound(shares.others, node_id, {},
+                                               &SlotShare::node_id));
   return shares;
 }
 

@@ -113,6 +113,45 @@ TEST_CASE("a node that was replaced at its address is left out", "[repair]") {
   CHECK(shares.others[0].address == "node2");
 }
 
+TEST_CASE("a node that has left by the newest ring shares nothing",
+          "[repair]") {
+  const std::vector<proto::Ring> rings = {RingOf({1, 2}, 20),
+                                          RingOf({1, 2, 3}, 10)};
+  CHECK(SharesOf(3, rings).others.empty());
+}
+
+TEST_CASE("a ring that comes back is the newest again", "[repair]") {
+  const std::vector<proto::Ring> rings = {RingOf({1, 2, 3}, 20),
+                                          RingOf({1, 2, 3, 4}, 15)};
+  const SlotShares shares = SharesOf(1, rings);
+  CHECK(shares.ring_id == 20);
+  REQUIRE(Find(shares, 4) != nullptr);
+  CHECK_FALSE(Find(shares, 4)->is_member);
+  CHECK(Find(shares, 4)->slots.Count() > 0);
+  CHECK(Find(shares, 4)->last_ms == 15);
+}
+
+TEST_CASE("what a node owns and another never did are strays there",
+          "[repair]") {
+  const SlotShares shares =
+      SharesOf(2, std::vector<proto::Ring>{RingOf({1, 2, 3}, 10)});
+  REQUIRE(shares.others.size() == 2);
+  // From the next one on.
+  CHECK(shares.others[0].node_id == 3);
+  CHECK(shares.others[1].node_id == 1);
+  const Owners owners({1, 2, 3});
+  bool right = true;
+  for (uint32_t i = 0; i < placement::kSlots; ++i) {
+    const auto slot = static_cast<uint16_t>(i);
+    for (const SlotShare& other : shares.others) {
+      const bool stray =
+          owners.Has(2, slot) && !owners.Has(other.node_id, slot);
+      right = right && other.strays.Has(slot) == stray;
+    }
+  }
+  CHECK(right);
+}
+
 TEST_CASE("a node that is in no ring shares nothing", "[repair]") {
   proto::Ring unknown;
   unknown.set_ring_id(7);

@@ -75,6 +75,19 @@ TEST_CASE("of three nodes with two copies nobody pulls what it does not own",
   CHECK(three.Foreign(2, 1'001) == 0);
 }
 
+TEST_CASE("what another node stored as a stand-in is brought to its owners",
+          "[storenode]") {
+  Nodes three(3);
+  int series = 0;
+  while (three.Owns(0, SlotOf(series))) ++series;
+  three.Write(0, series, OverMs(), 1);
+  for (const size_t owner : {1, 2}) {
+    CHECK(three.Pass(owner).rows == 1);
+    CHECK(three.RowsOf(owner) == three.RowsOf(0));
+  }
+  CHECK(three.Pass(0).rows == 0);
+}
+
 TEST_CASE("a node whose directory was lost gets everything back",
           "[storenode]") {
   Nodes three(3);
@@ -175,11 +188,17 @@ TEST_CASE("a difference that cannot be made up is pulled once",
   pass();
   CHECK(two.View(2).rows == 1);
   CHECK(two.View(2).dropped_rows == 2);
+  CHECK_FALSE(two.View(2).complete);
+  for (const auto& peer : two.View(2).peers) {
+    const bool told = peer.error.find("refuses rows") != std::string::npos;
+    CHECK(told == (peer.node_id == two.IdOf(0)));
+  }
   CHECK(two.RowsOf(2).size() == 1);
   pass();  // as it differs otherwise now
   const int once = searches;
   pass();
   CHECK(searches == once);
+  CHECK_FALSE(two.View(2).complete);
   // Something new is pulled again.
   two.Write(0, 0, OverMs() + 1, 1);
   pass();

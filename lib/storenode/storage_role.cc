@@ -116,8 +116,10 @@ NodeRepairParts StorageRole::repair_parts() {
           .progress = &progress_,
           .has_room = [this] {
             const storage::EngineStats stats = engine_->Stats();
+            // One generation is flushed while the next one fills.
             return stats.wal_bytes < options_.flags->log_bytes_max() &&
-                   stats.head_bytes < stats.head_bytes_max;
+                   stats.head_bytes - stats.head_tail_bytes <
+                       stats.head_bytes_max * 3 / 2;
           },
           .rules = {.storage_rules = options_.service.storage_rules,
                     .dedup = options_.flags->dedup()},
