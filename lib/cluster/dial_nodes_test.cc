@@ -77,8 +77,9 @@ TEST_CASE("nodes of a file come and go with its lines", "[cluster]") {
   telemetry::Counter& errors =
       metrics.AddCounter("varve_storage_node_discovery_errors_total");
   const auto addresses = [set] {
+    const auto list = set->list();
     std::vector<std::string> all;
-    for (const auto& node : set->list()->nodes()) {
+    for (const auto& node : list->nodes()) {
       all.push_back(node->group + "/" + node->address);
     }
     return all;
