@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
+#include "lib/base/json_text.h"
 #include "lib/base/mutex.h"
 
 namespace varve::base {
@@ -23,33 +24,14 @@ struct LogState {
   Mutex mutex;
   LogOptions options GUARDED_BY(mutex);
   // One entry per place of logging in the source, so bounded by it.
-  std::map<std::tuple<std::string_view, uint32_t, LogLevel>, int64_t>
-      counts GUARDED_BY(mutex);
+  std::map<std::tuple<std::string_view, uint32_t, LogLevel>, int64_t> counts
+      GUARDED_BY(mutex);
 };
 
 // Never freed: threads may log while the process ends.
 LogState& State() {
   static LogState* const state = new LogState;
   return *state;
-}
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  out.push_back('"');
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (byte < 0x20) {
-      out.append("\\u00");
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
 }
 
 std::string CutText(std::string_view text, size_t bytes_max) {
@@ -79,9 +61,9 @@ std::string FormatLine(const LogOptions& options, LogLevel level,
     line = "{";
     if (options.timestamps) StrAppend(&line, "\"ts\":\"", TimeText(), "\",");
     StrAppend(&line, "\"level\":\"", LevelName(level), "\",\"caller\":");
-    AppendJsonString(line, location);
+    AppendJsonText(line, location);
     line.append(",\"msg\":");
-    AppendJsonString(line, text);
+    AppendJsonText(line, text);
     line.append("}\n");
     return line;
   }

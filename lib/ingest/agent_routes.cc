@@ -1,8 +1,8 @@
 #include "lib/ingest/agent_routes.h"
 
+#include "lib/base/json_text.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
-#include "lib/ingest/json_text.h"
 #include "lib/protocol/newrelic_json.h"
 #include "lib/protocol/zabbix_lines.h"
 
@@ -80,10 +80,10 @@ void AgentRoutes::AddZabbix(std::vector<InsertEndpoint>& endpoints) {
   endpoints.back().send_error = [](const http::Request&,
                                    const absl::Status& status,
                                    http::ResponseWriter& response) {
-    SendError(
-        status, kJson,
-        base::StrCat(R"({"error":)", JsonQuoted(base::Message(status)), "}\n"),
-        response);
+    SendError(status, kJson,
+              base::StrCat(R"({"error":)",
+                           base::JsonText(base::Message(status)), "}\n"),
+              response);
   };
 }
 

@@ -1,8 +1,8 @@
 #include "lib/ingest/influx_routes.h"
 
+#include "lib/base/json_text.h"
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
-#include "lib/ingest/json_text.h"
 #include "lib/protocol/influx_lines.h"
 
 namespace varve::ingest {
@@ -21,7 +21,7 @@ std::string DatabasesJson(const std::vector<std::string>& names) {
   std::string values;
   const auto add = [&values](std::string_view name) {
     values += values.empty() ? "[" : ",[";
-    values += JsonQuoted(name);
+    values += base::JsonText(name);
     values += ']';
   };
   if (names.empty()) add("_internal");
@@ -59,7 +59,7 @@ absl::Status InfluxRoutes::TakeWrite(const InsertRequest& request,
                      " bad lines are not stored, the others are; the first: ",
                      reader.first_error());
     response.Send(400, kJson,
-                  base::StrCat(R"({"error":)", JsonQuoted(why), "}\n"));
+                  base::StrCat(R"({"error":)", base::JsonText(why), "}\n"));
   } else {
     response.Send(204, "", "");
   }

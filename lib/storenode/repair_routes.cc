@@ -1,18 +1,18 @@
 #include "lib/storenode/repair_routes.h"
 
 #include "absl/strings/str_format.h"
+#include "lib/base/json_text.h"
 #include "lib/base/strings.h"
-#include "lib/storenode/json_text.h"
 
 namespace varve::storenode {
 namespace {
 
 std::string PeerText(const repair::PeerProgress& peer) {
   return base::StrCat("{\"node\":\"", absl::StrFormat("%016x", peer.node_id),
-                      "\",\"addr\":", JsonText(peer.address),
+                      "\",\"addr\":", base::JsonText(peer.address),
                       ",\"member\":", peer.is_member ? "true" : "false",
                       ",\"slots\":", peer.slots, ",\"rows\":", peer.rows,
-                      ",\"error\":", JsonText(peer.error), "}");
+                      ",\"error\":", base::JsonText(peer.error), "}");
 }
 
 }  // namespace
@@ -20,8 +20,8 @@ std::string PeerText(const repair::PeerProgress& peer) {
 std::string RebalanceText(const repair::ProgressView& view) {
   std::string text = base::StrCat(
       "{\"status\":\"ok\",\"state\":\"", view.running ? "running" : "idle",
-      "\",\"passes\":", view.passes, ",\"lastPassComplete\":",
-      view.complete ? "true" : "false",
+      "\",\"passes\":", view.passes,
+      ",\"lastPassComplete\":", view.complete ? "true" : "false",
       ",\"lastPassBeginMs\":", view.began_ms,
       ",\"lastPassEndMs\":", view.ended_ms,
       ",\"pendingParts\":", view.pending_parts, ",\"rows\":", view.rows,

@@ -1,6 +1,6 @@
 // Storage nodes that make up one another's copies, without a network.
-#include <catch2/catch.hpp>
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <optional>
 #include <random>
@@ -43,8 +43,8 @@ TEST_CASE("a node pulls what it lacks, and keeps what it has more",
   const auto totals = [&two](size_t node) {
     return two.nodes[node]
         ->role->repair_parts()
-        .digests->TotalsOf({.tenant = kTestTenant,
-                            .span = {model::DayOf(OverMs())}})
+        .digests
+        ->TotalsOf({.tenant = kTestTenant, .span = {model::DayOf(OverMs())}})
         ->kinds;
   };
   CHECK(totals(0) == totals(1));
@@ -163,8 +163,7 @@ TEST_CASE("what was deleted here does not come back", "[storenode]") {
   CHECK(two.RowsOf(0).count(Up(2).Text()) == 1);
 }
 
-TEST_CASE("a difference that cannot be made up is pulled once",
-          "[storenode]") {
+TEST_CASE("a difference that cannot be made up is pulled once", "[storenode]") {
   Nodes two(2);
   two.flags = {"-storage.maxHourlySeries=1"};
   two.AddNode();
@@ -182,8 +181,7 @@ TEST_CASE("a difference that cannot be made up is pulled once",
   const auto pass = [&] {
     const int64_t before = two.View(2).passes;
     progress->Force();
-    CHECK(tests::BecomesTrue(
-        [&] { return two.View(2).passes == before + 1; }));
+    CHECK(tests::BecomesTrue([&] { return two.View(2).passes == before + 1; }));
   };
   pass();
   CHECK(two.View(2).rows == 1);
@@ -205,7 +203,8 @@ TEST_CASE("a difference that cannot be made up is pulled once",
   CHECK(searches > once);
   CHECK(two.RowsOf(2)[Up(0).Text()].size() +
             two.RowsOf(2)[Up(1).Text()].size() +
-            two.RowsOf(2)[Up(2).Text()].size() >= 1);
+            two.RowsOf(2)[Up(2).Text()].size() >=
+        1);
 }
 
 TEST_CASE("hours that are over are pulled from a day that goes on",
@@ -243,8 +242,7 @@ TEST_CASE("native histograms, starts and names of tenants come too",
   wire::DataFrameBuilder builder;
   builder.Start(1, OverMs());
   builder.kinds().AddHistogram(kNamed, ids[0], OverMs(), bytes);
-  builder.kinds().AddStart(kNamed, ids[0],
-                           {OverMs(), OverMs(), OverMs() - 5});
+  builder.kinds().AddStart(kNamed, ids[0], {OverMs(), OverMs(), OverMs() - 5});
   const std::string payload = builder.Finish(0, 0, false);
   REQUIRE(two.EngineOf(1)
               .Append(wire::DecodeDataFrame(payload)->record(),
@@ -258,10 +256,8 @@ TEST_CASE("native histograms, starts and names of tenants come too",
   REQUIRE(*(*cursor)->Next(series));
   REQUIRE(series.histograms.size() == 1);
   CHECK(series.histograms.histograms[0] == histogram);
-  CHECK(series.starts ==
-        model::StartRuns{{OverMs(), OverMs(), OverMs() - 5}});
-  CHECK(two.nodes[0]->role->repair_parts().names->NameOf(kNamed) ==
-        "somebody");
+  CHECK(series.starts == model::StartRuns{{OverMs(), OverMs(), OverMs() - 5}});
+  CHECK(two.nodes[0]->role->repair_parts().names->NameOf(kNamed) == "somebody");
 }
 
 TEST_CASE("nodes that are away, old or fail are left out and told",
@@ -392,6 +388,24 @@ TEST_CASE("a new ring starts a pass, without it the interval does",
   repair.reset();
 }
 
+TEST_CASE("who has left and was away for long is asked only on demand",
+          "[storenode]") {
+  Nodes nodes(3);
+  nodes.PutRing(2);
+  nodes.Write(2, 1, OverMs(), 1);
+  auto repair = nodes.Start(0, absl::Milliseconds(1));
+  CHECK(tests::BecomesTrue([&nodes] { return nodes.View(0).passes > 1; }));
+  repair.reset();
+  const auto view = nodes.View(0);
+  CHECK(view.rows == 0);
+  CHECK(view.complete);
+  for (const auto& peer : view.peers) {
+    const bool told = peer.error.find("not heard of") != std::string::npos;
+    CHECK(told == (peer.node_id == nodes.IdOf(2)));
+  }
+  CHECK(nodes.Pass(0).rows == 1);
+}
+
 TEST_CASE("whatever each owner lacks, all have all of it in the end",
           "[storenode][slow]") {
   // REPAIR_SEED: another history.
@@ -408,8 +422,8 @@ TEST_CASE("whatever each owner lacks, all have all of it in the end",
   std::map<int, std::set<int64_t>> written;
   for (int step = 0; step < 150; ++step) {
     const int series = draw(kSeries);
-    const int64_t at_ms = OverMs() + draw(2) * kDayMs +
-                          draw(24) * repair::kHourMs + draw(3);
+    const int64_t at_ms =
+        OverMs() + draw(2) * kDayMs + draw(24) * repair::kHourMs + draw(3);
     const size_t node = static_cast<size_t>(draw(4));
     switch (draw(15)) {
       case 0:

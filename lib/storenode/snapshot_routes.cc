@@ -1,8 +1,8 @@
 #include "lib/storenode/snapshot_routes.h"
 
+#include "lib/base/json_text.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "lib/storenode/json_text.h"
 
 namespace varve::storenode {
 namespace {
@@ -20,7 +20,7 @@ void SendError(http::ResponseWriter& writer, const absl::Status& status) {
   base::LogWarn("snapshot: ", base::Message(status));
   writer.Send(HttpStatusOf(status), kJson,
               base::StrCat("{\"status\":\"error\",\"msg\":",
-                           JsonText(base::Message(status)), "}"));
+                           base::JsonText(base::Message(status)), "}"));
 }
 
 void Create(storage::Engine& engine, http::ResponseWriter& writer) {
@@ -32,13 +32,12 @@ void Create(storage::Engine& engine, http::ResponseWriter& writer) {
     const absl::Status status = engine.DeleteSnapshot(*name);
     if (!status.ok()) base::LogError("snapshot: ", base::Message(status));
   }
-  writer.Send(200, kJson, base::StrCat("{\"status\":\"ok\",\"snapshot\":\"",
-                                       *name, "\"}"));
+  writer.Send(200, kJson,
+              base::StrCat("{\"status\":\"ok\",\"snapshot\":\"", *name, "\"}"));
 }
 
 void List(storage::Engine& engine, http::ResponseWriter& writer) {
-  const absl::StatusOr<std::vector<std::string>> names =
-      engine.ListSnapshots();
+  const absl::StatusOr<std::vector<std::string>> names = engine.ListSnapshots();
   if (!names.ok()) return SendError(writer, names.status());
   std::string text = "{\"status\":\"ok\",\"snapshots\":[";
   for (const std::string& name : *names) {
@@ -59,8 +58,7 @@ void Delete(storage::Engine& engine, const http::Request& request,
 }
 
 void DeleteAll(storage::Engine& engine, http::ResponseWriter& writer) {
-  const absl::StatusOr<std::vector<std::string>> names =
-      engine.ListSnapshots();
+  const absl::StatusOr<std::vector<std::string>> names = engine.ListSnapshots();
   if (!names.ok()) return SendError(writer, names.status());
   for (const std::string& name : *names) {
     const absl::Status status = engine.DeleteSnapshot(name);
@@ -92,11 +90,11 @@ std::vector<http::Route> SnapshotRoutes(storage::Engine* engine,
             [engine](const http::Request&, http::ResponseWriter& writer) {
               List(*engine, writer);
             }),
-      route("/snapshot/delete",
-            [engine](const http::Request& request,
-                     http::ResponseWriter& writer) {
-              Delete(*engine, request, writer);
-            }),
+      route(
+          "/snapshot/delete",
+          [engine](const http::Request& request, http::ResponseWriter& writer) {
+            Delete(*engine, request, writer);
+          }),
       route("/snapshot/delete_all",
             [engine](const http::Request&, http::ResponseWriter& writer) {
               DeleteAll(*engine, writer);
