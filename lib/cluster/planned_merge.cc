@@ -29,7 +29,7 @@ class PlannedMerge final : public SeriesMerge {
         judge_(context_.nodes, context_.options),
         open_(context_.calls.size(), true) {
     for (size_t node = 0; node < open_.size(); ++node) {
-      readings_.emplace_back(context_.request, "search",
+      readings_.emplace_back(context_.request, "search own share",
                              context_.nodes->node(node).address);
     }
     rule_ = judge_.dedup();

@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
   const std::shared_ptr<const NodeList> nodes = nodes_->list();
   const std::shared_ptr<const ReadPlan> plan =
       request.one_copy && request.slots.empty() &&
-              !options_.skip_slow_replicas
+              !options_.skip_slow_replicas && !options_.all_copies
           ? planner_->PlanFor(nodes, request.range)
           : nullptr;
   if (plan == nullptr) return StartSearch(nodes, request, request.slots);
@@ -127,6 +127,7 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::StartSearch(
 
 absl::StatusOr<std::unique_ptr<RollupRead>> Reader::Rollup(
     const ReadRequest& request, proto::RollupRequest work) {
+  if (!options_.pushdown) return nullptr;
   // These change samples before windows are computed over them.
   if (options_.dedup.interval_ms > 0 || !options_.downsampling.empty()) {
     return nullptr;
@@ -143,7 +144,7 @@ absl::StatusOr<std::unique_ptr<RollupRead>> Reader::Rollup(
     }
     calls = StartAll(*nodes, wire::kRollup, work.SerializeAsString());
   } else {
-    if (options_.skip_slow_replicas) return nullptr;
+    if (options_.skip_slow_replicas || options_.all_copies) return nullptr;
     plan = planner_->PlanFor(nodes, request.range);
     if (plan == nullptr) return nullptr;
     calls = StartPlanned(*nodes, wire::kRollup, *plan,

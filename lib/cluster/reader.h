@@ -133,6 +133,8 @@ struct ReaderOptions {
   // All copies are read, and when the nodes that answered are enough the others
   // are given up (slow_replicas.h).
   bool skip_slow_replicas = false;
+  bool all_copies = false;  // whatever ReadRequest::one_copy says
+  bool pushdown = true;     // false: Rollup gives null
   // Nodes apply their own rule; the larger interval holds, and all distinct
   // (timestamp, value) pairs are kept where either side says keep_all and
   // neither has an interval.

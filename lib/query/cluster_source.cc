@@ -215,7 +215,7 @@ absl::StatusOr<std::unique_ptr<eval::SeriesStream>> ClusterSource::Select(
 
 absl::StatusOr<std::unique_ptr<eval::AggregateStream>>
 ClusterSource::Aggregate(const eval::AggregateRequest& request) {
-  if (!options_.base.one_copy) return nullptr;
+  if (!options_.base.one_copy || !options_.pushdown) return nullptr;
   ASSIGN_OR_RETURN(const cluster::ReadRequest read, ReadOf(request.select));
   proto::RollupRequest work = WorkOf(request);
   work.set_samples_per_series_max(options_.samples_per_series_max);

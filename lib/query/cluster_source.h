@@ -44,6 +44,7 @@ class ClusterSource final : public eval::SeriesSource {
     // Null: clients do not go away.
     const http::ResponseWriter* client = nullptr;
     int64_t samples_per_series_max = 0;  // 0: no limit
+    bool pushdown = true;  // storage nodes may aggregate
   };
 
   ClusterSource(StorageReader* reader, Options options,

@@ -136,6 +136,7 @@ absl::StatusOr<ClusterSource::Options> SelectApi::SourceOptions(
   ASSIGN_OR_RETURN(options.filters, ExtraFilters(context));
   options.client = &context.writer;
   options.samples_per_series_max = options_.max_samples_per_series;
+  options.pushdown = !BoolArgument(context.request, "nopushdown");
   return options;
 }
 
@@ -163,7 +164,8 @@ absl::Status SelectApi::Evaluate(Context& context, eval::EvalRequest& request,
   std::optional<OutcomeCollector> collected;
   absl::StatusOr<eval::EvalResult> result = absl::AbortedError("not begun");
   // A node may fail within a read of one copy: then all copies are read.
-  for (const bool one_copy : {true, false}) {
+  for (const bool one_copy :
+       {!BoolArgument(context.request, "all_copies"), false}) {
     if (!absl::IsAborted(result.status())) break;
     source_options.base.one_copy = one_copy;
     collected.emplace();

@@ -170,6 +170,10 @@ SelectFlags::QueryFlags::QueryFlags(base::FlagSet& flags)
           "search.delayedNameRemoval", true,
           "Functions drop the metric name at the end of the query only, as "
           "Prometheus with promql-delayed-name-removal")),
+      disable_pushdown(flags.Bool(
+          "search.disablePushdown", false,
+          "Storage nodes give samples and aggregate nothing themselves; "
+          "nopushdown=1 for one query")),
       log_slow_query_duration(
           flags.Duration("search.logSlowQueryDuration", "5s",
                          "Queries that take longer are logged. 0: none")),
@@ -288,6 +292,10 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
         "search.skipSlowReplicas", false,
         "All copies are read, and storage nodes that are slower than as many "
         "as -replicationFactor needs are not waited for");
+    all_copies_ = &flags.Bool(
+        "search.readAllCopies", false,
+        "All copies of each series are read and merged, also where one is "
+        "known to be complete; all_copies=1 for one query");
     select_nodes_ = &flags.List(
         "selectNode", "",
         "Addresses of all select nodes (port 8481 by default): "
@@ -302,6 +310,7 @@ SelectFlags::SelectFlags(base::FlagSet& flags, SelectDeployment deployment)
     flags.Accept("selectNode", "Accepted, without effect");
     flags.Accept("clusternativeListenAddr", "Accepted, without effect");
     flags.Accept("search.skipSlowReplicas", "Accepted, without effect");
+    flags.Accept("search.readAllCopies", "Accepted, without effect");
   }
   for (const std::string_view name : kNotYet) {
     flags.Accept(std::string(name), "Accepted, not implemented yet");
@@ -453,6 +462,7 @@ absl::StatusOr<cluster::ReaderOptions> SelectFlags::ReaderOptions() const {
   options.dedup.keep_all =
       dedup_interval_.is_set() && options.dedup.interval_ms == 0;
   options.memory_bytes_max = query_memory_bytes_max();
+  options.pushdown = !query_.disable_pushdown.value();
   ASSIGN_OR_RETURN(options.downsampling,
                    promql::ParseDownsampling(downsampling_.value(),
                                              options.dedup.interval_ms));
@@ -470,6 +480,7 @@ absl::StatusOr<cluster::ReaderOptions> SelectFlags::ReaderOptions() const {
   options.global_replication_factor =
       static_cast<int>(global_replication_factor_->value());
   options.skip_slow_replicas = skip_slow_replicas_->value();
+  options.all_copies = all_copies_->value();
   return options;
 }
 

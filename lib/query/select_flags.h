@@ -66,6 +66,7 @@ class SelectFlags {
     const base::DurationFlag& lookback;
     const base::BoolFlag& deny_partial;
     const base::BoolFlag& delayed_name_removal;
+    const base::BoolFlag& disable_pushdown;
     const base::DurationFlag& log_slow_query_duration;
     const base::BoolFlag& deny_trace;
     const base::BoolFlag& tenants_in_headers;
@@ -112,6 +113,7 @@ class SelectFlags {
   const base::ListFlag* replication_factors_ = nullptr;
   const base::IntFlag* global_replication_factor_ = nullptr;
   const base::BoolFlag* skip_slow_replicas_ = nullptr;
+  const base::BoolFlag* all_copies_ = nullptr;
   const base::ListFlag* select_nodes_ = nullptr;
   const base::StringFlag* upper_level_address_ = nullptr;
   const base::FloatFlag& allowed_percent_;

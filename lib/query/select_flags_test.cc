@@ -44,6 +44,18 @@ TEST_CASE("an explicit interval of zero keeps all samples", "[query]") {
   CHECK_FALSE(Parsed({}).select.ReaderOptions()->dedup.keep_all);
 }
 
+TEST_CASE("copies and pushdown are as the operator says", "[query]") {
+  const auto usual = Parsed({}).select.ReaderOptions().value();
+  CHECK_FALSE(usual.all_copies);
+  CHECK(usual.pushdown);
+  const auto careful =
+      Parsed({"-search.readAllCopies", "-search.disablePushdown"})
+          .select.ReaderOptions()
+          .value();
+  CHECK(careful.all_copies);
+  CHECK_FALSE(careful.pushdown);
+}
+
 TEST_CASE("limits reach the options", "[query]") {
   const auto options =
       Parsed({"-search.maxQueryLen=1KiB", "-search.maxSeries=7",

@@ -89,6 +89,32 @@ class OperatingQueriesTest(unittest.TestCase):
         self.assertEqual(failed.status, 400)
         self.assertIn("duration_msec", failed.json()["trace"])
 
+    def test_copies_are_read_and_aggregated_as_one_says(self):
+        all_copies = self.cluster.add_select(
+            args=["-search.readAllCopies"])
+        alone = self.cluster.add_select(args=["-search.disablePushdown"])
+        ways = {"aggregate": [(self.cluster.select, {})],
+                "search own share": [(self.cluster.select, {"nopushdown": 1}),
+                                     (alone, {})],
+                "search": [(self.cluster.select, {"all_copies": 1}),
+                           (all_copies, {})]}
+        results = []
+        for action, asked in ways.items():
+            for select, arguments in asked:
+                answer = self.cluster.query(
+                    "sum(increase(heavy[10m]))", self.end_ms / 1000,
+                    select=select, trace=1, **arguments)
+                results.append(answer["data"]["result"][0]["value"][1])
+                told = [node["message"] for node in every_node(answer["trace"])
+                        if " at storage node " in node["message"]]
+                self.assertEqual(len(told), 2, told)
+                for message in told:
+                    self.assertTrue(message.startswith(f"{action} at "),
+                                    (arguments, told))
+        for result in results:
+            self.assertAlmostEqual(float(result) / float(results[0]), 1,
+                                   delta=1e-12)
+
     def test_a_canceled_query_ends_everywhere(self):
         answers = []
         client = threading.Thread(target=lambda: answers.append(
