@@ -51,6 +51,7 @@ void ReadAny(std::string_view body) {
 }
 
 void ReadBack(std::string_view data) {
+  if (data.size() < sizeof(double)) return;
   std::vector<double> values(data.size() / sizeof(double));
   std::memcpy(values.data(), data.data(), values.size() * sizeof(double));
   for (double& value : values) {
