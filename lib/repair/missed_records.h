@@ -1,4 +1,4 @@
-// The MISSED records of a node, as far as hints strike them out.
+// The MISSED records of a node, as far as hints or time strike them out.
 #ifndef VARVE_LIB_REPAIR_MISSED_RECORDS_H_
 #define VARVE_LIB_REPAIR_MISSED_RECORDS_H_
 
@@ -26,6 +26,8 @@ class MissedRecords {
   virtual absl::StatusOr<std::vector<HintLogName>> HintLogs() const = 0;
   // The owner has all rows of the log: its records go, durably.
   virtual absl::Status Strike(const HintLogName& log) = 0;
+  // The records of what is out of retention go; cheap when called often.
+  virtual absl::Status DropOld(int64_t now_ms) = 0;
 };
 
 }  // namespace varve::repair

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/wire/features.h"
@@ -25,6 +26,11 @@ MissedStriker::MissedStriker(storage::Engine* engine, MissedRecords* records,
       worker_(interval, [this](Worker& worker) { Look(worker); }) {}
 
 void MissedStriker::Look(Worker& worker) {
+  const absl::Status dropped =
+      records_->DropOld(base::SystemClock().NowMs());
+  if (!dropped.ok()) {
+    base::LogWarn("MISSED records: ", base::Message(dropped));
+  }
   auto logs = records_->HintLogs();
   if (!logs.ok()) {
     base::LogWarn("MISSED records: ", base::Message(logs.status()));

@@ -1,4 +1,5 @@
-// Strikes out MISSED records when the hints that they name have been replayed.
+// Strikes out MISSED records when the hints that they name have been replayed,
+// and those of time that is out of retention.
 //
 // Every few seconds it asks each holder that a record names for the state of
 // its logs; itself without a network. A log that is done strikes its records;

@@ -14,6 +14,11 @@ namespace {
 constexpr int kMembersMax = 10'000;
 constexpr int kSlotsMax = 65'536;
 constexpr size_t kRingsMax = 10'000;
+// How often it is looked which records are out of retention; their spans are
+// of whole hours.
+constexpr int64_t kDropPeriodMs = 3'600'000;
+// Each is fsynced, and queries wait: the rest goes with the next calls.
+constexpr int kDropsMax = 20;
 // Its value: the retention in milliseconds, as text.
 constexpr std::string_view kRetentionStateKey = "retention";
 
@@ -138,6 +143,7 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
 }
 
 absl::Status KeptState::NoteRetention(int64_t retention_ms, int64_t now_ms) {
+  retention_ms_ = retention_ms;
   ASSIGN_OR_RETURN(const auto kept, engine_->ListState(kRetentionStateKey));
   const std::string value = base::StrCat(retention_ms);
   for (const auto& [key, before] : kept) {
@@ -206,6 +212,38 @@ absl::Status KeptState::Strike(const repair::HintLogName& log) {
     RETURN_IF_ERROR(engine_->DropState(key));
   }
   std::erase_if(missed_, [&](const Entry& one) { return one.hints == log; });
+  return absl::OkStatus();
+}
+
+absl::Status KeptState::DropOld(int64_t now_ms) {
+  const int64_t retention_ms = retention_ms_.load();
+  if (retention_ms > now_ms) return absl::OkStatus();
+  const auto is_old = [from_ms = now_ms - retention_ms](
+                          const model::TimeRange& span) {
+    return span.end_ms < from_ms;
+  };
+  base::MutexLock lock(mutex_);
+  if (now_ms < drop_due_ms_) return absl::OkStatus();
+  RETURN_IF_ERROR(LoadMissed());
+  const auto old_entry = [&](const Entry& one) {
+    return is_old(one.missed.span);
+  };
+  if (std::none_of(missed_.begin(), missed_.end(), old_entry)) {
+    drop_due_ms_ = now_ms + kDropPeriodMs;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const auto kept,
+                   engine_->ListState(storage::kMissedStatePrefix));
+  int dropped = 0;
+  for (const auto& [key, value] : kept) {
+    proto::Missed record;
+    if (!record.ParseFromString(value) || !is_old(SpanOf(record).span)) {
+      continue;
+    }
+    if (dropped++ == kDropsMax) return absl::OkStatus();
+    RETURN_IF_ERROR(engine_->DropState(key));
+  }
+  std::erase_if(missed_, old_entry);
   return absl::OkStatus();
 }
 

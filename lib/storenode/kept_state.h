@@ -5,7 +5,8 @@
 // Put returns. A ring seen again widens its span of time; MISSED records of
 // one owner, ring, span of time and hint log are joined, so that a node away
 // for long grows by one record an hour and not by one a write. Records that
-// name a hint log go when that log is done: the owner has their rows then.
+// name a hint log go when that log is done: the owner has their rows then. All
+// go when their span of time is out of retention.
 //
 // Errors:  InvalidArgument for what is no ring or MISSED record; the engine's.
 // Threads: all members from any thread.
@@ -53,7 +54,7 @@ class KeptState final : public repair::MissedRecords {
   absl::Status PutMissed(const proto::Missed& missed);
   // The node runs with this retention from now on. Where it is longer than
   // what it ran with before, it lacks rows that nodes of a longer one kept: a
-  // MISSED record of its own says so.
+  // MISSED record of its own says so. Before it is called no record is old.
   absl::Status NoteRetention(int64_t retention_ms, int64_t now_ms);
   absl::StatusOr<std::vector<proto::Missed>> Missed() const;
   // Whose copies of rows within `range` are known here to be missing: owners
@@ -66,6 +67,7 @@ class KeptState final : public repair::MissedRecords {
   absl::StatusOr<std::vector<repair::HintLogName>> HintLogs() const override;
   // Drops the records that name the log.
   absl::Status Strike(const repair::HintLogName& log) override;
+  absl::Status DropOld(int64_t now_ms) override;
 
  private:
   // The kept message under `key`, or an empty one.
@@ -87,8 +89,10 @@ class KeptState final : public repair::MissedRecords {
   // Between reading what is kept and putting what is to be kept.
   mutable base::Mutex mutex_;
   std::atomic<uint64_t> known_ring_{0};  // one that is kept
+  std::atomic<int64_t> retention_ms_{INT64_MAX};
   mutable bool missed_loaded_ GUARDED_BY(mutex_) = false;
   mutable std::set<Entry> missed_ GUARDED_BY(mutex_);
+  int64_t drop_due_ms_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace varve::storenode

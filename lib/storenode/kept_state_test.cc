@@ -139,6 +139,47 @@ TEST_CASE("MISSED records of a hint log are struck out, no others",
   CHECK(kept.MissedIn({0, 100})->size() == 1);
 }
 
+TEST_CASE("MISSED records go when their time is out of retention",
+          "[storenode]") {
+  constexpr int64_t kHourMs = 3'600'000;
+  constexpr int64_t kDayMs = 24 * kHourMs;
+  TestNode node({"-retentionPeriod=30d"});
+  storage::Engine& engine = node.role->engine();
+  {
+    KeptState kept(&engine);
+    proto::Missed missed;
+    missed.set_ring(9);
+    missed.add_slots(5);
+    // One of this cluster, one with hints, one without an owner.
+    for (const auto& [owner, log] : {std::pair{3, 0}, {3, 71}, {0, 0}}) {
+      for (const int64_t end_ms : {kDayMs, 2 * kDayMs}) {
+        missed.set_owner(owner);
+        missed.set_hint_holder(log == 0 ? 0 : 4);
+        missed.set_hint_log(log);
+        missed.set_start_ms(end_ms - kHourMs);
+        missed.set_end_ms(end_ms);
+        REQUIRE(kept.PutMissed(missed).ok());
+      }
+    }
+    // The retention is not known yet.
+    REQUIRE(kept.DropOld(90 * kDayMs).ok());
+    CHECK(*kept.MissedCount() == 6);
+    REQUIRE(kept.NoteRetention(30 * kDayMs, 31 * kDayMs).ok());
+    REQUIRE(kept.DropOld(31 * kDayMs).ok());
+    CHECK(*kept.MissedCount() == 6);
+    const uint64_t version = engine.coverage_version();
+    REQUIRE(kept.DropOld(31 * kDayMs + kHourMs).ok());
+    CHECK(*kept.MissedCount() == 3);
+    CHECK(kept.Missed()->size() == 3);
+    CHECK(kept.MissedIn({0, kDayMs})->empty());
+    CHECK(kept.HintLogs()->size() == 1);
+    CHECK(engine.coverage_version() != version);
+  }
+  node.Close();
+  node.Open();
+  CHECK(KeptState(&node.role->engine()).Missed()->size() == 3);
+}
+
 TEST_CASE("a node whose retention grew lacks what it did not keep",
           "[storenode]") {
   TestNode node({"-retentionPeriod=100y"});
