@@ -270,9 +270,12 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
     view.node_of_member.push_back(
         static_cast<uint16_t>(node - view.node_ids.begin()));
   }
+  // Another address of a node that is up is not one that is down.
   view.all_live =
-      std::all_of(view.live.begin(), view.live.end(),
-                  [](uint8_t up) { return up != 0; }) &&
+      std::all_of(view.node_of_member.begin(), view.node_of_member.end(),
+                  [&view](uint16_t node) { return view.live[node] != 0; }) &&
+      std::all_of(view.writers.begin(), view.writers.end(),
+                  [](const WriterNode* one) { return one->node_id != 0; }) &&
       view.ring->replication_factor() == view.replication_factor;
 }
 
@@ -311,7 +314,9 @@ void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
   }
   // Numbers of nodes mean nothing in another list.
   const bool same_nodes = before->nodes == view.nodes;
-  bool same = same_nodes && before->ring == view.ring && !seen.redefine;
+  // Nor do those of two addresses of one node.
+  bool same = same_nodes && before->ring == view.ring &&
+              before->node_of_member == view.node_of_member && !seen.redefine;
   for (size_t i = 0; same_nodes && i < view.nodes->size(); ++i) {
     // Epoch 0: never met, so that no route has a reference of it.
     same = same && (before->ref_epochs[i] == view.ref_epochs[i] ||

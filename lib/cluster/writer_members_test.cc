@@ -135,6 +135,43 @@ TEST_CASE("a node under a new address is one node", "[cluster]") {
   CHECK_FALSE(known("s0:8400"));
 }
 
+TEST_CASE("a cluster below is up while one of its insert nodes is",
+          "[cluster]") {
+  FakeCluster c(2);
+  for (const auto& fake : c.fakes) fake->role = "insert";
+  c.Start(2);
+  FakeNode other;
+  other.id = c.fakes[0]->id;
+  other.role = "insert";
+  auto list = c.List();
+  list.push_back(std::make_shared<const Node>(
+      "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
+  c.nodes->Replace(std::move(list));
+  REQUIRE(c.Write(50, 1000).ok());
+  CHECK(c.writer->View()->all_live);
+  const uint32_t generation = c.writer->View()->generation;
+  // It did not write, and is back: nothing changes.
+  other.up = false;
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(c.writer->View()->all_live);
+  other.up = true;
+  other.connection = 2;
+  REQUIRE(c.Write(50, 3000).ok());
+  CHECK(c.writer->View()->generation == generation);
+  // The one that writes goes: all series have routes over the other one.
+  c.fakes[0]->up = false;
+  REQUIRE(c.Write(50, 4000).ok());
+  CHECK(c.writer->View()->all_live);
+  CHECK(other.rows() == 50);
+  CHECK(c.fakes[1]->rows() == 200);
+  CHECK(c.Incomplete() == 0);
+  other.up = false;
+  REQUIRE(c.Write(50, 5000).ok());
+  CHECK_FALSE(c.writer->View()->all_live);
+  CHECK(c.Incomplete() == 50);
+  CHECK(c.fakes[1]->missed.size() == 1);
+}
+
 TEST_CASE("of a cluster below another insert node takes over at once",
           "[cluster]") {
   FakeCluster c(2);

@@ -63,7 +63,9 @@ class HintLogs {
 struct WriteView {
   // Why nothing can be written; OK otherwise.
   absl::Status status;
-  uint32_t generation = 0;  // changes with the ring and with any ref epoch
+  // Changes with the ring, with the address by which a member of it is written
+  // to, and with any ref epoch.
+  uint32_t generation = 0;
   // Changes with the nodes that are up and with what takes their place.
   uint32_t liveness = 0;
   uint32_t replication_factor = 1;
@@ -85,7 +87,8 @@ struct WriteView {
   std::vector<uint16_t> hinted;
   std::shared_ptr<HintLogs> hint_logs;
   uint64_t features = 0;  // what all nodes that are up understand
-  bool all_live = false;  // all configured nodes are members and up
+  // All configured nodes are members and up, each at one address at least.
+  bool all_live = false;
 
   size_t node_count() const { return live.size(); }
   size_t lane_count() const { return live.size() * (1 + hinted.size()); }
