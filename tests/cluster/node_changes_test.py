@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
+from tests.fault.battery import repeated
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.continuous import (
@@ -141,6 +142,7 @@ class NodeChangesTest(unittest.TestCase):
             self.assertEqual(self.reader.partial, 0,
                              self.reader.last_warnings)
 
+    @repeated
     def test_nodes_change_under_load(self):
         commands, cluster = self.commands, self.cluster
         commands.run("Lists in files")

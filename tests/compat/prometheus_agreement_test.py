@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import socket
 import tempfile
 import time
 import unittest
@@ -11,6 +10,7 @@ import urllib.parse
 
 from tests.support import http_client
 from tests.support.cluster import Cluster
+from tests.support.peers import free_port
 from tests.support.processes import Process, peer, wait_until
 
 # How long Prometheus writes; a release is judged with 600.
@@ -64,12 +64,6 @@ absent(no_such_metric)
 abs(ln(node_load1 + 1)) + sqrt(node_load5)
 scalar(sum(up)) + time() % 10
 """.strip().splitlines()
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def points(answer):

@@ -2,22 +2,16 @@
 
 import json
 import os
-import socket
 import tempfile
 import time
 import unittest
 
 from tests.support import http_client, remote_write
 from tests.support.cluster import Cluster
+from tests.support.peers import free_port
 from tests.support.processes import Process, peer, wait_until
 
 SELECT = "/select/0/prometheus"
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def histogram(i, floats=False):

@@ -10,6 +10,7 @@ import time
 import unittest
 
 from tests.support import http_client
+from tests.support.agent import Agent
 from tests.support.cluster import Cluster
 from tests.support.peers import free_port
 from tests.support.processes import Process, peer, wait_until
@@ -187,24 +188,14 @@ class VmagentWritesTest(unittest.TestCase):
                                [f"--web.listen-address={target}"])
             # It knows no SIGINT where its parents ignore that.
             self.addCleanup(exporter.kill)
-            config = os.path.join(folder, "scrape.yml")
-            with open(config, "w", encoding="ascii") as file:
-                json.dump({"global": {"scrape_interval": "1s"},
-                           "scrape_configs": [{
-                               "job_name": "node", "static_configs": [
-                                   {"targets": [target]}]}]}, file)
-            agent = Process("vmagent", peer("vmagent"), [
-                f"-promscrape.config={config}", "-httpListenAddr=127.0.0.1:0",
-                f"-remoteWrite.tmpDataPath={folder}/queue",
-                "-remoteWrite.flushInterval=1s",
-                "-remoteWrite.forceVMProto=true",
-                f"-remoteWrite.url=http://{cluster.insert}/insert/73:4/"
-                "prometheus/api/v1/write",
-                "-remoteWrite.headers=X-Nothing: here",
-                f"-remoteWrite.url=http://{cluster.insert}/insert/"
-                "prometheus/api/v1/write",
-                "-remoteWrite.headers=AccountID: 74^^ProjectID: 5"])
-            self.addCleanup(agent.stop, 40)
+            agent = Agent(
+                folder, "node", [target],
+                [f"{cluster.insert}/insert/73:4/prometheus/api/v1/write",
+                 f"{cluster.insert}/insert/prometheus/api/v1/write"],
+                ["-remoteWrite.forceVMProto=true",
+                 "-remoteWrite.headers=X-Nothing: here",
+                 "-remoteWrite.headers=AccountID: 74^^ProjectID: 5"])
+            self.addCleanup(agent.stop)
 
             def samples(tenant):
                 return cluster.export('{job="node"}', tenant)
@@ -212,7 +203,7 @@ class VmagentWritesTest(unittest.TestCase):
                 wait_until(lambda tenant=tenant: max(
                     map(len, samples(tenant).values()), default=0) >= 3,
                     60, tenant)
-            agent.stop(40)
+            agent.stop()
             by_path, by_headers = samples("73:4"), samples("74:5")
             self.assertGreater(len(by_path), 300)
             self.assertEqual(by_path, by_headers)

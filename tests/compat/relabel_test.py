@@ -8,8 +8,8 @@ import threading
 import time
 import unittest
 
-from tests.compat.vmagent_test import Agent
 from tests.support import http_client
+from tests.support.agent import Agent
 from tests.support.cluster import Cluster
 from tests.support.processes import Process, binary, peer, wait_until
 
@@ -372,23 +372,21 @@ class RelabelTest(unittest.TestCase):
             "- {action: labeldrop, regex: instance}\n")
         folder = tempfile.TemporaryDirectory(prefix="varve-agent-")
         self.addCleanup(folder.cleanup)
-        agent = Agent(cluster, folder.name)
-        try:
-            wait_until(lambda: "up" in self.names(cluster) and
-                       len(self.names(cluster)) > 10, 30, "scrapes")
-            dropped = http_client.metric(
-                cluster.insert, "vm_relabel_metrics_dropped_total")
-            self.assertGreater(dropped, 0)
-            for labels in cluster.export('{__name__!=""}'):
-                labels = dict(labels)
-                self.assertRegex(labels["__name__"], "^(up|vm_.+)$")
-                self.assertEqual(labels["cluster"], "test")
-                self.assertNotIn("instance", labels)
-            own = f"127.0.0.1:{agent.port}"
-            self.assertEqual(http_client.metric(
-                own, "vmagent_remotewrite_packets_dropped_total"), 0)
-        finally:
-            agent.process.stop(40)
+        agent = Agent(folder.name, "rules", [cluster.select],
+                      [f"{cluster.insert}/insert/0/prometheus/api/v1/write"])
+        self.addCleanup(agent.stop)
+        wait_until(lambda: "up" in self.names(cluster) and
+                   len(self.names(cluster)) > 10, 30, "scrapes")
+        dropped = http_client.metric(
+            cluster.insert, "vm_relabel_metrics_dropped_total")
+        self.assertGreater(dropped, 0)
+        for labels in cluster.export('{__name__!=""}'):
+            labels = dict(labels)
+            self.assertRegex(labels["__name__"], "^(up|vm_.+)$")
+            self.assertEqual(labels["cluster"], "test")
+            self.assertNotIn("instance", labels)
+        self.assertEqual(
+            agent.metric("vmagent_remotewrite_packets_dropped_total"), 0)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Tenants by name (X-Scope-OrgID) and by labels, through real clients."""
 
-import json
-import os
 import random
 import socket
 import tempfile
@@ -9,14 +7,9 @@ import time
 import unittest
 
 from tests.support import http_client, remote_write
+from tests.support.agent import Agent
 from tests.support.cluster import Cluster, wait_healthy
-from tests.support.processes import Process, peer, wait_until
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+from tests.support.processes import peer, wait_until
 
 
 def push(address, org, series=(), metadata=(), path="/api/v1/push"):
@@ -247,27 +240,6 @@ class RequiredTenantTest(unittest.TestCase):
             self.assertEqual(len(values(ignoring, "nobody", "up")), 1)
 
 
-class Agent:
-    """A real vmagent that scrapes `targets` and writes to `url`."""
-
-    def __init__(self, folder, name, targets, url, args=(), labels=None):
-        home = os.path.join(folder, name)
-        os.mkdir(home)
-        config = os.path.join(home, "scrape.yml")
-        with open(config, "w", encoding="ascii") as file:
-            json.dump({"global": {"scrape_interval": "1s"},
-                       "scrape_configs": [{
-                           "job_name": name,
-                           "static_configs": [{"targets": targets,
-                                               "labels": labels or {}}]}]},
-                      file)
-        self.process = Process(f"vmagent-{name}", peer("vmagent"), [
-            f"-promscrape.config={config}",
-            f"-httpListenAddr=127.0.0.1:{free_port()}",
-            f"-remoteWrite.tmpDataPath={home}/queue",
-            "-remoteWrite.flushInterval=1s", f"-remoteWrite.url={url}", *args])
-
-
 @unittest.skipUnless(peer("vmagent"), "skipped: no vmagent")
 class AgentTenantTest(unittest.TestCase):
 
@@ -281,7 +253,7 @@ class AgentTenantTest(unittest.TestCase):
 
     def agent(self, *args, **kwargs):
         agent = Agent(self.folder, *args, **kwargs)
-        self.addCleanup(agent.process.stop, 40)
+        self.addCleanup(agent.stop)
         return agent
 
     def one(self, org, query):
@@ -308,7 +280,7 @@ class AgentTenantTest(unittest.TestCase):
                    "infra": [self.cluster.select]}
         for name, scraped in targets.items():
             self.agent(name, scraped,
-                       f"http://{self.cluster.insert}/api/v1/push",
+                       [f"{self.cluster.insert}/api/v1/push"],
                        [f"-remoteWrite.headers=X-Scope-OrgID: {name}"])
         self.see("scrapes of two tenants")
         process, address = self.cluster.inserts.pop()
@@ -335,8 +307,8 @@ class AgentTenantTest(unittest.TestCase):
                 ("6", [self.cluster.select])):
             self.agent(
                 f"agent-{account}", targets,
-                f"http://{self.cluster.insert}/insert/multitenant/prometheus/"
-                "api/v1/write",
+                [f"{self.cluster.insert}/insert/multitenant/prometheus/"
+                 "api/v1/write"],
                 labels={"vm_account_id": account, "vm_project_id": "9"})
         def count(tenant):
             found = self.cluster.query("count(up)", time.time(),
@@ -354,12 +326,10 @@ class AgentTenantTest(unittest.TestCase):
             'projectID="9"}'), 0)
 
     def test_an_agent_of_many_tenants_keeps_their_metadata_apart(self):
-        port = free_port()
-        self.agent("many", [], f"http://{self.cluster.insert}/insert/"
-                   "multitenant/prometheus/api/v1/write",
-                   ["-enableMultitenantHandlers", "-enableMetadata",
-                    f"-httpListenAddr=127.0.0.1:{port}"])
-        agent = f"127.0.0.1:{port}"
+        agent = self.agent(
+            "many", [], [f"{self.cluster.insert}/insert/multitenant/"
+                         "prometheus/api/v1/write"],
+            ["-enableMultitenantHandlers", "-enableMetadata"]).address
         wait_healthy(agent, 20)
         tenants = {"5:1": "counter", "6:2": "gauge", "7:0": "counter"}
         for tenant, kind in tenants.items():

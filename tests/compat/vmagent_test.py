@@ -2,18 +2,15 @@
 
 import json
 import os
-import socket
 import tempfile
 import time
 import unittest
 
 from tests.support import http_client
+from tests.support.agent import Agent
 from tests.support.cluster import Cluster
+from tests.support.peers import free_port
 from tests.support.processes import Process, peer, wait_until
-
-# How long insert is away in the drill; a release is judged with 180.
-OUTAGE = int(os.environ.get("VARVE_OUTAGE_SECONDS",
-                            "180" if os.environ.get("VARVE_LONG") else "15"))
 
 RULES = {"groups": [{
     "name": "drill", "interval": "1s", "rules": [
@@ -24,34 +21,6 @@ RULES = {"groups": [{
     ]}]}
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-class Agent:
-    """vmagent scraping the cluster's own processes once a second."""
-
-    def __init__(self, cluster, folder):
-        self.port = free_port()
-        targets = [*(s.http for s in cluster.storages), cluster.select]
-        config = os.path.join(folder, "scrape.yml")
-        with open(config, "w", encoding="ascii") as file:
-            json.dump({"global": {"scrape_interval": "1s"},
-                       "scrape_configs": [{
-                           "job_name": "varve",
-                           "static_configs": [{"targets": targets}]}]}, file)
-        self.targets = targets
-        self.process = Process("vmagent", peer("vmagent"), [
-            f"-promscrape.config={config}",
-            f"-httpListenAddr=127.0.0.1:{self.port}",
-            f"-remoteWrite.tmpDataPath={folder}/queue",
-            "-remoteWrite.flushInterval=1s",
-            f"-remoteWrite.url=http://{cluster.insert}/insert/0/prometheus/"
-            "api/v1/write"])
-
-
 @unittest.skipUnless(peer("vmagent") and peer("vmalert"), "skipped: no peer")
 class AgentTest(unittest.TestCase):
 
@@ -59,39 +28,19 @@ class AgentTest(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory(prefix="varve-agent-")
         self.cluster = Cluster(storages=2, replication_factor=2,
                                select_args=["-dedup.minScrapeInterval=1ms"])
-        self.agent = Agent(self.cluster, self.folder.name)
+        self.agent = Agent(
+            self.folder.name, "varve",
+            [*(s.http for s in self.cluster.storages), self.cluster.select],
+            [f"{self.cluster.insert}/insert/0/prometheus/api/v1/write"])
 
     def tearDown(self):
-        self.agent.process.stop(40)
+        self.agent.stop()
         self.cluster.close()
         self.folder.cleanup()
 
     def value(self, query, at=None):
         result = self.cluster.query(query, at or time.time())["data"]["result"]
         return float(result[0]["value"][1]) if result else None
-
-    def test_an_outage_of_insert_leaves_no_gap(self):
-        targets = len(self.agent.targets)
-        wait_until(lambda: self.value("sum(up)") == targets, 20, "scrapes")
-        process, address = self.cluster.inserts.pop()
-        begun = time.time()
-        process.kill()
-        wait_until(lambda: time.time() - begun > OUTAGE, OUTAGE + 10, "outage")
-        self.cluster.add_insert(args=[f"-httpListenAddr={address}"])
-        ended = time.time()
-        window = int(ended - begun) + 4
-        expected = targets * (window - 2)
-        # A new sample arrives, then the queue of the outage.
-        def complete():
-            counted = self.value(f"sum(count_over_time(up[{window}s]))",
-                                 ended + 2)
-            return counted is not None and counted >= expected
-        wait_until(complete, OUTAGE + 60, "the samples of the outage")
-        gaps = self.cluster.query(
-            f"max(count_over_time(up[{window}s])) - "
-            f"min(count_over_time(up[{window}s]))", ended + 2)
-        self.assertLessEqual(
-            float(gaps["data"]["result"][0]["value"][1]), 2, gaps)
 
     def alert(self, folder, rules):
         return Process("vmalert", peer("vmalert"), [

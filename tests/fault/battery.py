@@ -35,6 +35,19 @@ def rounds(scenario):
     return run
 
 
+def repeated(scenario):
+    """The same for one that needs no seed."""
+    @functools.wraps(scenario)
+    def run(self):
+        for number in range(ROUNDS):
+            with self.subTest(round=number):
+                scenario(self)
+            if number + 1 < ROUNDS:
+                self.doCleanups()
+                self.setUp()
+    return run
+
+
 @contextlib.contextmanager
 def killed(storage):
     storage.process.kill()
@@ -71,8 +84,13 @@ def bad_link(link, mode):
 def restart(nodes, i, end=Process.stop):
     """Of cluster.inserts or cluster.selects: the same again, at its address.
     """
+    end(nodes[i][0])
+    begin_again(nodes, i)
+
+
+def begin_again(nodes, i):
+    """The process has ended."""
     process, address = nodes[i]
-    end(process)
     flags = [flag for flag in process.args[1:]
              if not flag.startswith("-httpListenAddr=")]
     again = Process(process.name, process.args[0],

@@ -8,6 +8,7 @@ import tempfile
 import time
 import unittest
 
+from tests.fault.battery import repeated
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
@@ -87,6 +88,7 @@ class DiskFullTest(unittest.TestCase):
     def write_again(self, step):
         wait_until(lambda: self.write(step), 60, "writes after room was made")
 
+    @repeated
     def test_read_only_below_the_bound_and_back_above_it(self):
         self.start("-storage.minFreeDiskSpaceBytes=30MB",
                    "-storage.flushInterval=2s")
@@ -106,6 +108,7 @@ class DiskFullTest(unittest.TestCase):
         self.assertEqual(self.metric("vm_storage_is_read_only"), 0)
         self.check()
 
+    @repeated
     def test_a_disk_that_is_quite_full_loses_nothing_acknowledged(self):
         # The bound is out of the way: the log, the flush and RocksDB meet the
         # end of the disk themselves.

@@ -5,6 +5,7 @@ import shutil
 import time
 import unittest
 
+from tests.fault.battery import repeated
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
@@ -62,6 +63,7 @@ class HintsTest(unittest.TestCase):
                 s.http, "varve_missed_records") == 0, 60,
                 f"no MISSED records on storage {storage.index}")
 
+    @repeated
     def test_two_nodes_may_die_in_turn(self):
         with Cluster(storages=2, replication_factor=2) as cluster:
             first, second = cluster.storages
@@ -89,6 +91,7 @@ class HintsTest(unittest.TestCase):
             second.process.kill()
             self.assert_whole(cluster.export("turn"), 4)
 
+    @repeated
     def test_a_node_answers_for_what_was_hinted_when_another_dies(self):
         with Cluster(storages=3, replication_factor=2) as cluster:
             down = cluster.storages[2]
@@ -140,6 +143,7 @@ class HintsTest(unittest.TestCase):
             owner.http, "vm_vminsert_metrics_read_total") > 0, 60,
             "the replay has begun")
 
+    @repeated
     def test_a_holder_killed_in_mid_replay_goes_on(self):
         batches = 30
         with Cluster(storages=3, replication_factor=2,
@@ -158,6 +162,7 @@ class HintsTest(unittest.TestCase):
             self.wait_replayed(holders)
             self.assert_owner_has_its_share(cluster, down, batches)
 
+    @repeated
     def test_an_owner_killed_in_mid_replay_gets_the_rest(self):
         batches = 30
         with Cluster(storages=3, replication_factor=2,
@@ -178,6 +183,7 @@ class HintsTest(unittest.TestCase):
             self.wait_replayed(holders)
             self.assert_owner_has_its_share(cluster, down, batches)
 
+    @repeated
     def test_a_holder_lost_for_good_leaves_the_other_copies(self):
         with Cluster(storages=3, replication_factor=2) as cluster:
             down = cluster.storages[2]
