@@ -30,7 +30,37 @@ def value_of(step, series):
     return step * 1000.0 + series
 
 
-class ContinuousWriter:
+class Continuous:
+    """Calls _turn(1), _turn(2), … until close(), in a thread of its own."""
+
+    def __init__(self):
+        """The last step of a subclass: the thread begins."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        for number in itertools.count(1):
+            if self._stop.is_set():
+                return
+            self._turn(number)
+            self._stop.wait(0.05)
+
+    def _turn(self, number):
+        raise NotImplementedError
+
+
+class ContinuousWriter(Continuous):
     """Writes from its making until close(). Each has a metric of its own."""
 
     _numbers = itertools.count()
@@ -45,19 +75,7 @@ class ContinuousWriter:
         self._lock = threading.Lock()
         self._sent = {}          # ms: step
         self._acknowledged = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
+        super().__init__()
 
     def sent(self):
         with self._lock:
@@ -76,19 +94,15 @@ class ContinuousWriter:
         return [({"__name__": self.metric, "series": str(i)},
                  [(at_ms, value_of(step, i))]) for i in range(SERIES)]
 
-    def _run(self):
-        for step in itertools.count(1):
-            if self._stop.is_set():
-                return
-            at_ms = int(self.clock() * 1000)
-            while at_ms in self._sent:
-                at_ms += 1
+    def _turn(self, number):
+        at_ms = int(self.clock() * 1000)
+        while at_ms in self._sent:
+            at_ms += 1
+        with self._lock:
+            self._sent[at_ms] = number
+        if self._write(self._series(number, at_ms)):
             with self._lock:
-                self._sent[at_ms] = step
-            if self._write(self._series(step, at_ms)):
-                with self._lock:
-                    self._acknowledged[at_ms] = step
-            self._stop.wait(0.05)
+                self._acknowledged[at_ms] = number
 
     def _write(self, series):
         """Until it is acknowledged; False: the writer is to end."""
@@ -168,7 +182,7 @@ def ask(writer, select, times_max=None):
         answer)
 
 
-class ContinuousReader:
+class ContinuousReader(Continuous):
     """Asks the select nodes in turn for all that the writer wrote."""
 
     def __init__(self, cluster, writer):
@@ -177,19 +191,7 @@ class ContinuousReader:
         self.problems = []
         self.whole = self.partial = self.errors = 0
         self.last_warnings = []   # of the last partial answer
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
+        super().__init__()
 
     def wait_answers(self, count=3):
         """Asked from now on, by whatever select nodes there are."""
@@ -197,21 +199,18 @@ class ContinuousReader:
         wait_until(lambda: self.whole + self.partial >= goal,
                    PATIENCE_SECONDS, f"{count} more answers")
 
-    def _run(self):
-        for turn in itertools.count():
-            if self._stop.wait(0.05):
-                return
-            selects = [address for _, address in self.cluster.selects]
-            found = ask(self.writer, selects[turn % len(selects)], 300)
-            if found is None:
-                self.errors += 1
-                continue
-            self.problems += found.problems()
-            if found.partial:
-                self.partial += 1
-                self.last_warnings = found.warnings
-            else:
-                self.whole += 1
+    def _turn(self, number):
+        selects = [address for _, address in self.cluster.selects]
+        found = ask(self.writer, selects[number % len(selects)], 300)
+        if found is None:
+            self.errors += 1
+            return
+        self.problems += found.problems()
+        if found.partial:
+            self.partial += 1
+            self.last_warnings = found.warnings
+        else:
+            self.whole += 1
 
 
 def read_back(writer, select):
