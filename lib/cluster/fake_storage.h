@@ -62,6 +62,7 @@ struct FakeNode {
   bool refuses_hints = false;
   std::vector<proto::Ring> rings;
   int defines = 0;
+  int packed_frames = 0;
   std::map<uint64_t, std::string> names;  // of tenants
   int name_calls = 0;
   bool up = true;
@@ -123,6 +124,7 @@ struct FakeNode {
       ack.set_redefine(true);
       return ack.SerializeAsString();
     }
+    if (!frame->packed.empty()) ++packed_frames;
     RETURN_IF_ERROR(Keep(frame->record(), samples));
     return ack.SerializeAsString();
   }

@@ -51,6 +51,12 @@ absl::Status MissedRecords::Store() {
     const model::TimeRange span = RoundToHours(entry.span);
     slots = ledger.NotYet(miss, view.node_ids[key.keeper], slots, span);
     if (slots.empty()) continue;
+    if (!view.keeps_missed[key.keeper]) {
+      return base::Unavailable(
+          "a copy is missing, and storage node ",
+          view.nodes->node(key.keeper).address,
+          " is of a release that cannot keep record of it");
+    }
     proto::Missed record;
     record.set_owner(miss.owner);
     record.set_ring(view.ring->id());

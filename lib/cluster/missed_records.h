@@ -30,7 +30,8 @@ class MissedRecords {
            uint16_t slot, const model::TimeRange& span);
 
   // FailedPrecondition when a node did not store its records: the write is
-  // not acknowledged, and the next attempt does without that node.
+  // not acknowledged, and the next attempt does without that node. Unavailable
+  // when its release has none.
   absl::Status Store();
 
  private:

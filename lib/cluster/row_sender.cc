@@ -6,6 +6,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -72,7 +73,8 @@ void RowSender::SendFrame(uint16_t lane, wire::DataFrameBuilder& builder) {
   std::string payload =
       builder.Finish(options.ack,
                      hint ? view.hint_log(lane) : view.ref_epochs[node],
-                     options.compress);
+                     options.compress &&
+                         (view.features & wire::kFeatureLz4) != 0);
   if (hint) {
     std::string owner;
     base::PutFixedLe(owner, view.node_ids[view.hinted_owner(lane)]);

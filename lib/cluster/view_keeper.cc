@@ -177,6 +177,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
 void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
   view.features = ~uint64_t{0};
   view.takes_hints.resize(view.live.size());
+  view.keeps_missed.resize(view.live.size());
   view.level_below.resize(view.live.size());
   for (size_t i = 0; i < view.nodes->size(); ++i) {
     if (!view.live[i]) continue;
@@ -188,6 +189,7 @@ void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
     view.features &= greeting->features;
     view.takes_hints[i] = (greeting->features & wire::kFeatureHints) != 0 &&
                           !seen.node[i].refuses_hints;
+    view.keeps_missed[i] = (greeting->features & wire::kFeatureMissed) != 0;
     view.level_below[i] = greeting->is_insert;
     WriterNode& known = *view.writers[i];
     known.node_id = greeting->node_id;

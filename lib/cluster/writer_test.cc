@@ -337,6 +337,39 @@ TEST_CASE("a release without names makes named tenants wait, others not",
   CHECK(c.TotalDefines() == 20);
 }
 
+TEST_CASE("a release without LZ4 gets frames that are not packed",
+          "[cluster]") {
+  FakeCluster c(2);
+  c.fakes[1]->missing_features = wire::kFeatureLz4;
+  c.Start(2);
+  REQUIRE(c.Write(100, 1000).ok());
+  CHECK(c.TotalRows() == 200);
+  CHECK(c.fakes[1]->packed_frames == 0);
+  c.fakes[1]->missing_features = 0;
+  ++c.fakes[1]->connection;
+  REQUIRE(c.Write(100, 2000).ok());
+  CHECK(c.fakes[1]->packed_frames == 1);
+}
+
+TEST_CASE("a write that misses a copy waits where no record of it is kept",
+          "[cluster]") {
+  FakeCluster c(2);
+  c.fakes[0]->missing_features = wire::kFeatureMissed;
+  c.Start(2);
+  REQUIRE(c.Write(10, 1000).ok());
+  c.fakes[1]->up = false;
+  const absl::Status waits = c.Write(10, 2000);
+  CHECK(absl::IsUnavailable(waits));
+  CHECK(waits.message().find("s0:8400 is of a release") !=
+        absl::string_view::npos);
+  CHECK(c.fakes[0]->missed.empty());
+  // It is not taken for broken.
+  c.fakes[1]->up = true;
+  ++c.fakes[1]->connection;
+  REQUIRE(c.Write(10, 3000).ok());
+  CHECK(c.Incomplete() == 0);
+}
+
 TEST_CASE("a node without room for names is not taken for broken",
           "[cluster]") {
   FakeCluster c(2);

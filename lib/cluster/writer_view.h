@@ -79,6 +79,7 @@ struct WriteView {
   std::vector<uint64_t> ref_epochs;
   std::vector<uint8_t> live;
   std::vector<uint8_t> takes_hints;  // up, and stores hints
+  std::vector<uint8_t> keeps_missed;  // up, and stores MISSED records
   // Up, and an insert node of a level below, which waits for nodes itself.
   std::vector<uint8_t> level_below;
   // Down; another node may take its copies as ordinary rows.

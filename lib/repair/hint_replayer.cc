@@ -25,7 +25,8 @@ HintReplayer::HintReplayer(storage::Engine* engine, Dial dial,
       replayed_rows_(metrics->AddCounter("varve_hints_replayed_rows_total")),
       dropped_rows_(metrics->AddCounter("varve_hints_dropped_rows_total")),
       errors_(metrics->AddCounter("varve_hints_replay_errors_total")),
-      peers_(engine, std::move(dial), wire::kFeatureHints) {
+      peers_(engine, std::move(dial),
+             wire::kFeatureHints | wire::kFeatureLz4) {
   worker_.emplace(options.interval, [this](Worker& worker) { Look(worker); });
 }
 
