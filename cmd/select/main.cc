@@ -34,6 +34,8 @@ absl::StatusOr<std::unique_ptr<rpc::TcpServer>> ServeUpperLevel(
   if (address.empty()) return nullptr;
   rpc::TcpServerOptions options;
   options.address = address;
+  options.refused = &metrics.AddCounter("varve_rpc_refused_total",
+                                        {{"name", "clusternative"}});
   auto server = rpc::TcpServer::Start(&transport, &service, options);
   if (!server.ok()) {
     return base::Unavailable("-clusternativeListenAddr=", address, ": ",

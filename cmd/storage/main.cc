@@ -36,6 +36,8 @@ absl::StatusOr<std::unique_ptr<rpc::TcpServer>> Serve(
     telemetry::Metrics& metrics) {
   rpc::TcpServerOptions options;
   options.address = address;
+  options.refused = &metrics.AddCounter("varve_rpc_refused_total",
+                                        {{"name", name}});
   ASSIGN_OR_RETURN(
       std::unique_ptr<rpc::TcpServer> server,
       rpc::TcpServer::Start(&transport, &service, std::move(options)));

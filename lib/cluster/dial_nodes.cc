@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/cluster/node_source.h"
+#include "lib/wire/features.h"
 #include "lib/wire/hello.h"
 
 namespace varve::cluster {
@@ -46,6 +48,28 @@ class FirstConnections {
   base::Mutex mutex_;
   base::CondVar changed_;
   size_t missing_ GUARDED_BY(mutex_) = 0;
+};
+
+// Tells once what a node's release lacks, so that nobody has to guess why a
+// feature is not used. Of one channel, which greets once at a time.
+class ReleaseLog {
+ public:
+  void Greeted(const std::string& address, std::string_view bytes) {
+    const absl::StatusOr<wire::Hello> hello = wire::DecodeHello(bytes);
+    if (!hello.ok() || told_.exchange(hello->features) == hello->features) {
+      return;
+    }
+    const std::string lacked = wire::LackedFeatures(*hello);
+    if (!lacked.empty()) {
+      base::LogInfo("storage node ", address,
+                    " is of an older release, which lacks: ", lacked);
+    } else if ((hello->features & ~wire::kFeatures) != 0) {
+      base::LogInfo("storage node ", address, " is of a newer release");
+    }
+  }
+
+ private:
+  std::atomic<uint64_t> told_{wire::kFeatures};
 };
 
 class Dialer final : public DialedNodes {
@@ -223,8 +247,12 @@ class Dialer final : public DialedNodes {
     channel.hello = [role = options_.role, token = options_.token] {
       return wire::EncodeHello(role, token);
     };
-    channel.accept = [](std::string_view hello) {
-      return wire::AcceptHello(hello, "");
+    channel.accept = [text = address.text,
+                      release = std::make_shared<ReleaseLog>()](
+                         std::string_view hello) -> absl::Status {
+      RETURN_IF_ERROR(wire::AcceptHello(hello, ""));
+      release->Greeted(text, hello);
+      return absl::OkStatus();
     };
     first_->Expect(1);
     channel.on_first_connect = [text = address.text, first = first_] {

@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
+#include "lib/base/status.h"
 #include "lib/wire/hello.h"
 #include "net/rpc/tcp_server.h"
+#include "proto/varve_rpc.pb.h"
 #include "tests/support/becomes_true.h"
 #include "tests/support/temp_dir.h"
 
@@ -50,6 +52,49 @@ TEST_CASE("a node that starts later is reached and tells who it is",
   CHECK(greeting->node_id == 42);
   CHECK(greeting->ref_epoch == 43);
   CHECK(greeting->zone == "zone");
+}
+
+class FarService final : public rpc::Service {
+ public:
+  std::string Hello() override {
+    proto::Hello hello;
+    hello.set_version(9);
+    hello.set_role("storage");
+    hello.set_node_id(42);
+    return hello.SerializeAsString();
+  }
+  absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
+  absl::Status Handle(rpc::ServerCall&) override { return absl::OkStatus(); }
+};
+
+TEST_CASE("a node of a release too far away is not used, and is counted",
+          "[cluster]") {
+  net::EventLoop loop;
+  net::Transport transport(&loop);
+  telemetry::Metrics metrics("vminsert", nullptr);
+  FarService service;
+  rpc::TcpServerOptions server_options;
+  server_options.address = "127.0.0.1:0";
+  auto server = rpc::TcpServer::Start(&transport, &service, server_options);
+  REQUIRE(server.ok());
+  DialNodesOptions options;
+  options.nodes = {(*server)->address()};
+  options.role = "insert";
+  options.metrics_name = "vminsert";
+  options.metrics = &metrics;
+  options.first_wait = absl::ZeroDuration();
+  const auto dialed = DialNodes(&transport, options);
+  REQUIRE(dialed.ok());
+  const telemetry::Counter& errors =
+      metrics.AddCounter("vm_rpc_handshake_errors_total",
+                         {{"name", "vminsert"}, {"addr", options.nodes[0]}});
+  REQUIRE(tests::BecomesTrue([&] { return errors.value() > 1; }));
+  const auto nodes = (*dialed)->set()->list();
+  CHECK_FALSE(nodes->connected(0));
+  rpc::Channel& channel = nodes->channel(0);
+  const auto answer = rpc::CallOnce(channel, 1, "", 0);
+  CHECK(base::Message(answer.status()).find("HELLO of version 9") !=
+        std::string::npos);
 }
 
 // Replaced at once, so that no half of it is read.

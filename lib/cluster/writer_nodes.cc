@@ -62,7 +62,7 @@ void WriterNodes::Register(const std::string& address, WriterNode& node) {
       &metrics_->AddCounter("vm_rpc_connection_errors_total", connection);
   node.hint_rows_sent = &metrics_->AddCounter("varve_hints_rows_sent_total",
                                               {{"addr", address}});
-  // Counted where nodes are dialed; alerts add all three.
+  // Counted where nodes are dialed (net/rpc); alerts add all three.
   metrics_->AddCounter("vm_rpc_dial_errors_total", connection);
   metrics_->AddCounter("vm_rpc_handshake_errors_total", connection);
   // Storage nodes do not say "read only" yet; alerts want the series.

@@ -10,9 +10,37 @@ namespace {
 
 // Releases next to one another understand each other.
 constexpr uint32_t kVersionMin = 1;
+constexpr uint32_t kVersionMax = kWireVersion + 1;
 
 // A greeting has names and numbers only.
 constexpr size_t kHelloBytesMax = 64 << 10;
+
+constexpr uint64_t kFeaturesOfSelect =
+    kFeatures & ~uint64_t{kFeatureMissed | kFeatureRollup};
+// It keeps nothing itself, and hints least of all.
+constexpr uint64_t kFeaturesOfInsert =
+    kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
+    kFeatureMetadata | kFeatureMissed | kFeatureLz4 | kFeatureStarts |
+    kFeatureTenantNames;
+
+struct FeatureName {
+  Feature feature;
+  std::string_view name;
+};
+constexpr FeatureName kFeatureNames[] = {
+    {kFeatureFloats, "floats"},
+    {kFeatureHistograms, "native histograms"},
+    {kFeatureExemplars, "exemplars"},
+    {kFeatureMetadata, "metadata"},
+    {kFeatureMissed, "MISSED records"},
+    {kFeatureDelete, "deletes"},
+    {kFeatureLz4, "LZ4"},
+    {kFeatureRollup, "coverage and pushdown"},
+    {kFeatureStarts, "start timestamps"},
+    {kFeatureTenantNames, "names of tenants"},
+    {kFeatureHints, "hints"},
+    {kFeatureDigests, "digests"},
+};
 
 // Takes the same time wherever the first difference is.
 bool SameToken(std::string_view a, std::string_view b) {
@@ -49,24 +77,18 @@ std::string EncodeSelectServerHello() {
   proto::Hello hello;
   hello.set_version(kWireVersion);
   hello.set_role("select");
-  hello.set_features(kFeatures &
-                     ~uint64_t{kFeatureMissed | kFeatureRollup});
+  hello.set_features(kFeaturesOfSelect);
   return hello.SerializeAsString();
 }
 
 std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
                                     uint64_t features) {
-  // It keeps nothing itself, and hints least of all.
-  constexpr uint64_t kOfInsert =
-      kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
-      kFeatureMetadata | kFeatureMissed | kFeatureLz4 | kFeatureStarts |
-      kFeatureTenantNames;
   proto::Hello hello;
   hello.set_version(kWireVersion);
   hello.set_role("insert");
   hello.set_node_id(cluster_id);
   hello.set_ref_epoch(ref_epoch);
-  hello.set_features(features & kOfInsert);
+  hello.set_features(features & kFeaturesOfInsert);
   return hello.SerializeAsString();
 }
 
@@ -85,12 +107,25 @@ absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
                .zone = hello.zone()};
 }
 
+std::string LackedFeatures(const Hello& hello) {
+  const uint64_t expected = hello.role == "select"   ? kFeaturesOfSelect
+                            : hello.role == "insert" ? kFeaturesOfInsert
+                                                     : kFeatures;
+  std::string lacked;
+  for (const FeatureName& one : kFeatureNames) {
+    if ((expected & ~hello.features & one.feature) == 0) continue;
+    base::StrAppend(&lacked, lacked.empty() ? "" : ", ", one.name);
+  }
+  return lacked;
+}
+
 absl::Status AcceptHello(std::string_view bytes, std::string_view token) {
   ASSIGN_OR_RETURN(const Hello hello, DecodeHello(bytes));
-  if (hello.version < kVersionMin) {
-    return base::FailedPrecondition("HELLO of version ", hello.version,
-                                    "; this node speaks ", kVersionMin, " to ",
-                                    kWireVersion);
+  if (hello.version < kVersionMin || hello.version > kVersionMax) {
+    return base::FailedPrecondition(
+        "HELLO of version ", hello.version, "; this node speaks version ",
+        kWireVersion, " and works with versions ", kVersionMin, " to ",
+        kVersionMax);
   }
   if (!token.empty() && !SameToken(hello.token, token)) {
     return absl::PermissionDeniedError("HELLO with a wrong token");

@@ -38,7 +38,12 @@ std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
 
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes);
 
-// A server's judgement of a client; an empty `token` asks for none.
+// For logs: what a server of this release in that role understands and the
+// sender of `hello` does not; "" where that is nothing.
+std::string LackedFeatures(const Hello& hello);
+
+// A side's judgement of the other one: the version must be this release's or
+// the one before or after it. An empty `token` asks for none.
 absl::Status AcceptHello(std::string_view bytes, std::string_view token);
 
 }  // namespace varve::wire

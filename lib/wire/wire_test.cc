@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/escaping.h"
+#include "lib/base/status.h"
 #include "lib/model/label.h"
 #include "lib/model/sample.h"
 #include "lib/wire/convert.h"
@@ -313,6 +314,42 @@ TEST_CASE("a greeting is accepted by version and token", "[wire]") {
   CHECK(absl::IsPermissionDenied(refused));
   CHECK(refused.message().find("secret") == absl::string_view::npos);
   CHECK(absl::IsFailedPrecondition(AcceptHello("", "")));  // version 0
+}
+
+TEST_CASE("releases next to one another speak, others are told why not",
+          "[wire]") {
+  const auto hello = [](uint32_t version) {
+    proto::Hello message;
+    message.set_version(version);
+    return message.SerializeAsString();
+  };
+  CHECK(AcceptHello(hello(kWireVersion), "").ok());
+  CHECK(AcceptHello(hello(kWireVersion + 1), "").ok());
+  for (const uint32_t version : {uint32_t{0}, kWireVersion + 2, UINT32_MAX}) {
+    CAPTURE(version);
+    const absl::Status refused = AcceptHello(hello(version), "");
+    CHECK(absl::IsFailedPrecondition(refused));
+    CHECK(std::string(refused.message()) ==
+          base::StrCat("HELLO of version ", version,
+                       "; this node speaks version 1 and works with versions "
+                       "1 to 2"));
+  }
+}
+
+TEST_CASE("what a release lacks has names", "[wire]") {
+  const auto lacked = [](const std::string& bytes, uint64_t bits) {
+    Hello hello = DecodeHello(bytes).value();
+    hello.features &= ~bits;
+    return LackedFeatures(hello);
+  };
+  const std::string storage = EncodeStorageHello(1, 2, "");
+  CHECK(lacked(storage, 0).empty());
+  CHECK(lacked(storage, kFeatureHints | kFeatureLz4) == "LZ4, hints");
+  // What a role never has is not lacked.
+  CHECK(lacked(EncodeSelectServerHello(), 0).empty());
+  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures), 0).empty());
+  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures), kFeatureStarts) ==
+        "start timestamps");
 }
 
 TEST_CASE("tenants and matchers survive the wire", "[wire]") {

@@ -12,6 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
+#include "lib/telemetry/metrics.h"
 #include "net/rpc/frame.h"
 #include "net/rpc/local_channel.h"
 #include "net/rpc/tcp_channel.h"
@@ -226,7 +227,10 @@ TEST_CASE("a channel comes back by itself in a new epoch", "[rpc]") {
 }
 
 TEST_CASE("a greeting that is not accepted is told why", "[rpc]") {
-  TcpPair pair("old");
+  telemetry::Metrics metrics("test", nullptr);
+  TcpServerOptions options;
+  options.refused = &metrics.AddCounter("refused");
+  TcpPair pair("old", options);
   std::string text;
   while (text.find("version 0") == std::string::npos) {
     const auto answer = CallOnce(*pair.tcp, kEcho, "", Soon());
@@ -234,6 +238,7 @@ TEST_CASE("a greeting that is not accepted is told why", "[rpc]") {
     text = std::string(base::Message(answer.status()));
   }
   CHECK(pair.tcp->connection_epoch() == 0);
+  CHECK(options.refused->value() > 0);
   TestService service;
   LocalChannel local("here", &service, "old");
   CHECK_FALSE(local.connected());

@@ -136,6 +136,7 @@ void ServerSession::Greeting(Frame frame) {
 }
 
 void ServerSession::Refuse(const absl::Status& status) {
+  if (core_->options.refused != nullptr) core_->options.refused->Increment();
   static base::LogEvery every(10'000);
   if (every.Due()) {
     base::LogWarn("refused ", peer_address(), ": ", base::Message(status));

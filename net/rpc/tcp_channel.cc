@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "lib/base/log.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "net/rpc/client_session.h"
@@ -12,6 +13,17 @@ namespace {
 
 // For connecting peers that accept and then say nothing.
 constexpr absl::Duration kGreetTimeout = absl::Seconds(5);
+
+// A peer that is refused again and again is the same news.
+constexpr int64_t kRefusedLogMs = 60'000;
+
+// For the metrics of RPC errors; null where none are shown.
+telemetry::Counter* ErrorCounter(const TcpChannelOptions& options,
+                                 const char* name) {
+  if (options.metrics == nullptr) return nullptr;
+  return &options.metrics->AddCounter(
+      name, {{"name", options.metrics_name}, {"addr", options.address}});
+}
 
 TcpChannelOptions& WithCounters(TcpChannelOptions& options) {
   if (!options.dial.counters) {
@@ -30,6 +42,9 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
         dial_address_(options_.dial_address.empty() ? options_.address
                                                     : options_.dial_address),
         strand_(transport->loop().NewStrand()),
+        dial_errors_(ErrorCounter(options_, "vm_rpc_dial_errors_total")),
+        greeting_errors_(
+            ErrorCounter(options_, "vm_rpc_handshake_errors_total")),
         backoff_(options_.backoff_min) {}
 
   void Dial() {
@@ -95,7 +110,10 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
   }
 
   void Dialed(absl::StatusOr<std::unique_ptr<net::Stream>> stream) {
-    if (!stream.ok()) return Lost(stream.status());
+    if (!stream.ok()) {
+      Count(dial_errors_);
+      return Lost(stream.status());
+    }
     if (!Enter()) return;
     std::string hello = options_.hello();
     Leave();
@@ -104,7 +122,10 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
       if (const auto self = weak.lock()) self->Greeted(std::move(peer_hello));
     };
     events.closed = [weak = weak_from_this()](const absl::Status& status) {
-      if (const auto self = weak.lock()) self->Lost(status);
+      const auto self = weak.lock();
+      if (!self) return;
+      if (!self->connected()) self->NotGreeted(status);
+      self->Lost(status);
     };
     auto session =
         std::make_shared<ClientSession>(*std::move(stream), std::move(events));
@@ -158,6 +179,23 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
     Leave();
   }
 
+  // Metrics live as long as the channel.
+  void Count(telemetry::Counter* counter) {
+    if (counter == nullptr || !Enter()) return;
+    counter->Increment();
+    Leave();
+  }
+
+  // A connection ended before both sides knew each other.
+  void NotGreeted(const absl::Status& status) {
+    Count(greeting_errors_);
+    // A peer that starts or stops is no news.
+    if (!absl::IsUnavailable(status) && refused_log_.Due()) {
+      base::LogWarn("cannot work with ", options_.address, ": ",
+                    base::Message(status));
+    }
+  }
+
   // The connection is lost, or could not be made.
   void Lost(const absl::Status& status) {
     absl::Duration wait;
@@ -189,6 +227,9 @@ class TcpChannel::Core : public std::enable_shared_from_this<Core> {
   const TcpChannelOptions options_;
   const std::string dial_address_;
   const net::Strand strand_;
+  telemetry::Counter* const dial_errors_;
+  telemetry::Counter* const greeting_errors_;
+  base::LogEvery refused_log_{kRefusedLogMs};
 
   base::Mutex mutex_;
   base::CondVar idle_;

@@ -32,8 +32,9 @@ struct TcpChannelOptions {
   // After each change of connected(). May be null.
   std::function<void(bool)> on_change;
   net::DialOptions dial;
-  // Shows the connection as vm_tcpdialer_*{name=metrics_name, addr}; null:
-  // does not. Outlives the channel.
+  // Shows the connection as vm_tcpdialer_*{name=metrics_name, addr}, and what
+  // went wrong before it was of use as vm_rpc_{dial,handshake}_errors_total;
+  // null: does not. Outlives the channel.
   telemetry::Metrics* metrics = nullptr;
   std::string metrics_name;
   absl::Duration ping_interval = absl::Seconds(5);

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "lib/telemetry/metrics.h"
 #include "net/rpc/rpc.h"
 #include "net/tcp/transport.h"
 
@@ -28,6 +29,9 @@ struct TcpServerOptions {
   int64_t request_bytes_max = 0;
   // A connection must have greeted by then; -rpc.handshakeTimeout.
   absl::Duration greet_timeout = absl::Seconds(5);
+  // Counts clients whose greeting was refused; outlives the server. May be
+  // null.
+  telemetry::Counter* refused = nullptr;
 };
 
 class TcpServer {
