@@ -138,6 +138,14 @@ class Load:
         self.test.assertEqual(self.reader.partial, 0,
                               self.reader.last_warnings)
 
+    def cured_by_retries(self):
+        """Agents try again after a lost connection and after 503, at the next
+        node; what is answered otherwise they drop."""
+        self.test.assertEqual([one for one in self.writer.failures
+                               if one[0].isdigit()
+                               and not one.startswith("503 ")], [])
+        self.test.assertEqual(self.reader.unanswered, 0)
+
     def settle(self, survivors=True):
         """Ends it; all copies that are to be made are made, and all of it is
         read from every combination of nodes that may be left."""

@@ -37,6 +37,32 @@ class RestartsTest(Scenario):
                     wait_connected(cluster)
                     load.goes_on()
             load.never_partial()
+            load.cured_by_retries()
+            load.settle()
+
+    @rounds
+    def test_everything_restarted_in_any_order(self, seed):
+        """One after another, whatever its tier; some are killed."""
+        dice = random.Random(seed)
+        cluster = Cluster(storages=3, inserts=2, selects=2,
+                          replication_factor=2)
+        with self.load(cluster) as load:
+            every = [*range(3), *((nodes, i) for i in (0, 1) for nodes in
+                                  (cluster.inserts, cluster.selects))]
+            for one in dice.sample(every, len(every)):
+                end = dice.choice((Process.stop, Process.kill))
+                if isinstance(one, int):
+                    storage = cluster.storages[one]
+                    end(storage.process)
+                    load.goes_on()
+                    storage.start()
+                    wait_made_up(cluster)
+                else:
+                    restart(*one, end)
+                wait_connected(cluster)
+                load.goes_on()
+            load.never_partial()
+            load.cured_by_retries()
             load.settle()
 
     @rounds

@@ -183,13 +183,15 @@ def ask(writer, select, times_max=None):
 
 
 class ContinuousReader(Continuous):
-    """Asks the select nodes in turn for all that the writer wrote."""
+    """Asks the select nodes in turn for all that the writer wrote, and after an
+    error the others."""
 
     def __init__(self, cluster, writer):
         self.cluster = cluster
         self.writer = writer
         self.problems = []
         self.whole = self.partial = self.errors = 0
+        self.unanswered = 0   # when none of the select nodes did
         self.last_warnings = []   # of the last partial answer
         super().__init__()
 
@@ -200,10 +202,9 @@ class ContinuousReader(Continuous):
                    PATIENCE_SECONDS, f"{count} more answers")
 
     def _turn(self, number):
-        selects = [address for _, address in self.cluster.selects]
-        found = ask(self.writer, selects[number % len(selects)], 300)
+        found = self._ask(number)
         if found is None:
-            self.errors += 1
+            self.unanswered += 1
             return
         self.problems += found.problems()
         if found.partial:
@@ -211,6 +212,15 @@ class ContinuousReader(Continuous):
             self.last_warnings = found.warnings
         else:
             self.whole += 1
+
+    def _ask(self, turn):
+        selects = [address for _, address in self.cluster.selects]
+        for i in range(len(selects)):
+            found = ask(self.writer, selects[(turn + i) % len(selects)], 300)
+            if found is not None:
+                return found
+            self.errors += 1
+        return None
 
 
 def read_back(writer, select):
