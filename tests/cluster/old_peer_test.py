@@ -22,26 +22,25 @@ INCOMPLETE = "vm_rpc_rows_incompletely_replicated_total"
 
 
 class OldStorageCluster(Cluster):
-    """A real storage node, and `old` beside it, under real insert and select
+    """Real storage nodes, and `old` beside them, under real insert and select
     nodes."""
 
-    def __init__(self, old=None, features=wire.ALL_FEATURES, factor=2,
-                 version=wire.VERSION, unknown=b"", insert_args=(),
-                 select_args=()):
+    def __init__(self, features=wire.ALL_FEATURES, version=wire.VERSION,
+                 unknown=b"", storages=1, callers=1):
+        """`callers`: how many insert and how many select nodes."""
         self.old = None
-        super().__init__(storages=1, inserts=0, selects=0,
-                         replication_factor=factor, insert_args=insert_args,
-                         select_args=select_args)
+        super().__init__(storages=storages, inserts=0, selects=0,
+                         replication_factor=2)
         try:
             with wire.Client(self.storages[0].select_address,
                              "select") as reader:
                 told = reader.call("COVERAGE", "CoverageRequest", "Coverage")
-            self.old = old or StorageNode(
-                0x1234567890ABCDEF, features, version,
-                told["storage_rules"], unknown)
+            self.old = StorageNode(0x1234567890ABCDEF, features, version,
+                                   told["storage_rules"], unknown)
             self.everywhere = self.storages + [self.old]
-            self.add_insert(self.everywhere)
-            self.add_select(self.everywhere)
+            for _ in range(callers):
+                self.add_insert(self.everywhere)
+                self.add_select(self.everywhere)
         except BaseException:
             self.close()
             raise

@@ -7,12 +7,15 @@ import shutil
 import time
 import unittest
 
+from tests.cluster.old_peer_test import OldStorageCluster
 from tests.fault.battery import (
     Scenario, killed, restart, rounds, shut_down, wait_connected)
 from tests.support import http_client
+from tests.support import release_0_1_wire as wire
 from tests.support.cluster import Cluster
-from tests.support.continuous import read_back, wait_made_up
-from tests.support.processes import Process
+from tests.support.continuous import (
+    MADE_UP_SECONDS, read_back, wait_made_up)
+from tests.support.processes import Process, wait_until
 
 HOUR = 3600
 
@@ -64,6 +67,47 @@ class RestartsTest(Scenario):
             load.never_partial()
             load.cured_by_retries()
             load.settle()
+
+    @rounds
+    def test_everything_restarted_beside_a_node_of_release_0_1(self, seed):
+        """A storage node of each three, which is restarted too."""
+        dice = random.Random(seed)
+        cluster = OldStorageCluster(storages=2, callers=2)
+        with self.load(cluster) as load:
+            addresses = {}
+            for storage in cluster.storages:
+                with wire.Client(storage.insert_address, "storage") as client:
+                    addresses[client.hello["node_id"]] = storage.insert_address
+
+            def made_up():
+                """What nodes do by themselves, the old one when told."""
+                for owner in list(cluster.old.hints):
+                    cluster.old.replay_hints(owner, addresses[owner])
+                cluster.old.strike_missed(addresses)
+                return not cluster.old.hints and not cluster.old.missed
+
+            every = [cluster.old, *cluster.storages, *(
+                (nodes, i) for i in (0, 1)
+                for nodes in (cluster.inserts, cluster.selects))]
+            for one in dice.sample(every, len(every)):
+                end = dice.choice((Process.stop, Process.kill))
+                if isinstance(one, tuple):
+                    restart(*one, end)
+                else:
+                    if one is cluster.old:
+                        one.stop()
+                    else:
+                        end(one.process)
+                    load.goes_on()
+                    one.start()
+                wait_connected(cluster)
+                wait_until(made_up, MADE_UP_SECONDS, "the old node is done")
+                wait_made_up(cluster)
+                load.goes_on()
+            load.never_partial()
+            load.cured_by_retries()
+            load.settle(survivors=False)
+            self.assertEqual(cluster.old.errors, [])
 
     @rounds
     def test_two_of_four_killed_at_once_with_three_copies(self, seed):

@@ -306,12 +306,38 @@ class StorageNode(Reads):
                 record = rows_of.encode_record(ring, accept_ms, tenants)
                 self._replay(client, record, told["ref_epoch"],
                              rows_of.ACK_WRITTEN)
-            self._replay(client, rows_of.encode_record(ring, accept_ms, {}),
-                         told["ref_epoch"], rows_of.ACK_DURABLE)
+            if log.records:   # its fsync is of all of them
+                self._replay(client,
+                             rows_of.encode_record(ring, accept_ms, {}),
+                             told["ref_epoch"], rows_of.ACK_DURABLE)
         with self._lock:
             self.hints_done.add(log.number)
-            self.missed = [one for one in self.missed
-                           if one["hint_log"] != log.number]
+            self._strike({log.number})
+
+    def strike_missed(self, addresses):
+        """Asks the holders of hints, by node id, which of these are handed
+        over, and forgets what their owners lacked."""
+        with self._lock:
+            logs = {(one["hint_holder"], one["owner"], one["hint_log"])
+                    for one in self.missed if one["hint_log"]}
+        done = set()
+        for holder, owner, log in logs:
+            if holder not in addresses:
+                continue
+            with wire.Client(addresses[holder], "storage", self.version,
+                             self.features, self.unknown) as client:
+                told = client.call(
+                    "HINTSTATUS", "HintStatusRequest", "HintStatusResponse",
+                    logs=[{"owner": owner, "hint_log": log}])
+            if told["states"] == [DONE]:
+                done.add(log)
+        with self._lock:
+            self._strike(done)
+
+    def _strike(self, logs):
+        kept = [one for one in self.missed if one["hint_log"] not in logs]
+        if len(kept) != len(self.missed):
+            self.missed = kept
             self._coverage_changed()
 
     @staticmethod
