@@ -1,4 +1,7 @@
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <optional>
+#include <thread>
 
 #include "lib/base/clock.h"
 #include "lib/storenode/digest_answer.h"
@@ -6,6 +9,8 @@
 #include "lib/wire/convert.h"
 #include "lib/wire/features.h"
 #include "lib/wire/hello.h"
+#include "net/rpc/local_channel.h"
+#include "tests/support/becomes_true.h"
 
 namespace varve::storenode {
 namespace {
@@ -177,6 +182,72 @@ TEST_CASE("DIGEST refuses what is no range or no set of slots",
   proto::DigestRequest request = Request({0, 1});
   request.set_slots("x");
   CHECK(absl::IsInvalidArgument(Digest(node, request).status()));
+}
+
+// How the call ends, its answers unread.
+absl::Status EndOf(rpc::Channel& channel, wire::Method method) {
+  std::string request;
+  if (method == wire::kSearch) {
+    proto::SearchRequest search;
+    wire::ToProto(kTestTenant, *search.mutable_tenant());
+    search.set_end_ms(OverMs());
+    request = search.SerializeAsString();
+  } else {
+    request = Request({OverMs(), OverMs()}).SerializeAsString();
+  }
+  const auto call = channel.Start(method, std::move(request));
+  while (true) {
+    const auto message = call->Next(base::SystemClock().SteadyMs() + 10'000);
+    RETURN_IF_ERROR(message.status());
+    if (!*message) return absl::OkStatus();
+  }
+}
+
+TEST_CASE("the repair of other nodes takes no place of a query",
+          "[storenode]") {
+  Node node;
+  const NodeRepairParts parts = node.role->repair_parts();
+  RequestGate queries(1, absl::ZeroDuration(), "");
+  RequestGate repairs(1, absl::ZeroDuration(), "");
+  SelectService service(parts.engine, parts.kept, parts.names, parts.digests,
+                        {.queries = &queries, .repairs = &repairs}, {}, {});
+  rpc::LocalChannel select("", &service, wire::EncodeHello("select", ""));
+  rpc::LocalChannel storage("", &service, wire::EncodeHello("storage", ""));
+  {
+    const RequestGate::Pass held(repairs);
+    CHECK(EndOf(select, wire::kSearch).ok());
+    CHECK(absl::IsUnavailable(EndOf(select, wire::kDigest)));
+    CHECK(absl::IsUnavailable(EndOf(storage, wire::kDigest)));
+    CHECK(absl::IsUnavailable(EndOf(storage, wire::kSearch)));
+  }
+  const RequestGate::Pass held(queries);
+  CHECK(absl::IsUnavailable(EndOf(select, wire::kSearch)));
+  CHECK(EndOf(storage, wire::kSearch).ok());
+  CHECK(EndOf(storage, wire::kDigest).ok());
+}
+
+TEST_CASE("a gate lets few wait, and none whose caller has gone",
+          "[storenode]") {
+  RequestGate gate(1, absl::Hours(1), "", /*waiting_max=*/1);
+  std::optional<RequestGate::Pass> first(std::in_place, gate);
+  REQUIRE(first->status().ok());
+  std::atomic<bool> gone{false};
+  std::atomic<int> asked{0};
+  const base::Alive alive{.cancelled = [&] {
+    ++asked;
+    return gone.load();
+  }};
+  std::thread second([&] {
+    const RequestGate::Pass pass(gate, &alive);
+    CHECK(absl::IsCancelled(pass.status()));
+  });
+  REQUIRE(tests::BecomesTrue([&asked] { return asked > 0; }));
+  CHECK(absl::IsUnavailable(RequestGate::Pass(gate).status()));
+  gone = true;
+  second.join();
+  first.reset();
+  CHECK(RequestGate::Pass(gate).status().ok());
+  CHECK(gate.current() == 0);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ repair::Dial DialStorageNodes(net::Transport* transport, std::string token,
           metrics](const std::string& address) {
     rpc::TcpChannelOptions options;
     options.address = address;
-    options.hello = [token] { return wire::EncodeHello("storage", token); };
+    options.hello = [token] { return wire::EncodeHello(wire::kStorageRole, token); };
     options.accept = [](std::string_view hello) {
       return wire::AcceptHello(hello, "");
     };

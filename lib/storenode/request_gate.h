@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "lib/base/alive.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/base/status.h"
@@ -19,18 +20,21 @@ namespace varve::storenode {
 
 class RequestGate {
  public:
-  // `limit_flag` and `queue_flag` are named in the error.
-  RequestGate(int64_t capacity, absl::Duration queue_max,
-              std::string limit_flag, std::string queue_flag)
+  // `way_out`: what the error says to who waited in vain. More than
+  // `waiting_max` at once do not wait at all.
+  RequestGate(int64_t capacity, absl::Duration queue_max, std::string way_out,
+              int64_t waiting_max = INT64_MAX)
       : capacity_(capacity),
         queue_max_(queue_max),
-        limit_flag_(std::move(limit_flag)),
-        queue_flag_(std::move(queue_flag)) {}
+        way_out_(std::move(way_out)),
+        waiting_max_(waiting_max) {}
 
-  // Holds a place for as long as it lives, when status() is OK.
+  // Holds a place for as long as it lives, when status() is OK. Who waits asks
+  // `alive` now and then; null: always.
   class Pass {
    public:
-    explicit Pass(RequestGate& gate) : gate_(gate), status_(gate.Enter()) {}
+    explicit Pass(RequestGate& gate, const base::Alive* alive = nullptr)
+        : gate_(gate), status_(gate.Enter(alive)) {}
     ~Pass() {
       if (status_.ok()) gate_.Leave();
     }
@@ -49,28 +53,47 @@ class RequestGate {
   int64_t timeouts() const { return timeouts_.load(); }
 
  private:
+  static constexpr int64_t kUnaskedMs = 1'000;
+
   // Unavailable: another replica may have room.
-  absl::Status Enter() {
+  absl::Status Enter(const base::Alive* alive) {
     base::MutexLock lock(mutex_);
-    if (running_ >= capacity_) ++reached_;
-    const base::Clock& clock = base::SystemClock();
-    const int64_t end_ms =
-        clock.SteadyMs() + absl::ToInt64Milliseconds(queue_max_);
-    while (running_ >= capacity_) {
-      const int64_t left_ms = std::max<int64_t>(end_ms - clock.SteadyMs(), 0);
-      if (left_.WaitFor(lock, absl::Milliseconds(left_ms))) continue;
-      if (running_ < capacity_) break;
-      ++timeouts_;
-      return base::Unavailable("over ", capacity_,
-                               " concurrent requests; possible solutions: "
-                               "increase -",
-                               queue_flag_, "=",
-                               absl::FormatDuration(queue_max_),
-                               ", increase -", limit_flag_,
-                               ", add CPU to storage nodes");
+    if (running_ >= capacity_) {
+      ++reached_;
+      RETURN_IF_ERROR(Wait(lock, alive));
     }
     ++running_;
     return absl::OkStatus();
+  }
+  absl::Status Wait(base::MutexLock& lock, const base::Alive* alive)
+      REQUIRES_LOCK(mutex_) {
+    if (waiting_ >= waiting_max_) return Refuse();
+    ++waiting_;
+    const base::Clock& clock = base::SystemClock();
+    const int64_t end_ms =
+        clock.SteadyMs() + absl::ToInt64Milliseconds(queue_max_);
+    absl::Status status = base::CheckAlive(alive);
+    while (status.ok() && running_ >= capacity_) {
+      const int64_t left_ms = end_ms - clock.SteadyMs();
+      if (left_ms <= 0) {
+        status = Refuse();
+        break;
+      }
+      left_.WaitFor(lock, absl::Milliseconds(alive == nullptr
+                                                 ? left_ms
+                                                 : std::min(left_ms,
+                                                            kUnaskedMs)));
+      status = base::CheckAlive(alive);
+    }
+    --waiting_;
+    // What it may have been woken for is another one's.
+    if (!status.ok()) left_.NotifyOne();
+    return status;
+  }
+  absl::Status Refuse() {
+    ++timeouts_;
+    return base::Unavailable("over ", capacity_, " concurrent requests",
+                             way_out_);
   }
   void Leave() {
     base::MutexLock lock(mutex_);
@@ -80,11 +103,12 @@ class RequestGate {
 
   const int64_t capacity_;
   const absl::Duration queue_max_;
-  const std::string limit_flag_;
-  const std::string queue_flag_;
+  const std::string way_out_;
+  const int64_t waiting_max_;
   base::Mutex mutex_;
   base::CondVar left_;
   std::atomic<int64_t> running_{0};  // changed under mutex_ only
+  int64_t waiting_ GUARDED_BY(mutex_) = 0;
   std::atomic<int64_t> reached_{0};
   std::atomic<int64_t> timeouts_{0};
 };

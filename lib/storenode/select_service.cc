@@ -92,6 +92,12 @@ base::Alive AliveOf(const rpc::ServerCall& call, int64_t timeout_ms) {
   return alive;
 }
 
+bool IsOfRepair(const rpc::ServerCall& call) {
+  if (call.method() == wire::kDigest) return true;
+  const auto hello = wire::DecodeHello(call.peer_hello());
+  return hello.ok() && hello->role == wire::kStorageRole;
+}
+
 // After a read, beside what Coverage() told before it: a read that meets damage
 // goes on without it, and what was lost before may be made again meanwhile.
 void AddLost(const storage::Engine& engine, const model::TimeRange& range,
@@ -103,13 +109,13 @@ void AddLost(const storage::Engine& engine, const model::TimeRange& range,
 
 SelectService::SelectService(storage::Engine* engine, KeptState* kept,
                              TenantNames* names, repair::DayDigests* digests,
-                             RequestGate* gate, model::DedupRule dedup,
+                             ReadGates gates, model::DedupRule dedup,
                              ServiceOptions options)
     : engine_(engine),
       kept_(kept),
       names_(names),
       digests_(digests),
-      gate_(gate),
+      gates_(gates),
       dedup_(dedup),
       options_(std::move(options)),
       pool_("rollup", static_cast<size_t>(base::CpuThreads())) {}
@@ -125,8 +131,15 @@ absl::Status SelectService::Accept(std::string_view client_hello) {
 
 absl::Status SelectService::Handle(rpc::ServerCall& call) {
   if (call.method() == wire::kPing) return call.Send("");
-  const RequestGate::Pass pass(*gate_);
+  const bool of_repair = IsOfRepair(call);
+  const base::Alive alive = AliveOf(call, /*timeout_ms=*/0);
+  const RequestGate::Pass pass(of_repair ? *gates_.repairs : *gates_.queries,
+                               of_repair ? &alive : nullptr);
   RETURN_IF_ERROR(pass.status());
+  return Answer(call);
+}
+
+absl::Status SelectService::Answer(rpc::ServerCall& call) {
   switch (call.method()) {
     case wire::kSearch:
       return Search(call);

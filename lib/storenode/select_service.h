@@ -5,6 +5,10 @@
 // Every answer to a read ends with the node's Coverage. A search is streamed in
 // batches of about 128 KiB and held back by net/rpc's credits.
 //
+// What other storage nodes read to repair their copies (DIGEST, and whatever a
+// client with the role "storage" asks) has a gate of its own: a pass of theirs
+// takes no place of a query.
+//
 // Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
 //          for a limit, Unavailable over its concurrency or while stopping,
 //          Aborted when the coverage is not the one the caller knows.
@@ -26,11 +30,16 @@
 
 namespace varve::storenode {
 
+struct ReadGates {
+  RequestGate* queries = nullptr;
+  RequestGate* repairs = nullptr;
+};
+
 class SelectService final : public rpc::Service {
  public:
   // `dedup` is told in every Coverage. All pointers outlive the service.
   SelectService(storage::Engine* engine, KeptState* kept, TenantNames* names,
-                repair::DayDigests* digests, RequestGate* gate,
+                repair::DayDigests* digests, ReadGates gates,
                 model::DedupRule dedup, ServiceOptions options);
 
   std::string Hello() override;
@@ -38,6 +47,7 @@ class SelectService final : public rpc::Service {
   absl::Status Handle(rpc::ServerCall& call) override;
 
  private:
+  absl::Status Answer(rpc::ServerCall& call);
   absl::StatusOr<proto::Coverage> Coverage(uint64_t version,
                                            const model::TimeRange& range) const;
   absl::Status Search(rpc::ServerCall& call);
@@ -57,7 +67,7 @@ class SelectService final : public rpc::Service {
   KeptState* const kept_;
   TenantNames* const names_;
   repair::DayDigests* const digests_;
-  RequestGate* const gate_;
+  const ReadGates gates_;
   const model::DedupRule dedup_;
   const ServiceOptions options_;
   base::ThreadPool pool_;  // of ROLLUP

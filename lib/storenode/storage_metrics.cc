@@ -255,7 +255,8 @@ void StorageMetrics::AddMemory() {
       {"blocks", &EngineStats::cache_bytes, &EngineStats::cache_bytes_max},
       {"label_pages", &EngineStats::label_page_bytes,
        &EngineStats::label_page_bytes_max},
-      {"searches", &EngineStats::search_bytes, &EngineStats::search_bytes_max}};
+      {"searches", &EngineStats::search_bytes, &EngineStats::search_bytes_max},
+      {"repair", &EngineStats::repair_bytes, &EngineStats::repair_bytes_max}};
   for (const Part& part : kParts) {
     const telemetry::MetricLabels labels = {{"part", part.name}};
     Add("varve_memory_used_bytes", labels,

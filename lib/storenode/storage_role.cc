@@ -12,6 +12,19 @@
 namespace varve::storenode {
 namespace {
 
+// Calls of other nodes' repair at a time: each reads as quickly as it can.
+constexpr int64_t kRepairsMax = 2;
+// Each that waits has a thread of the port for insert, which has 32.
+constexpr int64_t kRepairsWaitingMax = 8;
+// Below what its caller waits for; a digest of a large day takes minutes.
+constexpr absl::Duration kRepairQueueMax = absl::Minutes(5);
+
+std::string WayOut(std::string_view queue_flag, std::string_view limit_flag) {
+  return base::StrCat("; possible solutions: increase -", queue_flag,
+                      ", increase -", limit_flag,
+                      ", add CPU to storage nodes");
+}
+
 // Rows written since the backup may be with the other copies and are not here:
 // until they are, answers are made of all copies, and say so once another node
 // fails. A backfill writes rows of any time.
@@ -75,16 +88,21 @@ StorageRole::StorageRole(StorageRoleOptions options,
     : options_(std::move(options)),
       engine_(std::move(engine)),
       inserts_(options_.flags->inserts_max(),
-               options_.flags->insert_queue_max(), "maxConcurrentInserts",
-               "insert.maxQueueDuration"),
+               options_.flags->insert_queue_max(),
+               WayOut("insert.maxQueueDuration", "maxConcurrentInserts")),
       searches_(options_.flags->searches_max(),
                 options_.flags->search_queue_max(),
-                "search.maxConcurrentRequests", "search.maxQueueDuration"),
+                WayOut("search.maxQueueDuration",
+                       "search.maxConcurrentRequests")),
+      repairs_(kRepairsMax, kRepairQueueMax,
+               " of other storage nodes' repair; their next pass asks again",
+               kRepairsWaitingMax),
       kept_(engine_.get()),
       names_(engine_.get(), options_.metrics),
       digests_(engine_.get()),
       progress_(options_.metrics),
-      select_service_(engine_.get(), &kept_, &names_, &digests_, &searches_,
+      select_service_(engine_.get(), &kept_, &names_, &digests_,
+                      {.queries = &searches_, .repairs = &repairs_},
                       options_.flags->dedup(), options_.service),
       insert_service_(engine_.get(), &kept_, &names_, &select_service_,
                       &inserts_, options_.metrics, options_.service),

@@ -76,6 +76,7 @@ class StorageRole {
   const std::unique_ptr<storage::Engine> engine_;
   RequestGate inserts_;
   RequestGate searches_;
+  RequestGate repairs_;
   KeptState kept_;
   TenantNames names_;
   repair::DayDigests digests_;

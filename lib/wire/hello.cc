@@ -65,7 +65,7 @@ std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
                                std::string_view zone) {
   proto::Hello hello;
   hello.set_version(kWireVersion);
-  hello.set_role("storage");
+  hello.set_role(std::string(kStorageRole));
   hello.set_node_id(node_id);
   hello.set_ref_epoch(ref_epoch);
   hello.set_features(kFeatures);

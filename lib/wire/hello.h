@@ -15,6 +15,9 @@
 
 namespace varve::wire {
 
+// Of Hello: a node that repairs its copies, or one that stores rows.
+inline constexpr std::string_view kStorageRole = "storage";
+
 struct Hello {
   uint32_t version = 0;
   std::string role;        // "insert", "select", "storage"

@@ -142,7 +142,7 @@ absl::StatusOr<std::span<const int64_t>> ColumnReader::Find(uint64_t id) {
   } else {
     ASSIGN_OR_RETURN(const std::optional<std::string> value,
                      db_.Get(*family_, std::string_view(name_).substr(key_at_),
-                             snapshot_));
+                             snapshot_, fill_cache_));
     if (!value) return base::DataLoss("no shared timestamp column ", id);
     std::vector<int64_t> decoded;
     RETURN_IF_ERROR(ParseColumnValue(*value, decoded));

@@ -96,8 +96,13 @@ class NoColumns final : public ColumnSource {
 // Columns of one tenant out of the database; decoded ones are kept.
 class ColumnReader final : public ColumnSource {
  public:
-  ColumnReader(const KvDb& db, KvSnapshotRef snapshot, int64_t bytes_max)
-      : db_(db), snapshot_(std::move(snapshot)), bytes_max_(bytes_max) {}
+  // `fill_cache` as in KvScan.
+  ColumnReader(const KvDb& db, KvSnapshotRef snapshot, int64_t bytes_max,
+               bool fill_cache = true)
+      : db_(db),
+        snapshot_(std::move(snapshot)),
+        bytes_max_(bytes_max),
+        fill_cache_(fill_cache) {}
 
   // What later Finds look in: `family`'s rows of the tenant, of this day if
   // the family is the closed one.
@@ -115,6 +120,7 @@ class ColumnReader final : public ColumnSource {
   const KvDb& db_;
   const KvSnapshotRef snapshot_;
   const int64_t bytes_max_;
+  const bool fill_cache_;
   KvFamilyRef family_;
   std::string name_;  // day and kind of family, then the row's key
   size_t key_at_ = 0;

@@ -28,12 +28,14 @@ std::string AfterPrefix(std::string prefix) {
 
 BlockScan::BlockScan(const KvDb& db, const BlockFamilies& blocks,
                      const model::TenantId& tenant,
-                     const model::TimeRange& range, KvSnapshotRef snapshot)
+                     const model::TimeRange& range, KvSnapshotRef snapshot,
+                     bool fill_cache)
     : db_(db),
       tenant_(tenant),
       range_(range),
       snapshot_(std::move(snapshot)),
-      columns_(db, snapshot_, kColumnBytes) {
+      fill_cache_(fill_cache),
+      columns_(db, snapshot_, kColumnBytes, fill_cache) {
   model::AppendTenantKey(tenant_key_, tenant);
   const int32_t first = model::DayOf(range.start_ms);
   const int32_t last = model::DayOf(range.end_ms);
@@ -59,6 +61,7 @@ void BlockScan::Begin(Source& source) {
   }
   KvScan scan;
   scan.snapshot = snapshot_;
+  scan.fill_cache = fill_cache_;
   if (source.closed) {
     // The first closed day begins it; the last one bounds it.
     const auto last = std::find_if(sources_.rbegin(), sources_.rend(),

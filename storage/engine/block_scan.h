@@ -47,9 +47,10 @@ class BlockScan {
   static constexpr int64_t kLoadBytes = 1 << 20;
 
   // Pins what it reads at `snapshot`. No iterator is opened before Load.
+  // `fill_cache` as in KvScan.
   BlockScan(const KvDb& db, const BlockFamilies& blocks,
             const model::TenantId& tenant, const model::TimeRange& range,
-            KvSnapshotRef snapshot);
+            KvSnapshotRef snapshot, bool fill_cache);
 
   // REQUIRES: not empty; keys ascend, over calls too.
   absl::StatusOr<size_t> Load(std::span<const ScanSeries> series,
@@ -98,6 +99,7 @@ class BlockScan {
   const model::TenantId tenant_;
   const model::TimeRange range_;
   const KvSnapshotRef snapshot_;
+  const bool fill_cache_;
   std::vector<Source> sources_;  // by day, as samples come
   std::shared_ptr<KvIterator> closed_iterator_;
   std::string tenant_key_;

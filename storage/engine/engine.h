@@ -158,7 +158,8 @@ struct SearchRequest {
   bool exemplars = false;
   // Start timestamps beside samples.
   bool starts = false;
-  // Somebody's query: the metric names count as read (NameUsageOf).
+  // Somebody's query: the metric names count as read (NameUsageOf), what was
+  // read is kept in the caches. Others have a bound of memory of their own.
   bool of_query = true;
   // Asked all along, by the cursor too, which it outlives; null: always.
   const base::Alive* alive = nullptr;
@@ -302,8 +303,10 @@ struct EngineStats {
   FlushCounts flush_triggers{};  // by FlushReason; asked-for ones are not here
   int64_t searches_without_blocks = 0;
   int64_t running_compactions = 0;
-  int64_t search_bytes = 0;      // held by searches
+  int64_t search_bytes = 0;      // held by searches of queries
   int64_t search_bytes_max = 0;
+  int64_t repair_bytes = 0;      // by all others
+  int64_t repair_bytes_max = 0;
   int64_t metadata_bytes = 0;
   int64_t metadata_bytes_max = 0;
   int64_t metadata_evictions = 0;

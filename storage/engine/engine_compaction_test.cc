@@ -202,5 +202,42 @@ TEST_CASE("a search above the memory of searches fails and names the flag",
   node.CheckAll();
 }
 
+TEST_CASE("who repairs reads past the caches, in memory of its own",
+          "[engine]") {
+  Node node;
+  for (int64_t i = 0; i < 200; ++i) node.Scrape(kNowMs + i * 1000, 300, 0.1 * i);
+  REQUIRE(node.engine->Flush().ok());
+  node.options.search_bytes_max = 8 << 10;
+  node.Open();
+  const auto read = [&node](bool of_query) {
+    const auto cursor = node.engine->Search(
+        {.tenant = kTenant, .range = kAllTime, .of_query = of_query});
+    REQUIRE(cursor.ok());
+    SearchSeries series;
+    while (true) {
+      const auto more = (*cursor)->Next(series);
+      if (!more.ok()) return more.status();
+      const EngineStats stats = node.engine->Stats();
+      CHECK((stats.search_bytes > 0) == of_query);
+      CHECK((stats.repair_bytes > 0) != of_query);
+      if (!*more) return absl::OkStatus();
+    }
+  };
+  // The first one opens the tables.
+  REQUIRE(read(/*of_query=*/false).ok());
+  CHECK(node.engine->Stats().repair_bytes == 0);  // given back
+  const EngineStats opened = node.engine->Stats();
+  CHECK(opened.label_page_bytes == 0);
+  REQUIRE(read(false).ok());
+  CHECK(node.engine->Stats().cache_bytes <= opened.cache_bytes);
+  CHECK(absl::IsResourceExhausted(read(/*of_query=*/true)));
+  node.options.search_bytes_max = 0;
+  node.Open();
+  REQUIRE(read(true).ok());
+  const EngineStats after = node.engine->Stats();
+  CHECK(after.label_page_bytes > 0);
+  CHECK(after.cache_bytes > opened.cache_bytes);
+}
+
 }  // namespace
 }  // namespace varve::storage

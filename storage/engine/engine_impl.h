@@ -370,7 +370,8 @@ class EngineImpl final : public Engine {
   // Null without retention filters and downsampling.
   const std::shared_ptr<const SeriesRetention> series_retention_;
   DiskGuard disk_;
-  SearchMemory search_memory_;
+  SearchMemory search_memory_;  // of queries
+  SearchMemory repair_memory_;
   std::unique_ptr<Hints> hints_;
   std::unique_ptr<SnapshotStore> snapshots_;
   // Of the backup that this start builds on.

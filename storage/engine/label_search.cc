@@ -147,6 +147,8 @@ EngineStats EngineImpl::Stats() const {
   for (const auto& [day, state] : Blocks()->days) out.data_rows += state.rows;
   out.search_bytes = search_memory_.used_bytes();
   out.search_bytes_max = search_memory_.bytes_max();
+  out.repair_bytes = repair_memory_.used_bytes();
+  out.repair_bytes_max = repair_memory_.bytes_max();
   out.head_bytes_max = head_bytes_max_;
   out.label_page_bytes_max = options_.label_page_bytes;
   const IndexStats index = index_->stats();

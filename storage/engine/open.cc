@@ -38,6 +38,11 @@ int64_t SearchBytesMax(const EngineOptions& options) {
   return std::max<int64_t>(32 << 20, base::MemoryLimitBytes() / 8);
 }
 
+// A few searches at a time, each of some ten megabytes and 16 bytes a series.
+int64_t RepairBytesMax(const EngineOptions& options) {
+  return std::max<int64_t>(64 << 20, SearchBytesMax(options) / 2);
+}
+
 // Of the memory limit, from where on a flush may give memory back before the
 // kernel takes the process.
 constexpr int64_t kMemoryTwentieths = 17;
@@ -77,7 +82,9 @@ EngineImpl::EngineImpl(const EngineOptions& options)
       metadata_(options.metadata_bytes_max),
       series_retention_(MakeSeriesRetention(options)),
       disk_(options.free_disk_bytes_min),
-      search_memory_(SearchBytesMax(options)) {}
+      search_memory_(SearchBytesMax(options), "-search.maxStorageMemory"),
+      repair_memory_(RepairBytesMax(options),
+                     "half of -search.maxStorageMemory") {}
 
 EngineImpl::~EngineImpl() {
   // A destructor has nobody to tell; callers who care call Close.

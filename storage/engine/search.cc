@@ -85,6 +85,7 @@ class SearchCursor final : public SeriesCursor {
                std::shared_ptr<SearchedNames> searched)
       : engine_(engine),
         hashes_(request.hashes),
+        fill_cache_(request.of_query),
         searched_(std::move(searched)),
         tenant_(request.tenant),
         range_(range),
@@ -100,7 +101,8 @@ class SearchCursor final : public SeriesCursor {
         kind_head_(engine.kind_head_->Generations()),
         lacked_(engine.MayLack(range)),
         index_damage_(engine.index_db_->damaged_files()),
-        memory_(engine.search_memory_) {}
+        memory_(request.of_query ? engine.search_memory_
+                                 : engine.repair_memory_) {}
 
   ~SearchCursor() override {
     if (stats_.corrupt + stats_.unknown == 0) return;
@@ -176,7 +178,8 @@ class SearchCursor final : public SeriesCursor {
                               static_cast<uint32_t>(entries_.size()),
                               series.id});
           if (keep_labels_) labels_.Add(series.labels);
-        }));
+        },
+        fill_cache_));
     if (counts_names) searched_->Count(std::move(names));
     // A head that has all of the range spares the blocks: cold pages shall not
     // delay alerts.
@@ -201,7 +204,8 @@ class SearchCursor final : public SeriesCursor {
     const std::shared_ptr<const BlockFamilies> blocks = engine_.Blocks();
     scan_ = std::make_unique<BlockScan>(*engine_.data_, *blocks, tenant_,
                                         ReadRange(),
-                                        engine_.data_->Snapshot());
+                                        engine_.data_->Snapshot(),
+                                        fill_cache_);
   }
 
   // Reads ahead when the series at at_ is not loaded.
@@ -382,7 +386,8 @@ class SearchCursor final : public SeriesCursor {
           for (; next < series.position; ++next) labels_.Add("");
           labels_.Add(series.labels);
           ++next;
-        }));
+        },
+        fill_cache_));
     for (; next < ids_.size(); ++next) labels_.Add("");
     return absl::OkStatus();
   }
@@ -390,6 +395,7 @@ class SearchCursor final : public SeriesCursor {
   EngineImpl& engine_;
   std::vector<uint64_t> searched_ids_;  // until Begin
   const bool hashes_;
+  const bool fill_cache_;
   const std::shared_ptr<SearchedNames> searched_;  // null: not counted
   bool begun_ = false;
   const model::TenantId tenant_;

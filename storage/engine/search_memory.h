@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "lib/base/status.h"
@@ -18,7 +20,9 @@ namespace varve::storage {
 
 class SearchMemory {
  public:
-  explicit SearchMemory(int64_t bytes_max) : bytes_max_(bytes_max) {}
+  // `bound` names the bound in the error.
+  SearchMemory(int64_t bytes_max, std::string bound)
+      : bytes_max_(bytes_max), bound_(std::move(bound)) {}
 
   int64_t used_bytes() const { return used_bytes_; }
   int64_t bytes_max() const { return bytes_max_; }
@@ -38,7 +42,7 @@ class SearchMemory {
       if (more <= 0 || used <= memory_.bytes_max_) return absl::OkStatus();
       return base::ResourceExhausted(
           "searches hold ", used, " bytes, ", bytes,
-          " of them this one, above -search.maxStorageMemory=",
+          " of them this one, above ", memory_.bound_, "=",
           memory_.bytes_max_, "; narrow down the search or raise the flag");
     }
 
@@ -49,6 +53,7 @@ class SearchMemory {
 
  private:
   const int64_t bytes_max_;
+  const std::string bound_;
   std::atomic<int64_t> used_bytes_{0};
 };
 

@@ -201,10 +201,12 @@ class Index {
 
   // Calls `fn` for each known id of `ids`, in their order; unknown ids and
   // ids of other tenants are left out. Quickest with ascending ids (about
-  // 100 ns each; scattered ones cost a page, 4 us).
+  // 100 ns each; scattered ones cost a page, 4 us). `fill_cache`: the pages
+  // that were read are kept for others.
   virtual absl::Status ForEachSeries(
       const model::TenantId& tenant, std::span<const uint64_t> ids,
-      const std::function<void(const IndexSeries&)>& fn) const = 0;
+      const std::function<void(const IndexSeries&)>& fn,
+      bool fill_cache = true) const = 0;
 
   // Leaves of `ids` those whose series are in `slots`, in their order. REQUIRES:
   // they are from Select. About 2 ns each; what was never asked before costs

@@ -93,7 +93,8 @@ class IndexImpl final : public Index {
       const DayRange& days, const base::Alive* alive) const override;
   absl::Status ForEachSeries(
       const model::TenantId& tenant, std::span<const uint64_t> ids,
-      const std::function<void(const IndexSeries&)>& fn) const override;
+      const std::function<void(const IndexSeries&)>& fn,
+      bool fill_cache = true) const override;
   absl::Status KeepSlots(const model::TenantId& tenant,
                          const model::SlotSet& slots,
                          std::vector<uint64_t>& ids) const override;

@@ -108,7 +108,8 @@ absl::StatusOr<std::vector<uint64_t>> IndexImpl::Select(
 
 absl::Status IndexImpl::ForEachSeries(
     const model::TenantId& tenant, std::span<const uint64_t> ids,
-    const std::function<void(const IndexSeries&)>& fn) const {
+    const std::function<void(const IndexSeries&)>& fn,
+    bool fill_cache) const {
   struct Found {
     bool found = false;
     uint32_t metric_id = 0;
@@ -155,7 +156,7 @@ absl::Status IndexImpl::ForEachSeries(
       const auto slot = static_cast<uint32_t>(id % kPageSeries);
       if (page == nullptr || page_number != id >> kPageShift ||
           !page->Has(slot)) {
-        ASSIGN_OR_RETURN(page, tables_.FindPage(tenant, id));
+        ASSIGN_OR_RETURN(page, tables_.FindPage(tenant, id, fill_cache));
         page_number = id >> kPageShift;
         if (page == nullptr) continue;
       }

@@ -42,17 +42,18 @@ void IndexTables::PutMeta(KvBatch& batch, const KvFamily& meta,
 }
 
 absl::StatusOr<PageCache::PageRef> IndexTables::FindPage(
-    const model::TenantId& tenant, uint64_t id) const {
+    const model::TenantId& tenant, uint64_t id, bool fill_cache) const {
   const uint64_t number = id >> kPageShift;
   const auto slot = static_cast<uint32_t>(id % kPageSeries);
   PageCache::PageRef page = page_cache_.Find({tenant, number});
   // A page read before a flush lacks the series the flush added to it.
   if (page != nullptr && page->Has(slot)) return page;
   ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
-                   db_.Get(*series, PageKey(tenant, number)));
+                   db_.Get(*series, PageKey(tenant, number), nullptr,
+                           fill_cache));
   if (!bytes) return nullptr;
   ASSIGN_OR_RETURN(page, LabelPage::Decode(*bytes));
-  page_cache_.Put({tenant, number}, page);
+  if (fill_cache) page_cache_.Put({tenant, number}, page);
   if (!page->Has(slot)) return nullptr;
   return page;
 }

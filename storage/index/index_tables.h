@@ -47,9 +47,11 @@ class IndexTables {
   static void PutMeta(KvBatch& batch, const KvFamily& meta,
                       std::string_view name, uint64_t value);
 
-  // The page with series `id`; null when there is no such series.
+  // The page with series `id`; null when there is no such series. `fill_cache`:
+  // it is kept for the next one.
   absl::StatusOr<PageCache::PageRef> FindPage(const model::TenantId& tenant,
-                                              uint64_t id) const;
+                                              uint64_t id,
+                                              bool fill_cache = true) const;
   // Adds the ids active on the days.
   absl::Status AddActive(const model::TenantId& tenant, const DayRange& days,
                          IdSet& ids) const;

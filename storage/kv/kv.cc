@@ -242,8 +242,9 @@ std::vector<std::string> KvDb::Families() const {
 
 absl::StatusOr<std::optional<std::string>> KvDb::Get(
     const KvFamily& family, std::string_view key,
-    const KvSnapshotRef& snapshot) const {
+    const KvSnapshotRef& snapshot, bool fill_cache) const {
   rocksdb::ReadOptions options;
+  options.fill_cache = fill_cache;
   if (snapshot) options.snapshot = snapshot->get();
   std::string value;
   rocksdb::Status status;

@@ -185,10 +185,10 @@ class KvDb {
   // Sorted; without RocksDB's own "default".
   std::vector<std::string> Families() const;
 
-  // Nothing when the key is absent.
+  // Nothing when the key is absent. `fill_cache` as in KvScan.
   absl::StatusOr<std::optional<std::string>> Get(
       const KvFamily& family, std::string_view key,
-      const KvSnapshotRef& snapshot = nullptr) const;
+      const KvSnapshotRef& snapshot = nullptr, bool fill_cache = true) const;
   // values[i] belongs to keys[i]; quickest with sorted keys.
   absl::Status MultiGet(const KvFamily& family,
                         std::span<const std::string> keys,
