@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/repair/forgotten_nodes.h"
 #include "lib/wire/features.h"
 
 namespace varve::repair {
@@ -66,14 +67,17 @@ void HintReplayer::ShowOwner(uint64_t owner) {
 void HintReplayer::Look(Worker& worker) {
   const std::vector<storage::HintReplay> logs = engine_->hints().Pending();
   ForgetEnded(logs);
+  ForgottenNodes forgotten;
+  if (!logs.empty()) forgotten = ForgottenNodes::Of(*engine_);
   for (const storage::HintReplay& log : logs) {
     if (worker.stopping()) return;
-    ShowOwner(log.owner());
+    const bool dropped = forgotten.HasHints(log.owner(), log.log());
+    if (!dropped) ShowOwner(log.owner());
     Owner& owner = owners_[log.owner()];
     if (base::SystemClock().SteadyMs() < owner.due_steady_ms) continue;
     Replay& replay =
         replays_.try_emplace({log.owner(), log.log()}, log).first->second;
-    const absl::Status status = GoOn(worker, replay);
+    const absl::Status status = dropped ? Drop(replay) : GoOn(worker, replay);
     if (worker.stopping()) return;
     if (status.ok()) {
       owner = Owner();
@@ -142,6 +146,29 @@ absl::Status HintReplayer::GoOn(Worker& worker, Replay& replay) {
                   " at ", session->channel()->address(), ": ",
                   session->rows(), " rows, ", session->dropped(), " dropped");
   }
+  return absl::OkStatus();
+}
+
+absl::Status HintReplayer::Drop(Replay& replay) {
+  replay.session.reset();
+  storage::HintReplay& log = replay.log;
+  // Never done, whatever ends this before its end: nobody has its rows. And
+  // what comes from now on goes to another log.
+  log.LeftOut();
+  int64_t rows = 0;
+  const auto leave_out = [](std::string_view, int64_t) {
+    return absl::OkStatus();
+  };
+  while (true) {
+    ASSIGN_OR_RETURN(const bool more, log.Next(log.end()));
+    if (!more) break;
+    RETURN_IF_ERROR(log.ReadRows({}, leave_out, rows));
+    RETURN_IF_ERROR(log.Cut());
+  }
+  RETURN_IF_ERROR(log.Finish().status());
+  dropped_rows_.Add(rows);
+  base::LogInfo("hints for node ", NodeText(log.owner()),
+                ", which is forgotten: ", rows, " rows were dropped");
   return absl::OkStatus();
 }
 

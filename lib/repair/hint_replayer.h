@@ -9,6 +9,8 @@
 //
 // Series and names of tenants that the owner refuses, by a limit of its own,
 // are left out: such a log ends, but is not done, so that MISSED records stay.
+// So does a log for a node that was forgotten since (forgotten_nodes.h), whose
+// rows are dropped.
 //
 // Failures: an owner that cannot be reached is dialed again by its channel;
 //           any other error is counted, logged, and tried again after 1 to 30
@@ -75,6 +77,8 @@ class HintReplayer {
   absl::Status GoOn(Worker& worker, Replay& replay);
   // Null: not connected.
   absl::StatusOr<HintSession*> SessionOf(Worker& worker, Replay& replay);
+  // Its owner is forgotten.
+  absl::Status Drop(Replay& replay);
   void ForgetEnded(const std::vector<storage::HintReplay>& logs);
   void Failed(uint64_t owner, const absl::Status& status);
   // Its address; its id while no ring has one.

@@ -5,6 +5,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/repair/forgotten_nodes.h"
 #include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
@@ -74,7 +75,15 @@ absl::Status MissedStriker::Ask(Worker& worker,
 
 absl::Status MissedStriker::AskPeer(Worker& worker,
                                     std::span<const HintLogName> logs) {
-  ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(logs[0].holder));
+  const auto reached = peers_.Reach(logs[0].holder);
+  if (absl::IsNotFound(reached.status()) &&
+      ForgottenNodes::Of(*engine_).Has(logs[0].holder)) {
+    for (const HintLogName& log : logs) {
+      RETURN_IF_ERROR(Judge(log, /*done=*/false, /*unknown=*/true));
+    }
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(rpc::Channel* const channel, reached);
   if (channel == nullptr) return absl::OkStatus();  // the next look
   proto::HintStatusRequest request;
   for (const HintLogName& log : logs) {

@@ -25,7 +25,8 @@ namespace varve::repair {
 using Dial =
     std::function<std::unique_ptr<rpc::Channel>(const std::string& address)>;
 
-// Where the newest ring with the node has it, for insert; "" without one.
+// Where the newest ring with the node has it, for insert; "" without one, and
+// of a forgotten node.
 std::string AddressOf(const storage::Engine& engine, uint64_t node_id);
 
 class Peers {

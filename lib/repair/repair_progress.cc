@@ -24,6 +24,20 @@ bool RepairProgress::TakeForced() {
   return std::exchange(forced_, false);
 }
 
+void RepairProgress::Reached(uint64_t node_id, bool reached) {
+  base::MutexLock lock(mutex_);
+  if (reached) {
+    reached_.insert(node_id);
+  } else {
+    reached_.erase(node_id);
+  }
+}
+
+bool RepairProgress::WasReached(uint64_t node_id) const {
+  base::MutexLock lock(mutex_);
+  return reached_.count(node_id) > 0;
+}
+
 void RepairProgress::Begin(std::vector<PeerProgress> peers) {
   base::MutexLock lock(mutex_);
   running_ = true;
@@ -32,6 +46,10 @@ void RepairProgress::Begin(std::vector<PeerProgress> peers) {
     const uint64_t node_id = one.node_id;
     peers_[node_id] = std::move(one);
   }
+  // Another node is at its address, or it is in no ring any more.
+  std::erase_if(reached_, [this](uint64_t node_id) REQUIRES_LOCK(mutex_) {
+    return peers_.count(node_id) == 0;
+  });
 }
 
 void RepairProgress::End(int64_t began_ms, int64_t now_ms, bool complete) {

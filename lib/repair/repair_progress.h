@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,12 @@ class RepairProgress {
   // Once for each wish.
   bool TakeForced();
 
+  // Whether the node was connected when its turn in a pass came.
+  void Reached(uint64_t node_id, bool reached);
+  // The last time that was told; not of a node that the last pass left out for
+  // good.
+  bool WasReached(uint64_t node_id) const;
+
   void Begin(std::vector<PeerProgress> peers);
   void End(int64_t began_ms, int64_t now_ms, bool complete);
   // The part of the pass that is about this node is over. `failed`: the error
@@ -83,6 +90,7 @@ class RepairProgress {
   int64_t ended_ms_ GUARDED_BY(mutex_) = 0;
   int64_t pending_parts_ GUARDED_BY(mutex_) = 0;
   std::map<uint64_t, PeerProgress> peers_ GUARDED_BY(mutex_);
+  std::set<uint64_t> reached_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::repair

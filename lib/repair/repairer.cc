@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/repair/forgotten_nodes.h"
 #include "lib/wire/features.h"
 
 namespace varve::repair {
@@ -74,9 +75,13 @@ bool Repairer::RingsChanged() {
     base::LogWarn("rings for repair: ", base::Message(kept.status()));
     return false;
   }
+  const ForgottenNodes forgotten = ForgottenNodes::Of(*parts_.engine);
   std::vector<proto::Ring> rings;
   for (const auto& [key, value] : *kept) {
-    if (!rings.emplace_back().ParseFromString(value)) rings.pop_back();
+    proto::Ring ring;
+    if (!ring.ParseFromString(value)) continue;
+    forgotten.Hide(ring);
+    rings.push_back(std::move(ring));
   }
   std::string names = NamesOf(rings);
   if (names == names_) return false;
@@ -152,7 +157,10 @@ bool Repairer::IsTooOld(const SlotShare& share, int64_t now_ms) const {
 
 absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
                                   bool forced) {
-  ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(share.node_id));
+  const auto reached = peers_.Reach(share.node_id);
+  parts_.progress->Reached(share.node_id,
+                           reached.ok() && *reached != nullptr);
+  ASSIGN_OR_RETURN(rpc::Channel* const channel, reached);
   if (channel == nullptr) return base::Unavailable("it cannot be reached");
   const int64_t now_ms = base::SystemClock().NowMs();
   if (!forced && IsTooOld(share, now_ms)) {

@@ -9,7 +9,8 @@
 // fails in the middle is left out, and the pass is not complete; nor is it when
 // rows were refused here. Of a node that is in older rings alone nobody knows
 // whether it will be back: it is pulled from as long as it can be reached, but
-// when it was away for most of a day only in a pass that was asked for.
+// when it was away for most of a day only in a pass that was asked for, and not
+// at all once it is forgotten (forgotten_nodes.h).
 //
 // Threads: one of its own.
 #ifndef VARVE_LIB_REPAIR_REPAIRER_H_

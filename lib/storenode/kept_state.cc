@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
+#include "lib/repair/forgotten_nodes.h"
 
 namespace varve::storenode {
 namespace {
@@ -99,11 +100,13 @@ absl::Status KeptState::NoteRing(uint64_t ring_id) {
 
 absl::StatusOr<proto::RingList> KeptState::Rings() const {
   ASSIGN_OR_RETURN(const auto kept, engine_->ListState(storage::kRingStatePrefix));
+  const auto forgotten = repair::ForgottenNodes::Of(*engine_);
   proto::RingList list;
   for (const auto& [key, value] : kept) {
     if (!list.add_rings()->ParseFromString(value)) {
       return base::DataLoss("kept state ", key, " cannot be read");
     }
+    forgotten.Hide(*list.mutable_rings(list.rings_size() - 1));
   }
   return list;
 }
@@ -201,18 +204,38 @@ absl::StatusOr<std::vector<repair::HintLogName>> KeptState::HintLogs() const {
   return std::vector<repair::HintLogName>(logs.begin(), logs.end());
 }
 
-absl::Status KeptState::Strike(const repair::HintLogName& log) {
+absl::StatusOr<int64_t> KeptState::StrikeIf(const Wanted& wanted) {
   base::MutexLock lock(mutex_);
   ASSIGN_OR_RETURN(const auto kept,
                    engine_->ListState(storage::kMissedStatePrefix));
   RETURN_IF_ERROR(LoadMissed());
+  std::set<Entry> struck;
+  std::set<Entry> left;  // records of several rings may have one entry
   for (const auto& [key, value] : kept) {
     proto::Missed record;
-    if (!record.ParseFromString(value) || HintsOf(record) != log) continue;
-    RETURN_IF_ERROR(engine_->DropState(key));
+    if (!record.ParseFromString(value)) continue;
+    const bool strikes = wanted(record);
+    (strikes ? struck : left).insert({SpanOf(record), HintsOf(record)});
+    if (strikes) RETURN_IF_ERROR(engine_->DropState(key));
   }
-  std::erase_if(missed_, [&](const Entry& one) { return one.hints == log; });
-  return absl::OkStatus();
+  int64_t count = 0;
+  for (const Entry& one : struck) {
+    if (left.count(one) == 0) count += static_cast<int64_t>(missed_.erase(one));
+  }
+  return count;
+}
+
+absl::Status KeptState::Strike(const repair::HintLogName& log) {
+  return StrikeIf([&log](const proto::Missed& record) {
+           return HintsOf(record) == log;
+         })
+      .status();
+}
+
+absl::StatusOr<int64_t> KeptState::StrikeOwner(uint64_t owner) {
+  return StrikeIf([owner](const proto::Missed& record) {
+    return record.owner() == owner;
+  });
 }
 
 absl::Status KeptState::DropOld(int64_t now_ms) {

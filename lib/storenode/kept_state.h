@@ -16,6 +16,7 @@
 #include <atomic>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <tuple>
 #include <vector>
@@ -49,6 +50,7 @@ class KeptState final : public repair::MissedRecords {
   // kept without members, so that readers know of rows whose owners they
   // cannot tell.
   absl::Status NoteRing(uint64_t ring_id);
+  // Without the addresses of forgotten nodes.
   absl::StatusOr<proto::RingList> Rings() const;
 
   absl::Status PutMissed(const proto::Missed& missed);
@@ -68,6 +70,8 @@ class KeptState final : public repair::MissedRecords {
   // Drops the records that name the log.
   absl::Status Strike(const repair::HintLogName& log) override;
   absl::Status DropOld(int64_t now_ms) override;
+  // Drops those of the owner; how many spans went.
+  absl::StatusOr<int64_t> StrikeOwner(uint64_t owner);
 
  private:
   // The kept message under `key`, or an empty one.
@@ -81,6 +85,9 @@ class KeptState final : public repair::MissedRecords {
     repair::HintLogName hints;  // none: all 0
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };
+  using Wanted = std::function<bool(const proto::Missed&)>;
+  absl::StatusOr<int64_t> StrikeIf(const Wanted& wanted);
+
   // The spans of all records, read once: a query must not read the slots of
   // each.
   absl::Status LoadMissed() const REQUIRES_LOCK(mutex_);

@@ -394,9 +394,12 @@ TEST_CASE("who has left and was away for long is asked only on demand",
   nodes.PutRing(2);
   nodes.Write(2, 1, OverMs(), 1);
   auto repair = nodes.Start(0, absl::Milliseconds(1));
-  CHECK(tests::BecomesTrue([&nodes] { return nodes.View(0).passes > 1; }));
+  repair::ProgressView view;
+  CHECK(tests::BecomesTrue([&] {
+    view = nodes.View(0);
+    return view.passes > 1 && !view.running;
+  }));
   repair.reset();
-  const auto view = nodes.View(0);
   CHECK(view.rows == 0);
   CHECK(view.complete);
   for (const auto& peer : view.peers) {

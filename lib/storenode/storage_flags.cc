@@ -130,8 +130,8 @@ RepairFlags::RepairFlags(base::FlagSet& flags)
           "Bytes a second at which missing data is pulled from other nodes; 0: "
           "no bound")),
       key(flags.Secret("forceRepairAuthKey",
-                       "authKey asked by /internal/force_repair and "
-                       "/internal/rebalance")) {}
+                       "authKey asked by /internal/force_repair, "
+                       "/internal/rebalance and /internal/cluster/forget")) {}
 
 StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
     : exemplars(flags.Int(

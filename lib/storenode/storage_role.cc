@@ -164,7 +164,11 @@ std::vector<http::Route> StorageRole::Routes() {
                      base::Message(status));
        }});
   for (http::Route& route :
-       RepairRoutes(&progress_, &options_.flags->repair().key.value())) {
+       RepairRoutes(&progress_,
+                    {.engine = engine_.get(),
+                     .kept = &kept_,
+                     .progress = &progress_},
+                    &options_.flags->repair().key.value())) {
     routes.push_back(std::move(route));
   }
   for (http::Route& route :

@@ -12,7 +12,8 @@
 //   role->Close();
 //
 // Routes:  /internal/force_flush, /internal/force_merge,
-//          /internal/force_repair, /internal/rebalance, /snapshot/*.
+//          /internal/force_repair, /internal/rebalance,
+//          /internal/cluster/forget, /snapshot/*.
 // Errors:  Open gives the engine's; its log line says "successfully opened
 //          storage" when it is ready.
 // Threads: all members from any thread; Close once, after the servers.

@@ -163,6 +163,7 @@ class NodeChangesTest(unittest.TestCase):
             self.step("Drain")
             self.step("Drain")   # what it holds is written elsewhere
             self.step("Remove")
+            self.step("Remove")   # and forget it
             self.step("Replace")
             commands.kill_storage(4)
             self.writer.wait_progress()

@@ -157,6 +157,11 @@ class RepairTest(unittest.TestCase):
                 self.assertEqual(http_client.get(address, path).status, 401)
                 self.assertEqual(http_client.get(
                     address, path + "?authKey=secret").status, 200)
+            forget = "/internal/cluster/forget?node=nobody"
+            self.assertEqual(http_client.get(address, forget).status, 401)
+            answer = http_client.get(address, forget + "&authKey=secret")
+            self.assertEqual(answer.status, 404)
+            self.assertIn("nobody", json.loads(answer.text)["msg"])
 
 
 if __name__ == "__main__":
