@@ -8,6 +8,9 @@
 namespace varve::repair {
 namespace {
 
+// How long a digest is kept of what damage has made holes into.
+constexpr int64_t kDamagedKeptMs = 3'600'000;
+
 int64_t BytesOf(const SpanDigest& digest) {
   // Of an entry of the table and of the list, about.
   constexpr int64_t kEntryBytes = 200;
@@ -42,8 +45,16 @@ DayDigests::State DayDigests::StateOf(const DigestSubject& subject) const {
   }
   // MISSED records and rings change Engine::coverage_version(), but nothing
   // here; of the rest, damage, MayLack tells.
-  state.may_keep = over && !engine_.MayLack(range);
+  state.is_over = over;
+  state.may_lack = engine_.MayLack(range);
   return state;
+}
+
+// A digest of before the damage was found has rows that are lost.
+bool DayDigests::Holds(const Kept& kept, const State& state) const {
+  return state.is_over && kept.version == state.version &&
+         (!state.may_lack || kept.until_steady_ms != INT64_MAX) &&
+         clock_.SteadyMs() < kept.until_steady_ms;
 }
 
 absl::StatusOr<std::shared_ptr<const SpanDigest>> DayDigests::Of(
@@ -51,24 +62,22 @@ absl::StatusOr<std::shared_ptr<const SpanDigest>> DayDigests::Of(
   const Key key = KeyOf(subject);
   // Before the scan: what changes from now on, the next one may have to see.
   const State state = StateOf(subject);
-  if (state.may_keep) {
-    if (auto kept = Find(key, state.version)) return kept;
-  }
+  if (auto kept = Find(key, state)) return kept;
   ASSIGN_OR_RETURN(auto digest, Compute(subject, state.settled, alive));
   // A day without samples is found as quickly as a kept one.
-  if (state.may_keep && digest->complete && !digest->rows.empty()) {
-    Keep(key, state.version, digest);
-  }
+  if (state.is_over && !digest->rows.empty()) Keep(key, state, digest);
   return digest;
 }
 
 absl::StatusOr<SpanTotals> DayDigests::TotalsOf(const DigestSubject& subject,
                                                 const base::Alive* alive) {
   const State state = StateOf(subject);
-  if (state.may_keep) {
+  {
     base::MutexLock lock(mutex_);
     const auto kept = totals_.find(KeyOf(subject));
-    if (kept != totals_.end() && kept->second.version == state.version) {
+    if (kept != totals_.end() && Holds(kept->second, state)) {
+      totals_asked_.splice(totals_asked_.end(), totals_asked_,
+                           kept->second.asked);
       return kept->second.totals;
     }
   }
@@ -112,11 +121,11 @@ absl::StatusOr<std::shared_ptr<const SpanDigest>> DayDigests::Compute(
 }
 
 std::shared_ptr<const SpanDigest> DayDigests::Find(const Key& key,
-                                                   const Version& version) {
+                                                   const State& state) {
   base::MutexLock lock(mutex_);
   const auto found = kept_.find(key);
   if (found == kept_.end()) return nullptr;
-  if (found->second.version != version) {
+  if (!Holds(found->second, state)) {
     Drop(key);
     return nullptr;
   }
@@ -124,23 +133,43 @@ std::shared_ptr<const SpanDigest> DayDigests::Find(const Key& key,
   return found->second.digest;
 }
 
-void DayDigests::Keep(const Key& key, const Version& version,
+void DayDigests::Keep(const Key& key, const State& state,
                       std::shared_ptr<const SpanDigest> digest) {
   const int64_t bytes = BytesOf(*digest);
+  KeptRows kept;
+  kept.version = state.version;
+  if (state.may_lack || !digest->complete) {
+    kept.until_steady_ms = clock_.SteadyMs() + kDamagedKeptMs;
+  }
   base::MutexLock lock(mutex_);
-  // Which ones are asked for again is not known: all go.
-  if (stats_.kept_totals >= kKeptTotalsMax) totals_.clear();
-  totals_[key] = {version, {.kinds = repair::TotalsOf(digest->rows),
-                            .complete = true,
-                            .settled = digest->settled}};
-  stats_.kept_totals = static_cast<int64_t>(totals_.size());
+  KeepTotals(key, kept, *digest);
   if (bytes > kept_bytes_max_) return;
   Drop(key);
-  asked_.push_back(key);
-  kept_[key] = {version, std::move(digest), std::prev(asked_.end())};
+  kept.asked = asked_.insert(asked_.end(), key);
+  kept.digest = std::move(digest);
+  kept_[key] = std::move(kept);
   stats_.kept_bytes += bytes;
   while (stats_.kept_bytes > kept_bytes_max_) Drop(Key(asked_.front()));
   stats_.kept = static_cast<int64_t>(kept_.size());
+}
+
+void DayDigests::KeepTotals(const Key& key, const Kept& kept,
+                            const SpanDigest& digest) {
+  const auto found = totals_.find(key);
+  if (found != totals_.end()) {
+    totals_asked_.erase(found->second.asked);
+    totals_.erase(found);
+  }
+  while (static_cast<int64_t>(totals_.size()) >= kept_totals_max_) {
+    totals_.erase(totals_asked_.front());
+    totals_asked_.pop_front();
+  }
+  KeptTotals totals{kept, {.kinds = repair::TotalsOf(digest.rows),
+                           .complete = digest.complete,
+                           .settled = digest.settled}};
+  totals.asked = totals_asked_.insert(totals_asked_.end(), key);
+  totals_[key] = std::move(totals);
+  stats_.kept_totals = static_cast<int64_t>(totals_.size());
 }
 
 void DayDigests::Drop(const Key& key) {

@@ -11,12 +11,13 @@
 // A span is kept once it is over; a late row or a delete on its day changes
 // the History, and it is computed anew when asked for. What rules for old
 // samples reach by the clock is computed anew once a day. While rows of it may
-// be missing by damage it is not kept. Totals are kept of many spans, rows of
-// those that differ somewhere, which are asked for again.
+// be missing by damage it is kept for an hour: more of it may be found to be
+// damaged. Totals are kept of many spans, rows of those that differ somewhere,
+// which are asked for again.
 //
 // Memory:  a scan has 590 KB for each kind that the span has; kept are rows of
-//          at most `kept_bytes_max`, of which those asked for longest ago go
-//          first, and some 40 MB of totals.
+//          at most `kept_bytes_max` and some 60 MB of totals. What was asked
+//          for longest ago goes first.
 // Errors:  those of Engine::Search; Cancelled and DeadlineExceeded by `alive`.
 // Threads: all members from any thread. Spans that are asked for by several at
 //          once are computed by each of them.
@@ -32,6 +33,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "lib/base/alive.h"
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/model/slot_set.h"
 #include "lib/model/tenant.h"
@@ -81,13 +83,18 @@ class DayDigests {
   // A node of a million active series that are spread over all parts has some
   // 800 KB a day.
   static constexpr int64_t kKeptBytesMax = 64 << 20;
-  // Of 200 bytes: a month of 700 pairs of tenants and peers.
+  // Of 300 bytes: a month of 700 pairs of tenants and peers.
   static constexpr int64_t kKeptTotalsMax = 200'000;
 
-  // `engine` outlives it.
+  // Both outlive it.
   explicit DayDigests(storage::Engine* engine,
-                      int64_t kept_bytes_max = kKeptBytesMax)
-      : engine_(*engine), kept_bytes_max_(kept_bytes_max) {}
+                      int64_t kept_bytes_max = kKeptBytesMax,
+                      int64_t kept_totals_max = kKeptTotalsMax,
+                      const base::Clock* clock = &base::SystemClock())
+      : engine_(*engine),
+        kept_bytes_max_(kept_bytes_max),
+        kept_totals_max_(kept_totals_max),
+        clock_(*clock) {}
 
   // `alive` as in SearchRequest.
   absl::StatusOr<std::shared_ptr<const SpanDigest>> Of(
@@ -109,35 +116,44 @@ class DayDigests {
   struct State {
     Version version;
     bool settled = false;
-    bool may_keep = false;
+    bool is_over = false;
+    bool may_lack = false;
   };
   struct Kept {
     Version version;
-    std::shared_ptr<const SpanDigest> digest;
+    int64_t until_steady_ms = INT64_MAX;
     std::list<Key>::iterator asked;
   };
-  struct KeptTotals {
-    Version version;
+  struct KeptRows : Kept {
+    std::shared_ptr<const SpanDigest> digest;
+  };
+  struct KeptTotals : Kept {
     SpanTotals totals;
   };
 
   static Key KeyOf(const DigestSubject& subject);
   State StateOf(const DigestSubject& subject) const;
+  bool Holds(const Kept& kept, const State& state) const;
   absl::StatusOr<std::shared_ptr<const SpanDigest>> Compute(
       const DigestSubject& subject, bool settled, const base::Alive* alive);
-  std::shared_ptr<const SpanDigest> Find(const Key& key,
-                                         const Version& version);
-  void Keep(const Key& key, const Version& version,
+  std::shared_ptr<const SpanDigest> Find(const Key& key, const State& state);
+  void Keep(const Key& key, const State& state,
             std::shared_ptr<const SpanDigest> digest);
+  void KeepTotals(const Key& key, const Kept& kept, const SpanDigest& digest)
+      REQUIRES_LOCK(mutex_);
   void Drop(const Key& key) REQUIRES_LOCK(mutex_);
 
   storage::Engine& engine_;
   const int64_t kept_bytes_max_;
+  const int64_t kept_totals_max_;
+  const base::Clock& clock_;
 
   mutable base::Mutex mutex_;
-  absl::flat_hash_map<Key, Kept> kept_ GUARDED_BY(mutex_);
-  std::list<Key> asked_ GUARDED_BY(mutex_);  // the last one is the latest
+  // Of the lists the last one is the latest.
+  absl::flat_hash_map<Key, KeptRows> kept_ GUARDED_BY(mutex_);
+  std::list<Key> asked_ GUARDED_BY(mutex_);
   absl::flat_hash_map<Key, KeptTotals> totals_ GUARDED_BY(mutex_);
+  std::list<Key> totals_asked_ GUARDED_BY(mutex_);
   DayDigestStats stats_ GUARDED_BY(mutex_);
 };
 

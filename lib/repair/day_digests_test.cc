@@ -1,6 +1,8 @@
 #include "lib/repair/day_digests.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <random>
 
 #include "absl/strings/str_format.h"
@@ -341,6 +343,90 @@ TEST_CASE("the days asked for longest ago are forgotten first", "[repair]") {
   CHECK(node.Computed() == 3);
   node.Rows(kDay - 1);
   CHECK(node.Computed() == 4);
+}
+
+TEST_CASE("the totals asked for longest ago are forgotten first", "[repair]") {
+  Node node;
+  for (int32_t day = kDay - 3; day <= kDay; ++day) {
+    node.Append(1, Samples({{day * kDayMs, 1}}));
+  }
+  node.digests = std::make_unique<DayDigests>(node.engine.get(), 0, 2);
+  const auto totals = [&node](int32_t day) {
+    const auto got =
+        node.digests->TotalsOf({.tenant = kTenant, .span = {day}});
+    REQUIRE(got.ok());
+    CHECK(got->kinds[0].count == 1);
+  };
+  totals(kDay);
+  totals(kDay - 1);
+  totals(kDay);
+  totals(kDay - 2);  // in the place of the one before
+  CHECK(node.Computed() == 3);
+  CHECK(node.digests->Stats().kept_totals == 2);
+  totals(kDay);
+  totals(kDay - 2);
+  CHECK(node.Computed() == 3);
+  totals(kDay - 1);
+  CHECK(node.Computed() == 4);
+}
+
+// One bit of the largest table.
+void Damage(const std::string& directory) {
+  std::filesystem::path largest;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().extension() != ".sst") continue;
+    if (largest.empty() || entry.file_size() > file_size(largest)) {
+      largest = entry.path();
+    }
+  }
+  std::fstream file(largest, std::ios::in | std::ios::out | std::ios::binary);
+  const auto at = static_cast<std::streamoff>(file_size(largest) / 3);
+  file.seekg(at);
+  const int byte = file.get();
+  file.seekp(at);
+  file.put(static_cast<char>(byte ^ 0x10));
+  REQUIRE(file.good());
+}
+
+TEST_CASE("what damage has made holes into is computed once an hour",
+          "[repair]") {
+  Node node;
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> value;
+  for (int i = 0; i < 40; ++i) {
+    model::SampleColumns samples;
+    for (int k = 0; k < 1000; ++k) {
+      samples.push_back(kDayStartMs + k * 1000 + i, value(random));
+    }
+    node.Append(i, samples);
+  }
+  node.Flush();
+  node.digests.reset();
+  node.engine.reset();
+  Damage(node.dir.path() + "/data");
+  node.Open();
+  base::ManualClock steady(0);
+  node.digests = std::make_unique<DayDigests>(
+      node.engine.get(), DayDigests::kKeptBytesMax,
+      DayDigests::kKeptTotalsMax, &steady);
+  const auto totals = [&node] {
+    const auto got =
+        node.digests->TotalsOf({.tenant = kTenant, .span = {kDay}});
+    REQUIRE(got.ok());
+    CHECK_FALSE(got->complete);
+    CHECK(got->kinds[0].count > 0);
+    CHECK(got->kinds[0].count < 40 * 1000);
+    return node.Computed();
+  };
+  const int64_t found = totals();
+  CHECK(totals() == found);
+  steady.Advance(3'600'000);
+  CHECK(totals() == found + 1);
+  CHECK(totals() == found + 1);
+  // What is pulled in its place counts at once.
+  node.Append(1, Samples({{kDayStartMs + 1, 0.37}, {kDayStartMs, 1}}));
+  CHECK(totals() == found + 2);
 }
 
 TEST_CASE("an hour that is over is kept alone, its day goes on", "[repair]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "lib/base/clock.h"
 #include "lib/base/status.h"
 
 namespace varve::storenode {
@@ -70,8 +71,29 @@ absl::StatusOr<bool> SendSpan(repair::DayDigests& digests,
 }  // namespace
 
 absl::StatusOr<bool> SendDigests(
-    repair::DayDigests& digests, const DigestWanted& wanted,
-    const std::function<absl::Status(const proto::DigestResponse&)>& send) {
+    repair::DayDigests& digests, const DigestWanted& request,
+    const std::function<absl::Status(const proto::DigestResponse&)>& answer) {
+  DigestWanted wanted = request;
+  int64_t sent_ms = base::SystemClock().SteadyMs();
+  const Send send = [&](const proto::DigestResponse& message) {
+    sent_ms = base::SystemClock().SteadyMs();
+    return answer(message);
+  };
+  // A scan asks all along whether it is still wanted.
+  base::Alive alive;
+  if (request.alive != nullptr) {
+    alive.deadline_steady_ms = request.alive->deadline_steady_ms;
+  }
+  alive.cancelled = [&] {
+    if (request.alive != nullptr && request.alive->cancelled &&
+        request.alive->cancelled()) {
+      return true;
+    }
+    const int64_t silent_ms = base::SystemClock().SteadyMs() - sent_ms;
+    return silent_ms >= absl::ToInt64Milliseconds(request.silence_max) &&
+           !send({}).ok();
+  };
+  wanted.alive = &alive;
   if (wanted.range.start_ms > wanted.range.end_ms ||
       wanted.range.start_ms < 0 ||
       wanted.range.end_ms > model::kTimestampMaxMs) {

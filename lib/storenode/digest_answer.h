@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "lib/base/alive.h"
 #include "lib/model/slot_set.h"
 #include "lib/model/tenant.h"
@@ -28,10 +29,13 @@ struct DigestWanted {
   bool totals = false;
   bool by_hour = false;
   const base::Alive* alive = nullptr;
+  // The caller gives up after ten minutes without a message: while a day is
+  // read for longer, messages without rows say that it goes on.
+  absl::Duration silence_max = absl::Minutes(1);
 };
 
-// Sends all messages but the last, of spans that have samples. False when some
-// of the spans may have been left out.
+// Sends all messages but the last, of spans that have samples, from the calling
+// thread. False when some of the spans may have been left out.
 absl::StatusOr<bool> SendDigests(
     repair::DayDigests& digests, const DigestWanted& wanted,
     const std::function<absl::Status(const proto::DigestResponse&)>& send);

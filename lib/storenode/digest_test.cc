@@ -184,6 +184,35 @@ TEST_CASE("DIGEST refuses what is no range or no set of slots",
   CHECK(absl::IsInvalidArgument(Digest(node, request).status()));
 }
 
+TEST_CASE("while a day is read, messages say that it goes on",
+          "[storenode]") {
+  Node node;
+  repair::DayDigests& digests = *node.role->repair_parts().digests;
+  DigestWanted wanted = {.tenant = kTestTenant, .range = {OverMs(), OverMs()}};
+  int empty = 0;
+  int rows = 0;
+  const auto count = [&](const proto::DigestResponse& message) {
+    rows += message.counts_size();
+    empty += message.counts_size() == 0;
+    return absl::OkStatus();
+  };
+  REQUIRE(SendDigests(digests, wanted, count).ok());
+  CHECK(rows == 6);
+  CHECK(empty == 0);
+  wanted.range = {OverMs() + kDayMs, OverMs() + kDayMs};
+  wanted.silence_max = absl::ZeroDuration();
+  REQUIRE(SendDigests(digests, wanted, count).ok());
+  CHECK(rows == 9);
+  CHECK(empty > 0);
+  // Nobody is there any more.
+  wanted.range = {OverMs(), OverMs()};
+  wanted.by_hour = true;
+  CHECK(absl::IsCancelled(
+      SendDigests(digests, wanted, [](const proto::DigestResponse&) {
+        return absl::UnavailableError("gone");
+      }).status()));
+}
+
 // How the call ends, its answers unread.
 absl::Status EndOf(rpc::Channel& channel, wire::Method method) {
   std::string request;
