@@ -54,6 +54,7 @@ struct FakeNode {
   std::vector<model::MetricMetadata> metadata;
   int64_t accept_ms = 0;  // of the last record
   std::string role = "storage";
+  std::vector<uint64_t> member_ids;  // of role "insert"
   uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
   std::map<uint64_t, FakeHintLog> hints;  // by owner
@@ -295,6 +296,8 @@ class FakeChannel final : public rpc::Channel {
     (void)hello.ParseFromString(
         wire::EncodeStorageHello(node_->id, node_->ref_epoch, ""));
     hello.set_role(node_->role);
+    hello.mutable_member_ids()->Assign(node_->member_ids.begin(),
+                                       node_->member_ids.end());
     hello.set_features((hello.features() | wire::kFeatureHints) &
                        ~node_->missing_features);
     return hello.SerializeAsString();

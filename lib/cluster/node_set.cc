@@ -1,5 +1,7 @@
 #include "lib/cluster/node_set.h"
 
+#include <algorithm>
+
 #include "lib/base/status.h"
 #include "lib/wire/hello.h"
 
@@ -19,6 +21,8 @@ absl::StatusOr<NodeGreeting> NodeList::Greeting(size_t i) const {
   greeting.zone = hello.zone;
   greeting.is_select = hello.role == "select";
   greeting.is_insert = hello.role == "insert";
+  greeting.member_ids = hello.member_ids;
+  std::sort(greeting.member_ids.begin(), greeting.member_ids.end());
   return greeting;
 }
 

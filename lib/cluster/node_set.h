@@ -47,6 +47,7 @@ struct NodeGreeting {
   std::string zone;
   bool is_select = false;  // it answers for the storage nodes below it
   bool is_insert = false;  // it writes to the storage nodes below it
+  std::vector<uint64_t> member_ids;  // those, ascending
 };
 
 // Immutable but for what the nodes' channels do.

@@ -6,6 +6,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/cluster/joined_nodes.h"
 #include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
@@ -158,6 +159,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
                                      seen.nodes->node(i).address,
                                      ", whose id is not known yet");
   }
+  Join(*view);
   MakeRing(*view, before);
   PlanDetours(seen, *view);
   NumberView(seen, *view, before);
@@ -193,6 +195,8 @@ void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
     view.level_below[i] = greeting->is_insert;
     WriterNode& known = *view.writers[i];
     known.node_id = greeting->node_id;
+    known.level_below = greeting->is_insert;
+    known.member_ids = greeting->member_ids;
     known.zone =
         greeting->zone.empty() ? view.nodes->node(i).group : greeting->zone;
     known.ref_epoch = greeting->ref_epoch;
@@ -226,6 +230,30 @@ void ViewKeeper::LearnFromRings(const WriteView& view) {
   }
 }
 
+void ViewKeeper::Join(WriteView& view) const {
+  std::vector<ToldNode> told;
+  for (size_t i = 0; i < view.nodes->size(); ++i) {
+    const WriterNode& known = *view.writers[i];
+    told.push_back({.id = known.node_id,
+                    .up = view.live[i] != 0,
+                    .members = known.member_ids});
+  }
+  view.joined_ids = JoinedIds(told);
+  static base::LogEvery every(60'000);
+  for (size_t i = 0; i < told.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (view.joined_ids[i] != view.joined_ids[k] ||
+          told[i].id == told[k].id || !every.Due()) {
+        continue;
+      }
+      base::LogInfo(view.nodes->node(k).address, " and ",
+                    view.nodes->node(i).address,
+                    " write to some of the same storage nodes: they are one "
+                    "cluster, though their lists differ");
+    }
+  }
+}
+
 void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
   std::vector<placement::Member> members;
   view.node_ids.resize(view.nodes->size());
@@ -237,21 +265,22 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
                         [&view](size_t i) { return view.live[i] != 0; });
   for (const size_t i : order) {
     const WriterNode& known = *view.writers[i];
+    const uint64_t id = view.joined_ids[i];
     view.ref_epochs[i] = known.ref_epoch;
-    if (known.node_id == 0) continue;
-    const auto first = std::find(view.node_ids.begin(), view.node_ids.end(),
-                                 known.node_id);
+    if (id == 0) continue;
+    const auto first =
+        std::find(view.node_ids.begin(), view.node_ids.end(), id);
     if (first != view.node_ids.end()) {
       // The insert nodes of a cluster below are one node.
-      if (!view.level_below[first - view.node_ids.begin()]) {
+      if (!known.level_below) {
         base::LogWarn("two addresses of -storageNode reach one node: ",
                       view.nodes->node(i).address, " is left out");
       }
       view.live[i] = false;
       continue;
     }
-    view.node_ids[i] = known.node_id;
-    members.push_back({.node_id = known.node_id, .zone = known.zone});
+    view.node_ids[i] = id;
+    members.push_back({.node_id = id, .zone = known.zone});
   }
   if (members.empty()) {
     view.status = base::Unavailable("no storage node is connected");

@@ -83,6 +83,8 @@ class ViewKeeper {
                                          const WriteView* before);
   void LearnFromGreetings(const Seen& seen, WriteView& view);
   void LearnFromRings(const WriteView& view);
+  // Tells which addresses lead to one node.
+  void Join(WriteView& view) const;
   void MakeRing(WriteView& view, const WriteView* before);
   // Which copies go into hints, or to other nodes.
   void PlanDetours(const Seen& seen, WriteView& view) const;

@@ -104,9 +104,10 @@ int64_t WriteAttempt::DeadlineFor(uint16_t node) const {
 
 bool WriteAttempt::HasOtherAddress(uint16_t node) const {
   for (size_t i = 0; i < errors_.size(); ++i) {
-    if (i == node || !errors_[i].ok()) continue;
-    const absl::StatusOr<NodeGreeting> greeting = view_.nodes->Greeting(i);
-    if (greeting.ok() && greeting->node_id == view_.node_ids[node]) return true;
+    if (i != node && errors_[i].ok() && view_.nodes->connected(i) &&
+        view_.joined_ids[i] == view_.node_ids[node]) {
+      return true;
+    }
   }
   return false;
 }

@@ -209,5 +209,60 @@ TEST_CASE("of a cluster below another insert node takes over at once",
   CHECK(c.Incomplete() == 0);
 }
 
+TEST_CASE("insert nodes of a cluster below are one node while lists differ",
+          "[cluster]") {
+  FakeCluster c(2);
+  for (const auto& fake : c.fakes) {
+    fake->role = "insert";
+    fake->member_ids = {fake->id * 10, fake->id * 10 + 1};
+  }
+  c.Start(2);
+  FakeNode other;
+  other.id = 90;
+  other.role = "insert";
+  other.member_ids = {10, 11, 12};
+  auto list = c.List();
+  list.insert(list.begin(),
+              std::make_shared<const Node>(
+                  "other:8400", "",
+                  std::make_unique<FakeChannel>(&other, "")));
+  c.nodes->Replace(std::move(list));
+  REQUIRE(c.Write(50, 1000).ok());
+  CHECK(c.writer->View()->all_live);
+  CHECK(c.writer->View()->ring->members().size() == 2);
+  CHECK(other.rows() == 50);
+  CHECK(c.fakes[0]->rows() == 0);
+  CHECK(c.fakes[1]->rows() == 50);
+  // The write is made again by way of the other one, under the same id.
+  const uint64_t ring = c.writer->View()->ring->id();
+  other.interfere = [](rpc::Method) -> std::optional<Answer> {
+    return base::Unavailable("stopping");
+  };
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(c.fakes[0]->rows() == 50);
+  other.interfere = nullptr;
+  other.up = false;
+  REQUIRE(c.Write(50, 3000).ok());
+  CHECK(c.writer->View()->ring->id() == ring);
+  CHECK(c.Incomplete() == 0);
+  // Its copy is missed under an id that one of the two has told.
+  c.fakes[0]->up = false;
+  REQUIRE(c.Write(50, 4000).ok());
+  REQUIRE(c.fakes[1]->missed.size() == 1);
+  CHECK(c.fakes[1]->missed[0].owner() == c.fakes[0]->id);
+  // Both have the new list; then the first has a storage node no more.
+  c.fakes[0]->up = other.up = true;
+  c.fakes[0]->connection = other.connection = 2;
+  c.fakes[0]->id = 90;
+  c.fakes[0]->member_ids = other.member_ids;
+  REQUIRE(c.Write(50, 5000).ok());
+  CHECK(c.writer->View()->ring->members()[1].node_id == 90);
+  c.fakes[0]->connection = 3;
+  c.fakes[0]->id = 1;
+  c.fakes[0]->member_ids = {14, 15};
+  REQUIRE(c.Write(50, 6000).ok());
+  CHECK(c.writer->View()->ring->members().size() == 3);
+}
+
 }  // namespace
 }  // namespace varve::cluster

@@ -26,6 +26,8 @@ std::vector<WriterNode*> WriterNodes::Of(const NodeList& list) {
     if (known->node == node) continue;
     known->node = node;
     known->node_id = 0;
+    known->level_below = false;
+    known->member_ids.clear();
     known->zone.clear();
     known->ref_epoch = 0;
     known->ring_connection = 0;

@@ -35,6 +35,9 @@ struct WriterNode {
   // Of the thread that builds a view; known also while the node is down.
   std::shared_ptr<const Node> node;  // in the list of the moment; else null
   uint64_t node_id = 0;
+  // An insert node of a level below, and the storage nodes it writes to.
+  bool level_below = false;
+  std::vector<uint64_t> member_ids;
   std::string zone;
   uint64_t ref_epoch = 0;
   // The connection over which it got the ring. It stays while the node is

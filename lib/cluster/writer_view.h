@@ -75,7 +75,10 @@ struct WriteView {
   std::vector<uint16_t> node_of_member;  // ring member -> index into nodes
   // By index into nodes.
   std::vector<WriterNode*> writers;
-  std::vector<uint64_t> node_ids;  // 0: unknown
+  // 0: unknown, or another address has the node.
+  std::vector<uint64_t> node_ids;
+  // Whom each address leads to (joined_nodes.h); 0: unknown.
+  std::vector<uint64_t> joined_ids;
   std::vector<uint64_t> ref_epochs;
   std::vector<uint8_t> live;
   std::vector<uint8_t> takes_hints;  // up, and stores hints

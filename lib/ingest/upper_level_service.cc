@@ -63,20 +63,33 @@ UpperLevelService::~UpperLevelService() { metrics_->RemoveCallbacks(this); }
 bool UpperLevelService::Look() {
   const std::shared_ptr<const cluster::WriteView> view = writer_->View();
   if (!view->status.ok() || view->ClusterId() == 0) return false;
+  base::MutexLock lock(mutex_);
   // Of no node that is up nothing is learned.
-  if (view->Writable().ok()) features_ = view->features;
-  const uint64_t before = cluster_id_.exchange(view->ClusterId());
-  return before != 0 && before != view->ClusterId();
+  if (view->Writable().ok()) cluster_.features = view->features;
+  const uint64_t before = std::exchange(cluster_.id, view->ClusterId());
+  if (before == cluster_.id) return false;
+  cluster_.member_ids.clear();
+  for (const placement::Member& member : view->ring->members()) {
+    cluster_.member_ids.push_back(member.node_id);
+  }
+  return before != 0;
+}
+
+bool UpperLevelService::known() const {
+  base::MutexLock lock(mutex_);
+  return cluster_.id != 0;
 }
 
 std::string UpperLevelService::Hello() {
-  return wire::EncodeInsertServerHello(cluster_id_.load(), ref_epoch_,
-                                       features_.load());
+  base::MutexLock lock(mutex_);
+  return wire::EncodeInsertServerHello(
+      cluster_.id, ref_epoch_, cluster_.features, cluster_.member_ids);
 }
 
 absl::Status UpperLevelService::Accept(std::string_view client_hello) {
   RETURN_IF_ERROR(wire::AcceptHello(client_hello, /*token=*/""));
-  if (!known() || features_.load() == 0) {
+  base::MutexLock lock(mutex_);
+  if (cluster_.id == 0 || cluster_.features == 0) {
     return base::Unavailable(
         "the storage nodes of this insert node are not known yet");
   }

@@ -4,8 +4,10 @@
 //
 // Greeting: the node id is placement::ClusterId of the ring below, the same
 // from every insert node of the cluster and after every restart, whichever
-// storage nodes are down; until it is known nobody is greeted. The ref epoch is
-// the process'. There are no hints.
+// storage nodes are down; with it go the ring's members, by which insert nodes
+// with other lists of them are known to be of one cluster
+// (lib/cluster/joined_nodes.h). Until they are known nobody is greeted. The
+// ref epoch is the process'. There are no hints.
 //
 // Rows go through the Inserter as those of any request do (relabeling, limits,
 // the cluster's writer) and keep the time at which they were accepted above.
@@ -23,11 +25,11 @@
 #ifndef VARVE_LIB_INGEST_UPPER_LEVEL_SERVICE_H_
 #define VARVE_LIB_INGEST_UPPER_LEVEL_SERVICE_H_
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -56,13 +58,20 @@ class UpperLevelService final : public rpc::Service {
   // told. Slow: may call the storage nodes, 2 s each time at most.
   bool Look();
   // Whether Look has seen a cluster.
-  bool known() const { return cluster_id_.load() != 0; }
+  bool known() const;
 
   std::string Hello() override;
   absl::Status Accept(std::string_view client_hello) override;
   absl::Status Handle(rpc::ServerCall& call) override;
 
  private:
+  // What peers are told of the cluster below.
+  struct Cluster {
+    uint64_t id = 0;  // 0: nothing is known
+    std::vector<uint64_t> member_ids;
+    uint64_t features = 0;
+  };
+
   absl::StatusOr<std::string> Define(std::string_view payload);
   absl::StatusOr<std::string> Data(const rpc::ServerCall& call);
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
@@ -85,10 +94,9 @@ class UpperLevelService final : public rpc::Service {
   telemetry::Metrics* const metrics_;
   const InsertFormat format_;
   const uint64_t ref_epoch_;
-  std::atomic<uint64_t> cluster_id_{0};
-  std::atomic<uint64_t> features_{0};
   UpperLevelSeries series_;
   mutable base::Mutex mutex_;
+  Cluster cluster_ GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, std::string> names_ GUARDED_BY(mutex_);
   std::map<uint64_t, proto::Ring> rings_ GUARDED_BY(mutex_);
 };

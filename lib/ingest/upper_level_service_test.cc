@@ -171,6 +171,7 @@ TEST_CASE("insert nodes of one cluster greet as one node", "[ingest]") {
   const wire::Hello first = one.Greeting();
   CHECK(first.role == "insert");
   CHECK(first.node_id != 0);
+  CHECK(first.member_ids == std::vector<uint64_t>{one.insert.node.id});
   CHECK((first.features & wire::kFeatureHints) == 0);
   CHECK((first.features & wire::kFeatureHistograms) != 0);
   Lower other;
@@ -186,7 +187,9 @@ TEST_CASE("insert nodes of one cluster greet as one node", "[ingest]") {
   one.insert.node.id = 6;
   one.insert.node.connection = 2;
   CHECK(one.service->Look());
-  CHECK(wire::DecodeHello(one.service->Hello())->node_id != first.node_id);
+  const wire::Hello changed = *wire::DecodeHello(one.service->Hello());
+  CHECK(changed.node_id != first.node_id);
+  CHECK(changed.member_ids == std::vector<uint64_t>{6});
 }
 
 TEST_CASE("nobody is greeted before the storage nodes are known",

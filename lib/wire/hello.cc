@@ -82,13 +82,15 @@ std::string EncodeSelectServerHello() {
 }
 
 std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
-                                    uint64_t features) {
+                                    uint64_t features,
+                                    std::span<const uint64_t> member_ids) {
   proto::Hello hello;
   hello.set_version(kWireVersion);
   hello.set_role("insert");
   hello.set_node_id(cluster_id);
   hello.set_ref_epoch(ref_epoch);
   hello.set_features(features & kFeaturesOfInsert);
+  hello.mutable_member_ids()->Assign(member_ids.begin(), member_ids.end());
   return hello.SerializeAsString();
 }
 
@@ -104,7 +106,9 @@ absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
                .ref_epoch = hello.ref_epoch(),
                .features = hello.features(),
                .token = hello.token(),
-               .zone = hello.zone()};
+               .zone = hello.zone(),
+               .member_ids = {hello.member_ids().begin(),
+                              hello.member_ids().end()}};
 }
 
 std::string LackedFeatures(const Hello& hello) {

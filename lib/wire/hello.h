@@ -8,8 +8,10 @@
 #define VARVE_LIB_WIRE_HELLO_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -26,6 +28,8 @@ struct Hello {
   uint64_t features = 0;   // bits of lib/wire/features.h
   std::string token;
   std::string zone;
+  // Of an insert node the storage nodes it writes to, ascending.
+  std::vector<uint64_t> member_ids;
 };
 
 // This release's version and features are filled in.
@@ -35,9 +39,11 @@ std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
 // A select node's to one above it: without what only a storage node can do.
 std::string EncodeSelectServerHello();
 // An insert node's to one above it, to which it stands for the cluster below:
-// `cluster_id` as placement::ClusterId, `features` what the storage nodes have.
+// `cluster_id` as placement::ClusterId, `features` what the storage nodes have,
+// `member_ids` these nodes, ascending.
 std::string EncodeInsertServerHello(uint64_t cluster_id, uint64_t ref_epoch,
-                                    uint64_t features);
+                                    uint64_t features,
+                                    std::span<const uint64_t> member_ids);
 
 absl::StatusOr<Hello> DecodeHello(std::string_view bytes);
 

@@ -347,8 +347,8 @@ TEST_CASE("what a release lacks has names", "[wire]") {
   CHECK(lacked(storage, kFeatureHints | kFeatureLz4) == "LZ4, hints");
   // What a role never has is not lacked.
   CHECK(lacked(EncodeSelectServerHello(), 0).empty());
-  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures), 0).empty());
-  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures), kFeatureStarts) ==
+  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures, {}), 0).empty());
+  CHECK(lacked(EncodeInsertServerHello(1, 2, kFeatures, {}), kFeatureStarts) ==
         "start timestamps");
 }
 

@@ -324,6 +324,40 @@ class FailureTest(unittest.TestCase):
                 self.assertEqual(found["data"]["result"][0]["value"][1],
                                  str(5 * len(statuses)))
 
+    def test_insert_nodes_with_other_lists_are_one_cluster(self):
+        with Levels() as levels:
+            levels.lower.append(
+                Lower("lower-2", levels.storages[1:2], 1).start())
+            upper = levels.add_insert(nodes=",".join(
+                one.address for one in levels.lower))
+            wait_until(lambda: total(
+                upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
+                "the insert nodes below")
+            now_s = int(time.time())
+
+            def written():
+                return levels.write(rows("m", now_s * 1000),
+                                    insert=upper).status
+            wait_until(lambda: written() == 204, 20, "writes")
+            for _, select in levels.selects[:2]:
+                self.assertEqual(levels.count("m", now_s, select),
+                                 (False, 200))
+            self.assertEqual(total(upper, INCOMPLETE), 0)
+            # Its copy is missed under an id that its select nodes know.
+            for one in (levels.lower[0], levels.lower[2]):
+                one.process.kill()
+            late_s = now_s - 7200
+            self.assertEqual(levels.write(rows("late", late_s * 1000),
+                                          insert=upper).status, 204)
+            self.assertEqual(total(upper, INCOMPLETE), 200)
+            levels.storages[2].process.stop()
+
+            def partial():
+                return levels.count("late", late_s)[0]
+            wait_until(partial, 20, "a partial answer")
+            answer = levels.answer("query", query="count(late)", time=late_s)
+            self.assertIn("lacks rows", json.dumps(answer["warnings"]))
+
     def test_too_few_copies_are_refused(self):
         with Levels(upper_args=["-insert.minCopies=2"]) as levels:
             now_ms = int(time.time()) * 1000
