@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/cluster/joined_nodes.h"
+#include "lib/cluster/ring_message.h"
 #include "lib/wire/features.h"
 #include "lib/wire/methods.h"
 #include "proto/varve_rpc.pb.h"
@@ -30,17 +31,6 @@ bool SameMembers(const placement::Ring& ring,
                       return a.node_id == b.node_id && a.zone == b.zone &&
                              a.weight == b.weight;
                     });
-}
-
-// REQUIRES: both views are of one ring.
-bool SameAddresses(const WriteView& before, const WriteView& view) {
-  for (size_t m = 0; m < view.ring->members().size(); ++m) {
-    if (before.nodes->node(before.node_of_member[m]).address !=
-        view.nodes->node(view.node_of_member[m]).address) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -167,7 +157,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
   ring_put_ = true;
   // Nodes find each other by the addresses that come with a ring.
   if (before == nullptr || before->ring != view->ring ||
-      !SameAddresses(*before, *view) ||
+      AddressesOf(*before) != AddressesOf(*view) ||
       options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs) {
     for (WriterNode* const one : view->writers) one->ring_connection = 0;
     announced_ms_ = options_.clock->SteadyMs();
@@ -207,6 +197,15 @@ void ViewKeeper::LearnFromRings(const WriteView& view) {
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
   const NodeList& nodes = *view.nodes;
   std::vector<int64_t> learned_ms(nodes.size(), INT64_MIN);
+  // By now the cluster of an insert node may have another id.
+  const auto id_of = [&](const proto::Ring::Member& member) {
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      if (view.level_below[n] && IsAddressOf(member, nodes.node(n).address)) {
+        return view.writers[n]->node_id;
+      }
+    }
+    return uint64_t{member.node_id()};
+  };
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!view.live[i]) continue;
     const absl::StatusOr<std::string> answer =
@@ -217,12 +216,12 @@ void ViewKeeper::LearnFromRings(const WriteView& view) {
       for (const proto::Ring::Member& member : ring.members()) {
         for (size_t n = 0; n < nodes.size(); ++n) {
           // What a live node says of itself is better than a ring.
-          if (view.live[n] || nodes.node(n).address != member.address() ||
+          if (view.live[n] || !IsAddressOf(member, nodes.node(n).address) ||
               ring.last_ms() <= learned_ms[n]) {
             continue;
           }
           learned_ms[n] = ring.last_ms();
-          view.writers[n]->node_id = member.node_id();
+          view.writers[n]->node_id = id_of(member);
           view.writers[n]->zone = member.zone();
         }
       }
@@ -364,29 +363,18 @@ void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
 }
 
 void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
-  proto::Ring ring;
-  ring.set_ring_id(view.ring->id());
-  ring.set_replication_factor(view.ring->replication_factor());
-  const int64_t now_ms = options_.clock->NowMs();
-  ring.set_first_ms(now_ms);
-  ring.set_last_ms(now_ms);
-  for (size_t m = 0; m < view.ring->members().size(); ++m) {
-    const placement::Member& from = view.ring->members()[m];
-    proto::Ring::Member& member = *ring.add_members();
-    member.set_node_id(from.node_id);
-    member.set_zone(from.zone);
-    member.set_weight(from.weight);
-    member.set_address(view.nodes->node(view.node_of_member[m]).address);
-  }
+  const std::string ring =
+      RingMessage(view, options_.clock->NowMs()).SerializeAsString();
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
   for (size_t i = 0; i < view.nodes->size(); ++i) {
-    if (!view.live[i] ||
+    // Those of a level below that are not written to now may be all that is up
+    // when this process starts again.
+    if ((!view.live[i] && !view.level_below[i]) ||
         view.writers[i]->ring_connection == seen.node[i].connection) {
       continue;
     }
-    calls.emplace_back(i, view.nodes->channel(i).Start(
-                              wire::kPutRing, ring.SerializeAsString()));
+    calls.emplace_back(i, view.nodes->channel(i).Start(wire::kPutRing, ring));
   }
   for (auto& [node, call] : calls) {
     // A node that misses it gets it with the next change or period.

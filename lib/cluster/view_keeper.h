@@ -89,7 +89,7 @@ class ViewKeeper {
   // Which copies go into hints, or to other nodes.
   void PlanDetours(const Seen& seen, WriteView& view) const;
   void NumberView(const Seen& seen, WriteView& view, const WriteView* before);
-  // To the live nodes that have not got it over their present connection.
+  // To the nodes that are up and have not got it over their present connection.
   void PutRing(const Seen& seen, const WriteView& view);
 
   const NodeSet* const nodes_;

@@ -264,5 +264,37 @@ TEST_CASE("insert nodes of a cluster below are one node while lists differ",
   CHECK(c.writer->View()->ring->members().size() == 3);
 }
 
+TEST_CASE("an address of a cluster below that is down is not waited for",
+          "[cluster]") {
+  FakeCluster c(1);
+  c.fakes[0]->role = "insert";
+  FakeNode other;
+  other.role = "insert";
+  other.id = c.fakes[0]->id;
+  const auto start = [&] {
+    c.Start(1);
+    auto list = c.List();
+    list.push_back(std::make_shared<const Node>(
+        "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
+    c.nodes->Replace(std::move(list));
+  };
+  start();
+  REQUIRE(c.Write(50, 1000).ok());
+  CHECK(c.fakes[0]->rows() == 50);
+  const bool first_is_down = GENERATE(true, false);
+  const bool id_has_changed = GENERATE(true, false);
+  FakeNode& down = first_is_down ? *c.fakes[0] : other;
+  FakeNode& up = first_is_down ? other : *c.fakes[0];
+  down.up = false;
+  if (id_has_changed) up.id = 77;
+  const size_t before = up.rows();
+  start();
+  c.routes.clear();
+  REQUIRE(c.Write(50, 2000).ok());
+  CHECK(up.rows() == before + 50);
+  CHECK(c.writer->View()->all_live);
+  CHECK(c.writer->View()->ring->members()[0].node_id == up.id);
+}
+
 }  // namespace
 }  // namespace varve::cluster
