@@ -224,6 +224,13 @@ struct FakeNode {
           return base::InvalidArgument("no Missed");
         }
         return proto::Ack().SerializeAsString();
+      case wire::kGetMissed: {
+        proto::MissedList list;
+        for (const auto& one : missed) {
+          if (one.levels_above() > 0) *list.add_records() = one;
+        }
+        return list.SerializeAsString();
+      }
       case wire::kPutRing:
         if (!rings.emplace_back().ParseFromString(std::string(payload))) {
           return base::InvalidArgument("no Ring");

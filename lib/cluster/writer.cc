@@ -94,6 +94,10 @@ absl::Status Writer::StoreMissed(std::string_view record) {
                        attempt.Take(*calls[node], node, "MISSED"));
       if (!answer.has_value()) return attempt.TooFewNow();
     }
+    // Who has come up since may have been told what the others had before.
+    if (View()->liveness != view.liveness) {
+      return Outdated("other nodes are up than were told of a MISSED record");
+    }
     return absl::OkStatus();
   });
 }

@@ -153,7 +153,8 @@ class Writer {
   absl::Status RegisterName(const model::Tenant& tenant);
 
   // Has a MISSED record of a level above, a proto Missed, stored by every node
-  // that is up. Errors: Unavailable; Internal for one that no node takes.
+  // that is up; those that come up later get it by MissedSharer. Errors:
+  // Unavailable; Internal for one that no node takes.
   absl::Status StoreMissed(std::string_view record);
 
  private:

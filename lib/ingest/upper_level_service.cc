@@ -63,13 +63,19 @@ UpperLevelService::~UpperLevelService() { metrics_->RemoveCallbacks(this); }
 bool UpperLevelService::Look() {
   const std::shared_ptr<const cluster::WriteView> view = writer_->View();
   if (!view->status.ok() || view->ClusterId() == 0) return false;
+  const bool is_another = Note(*view);
+  if (!is_another) sharer_.Look(*view);
+  return is_another;
+}
+
+bool UpperLevelService::Note(const cluster::WriteView& view) {
   base::MutexLock lock(mutex_);
   // Of no node that is up nothing is learned.
-  if (view->Writable().ok()) cluster_.features = view->features;
-  const uint64_t before = std::exchange(cluster_.id, view->ClusterId());
+  if (view.Writable().ok()) cluster_.features = view.features;
+  const uint64_t before = std::exchange(cluster_.id, view.ClusterId());
   if (before == cluster_.id) return false;
   cluster_.member_ids.clear();
-  for (const placement::Member& member : view->ring->members()) {
+  for (const placement::Member& member : view.ring->members()) {
     cluster_.member_ids.push_back(member.node_id);
   }
   return before != 0;
@@ -257,7 +263,8 @@ absl::StatusOr<std::string> UpperLevelService::PutMissed(
     std::string_view payload) {
   proto::Missed missed;
   RETURN_IF_ERROR(wire::ParseMessage(payload, missed));
-  RETURN_IF_ERROR(writer_->StoreMissed(payload));
+  missed.set_levels_above(missed.levels_above() + 1);
+  RETURN_IF_ERROR(writer_->StoreMissed(missed.SerializeAsString()));
   return proto::Ack().SerializeAsString();
 }
 

@@ -15,7 +15,8 @@
 // -insert.ack and -insert.minCopies. What limits reject is counted here.
 // Series of the level above are kept in memory (upper_level_series.h): a ref
 // that is not there any more, or a tenant whose name is not, is asked for.
-// MISSED records go to all storage nodes that are up. Rings of the level above
+// MISSED records go to all storage nodes that are up, and by Look to those that
+// come up later (lib/cluster/missed_sharer.h). Rings of the level above
 // are kept in memory only: storage nodes plan reads by those they have.
 //
 // Errors:  InvalidArgument or DataLoss for a bad message; Unavailable without a
@@ -34,6 +35,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
+#include "lib/cluster/missed_sharer.h"
 #include "lib/cluster/writer.h"
 #include "lib/ingest/insert_door.h"
 #include "lib/ingest/insert_gate.h"
@@ -55,7 +57,8 @@ class UpperLevelService final : public rpc::Service {
   ~UpperLevelService() override;
 
   // Looks at the cluster below; true when it is another one than peers were
-  // told. Slow: may call the storage nodes, 2 s each time at most.
+  // told. By one thread. Slow: may call the storage nodes, 2 s each time at
+  // most, and 10 s when one has connected.
   bool Look();
   // Whether Look has seen a cluster.
   bool known() const;
@@ -74,6 +77,8 @@ class UpperLevelService final : public rpc::Service {
 
   absl::StatusOr<std::string> Define(std::string_view payload);
   absl::StatusOr<std::string> Data(const rpc::ServerCall& call);
+  // What Look tells peers of the cluster; true when that is another one.
+  bool Note(const cluster::WriteView& view);
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
   absl::StatusOr<std::string> PutRing(std::string_view payload);
   absl::StatusOr<std::string> GetRings() const;
@@ -95,6 +100,7 @@ class UpperLevelService final : public rpc::Service {
   const InsertFormat format_;
   const uint64_t ref_epoch_;
   UpperLevelSeries series_;
+  cluster::MissedSharer sharer_;  // of who looks
   mutable base::Mutex mutex_;
   Cluster cluster_ GUARDED_BY(mutex_);
   absl::flat_hash_map<uint64_t, std::string> names_ GUARDED_BY(mutex_);

@@ -277,6 +277,7 @@ TEST_CASE("MISSED records of the level above are stored below", "[ingest]") {
   record.set_end_ms(2000);
   REQUIRE(lower.Call(wire::kMissed, record.SerializeAsString()).ok());
   REQUIRE(lower.insert.node.missed.size() == 1);
+  record.set_levels_above(1);
   CHECK(lower.insert.node.missed[0].SerializeAsString() ==
         record.SerializeAsString());
   lower.insert.node.up = false;

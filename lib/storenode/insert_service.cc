@@ -17,6 +17,8 @@ namespace {
 
 // Insert nodes send thousands; this bounds what one call can define.
 constexpr int kDefinitionsMax = 100'000;
+// Of one message of a list.
+constexpr size_t kListBytesMax = 1 << 20;
 
 // Stands for rows that were acknowledged before their fsync: a crash of the
 // machine may take them from one owner alone, so that nobody may answer for
@@ -101,6 +103,8 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
     case wire::kMissed:
       answer = PutMissed(call.payload());
       break;
+    case wire::kGetMissed:
+      return ListMissed(call);
     case wire::kPutRing:
       answer = PutRing(call.payload());
       break;
@@ -261,6 +265,22 @@ absl::StatusOr<std::string> InsertService::PutMissed(
   proto::Ack ack;
   ack.set_coverage_version(engine_->coverage_version());
   return ack.SerializeAsString();
+}
+
+absl::Status InsertService::ListMissed(rpc::ServerCall& call) const {
+  ASSIGN_OR_RETURN(const std::vector<proto::Missed> records, kept_->Missed());
+  proto::MissedList list;
+  size_t bytes = 0;
+  for (const proto::Missed& one : records) {
+    if (one.levels_above() == 0) continue;
+    bytes += one.ByteSizeLong();
+    *list.add_records() = one;
+    if (bytes < kListBytesMax) continue;
+    RETURN_IF_ERROR(call.Send(list.SerializeAsString()));
+    list.clear_records();
+    bytes = 0;
+  }
+  return call.Send(list.SerializeAsString());
 }
 
 absl::StatusOr<std::string> InsertService::PutRing(std::string_view payload) {

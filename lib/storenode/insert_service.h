@@ -50,6 +50,7 @@ class InsertService final : public rpc::Service {
   absl::StatusOr<std::string> HintData(std::string_view payload);
   absl::StatusOr<std::string> HintStatus(std::string_view payload);
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
+  absl::Status ListMissed(rpc::ServerCall& call) const;
   absl::StatusOr<std::string> PutRing(std::string_view payload);
   absl::StatusOr<std::string> GetRings();
   absl::StatusOr<std::string> PutTenantNames(std::string_view payload);

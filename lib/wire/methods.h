@@ -25,6 +25,9 @@ enum Method : uint8_t {
   // storage -> storage, over the port for insert
   kHintStatus = 11,  // proto HintStatusRequest -> HintStatusResponse
   kHintReplay = 12,  // DataFrame -> proto Ack; accept_ms stays as it is
+  // insert -> storage: empty -> stream of proto MissedList, those records that
+  // came from levels above
+  kGetMissed = 13,
   // select -> storage
   kDelete = 5,  // proto DeleteRequest -> DeleteResponse, after its fsync
   kSearch = 32,       // proto SearchRequest -> stream of series batches

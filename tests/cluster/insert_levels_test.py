@@ -281,6 +281,28 @@ class FailureTest(unittest.TestCase):
             # Before that nothing is missing: the first cluster has it all.
             self.assertEqual(levels.count("m", early_s), (False, 200))
 
+    def test_a_storage_node_that_was_down_learns_who_lacks_rows(self):
+        with Levels() as levels:
+            now_s = int(time.time())
+            first, second = levels.storages[:2]
+            levels.store(rows("m", now_s * 1000 - 1))
+            second.process.kill()
+            levels.lower[1].process.kill()
+            levels.store(rows("m", now_s * 1000))
+            self.assertEqual(total(levels.insert, INCOMPLETE), 200)
+            levels.lower[1].start()
+            second.start()
+            wait_healthy(second.http)
+            wait_until(lambda: total(second.http, "varve_missed_records") > 0,
+                       20, "the record of the other cluster")
+            first.process.kill()
+
+            def partial():
+                return levels.count("m", now_s)[0]
+            wait_until(partial, 20, "a partial answer")
+            answer = levels.answer("query", query="count(m)", time=now_s)
+            self.assertIn("lacks rows", json.dumps(answer["warnings"]))
+
     def test_another_insert_node_of_the_cluster_takes_over(self):
         with Levels() as levels:
             levels.lower.append(
