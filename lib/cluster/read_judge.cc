@@ -32,6 +32,7 @@ ReadJudge::ReadJudge(std::shared_ptr<const NodeList> nodes,
       node_ids_(nodes_->size(), 0),
       cluster_ids_(nodes_->size()),
       histories_(nodes_->size()),
+      short_rings_(nodes_->size()),
       dedup_(options->dedup) {}
 
 void ReadJudge::Failed(size_t node, const absl::Status& status) {
@@ -46,7 +47,15 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
   if (coverage.has_history() && histories_[node].node_id == 0) {
     histories_[node] = HistoryOf(coverage, coverage.history());
   }
-  for (const auto& missed : coverage.missed()) lacking_.insert(missed.owner());
+  for (const auto& missed : coverage.missed()) {
+    if (missed.owner() != 0) {
+      lacking_.insert(missed.owner());
+    } else if (missed.levels_above() > 0) {
+      short_rings_above_.insert({missed.ring(), missed.levels_above()});
+    } else if (missed.ring() != 0) {
+      short_rings_[node].insert(missed.ring());
+    }
+  }
   cluster_ids_[node].assign(coverage.cluster_ids().begin(),
                             coverage.cluster_ids().end());
   if (coverage.replaying()) {
@@ -91,12 +100,29 @@ bool ReadJudge::Lacks(size_t node) const {
                      [this](uint64_t id) { return lacking_.contains(id); });
 }
 
+std::set<std::string> ReadJudge::GroupsOfShortRings() const {
+  std::map<std::pair<std::string, uint64_t>, bool> is_whole;
+  for (size_t i = 0; i < nodes_->size(); ++i) {
+    for (const uint64_t ring : short_rings_[i]) {
+      bool& whole = is_whole[{nodes_->node(i).group, ring}];
+      whole = whole || (failures_[i].ok() && !Lacks(i));
+    }
+  }
+  std::set<std::string> groups;
+  for (const auto& [group_and_ring, whole] : is_whole) {
+    if (!whole) groups.insert(group_and_ring.first);
+  }
+  return groups;
+}
+
 absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   if (nodes_->size() == 0) {
     return base::Unavailable("no storage node is known yet (-storageNode)");
   }
   ReadOutcome outcome{.dedup = dedup_,
-                      .lacking = {lacking_.begin(), lacking_.end()}};
+                      .lacking = {lacking_.begin(), lacking_.end()},
+                      .short_rings = {short_rings_above_.begin(),
+                                      short_rings_above_.end()}};
   std::map<std::string, int> failed;  // by group
   bool all_late = true;
   // Rows that a node lacks are with the others: only when one of those failed
@@ -129,6 +155,12 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
       base::StrAppend(&text, "; ", warning);
     }
     return all_late ? base::DeadlineExceeded(text) : base::Unavailable(text);
+  }
+  if (any_failed) {
+    for (const std::string& group : GroupsOfShortRings()) {
+      failed[group] = std::max(failed[group],
+                               options_->ReplicationFactor(group));
+    }
   }
   int failed_groups = 0;
   for (const auto& [group, count] : failed) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "lib/cluster/reader.h"
@@ -46,6 +47,9 @@ class ReadJudge {
   bool HasMoved(size_t node) const;
   // Answered, but another node that answered knows of rows it lacks.
   bool Lacks(size_t node) const;
+  // The groups with rows of a ring short of members, of which no node that
+  // tells so is whole.
+  std::set<std::string> GroupsOfShortRings() const;
 
   const std::shared_ptr<const NodeList> nodes_;
   const ReaderOptions* const options_;
@@ -56,6 +60,10 @@ class ReadJudge {
   std::vector<std::vector<uint64_t>> cluster_ids_;
   std::vector<NodeHistory> histories_;  // by node, where it told one
   std::set<uint64_t> lacking_;          // node ids of MISSED records
+  // Of records without an owner: by node those of its own level, and of all
+  // nodes those of levels above.
+  std::vector<std::set<uint64_t>> short_rings_;
+  std::set<ReadOutcome::ShortRing> short_rings_above_;
   model::DedupRule dedup_;
 };
 

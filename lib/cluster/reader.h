@@ -6,8 +6,10 @@
 // Partial: an answer is partial when, in at least `global_replication_factor`
 // groups, the nodes that failed reach the group's replication factor; once one
 // failed, nodes count too of which a MISSED record that was told says that they
-// lack rows of the time range; with no
-// node answering at all it is an error (Unavailable). A storage node's own
+// lack rows of the time range. A group counts as failed as well when a ring had
+// fewer members than copies were to be made, and all who tell so failed: such
+// rows are with members of the ring, each of which tells, and with nobody else.
+// With no node answering at all it is an error (Unavailable). A storage node's own
 // error (a limit, a bad matcher) fails the read at once, with its text.
 //
 // A node that says it is replaying its log counts as failed, with its data
@@ -22,6 +24,7 @@
 #ifndef VARVE_LIB_CLUSTER_READER_H_
 #define VARVE_LIB_CLUSTER_READER_H_
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -98,6 +101,12 @@ struct NodeHistory {
 
 // Told once the whole answer has been read.
 struct ReadOutcome {
+  // Of MISSED records without an owner: from how many levels above.
+  struct ShortRing {
+    uint64_t ring = 0;
+    uint32_t levels_above = 0;
+    friend auto operator<=>(const ShortRing&, const ShortRing&) = default;
+  };
   bool is_partial = false;
   std::vector<std::string> warnings;  // why: addresses and errors
   model::DedupRule dedup;             // of this node and those that answered
@@ -106,6 +115,8 @@ struct ReadOutcome {
   // Whose copies of rows in the request's time range nodes know to be missing,
   // by node id: of these nodes, or of clusters beside this one.
   std::vector<uint64_t> lacking;
+  // Likewise the rings of levels above that were short of members.
+  std::vector<ShortRing> short_rings;
 };
 
 struct MergedSeries {

@@ -302,6 +302,52 @@ TEST_CASE("a level below that lacks rows counts beside one that failed",
   CHECK_FALSE(cluster.outcome.is_partial);
 }
 
+TEST_CASE("rows of a ring that was short of members are with who tells so",
+          "[cluster]") {
+  Cluster cluster(3);
+  cluster.options.replication_factors = {{"", 2}};
+  const auto tell = [&cluster](size_t node, uint64_t ring) {
+    proto::Coverage::MissedSpan& told =
+        *cluster.nodes[node]->coverage.add_missed();
+    told.set_ring(ring);
+    return &told;
+  };
+  proto::Coverage::MissedSpan* const first = tell(0, 5);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  // Another node that fails has none of these rows.
+  cluster.nodes[2]->coverage.set_damaged(true);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  cluster.nodes[2]->coverage.set_damaged(false);
+  cluster.nodes[0]->coverage.set_damaged(true);
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+  CHECK_FALSE(cluster.outcome.warnings.empty());
+  SECTION("a member that is whole has them") {
+    tell(1, 5);
+    REQUIRE(cluster.Search().ok());
+    CHECK_FALSE(cluster.outcome.is_partial);
+  }
+  SECTION("one of another ring has others") {
+    tell(1, 6);
+    REQUIRE(cluster.Search().ok());
+    CHECK(cluster.outcome.is_partial);
+  }
+  SECTION("a level above judges its own") {
+    first->set_levels_above(1);
+    REQUIRE(cluster.Search().ok());
+    CHECK_FALSE(cluster.outcome.is_partial);
+    CHECK(cluster.outcome.short_rings ==
+          std::vector<ReadOutcome::ShortRing>{{.ring = 5, .levels_above = 1}});
+  }
+  SECTION("a release that does not tell rings") {
+    first->set_ring(0);
+    REQUIRE(cluster.Search().ok());
+    CHECK_FALSE(cluster.outcome.is_partial);
+  }
+}
+
 TEST_CASE("replicas that are not needed are not waited for", "[cluster]") {
   Cluster cluster(3);
   cluster.options.replication_factors = {{"", 2}};

@@ -169,6 +169,13 @@ proto::Coverage UpperLevelService::Told(const cluster::ReadOutcome& outcome) {
     missed.set_start_ms(INT64_MIN);  // somewhere in the range asked for
     missed.set_end_ms(INT64_MAX);
   }
+  for (const auto& [ring, levels_above] : outcome.short_rings) {
+    proto::Coverage::MissedSpan& missed = *coverage.add_missed();
+    missed.set_ring(ring);
+    missed.set_levels_above(levels_above - 1);
+    missed.set_start_ms(INT64_MIN);
+    missed.set_end_ms(INT64_MAX);
+  }
   const std::vector<uint64_t> ids = cluster_ids_->Get();
   coverage.mutable_cluster_ids()->Assign(ids.begin(), ids.end());
   return coverage;

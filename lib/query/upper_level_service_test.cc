@@ -55,12 +55,16 @@ TEST_CASE("the level above is told who lacks rows, and who this cluster is",
           "[query]") {
   Lower lower;
   lower.storage.outcome.lacking = {71, 72};
+  lower.storage.outcome.short_rings = {{.ring = 5, .levels_above = 1}};
   const auto answer = lower.Ask<proto::LabelsResponse>(wire::kLabels,
                                                        proto::LabelsRequest());
   const proto::Coverage& coverage = answer.coverage();
-  REQUIRE(coverage.missed_size() == 2);
+  REQUIRE(coverage.missed_size() == 3);
   CHECK(coverage.missed(0).owner() == 71);
   CHECK(coverage.missed(1).owner() == 72);
+  CHECK(coverage.missed(2).owner() == 0);
+  CHECK(coverage.missed(2).ring() == 5);
+  CHECK(coverage.missed(2).levels_above() == 0);
   REQUIRE(coverage.cluster_ids_size() == 1);
   CHECK(coverage.cluster_ids(0) == lower.below.writer->View()->ClusterId());
 }

@@ -24,7 +24,13 @@ constexpr int kDropsMax = 20;
 constexpr std::string_view kRetentionStateKey = "retention";
 
 MissedSpan SpanOf(const proto::Missed& missed) {
-  return {missed.owner(), {missed.start_ms(), missed.end_ms()}};
+  MissedSpan span{.owner = missed.owner(),
+                  .span = {missed.start_ms(), missed.end_ms()}};
+  if (span.owner == 0) {
+    span.ring = missed.ring();
+    span.levels_above = missed.levels_above();
+  }
+  return span;
 }
 
 // None of a record without a log: its holder means nothing then.

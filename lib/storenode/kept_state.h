@@ -34,9 +34,14 @@ namespace varve::storenode {
 struct MissedSpan {
   uint64_t owner = 0;
   model::TimeRange span;
+  // Of owner 0; else they are 0.
+  uint64_t ring = 0;
+  uint32_t levels_above = 0;
   friend auto operator<=>(const MissedSpan& a, const MissedSpan& b) {
-    return std::tie(a.owner, a.span.start_ms, a.span.end_ms) <=>
-           std::tie(b.owner, b.span.start_ms, b.span.end_ms);
+    return std::tie(a.owner, a.span.start_ms, a.span.end_ms, a.ring,
+                    a.levels_above) <=>
+           std::tie(b.owner, b.span.start_ms, b.span.end_ms, b.ring,
+                    b.levels_above);
   }
   friend bool operator==(const MissedSpan&, const MissedSpan&) = default;
 };

@@ -180,6 +180,42 @@ TEST_CASE("MISSED records go when their time is out of retention",
   CHECK(KeptState(&node.role->engine()).Missed()->size() == 3);
 }
 
+TEST_CASE("what no known node owns is told by its ring and level",
+          "[storenode]") {
+  TestNode node;
+  proto::Missed missed;
+  missed.set_end_ms(100);
+  missed.add_slots(5);
+  for (const auto& [owner, ring] : {std::pair{0, 7}, {0, 8}, {3, 8}, {3, 9}}) {
+    missed.set_owner(owner);
+    missed.set_ring(ring);
+    missed.set_levels_above(ring == 8 ? 1 : 0);
+    REQUIRE(
+        node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+            .ok());
+  }
+  proto::CoverageRequest request;
+  request.set_end_ms(50);
+  proto::Coverage coverage;
+  REQUIRE(coverage.ParseFromString(*node.Call(
+      *node.selects, wire::kCoverage, request.SerializeAsString())));
+  REQUIRE(coverage.missed_size() == 3);
+  CHECK(coverage.missed(0).ring() == 7);
+  CHECK(coverage.missed(0).levels_above() == 0);
+  CHECK(coverage.missed(1).ring() == 8);
+  CHECK(coverage.missed(1).levels_above() == 1);
+  CHECK(coverage.missed(2).owner() == 3);
+  CHECK(coverage.missed(2).ring() == 0);
+  // Listed are those of levels above.
+  proto::MissedList list;
+  REQUIRE(list.ParseFromString(
+      *node.Call(*node.inserts, wire::kGetMissed, "")));
+  REQUIRE(list.records_size() == 2);
+  CHECK(list.records(0).owner() == 0);
+  CHECK(list.records(1).owner() == 3);
+  CHECK(list.records(1).slots_size() == 1);
+}
+
 TEST_CASE("a node whose retention grew lacks what it did not keep",
           "[storenode]") {
   TestNode node({"-retentionPeriod=100y"});

@@ -181,6 +181,8 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
     told.set_owner(one.owner);
     told.set_start_ms(one.span.start_ms);
     told.set_end_ms(one.span.end_ms);
+    told.set_ring(one.ring);
+    told.set_levels_above(one.levels_above);
   }
   coverage.set_node_id(engine_->node_id());
   coverage.set_coverage_version(version);
