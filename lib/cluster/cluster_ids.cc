@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kCallMs = 500;
 constexpr int64_t kPeriodMs = 10'000;
+constexpr int64_t kRetryMs = 1'000;
 
 }  // namespace
 
@@ -26,28 +27,34 @@ std::vector<uint64_t> ClusterIds::Get() {
   }
   const int64_t now_ms = clock_->SteadyMs();
   base::MutexLock lock(mutex_);
-  if (connections != connections_ || asked_ms_ < now_ms - kPeriodMs) {
+  while (asking_ && ids_.empty()) asked_.Wait(lock);
+  if (!asking_ && (connections != connections_ || now_ms >= due_ms_)) {
+    asking_ = true;
     connections_ = std::move(connections);
-    asked_ms_ = now_ms;
     lock.Unlock();
-    Ask(*nodes);
+    const bool all_answered = Ask(*nodes);
     lock.Lock();
+    due_ms_ = now_ms + (all_answered ? kPeriodMs : kRetryMs);
+    asking_ = false;
+    asked_.NotifyAll();
   }
   return {ids_.begin(), ids_.end()};
 }
 
-void ClusterIds::Ask(const NodeList& nodes) {
+bool ClusterIds::Ask(const NodeList& nodes) {
   const int64_t deadline_ms = base::SystemClock().SteadyMs() + kCallMs;
   std::vector<std::unique_ptr<rpc::Call>> calls;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!nodes.connected(i)) continue;
     calls.push_back(nodes.channel(i).Start(wire::kGetRings, ""));
   }
+  bool all_answered = true;
   for (const std::unique_ptr<rpc::Call>& call : calls) {
     const auto answer = call->Next(deadline_ms);
     proto::RingList rings;
     if (!answer.ok() || !answer->has_value() ||
         !rings.ParseFromString(**answer)) {
+      all_answered = false;
       continue;  // another node has them, or this one next time
     }
     for (const proto::Ring& ring : rings.rings()) {
@@ -60,6 +67,7 @@ void ClusterIds::Ask(const NodeList& nodes) {
       ids_.insert(placement::ClusterId(members));
     }
   }
+  return all_answered;
 }
 
 }  // namespace varve::cluster

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <future>
 
 #include "lib/cluster/fake_cluster.h"
 #include "lib/placement/ring.h"
@@ -37,6 +38,48 @@ TEST_CASE("a cluster has an id of each ring that it was written by",
   const uint64_t grown = cluster.writer->View()->ClusterId();
   CHECK(grown != first);
   CHECK(Sorted(ids.Get()) == Sorted({first, grown}));
+}
+
+TEST_CASE("a node that does not tell its rings is asked again soon",
+          "[cluster]") {
+  FakeCluster cluster(1);
+  cluster.Start(1);
+  REQUIRE(cluster.Write(1, 1000).ok());
+  int asked = 0;
+  cluster.fakes[0]->interfere =
+      [&asked](rpc::Method method) -> std::optional<Answer> {
+    if (method != wire::kGetRings || ++asked > 1) return std::nullopt;
+    return base::Unavailable("busy");
+  };
+  ClusterIds ids(cluster.nodes.get(), &cluster.clock);
+  CHECK(ids.Get().empty());
+  cluster.clock.Advance(1'000);
+  CHECK(ids.Get().size() == 1);
+  cluster.clock.Advance(9'000);
+  CHECK(ids.Get().size() == 1);
+  CHECK(asked == 2);
+}
+
+TEST_CASE("while no id is known, who asks waits for the one who calls",
+          "[cluster]") {
+  FakeCluster cluster(1);
+  cluster.Start(1);
+  REQUIRE(cluster.Write(1, 1000).ok());
+  ClusterIds ids(cluster.nodes.get(), &cluster.clock);
+  std::promise<void> calls;
+  std::promise<void> goes_on;
+  cluster.fakes[0]->interfere =
+      [&](rpc::Method) -> std::optional<Answer> {
+    calls.set_value();  // once: a second call would throw
+    goes_on.get_future().wait();
+    return std::nullopt;
+  };
+  auto first = std::async(std::launch::async, [&ids] { return ids.Get(); });
+  calls.get_future().wait();
+  auto second = std::async(std::launch::async, [&ids] { return ids.Get(); });
+  goes_on.set_value();
+  CHECK(first.get().size() == 1);
+  CHECK(second.get().size() == 1);
 }
 
 }  // namespace

@@ -96,6 +96,10 @@ bool ReadJudge::HasMoved(size_t node) const {
 
 bool ReadJudge::Lacks(size_t node) const {
   if (node_ids_[node] != 0 && lacking_.contains(node_ids_[node])) return true;
+  // A cluster that cannot tell its ids now may be any of them.
+  if (node_ids_[node] == 0 && cluster_ids_[node].empty()) {
+    return answered_[node] && !lacking_.empty();
+  }
   return std::any_of(cluster_ids_[node].begin(), cluster_ids_[node].end(),
                      [this](uint64_t id) { return lacking_.contains(id); });
 }

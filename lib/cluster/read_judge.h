@@ -45,7 +45,8 @@ class ReadJudge {
  private:
   // Did not answer, but the node it was did, at another address.
   bool HasMoved(size_t node) const;
-  // Answered, but another node that answered knows of rows it lacks.
+  // Answered, but another node that answered knows of rows that it lacks, or
+  // may lack, for it has not told who it is.
   bool Lacks(size_t node) const;
   // The groups with rows of a ring short of members, of which no node that
   // tells so is whole.

@@ -302,6 +302,22 @@ TEST_CASE("a level below that lacks rows counts beside one that failed",
   CHECK_FALSE(cluster.outcome.is_partial);
 }
 
+TEST_CASE("a level below that does not tell who it is may lack any rows",
+          "[cluster]") {
+  Cluster cluster(2);
+  cluster.options.replication_factors = {{"", 2}};
+  cluster.nodes[1]->coverage.add_cluster_ids(80);
+  cluster.nodes[1]->coverage.set_partial(true);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);  // nobody lacks any
+  cluster.nodes[1]->coverage.add_missed()->set_owner(71);
+  REQUIRE(cluster.Search().ok());
+  CHECK(cluster.outcome.is_partial);
+  cluster.nodes[0]->coverage.add_cluster_ids(70);
+  REQUIRE(cluster.Search().ok());
+  CHECK_FALSE(cluster.outcome.is_partial);
+}
+
 TEST_CASE("rows of a ring that was short of members are with who tells so",
           "[cluster]") {
   Cluster cluster(3);
