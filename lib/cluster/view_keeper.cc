@@ -190,6 +190,13 @@ void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
     known.zone =
         greeting->zone.empty() ? view.nodes->node(i).group : greeting->zone;
     known.ref_epoch = greeting->ref_epoch;
+    known.features = greeting->features;
+  }
+  for (const WriterNode* const known : view.writers) {
+    if (known->features == 0) continue;
+    view.features_known = view.features_known == 0
+                              ? known->features
+                              : view.features_known & known->features;
   }
 }
 

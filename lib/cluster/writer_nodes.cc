@@ -30,6 +30,7 @@ std::vector<WriterNode*> WriterNodes::Of(const NodeList& list) {
     known->member_ids.clear();
     known->zone.clear();
     known->ref_epoch = 0;
+    known->features = 0;
     known->ring_connection = 0;
     metrics_->RemoveCallbacks(known.get());
     if (node == nullptr) continue;

@@ -40,6 +40,7 @@ struct WriterNode {
   std::vector<uint64_t> member_ids;
   std::string zone;
   uint64_t ref_epoch = 0;
+  uint64_t features = 0;
   // The connection over which it got the ring. It stays while the node is
   // suspended: all writes wait for PUTRING, which may be slow again then.
   uint64_t ring_connection = 0;

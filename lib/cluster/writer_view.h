@@ -91,6 +91,9 @@ struct WriteView {
   std::vector<uint16_t> hinted;
   std::shared_ptr<HintLogs> hint_logs;
   uint64_t features = 0;  // what all nodes that are up understand
+  // What all nodes understand that have ever been up: of those that are down
+  // what they did then. 0: none has been.
+  uint64_t features_known = 0;
   // All configured nodes are members and up, each at one address at least.
   bool all_live = false;
 

@@ -72,8 +72,8 @@ void UpperLevelPort::Watch() {
   while (!stop_) {
     lock.Unlock();
     if (service_->Look()) {
-      base::LogInfo("the storage nodes are others: insert nodes of the level "
-                    "above are to connect again");
+      base::LogInfo("the storage nodes are others, or of another release: "
+                    "insert nodes of the level above are to connect again");
       server_->CloseConnections(absl::ZeroDuration());
     }
     lock.Lock();

@@ -1,6 +1,7 @@
 // Listens on -clusternativeListenAddr for insert nodes of a level above, and
 // keeps an eye on the cluster below: when its storage nodes become others, and
-// with them its id, connections are closed, so that peers are greeted anew.
+// with them its id, or their features do, connections are closed, so that peers
+// are greeted anew.
 //
 // Threads: one of its own; Stop from the thread that started it.
 #ifndef VARVE_LIB_INGEST_UPPER_LEVEL_PORT_H_

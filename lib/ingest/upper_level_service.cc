@@ -69,16 +69,17 @@ bool UpperLevelService::Look() {
 }
 
 bool UpperLevelService::Note(const cluster::WriteView& view) {
-  base::MutexLock lock(mutex_);
-  // Of no node that is up nothing is learned.
-  if (view.Writable().ok()) cluster_.features = view.features;
-  const uint64_t before = std::exchange(cluster_.id, view.ClusterId());
-  if (before == cluster_.id) return false;
-  cluster_.member_ids.clear();
+  Cluster now{.id = view.ClusterId()};
   for (const placement::Member& member : view.ring->members()) {
-    cluster_.member_ids.push_back(member.node_id);
+    now.member_ids.push_back(member.node_id);
   }
-  return before != 0;
+  base::MutexLock lock(mutex_);
+  // Nobody is greeted before something can be written.
+  const bool may_greet = cluster_.features != 0;
+  if (may_greet || view.Writable().ok()) now.features = view.features_known;
+  const bool is_another = may_greet && now != cluster_;
+  cluster_ = std::move(now);
+  return is_another;
 }
 
 bool UpperLevelService::known() const {

@@ -7,7 +7,9 @@
 // storage nodes are down; with it go the ring's members, by which insert nodes
 // with other lists of them are known to be of one cluster
 // (lib/cluster/joined_nodes.h). Until they are known nobody is greeted. The
-// ref epoch is the process'. There are no hints.
+// ref epoch is the process'. Features are those that all storage nodes have that
+// were ever up, so that one that goes and comes back changes nothing. There are
+// no hints.
 //
 // Rows go through the Inserter as those of any request do (relabeling, limits,
 // the cluster's writer) and keep the time at which they were accepted above.
@@ -57,7 +59,7 @@ class UpperLevelService final : public rpc::Service {
   ~UpperLevelService() override;
 
   // Looks at the cluster below; true when it is another one than peers were
-  // told. By one thread. Slow: may call the storage nodes, 2 s each time at
+  // told, or has other features. By one thread. Slow: may call the storage nodes, 2 s each time at
   // most, and 10 s when one has connected.
   bool Look();
   // Whether Look has seen a cluster.
@@ -73,6 +75,7 @@ class UpperLevelService final : public rpc::Service {
     uint64_t id = 0;  // 0: nothing is known
     std::vector<uint64_t> member_ids;
     uint64_t features = 0;
+    friend bool operator==(const Cluster&, const Cluster&) = default;
   };
 
   absl::StatusOr<std::string> Define(std::string_view payload);

@@ -192,6 +192,30 @@ TEST_CASE("insert nodes of one cluster greet as one node", "[ingest]") {
   CHECK(changed.member_ids == std::vector<uint64_t>{6});
 }
 
+TEST_CASE("peers are greeted anew when the storage nodes' features change",
+          "[ingest]") {
+  Lower lower;
+  lower.insert.node.missing_features = wire::kFeatureStarts;
+  lower.Serve();
+  CHECK((lower.Greeting().features & wire::kFeatureStarts) == 0);
+  CHECK_FALSE(lower.service->Look());
+  // Down it is what it was.
+  lower.insert.node.up = false;
+  CHECK_FALSE(lower.service->Look());
+  lower.insert.node.up = true;
+  lower.insert.node.connection = 2;
+  CHECK_FALSE(lower.service->Look());
+  lower.insert.node.missing_features = 0;
+  lower.insert.node.connection = 3;
+  CHECK(lower.service->Look());
+  CHECK((wire::DecodeHello(lower.service->Hello())->features &
+         wire::kFeatureStarts) != 0);
+  CHECK_FALSE(lower.service->Look());
+  lower.insert.node.missing_features = wire::kFeatureHistograms;
+  lower.insert.node.connection = 4;
+  CHECK(lower.service->Look());
+}
+
 TEST_CASE("nobody is greeted before the storage nodes are known",
           "[ingest]") {
   Lower lower;
