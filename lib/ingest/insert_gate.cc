@@ -1,6 +1,14 @@
 #include "lib/ingest/insert_gate.h"
 
+#include <algorithm>
+
 namespace varve::ingest {
+namespace {
+
+// How soon one that waits notices that nobody waits for it.
+constexpr int64_t kAskMs = 200;
+
+}  // namespace
 
 InsertGate::InsertGate(int concurrent_max, absl::Duration queue_max,
                        telemetry::Metrics& metrics, bool show_occupancy)
@@ -22,7 +30,7 @@ InsertGate::InsertGate(int concurrent_max, absl::Duration queue_max,
 
 InsertGate::~InsertGate() { metrics_.RemoveCallbacks(this); }
 
-bool InsertGate::Enter() {
+bool InsertGate::Enter(const std::function<bool()>& gives_up) {
   base::MutexLock lock(mutex_);
   if (inside_ >= concurrent_max_) {
     limit_reached_.Increment();
@@ -35,7 +43,12 @@ bool InsertGate::Enter() {
         limit_timeout_.Increment();
         return false;
       }
-      left_.WaitFor(lock, absl::Milliseconds(left_ms));
+      if (gives_up && gives_up()) {
+        left_.NotifyOne();  // a place that was meant for this one
+        return false;
+      }
+      left_.WaitFor(lock, absl::Milliseconds(
+                              gives_up ? std::min(left_ms, kAskMs) : left_ms));
     }
   }
   ++inside_;

@@ -5,6 +5,7 @@
 #define VARVE_LIB_INGEST_INSERT_GATE_H_
 
 #include <cstdint>
+#include <functional>
 
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
@@ -25,7 +26,10 @@ class InsertGate {
   // Holds a place while it lives, if it got one.
   class Pass {
    public:
-    explicit Pass(InsertGate& gate) : gate_(gate), granted_(gate.Enter()) {}
+    // `gives_up`, unless null, is asked while it waits: true ends the wait.
+    explicit Pass(InsertGate& gate,
+                  const std::function<bool()>& gives_up = nullptr)
+        : gate_(gate), granted_(gate.Enter(gives_up)) {}
     ~Pass() {
       if (granted_) gate_.Leave();
     }
@@ -41,7 +45,7 @@ class InsertGate {
   int concurrent_max() const { return concurrent_max_; }
 
  private:
-  bool Enter();
+  bool Enter(const std::function<bool()>& gives_up);
   void Leave();
 
   const int concurrent_max_;

@@ -230,12 +230,12 @@ absl::Status UpperLevelService::Store(const InsertTenant& tenant,
 
 absl::StatusOr<std::string> UpperLevelService::Data(
     const rpc::ServerCall& call) {
-  const InsertGate::Pass pass(*gate_);
+  const InsertGate::Pass pass(*gate_, [&call] { return call.cancelled(); });
+  if (call.cancelled()) return base::Cancelled("the sender has given up");
   if (!pass.granted()) {
     return base::Unavailable("no place for rows of the level above within "
                              "-insert.maxQueueDuration");
   }
-  if (call.cancelled()) return base::Cancelled("the sender has given up");
   ASSIGN_OR_RETURN(const wire::DataFrame frame,
                    wire::DecodeDataFrame(call.payload()));
   if (frame.ref_epoch != ref_epoch_) return Redefine();

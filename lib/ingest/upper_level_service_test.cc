@@ -8,6 +8,7 @@
 #include "lib/wire/data_frame_builder.h"
 #include "lib/wire/hello.h"
 #include "net/rpc/local_channel.h"
+#include "tests/support/becomes_true.h"
 
 namespace varve::ingest {
 namespace {
@@ -34,11 +35,12 @@ std::string HistogramBytes() {
 // The insert node of a cluster of one storage node, as seen from above.
 struct Lower {
   explicit Lower(const SeriesLimits& limits = {}) : insert(32 << 20, limits) {}
-  void Serve() {
+  void Serve(InsertGate* gate = nullptr) {
     channel.reset();
     service = std::make_unique<UpperLevelService>(
         insert.writer.get(), insert.inserter.get(), &insert.routes->door(),
-        insert.gate.get(), &insert.metrics, kSeriesBytes);
+        gate == nullptr ? insert.gate.get() : gate, &insert.metrics,
+        kSeriesBytes);
     CHECK_FALSE(service->Look());
     channel = std::make_unique<rpc::LocalChannel>(
         "lower", service.get(), wire::EncodeHello("insert", ""));
@@ -288,6 +290,23 @@ TEST_CASE("what the cluster does not acknowledge is not acknowledged",
   CHECK(absl::IsUnavailable(lower.Call(wire::kPing, "").status()));
   CHECK(absl::IsUnavailable(lower.Send({}, ref).status()));
   CHECK(lower.RowsCounted() == 0);
+}
+
+TEST_CASE("a call that is given up above waits for no place", "[ingest]") {
+  Lower lower;
+  InsertGate gate(1, absl::Hours(10), lower.insert.metrics,
+                  /*show_occupancy=*/false);
+  const InsertGate::Pass other(gate);
+  lower.Serve(&gate);
+  auto call = lower.channel->Start(wire::kData, "");
+  REQUIRE(tests::BecomesTrue([&lower] {
+    return lower.insert.Counted("vm_concurrent_insert_limit_reached_total",
+                                {}) == 1;
+  }));
+  call.reset();
+  lower.channel.reset();  // waits for the handler
+  CHECK(lower.insert.Counted("vm_concurrent_insert_limit_timeout_total", {}) ==
+        0);
 }
 
 TEST_CASE("MISSED records of the level above are stored below", "[ingest]") {
