@@ -302,6 +302,28 @@ TEST_CASE("a connection that is to be closed waits for its calls", "[rpc]") {
   REQUIRE(tests::BecomesTrue([&] { return !pair.tcp->connected(); }));
 }
 
+TEST_CASE("connections that their peers close are not waited for", "[rpc]") {
+  TcpPair pair;
+  std::promise<void> connected;
+  TcpChannelOptions options;
+  options.address = pair.address;
+  options.hello = [] { return std::string("client greets"); };
+  options.on_first_connect = [&connected] { connected.set_value(); };
+  auto other = std::make_unique<TcpChannel>(&pair.transport, options);
+  connected.get_future().wait();
+  pair.server->StopListening();
+  auto closing = std::async(std::launch::async, [&] {
+    pair.server->CloseConnections(absl::Hours(10));
+  });
+  // The one whose turn is first is closed; the other's is in five hours.
+  REQUIRE(tests::BecomesTrue([&] {
+    return !pair.tcp->connected() || !other->connected();
+  }));
+  pair.tcp.reset();
+  other.reset();
+  closing.wait();
+}
+
 // A peer that speaks bytes of its own choice.
 class RawPeer {
  public:

@@ -87,8 +87,11 @@ class TcpServer::Impl {
     for (const auto& session : sessions) {
       const absl::Duration due =
           over * closed++ / static_cast<int64_t>(sessions.size());
+      // Whose peer has gone needs no place in the schedule.
       WaitUntil(start_ms + absl::ToInt64Milliseconds(due),
-                [] { return false; });
+                [&]() NO_THREAD_SAFETY_ANALYSIS {
+                  return !core_->sessions.contains(session);
+                });
       WaitUntil(base::SystemClock().SteadyMs() +
                     absl::ToInt64Milliseconds(kIdleMax),
                 [&session] { return session->idle(); });

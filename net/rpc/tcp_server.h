@@ -52,7 +52,8 @@ class TcpServer {
   void StopListening();
   // Closes the connections there are, the first at once and the others evenly
   // over `over`; each when none of its calls is under way, or half a second
-  // later. Who still listens gets them back.
+  // later. Returns when all are closed, by their peers or by this. Who still
+  // listens gets them back.
   void CloseConnections(absl::Duration over);
 
   // Refuses new connections and calls (Unavailable), waits for the running
