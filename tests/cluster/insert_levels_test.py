@@ -380,6 +380,51 @@ class FailureTest(unittest.TestCase):
             answer = levels.answer("query", query="count(late)", time=late_s)
             self.assertIn("lacks rows", json.dumps(answer["warnings"]))
 
+    def test_an_address_that_is_down_at_the_start_is_not_waited_for(self):
+        with Levels() as levels:
+            levels.lower.append(
+                Lower("lower-2", levels.storages[:2], 1).start())
+            nodes = ",".join(one.address for one in levels.lower)
+            now_s = int(time.time())
+            upper = levels.add_insert(nodes=nodes)
+            wait_until(lambda: total(
+                upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
+                "the insert nodes below")
+            self.assertEqual(levels.write(rows("m", now_s * 1000, 5),
+                                          insert=upper).status, 204)
+            levels.lower[2].process.kill()
+            again = levels.add_insert(nodes=nodes)
+            wait_until(lambda: total(
+                again, "vm_rpc_vmstorage_is_reachable") == 2, 20,
+                "the insert nodes that are up")
+            answer = levels.write(rows("m", now_s * 1000 + 1, 5),
+                                  insert=again)
+            self.assertEqual(answer.status, 204, answer.text)
+            self.assertEqual(total(again, INCOMPLETE), 0)
+
+    def test_rows_of_before_a_cluster_was_known_are_told(self):
+        with Levels() as levels:
+            levels.inserts[0][0].stop()
+            for one in levels.lower:
+                one.process.kill()
+            levels.lower[0].start()
+            upper = levels.add_insert(nodes=",".join(
+                one.address for one in levels.lower))
+            now_s = int(time.time())
+            wait_until(lambda: levels.write(
+                rows("m", now_s * 1000), insert=upper).status == 204, 30,
+                "writes without the other cluster")
+            levels.lower[1].start()
+            wait_until(lambda: total(
+                upper, "vm_rpc_vmstorage_is_reachable") == 2, 20,
+                "the other cluster")
+            self.assertEqual(levels.count("m", now_s), (False, 200))
+            levels.storages[0].process.kill()
+
+            def partial():
+                return levels.count("m", now_s)[0]
+            wait_until(partial, 20, "a partial answer")
+
     def test_too_few_copies_are_refused(self):
         with Levels(upper_args=["-insert.minCopies=2"]) as levels:
             now_ms = int(time.time()) * 1000
