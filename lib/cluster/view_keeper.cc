@@ -119,7 +119,7 @@ void ViewKeeper::RedefineHints(uint32_t liveness) {
   if (view_ != nullptr && view_->liveness == liveness) redefine_hints_ = true;
 }
 
-std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
+std::shared_ptr<const WriteView> ViewKeeper::Build(Seen& seen,
                                                    const WriteView* before) {
   auto view = std::make_shared<WriteView>();
   view->nodes = seen.nodes;
@@ -135,6 +135,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(const Seen& seen,
   if (!ring_put_ && awaited_ != view->nodes) {
     awaited_ = view->nodes;
     grace_start_ms_ = options_.clock->SteadyMs();
+    seen.grace_over = GraceOver();  // its end makes another view
   }
   LearnFromGreetings(seen, *view);
   const auto unknown = [&writers = view->writers] {

@@ -79,8 +79,7 @@ class ViewKeeper {
   Seen Look() const;
   SeenNode LookAt(const Node& node, int64_t now_ms) const;
   bool GraceOver() const;
-  std::shared_ptr<const WriteView> Build(const Seen& seen,
-                                         const WriteView* before);
+  std::shared_ptr<const WriteView> Build(Seen& seen, const WriteView* before);
   void LearnFromGreetings(const Seen& seen, WriteView& view);
   void LearnFromRings(const WriteView& view);
   // Tells which addresses lead to one node.

@@ -103,6 +103,20 @@ TEST_CASE("nodes found late are waited for before a ring is made",
   CHECK(c.fakes[1]->rings.size() == 1);
 }
 
+TEST_CASE("nodes found late are waited for no longer than those at the start",
+          "[cluster]") {
+  FakeCluster c(2);
+  c.Start(1);
+  c.clock.Advance(60'000);
+  c.fakes[1]->up = false;
+  c.nodes->Replace(c.List());
+  CHECK(absl::IsUnavailable(c.Write(1, 1000)));
+  c.clock.Advance(4'999);
+  CHECK(absl::IsUnavailable(c.Write(1, 1000)));
+  c.clock.Advance(1);
+  CHECK(c.Write(1, 1000).ok());
+}
+
 TEST_CASE("a node under a new address is one node", "[cluster]") {
   FakeCluster c(2);
   c.Start(1);
