@@ -5,7 +5,6 @@
 #include <set>
 #include <utility>
 
-#include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/placement/ring.h"
 #include "lib/wire/features.h"
@@ -45,12 +44,12 @@ std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
   }
   if (!known) {
     if (!plannable_ &&
-        learned_ms_ > base::SystemClock().SteadyMs() - kRetryMs) {
+        learned_ms_ > clock_.SteadyMs() - kRetryMs) {
       return nullptr;
     }
     plans_.clear();
     plannable_ = Learn() && FindOwners();
-    learned_ms_ = base::SystemClock().SteadyMs();
+    learned_ms_ = clock_.SteadyMs();
     if (!plannable_) told_.clear();
   }
   if (!plannable_) return nullptr;
@@ -77,7 +76,7 @@ void ReadPlanner::Forget() {
 }
 
 bool ReadPlanner::Learn() {
-  const int64_t deadline_ms = base::SystemClock().SteadyMs() + kCallMs;
+  const int64_t deadline_ms = clock_.SteadyMs() + kCallMs;
   proto::CoverageRequest request;
   request.set_start_ms(INT64_MIN);
   request.set_end_ms(INT64_MAX);

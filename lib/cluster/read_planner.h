@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/cluster/node_set.h"
 #include "lib/model/sample.h"
@@ -44,6 +45,9 @@ struct ReadPlan {
 
 class ReadPlanner {
  public:
+  explicit ReadPlanner(const base::Clock* clock = &base::SystemClock())
+      : clock_(*clock) {}
+
   // Null: there is no plan of `nodes` for this range now.
   std::shared_ptr<const ReadPlan> PlanFor(
       const std::shared_ptr<const NodeList>& nodes,
@@ -69,6 +73,7 @@ class ReadPlanner {
   std::shared_ptr<const ReadPlan> MakePlan(NodeBits lacking) const
       REQUIRES_LOCK(mutex_);
 
+  const base::Clock& clock_;
   base::Mutex mutex_;
   std::shared_ptr<const NodeList> nodes_ GUARDED_BY(mutex_);  // of told_
   std::vector<Told> told_ GUARDED_BY(mutex_);  // by node; empty: nothing

@@ -46,7 +46,7 @@ Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
       options_(std::move(options)),
       own_pool_(MakePool(options_)),
-      planner_(std::make_unique<ReadPlanner>()) {}
+      planner_(std::make_unique<ReadPlanner>(options_.clock)) {}
 
 Reader::~Reader() = default;
 

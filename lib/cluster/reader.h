@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/base/clock.h"
 #include "lib/base/memory_pool.h"
 #include "lib/base/thread_pool.h"
 #include "lib/cluster/node_set.h"
@@ -160,6 +161,8 @@ struct ReaderOptions {
   base::MemoryPool* memory_pool = nullptr;
   // Reads and decodes nodes side by side. Null: the reader has its own.
   base::ThreadPool* pool = nullptr;
+  // Of plans: when nodes are asked again.
+  const base::Clock* clock = &base::SystemClock();
 
   int ReplicationFactor(const std::string& group) const;
 };
