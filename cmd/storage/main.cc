@@ -24,6 +24,10 @@ namespace {
 // Running writes and searches may end; then connections are cut.
 constexpr absl::Duration kRpcGrace = absl::Milliseconds(500);
 
+// Who serves says that the next node may go: before it does it hears from the
+// others what it has missed (lib/repair/peer_listener.h), if they are there.
+constexpr absl::Duration kHearingMax = absl::Seconds(1);
+
 struct Listeners {
   std::unique_ptr<rpc::TcpServer> inserts;
   std::unique_ptr<rpc::TcpServer> selects;
@@ -47,15 +51,13 @@ absl::StatusOr<std::unique_ptr<rpc::TcpServer>> Serve(
   return server;
 }
 
-absl::Status StartListeners(const storenode::StorageFlags& flags,
-                            const http::ServerFlags& server_flags,
-                            storenode::StorageRole& role,
-                            std::vector<http::Route> routes,
-                            net::Transport& transport,
-                            telemetry::Metrics& metrics, Listeners& out) {
-  ASSIGN_OR_RETURN(out.inserts,
-                   Serve(transport, role.insert_service(),
-                         flags.insert_address(), "vminsert", metrics));
+// For inserts and other storage nodes it has been accepted before.
+absl::Status ServeReads(const storenode::StorageFlags& flags,
+                        const http::ServerFlags& server_flags,
+                        storenode::StorageRole& role,
+                        std::vector<http::Route> routes,
+                        net::Transport& transport, telemetry::Metrics& metrics,
+                        Listeners& out) {
   ASSIGN_OR_RETURN(out.selects,
                    Serve(transport, role.select_service(),
                          flags.select_address(), "vmselect", metrics));
@@ -96,19 +98,25 @@ int Run(int argc, char** argv) {
   net::EventLoop loop;
   net::Transport transport(&loop, {.enable_ipv6 = server_flags.enable_ipv6()});
   Listeners listeners;
-  status = StartListeners(flags, server_flags, **role,
-                          http::CommonRoutes({.flags = &flag_set,
-                                              .metrics = &metrics,
-                                              .server_flags = &server_flags,
-                                              .lifecycle = &lifecycle,
-                                              .program = "varve-storage"}),
-                          transport, metrics, listeners);
+  auto inserts = Serve(transport, (*role)->insert_service(),
+                       flags.insert_address(), "vminsert", metrics);
+  status = inserts.status();
+  if (status.ok()) listeners.inserts = *std::move(inserts);
+  auto repair = (*role)->StartRepair(&transport);
+  if (status.ok()) {
+    (*role)->WaitUntilAllHeard(kHearingMax);
+    status = ServeReads(flags, server_flags, **role,
+                        http::CommonRoutes({.flags = &flag_set,
+                                            .metrics = &metrics,
+                                            .server_flags = &server_flags,
+                                            .lifecycle = &lifecycle,
+                                            .program = "varve-storage"}),
+                        transport, metrics, listeners);
+  }
   if (!status.ok()) {
     base::LogError("cannot listen: ", base::Message(status));
     return base::kExitConfig;
   }
-
-  auto repair = (*role)->StartRepair(&transport);
   signals.Wait();
   lifecycle.Drain(server_flags.shutdown_delay());
   repair.reset();

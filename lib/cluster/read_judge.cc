@@ -31,6 +31,7 @@ ReadJudge::ReadJudge(std::shared_ptr<const NodeList> nodes,
       failures_(nodes_->size()),
       node_ids_(nodes_->size(), 0),
       cluster_ids_(nodes_->size()),
+      lacks_without_(nodes_->size()),
       histories_(nodes_->size()),
       short_rings_(nodes_->size()),
       dedup_(options->dedup) {}
@@ -55,6 +56,14 @@ void ReadJudge::Answered(size_t node, const proto::Coverage& coverage) {
     } else if (missed.ring() != 0) {
       short_rings_[node].insert(missed.ring());
     }
+  }
+  lacks_without_[node].assign(coverage.lacks_without().begin(),
+                             coverage.lacks_without().end());
+  NewestRing& ring = newest_rings_[nodes_->node(node).group];
+  if (const auto& told = coverage.newest_ring();
+      told.last_ms() > ring.last_ms) {
+    ring.last_ms = told.last_ms();
+    ring.members.assign(told.members().begin(), told.members().end());
   }
   cluster_ids_[node].assign(coverage.cluster_ids().begin(),
                             coverage.cluster_ids().end());
@@ -88,7 +97,8 @@ NodeHistory ReadJudge::HistoryOf(const proto::Coverage& coverage,
   return out;
 }
 
-bool ReadJudge::HasMoved(size_t node) const {
+bool ReadJudge::IsElsewhere(size_t node) const {
+  if (answered_[node]) return false;
   const uint64_t id = nodes_->node(node).health.node_id.load();
   return id != 0 && std::find(node_ids_.begin(), node_ids_.end(), id) !=
                         node_ids_.end();
@@ -96,6 +106,12 @@ bool ReadJudge::HasMoved(size_t node) const {
 
 bool ReadJudge::Lacks(size_t node) const {
   if (node_ids_[node] != 0 && lacking_.contains(node_ids_[node])) return true;
+  // It may, and who would know, or has the rows, is not here.
+  for (const uint64_t id : lacks_without_[node]) {
+    if (std::find(node_ids_.begin(), node_ids_.end(), id) == node_ids_.end()) {
+      return true;
+    }
+  }
   // A cluster that cannot tell its ids now may be any of them.
   if (node_ids_[node] == 0 && cluster_ids_[node].empty()) {
     return answered_[node] && !lacking_.empty();
@@ -119,6 +135,62 @@ std::set<std::string> ReadJudge::GroupsOfShortRings() const {
   return groups;
 }
 
+int ReadJudge::MembersGone(const std::string& group) const {
+  const auto ring = newest_rings_.find(group);
+  if (ring == newest_rings_.end()) return 0;
+  std::set<uint64_t> known;
+  int unknown = 0;  // nodes that were never reached: members, as likely as not
+  for (const auto& node : nodes_->nodes()) {
+    const uint64_t id = node->health.node_id.load();
+    if (id != 0) {
+      known.insert(id);
+    } else if (node->group == group) {
+      ++unknown;
+    }
+  }
+  const auto gone =
+      std::count_if(ring->second.members.begin(), ring->second.members.end(),
+                    [&known](uint64_t id) { return !known.contains(id); });
+  return std::max(0, static_cast<int>(gone) - unknown);
+}
+
+ReadJudge::Failures ReadJudge::CountFailures(
+    std::vector<std::string>& warnings) const {
+  Failures failed;
+  for (size_t i = 0; i < nodes_->size(); ++i) {
+    failed.any = failed.any || (!failures_[i].ok() && !IsElsewhere(i));
+  }
+  for (size_t i = 0; i < nodes_->size(); ++i) {
+    const Node& node = nodes_->node(i);
+    // Rows that a node lacks are with the others: only when one of those failed
+    // may they be missing from the answer.
+    if (failures_[i].ok() ? !failed.any || !Lacks(i) : IsElsewhere(i)) continue;
+    ++failed.by_group[node.group];
+    std::string_view why = "lacks rows of this time range";
+    if (!failures_[i].ok()) {
+      failed.all_late =
+          failed.all_late && absl::IsDeadlineExceeded(failures_[i]);
+      why = base::Message(failures_[i]);
+    }
+    warnings.push_back(
+        base::StrCat("storage node ", node.address, ": ", why));
+  }
+  if (!failed.any) return failed;
+  for (auto& [group, count] : failed.by_group) {
+    const int gone = MembersGone(group);
+    if (gone == 0) continue;
+    count += gone;
+    warnings.push_back(base::StrCat(
+        gone, " nodes that rows are written to are at no address of "
+              "-storageNode"));
+  }
+  for (const std::string& group : GroupsOfShortRings()) {
+    int& count = failed.by_group[group];
+    count = std::max(count, options_->ReplicationFactor(group));
+  }
+  return failed;
+}
+
 absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
   if (nodes_->size() == 0) {
     return base::Unavailable("no storage node is known yet (-storageNode)");
@@ -127,53 +199,26 @@ absl::StatusOr<ReadOutcome> ReadJudge::Outcome(bool deny_partial) const {
                       .lacking = {lacking_.begin(), lacking_.end()},
                       .short_rings = {short_rings_above_.begin(),
                                       short_rings_above_.end()}};
-  std::map<std::string, int> failed;  // by group
-  bool all_late = true;
-  // Rows that a node lacks are with the others: only when one of those failed
-  // may they be missing from the answer.
-  const bool any_failed =
-      std::any_of(failures_.begin(), failures_.end(),
-                  [](const absl::Status& status) { return !status.ok(); });
-  for (size_t i = 0; i < nodes_->size(); ++i) {
-    if (failures_[i].ok()) {
-      if (!any_failed || !Lacks(i)) continue;
-      ++failed[nodes_->node(i).group];
-      outcome.warnings.push_back(base::StrCat(
-          "storage node ", nodes_->node(i).address,
-          ": lacks rows of this time range"));
-      continue;
-    }
-    if (!answered_[i] && HasMoved(i)) continue;
-    ++failed[nodes_->node(i).group];
-    all_late = all_late && absl::IsDeadlineExceeded(failures_[i]);
-    outcome.warnings.push_back(base::StrCat("storage node ",
-                                            nodes_->node(i).address, ": ",
-                                            base::Message(failures_[i])));
-  }
+  const Failures failed = CountFailures(outcome.warnings);
   if (std::find(answered_.begin(), answered_.end(), true) == answered_.end()) {
-    std::string text = all_late
+    std::string text = failed.all_late
                            ? "no storage node answered in the request's time "
                              "(`timeout`, -search.maxQueryDuration)"
                            : "no storage node answered";
     for (const std::string& warning : outcome.warnings) {
       base::StrAppend(&text, "; ", warning);
     }
-    return all_late ? base::DeadlineExceeded(text) : base::Unavailable(text);
-  }
-  if (any_failed) {
-    for (const std::string& group : GroupsOfShortRings()) {
-      failed[group] = std::max(failed[group],
-                               options_->ReplicationFactor(group));
-    }
+    return failed.all_late ? base::DeadlineExceeded(text)
+                           : base::Unavailable(text);
   }
   int failed_groups = 0;
-  for (const auto& [group, count] : failed) {
+  for (const auto& [group, count] : failed.by_group) {
     if (count >= options_->ReplicationFactor(group)) ++failed_groups;
   }
   outcome.is_partial =
       failed_groups > 0 && failed_groups >= options_->global_replication_factor;
   if (!outcome.is_partial) outcome.warnings.clear();
-  if (!any_failed && std::all_of(histories_.begin(), histories_.end(),
+  if (!failed.any && std::all_of(histories_.begin(), histories_.end(),
                                  [](const NodeHistory& history) {
                                    return history.node_id != 0;
                                  })) {

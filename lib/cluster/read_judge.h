@@ -6,6 +6,7 @@
 #define VARVE_LIB_CLUSTER_READ_JUDGE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -43,14 +44,23 @@ class ReadJudge {
                         const proto::History& history) const;
 
  private:
+  struct Failures {
+    std::map<std::string, int> by_group;
+    bool any = false;      // of nodes themselves
+    bool all_late = true;  // each for lack of time
+  };
+  Failures CountFailures(std::vector<std::string>& warnings) const;
   // Did not answer, but the node it was did, at another address.
-  bool HasMoved(size_t node) const;
-  // Answered, but another node that answered knows of rows that it lacks, or
-  // may lack, for it has not told who it is.
+  bool IsElsewhere(size_t node) const;
+  // Answered, but it, or another node that answered, knows of rows that it
+  // lacks, or may lack, for it has not told who it is.
   bool Lacks(size_t node) const;
   // The groups with rows of a ring short of members, of which no node that
   // tells so is whole.
   std::set<std::string> GroupsOfShortRings() const;
+  // How many members of the group's newest ring are none of the nodes: others
+  // have come to their addresses.
+  int MembersGone(const std::string& group) const;
 
   const std::shared_ptr<const NodeList> nodes_;
   const ReaderOptions* const options_;
@@ -59,6 +69,13 @@ class ReadJudge {
   std::vector<uint64_t> node_ids_;      // of the nodes that answered; else 0
   // Of those that answer for a cluster: its ids.
   std::vector<std::vector<uint64_t>> cluster_ids_;
+  // By node: without whose answers it may lack rows.
+  std::vector<std::vector<uint64_t>> lacks_without_;
+  struct NewestRing {
+    int64_t last_ms = 0;
+    std::vector<uint64_t> members;
+  };
+  std::map<std::string, NewestRing> newest_rings_;  // by group
   std::vector<NodeHistory> histories_;  // by node, where it told one
   std::set<uint64_t> lacking_;          // node ids of MISSED records
   // Of records without an owner: by node those of its own level, and of all

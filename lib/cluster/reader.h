@@ -4,13 +4,15 @@
 // nodes: all of them are read, and one whose answer is partial counts as failed.
 //
 // Partial: an answer is partial when, in at least `global_replication_factor`
-// groups, the nodes that failed reach the group's replication factor; once one
-// failed, nodes count too of which a MISSED record that was told says that they
-// lack rows of the time range. A group counts as failed as well when a ring had
-// fewer members than copies were to be made, and all who tell so failed: such
-// rows are with members of the ring, each of which tells, and with nobody else.
-// With no node answering at all it is an error (Unavailable). A storage node's own
-// error (a limit, a bad matcher) fails the read at once, with its text.
+// groups, the nodes that failed reach the group's replication factor. Once one
+// failed, these count too: nodes that lack rows of the time range, by a MISSED
+// record that was told or as they say themselves, and members of the newest
+// ring that are none of the nodes. A group counts as failed as well when a ring
+// had fewer members than copies were to be made, and all who tell so failed:
+// such rows are with members of the ring, each of which tells, and with nobody
+// else. With no node answering at all it is an error (Unavailable). A storage
+// node's own error (a limit, a bad matcher) fails the read at once, with its
+// text.
 //
 // A node that says it is replaying its log counts as failed, with its data
 // used. Errors on the way (connection, damage, time) count as the node's.

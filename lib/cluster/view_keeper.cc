@@ -1,7 +1,9 @@
 #include "lib/cluster/view_keeper.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "lib/base/log.h"
@@ -371,17 +373,22 @@ void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
 }
 
 void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
+  std::vector<size_t> to;
+  for (size_t i = 0; i < view.nodes->size(); ++i) {
+    // Those of a level below that are not written to now may be all that is up
+    // when this process starts again.
+    if ((view.live[i] || view.level_below[i]) &&
+        view.writers[i]->ring_connection != seen.node[i].connection) {
+      to.push_back(i);
+    }
+  }
+  if (to.empty()) return;
+  PutOldRings(view, to);
   const std::string ring =
       RingMessage(view, options_.clock->NowMs()).SerializeAsString();
   const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
-  for (size_t i = 0; i < view.nodes->size(); ++i) {
-    // Those of a level below that are not written to now may be all that is up
-    // when this process starts again.
-    if ((!view.live[i] && !view.level_below[i]) ||
-        view.writers[i]->ring_connection == seen.node[i].connection) {
-      continue;
-    }
+  for (const size_t i : to) {
     calls.emplace_back(i, view.nodes->channel(i).Start(wire::kPutRing, ring));
   }
   for (auto& [node, call] : calls) {
@@ -393,6 +400,40 @@ void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
                     " did not take the ring: ", base::Message(answer.status()));
     }
   }
+}
+
+void ViewKeeper::PutOldRings(const WriteView& view,
+                             const std::vector<size_t>& to) const {
+  const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
+  std::vector<std::unique_ptr<rpc::Call>> calls(view.nodes->size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (!view.live[i] || view.level_below[i]) continue;
+    calls[i] = view.nodes->channel(i).Start(wire::kGetRings, "");
+  }
+  std::map<uint64_t, proto::Ring> all;
+  std::vector<std::optional<std::set<uint64_t>>> known(calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (calls[i] == nullptr) continue;
+    const auto answer = calls[i]->Next(deadline_ms);
+    proto::RingList rings;
+    if (!answer.ok() || !*answer || !rings.ParseFromString(**answer)) continue;
+    known[i].emplace();
+    for (proto::Ring& ring : *rings.mutable_rings()) {
+      if (ring.members().empty()) continue;
+      known[i]->insert(ring.ring_id());
+      all.try_emplace(ring.ring_id(), std::move(ring));
+    }
+  }
+  std::vector<std::unique_ptr<rpc::Call>> puts;
+  for (const size_t i : to) {
+    if (!known[i]) continue;
+    for (const auto& [id, ring] : all) {
+      if (known[i]->contains(id)) continue;
+      puts.push_back(view.nodes->channel(i).Start(wire::kPutRing,
+                                                  ring.SerializeAsString()));
+    }
+  }
+  for (const auto& put : puts) (void)put->Next(deadline_ms);
 }
 
 }  // namespace varve::cluster

@@ -5,8 +5,8 @@
 // id. One that is down has its copies kept as hints for hint_age_max_ms, and
 // stored by other nodes as ordinary rows after that.
 //
-// Slow: a change of connections is followed by calls to the nodes (GETRINGS
-// while an id is unknown, PUTRING), 2 s at most each, made by the thread that
+// Slow: a change of connections is followed by calls to the nodes (GETRINGS,
+// PUTRING), 2 s at most each, made by the thread that
 // sees it; others wait for it.
 //
 // Threads: all members from any thread.
@@ -90,6 +90,9 @@ class ViewKeeper {
   void NumberView(const Seen& seen, WriteView& view, const WriteView* before);
   // To the nodes that are up and have not got it over their present connection.
   void PutRing(const Seen& seen, const WriteView& view);
+  // Rings of before that the nodes `to` do not know and others do: a node that
+  // is new has to know whose rows it is to make up for.
+  void PutOldRings(const WriteView& view, const std::vector<size_t>& to) const;
 
   const NodeSet* const nodes_;
   WriterNodes* const per_node_;

@@ -84,7 +84,8 @@ PeerRepair::PeerRepair(const RepairParts* parts, uint64_t node_id,
       pulled_(*pulled),
       alive_{.cancelled = [worker] { return worker->stopping(); }} {}
 
-absl::Status PeerRepair::Run(const model::TimeRange& range) {
+absl::Status PeerRepair::Run(const model::TimeRange& range,
+                             bool open_hours) {
   const int32_t first = model::DayOf(range.start_ms);
   for (int32_t last = model::DayOf(range.end_ms); last >= first;
        last -= kDaysPerRequest) {
@@ -98,7 +99,7 @@ absl::Status PeerRepair::Run(const model::TimeRange& range) {
       Tenant tenant;
       ASSIGN_OR_RETURN(tenant.id, wire::FromProto(one));
       tenant.name = one.name();
-      const absl::Status status = CompareTenant(tenant, days);
+      const absl::Status status = CompareTenant(tenant, days, open_hours);
       if (EndsAll(status)) return status;
       if (!status.ok()) Lacks(status);
     }
@@ -117,12 +118,14 @@ void PeerRepair::LacksRefused() {
 }
 
 absl::Status PeerRepair::CompareTenant(const Tenant& tenant,
-                                       model::TimeRange range) {
+                                       const model::TimeRange& range,
+                                       bool open_hours) {
   const model::TimeRange settled =
       parts_.engine->HistoryOf(tenant.id, range).settled;
-  range.end_ms = std::min(range.end_ms, settled.end_ms);
-  const int64_t days_end_ms = LastEndMs(range.end_ms, model::kDayMs);
-  const int64_t hours_end_ms = LastEndMs(range.end_ms, kHourMs);
+  const int64_t over_ms = std::min(range.end_ms, settled.end_ms);
+  const int64_t days_end_ms = LastEndMs(over_ms, model::kDayMs);
+  const int64_t hours_end_ms =
+      LastEndMs(open_hours ? range.end_ms + kHourMs : over_ms, kHourMs);
   std::vector<DigestSpan> unlike;
   if (range.start_ms <= days_end_ms) {
     RETURN_IF_ERROR(CompareTotals(tenant, {range.start_ms, days_end_ms},

@@ -73,6 +73,13 @@ struct KeepingRules {
 // False while a flush is behind: then the writes of others come first.
 using HasRoom = std::function<bool()>;
 
+// Rows of members that are gone, which the node is to make up for.
+struct LostRows {
+  std::function<bool()> any;
+  // A pass that began then, up to the hour that goes on, left nothing out.
+  std::function<absl::Status(int64_t began_ms)> note_compared;
+};
+
 // What outlives all passes.
 struct RepairParts {
   storage::Engine* engine = nullptr;
@@ -80,6 +87,7 @@ struct RepairParts {
   RepairProgress* progress = nullptr;
   TakeName take_name;
   HasRoom has_room;
+  LostRows lost;
   KeepingRules rules;
 };
 
@@ -90,16 +98,18 @@ class PeerRepair {
              const model::SlotSet* slots, uint64_t ring, PeerReads* reads,
              Worker* worker, PulledUnits* pulled);
 
-  // The days of the range, newest first. A tenant that fails ends neither the
+  // `open_hours`: up to the end of the hour in which the range ends, though
+  // rows of it come in. The days of the range, newest first. A tenant that fails ends neither the
   // others nor older days; the first error is told.
-  absl::Status Run(const model::TimeRange& range);
+  absl::Status Run(const model::TimeRange& range, bool open_hours);
 
  private:
   struct Tenant {
     model::TenantId id;
     std::string name;
   };
-  absl::Status CompareTenant(const Tenant& tenant, model::TimeRange range);
+  absl::Status CompareTenant(const Tenant& tenant,
+                             const model::TimeRange& range, bool open_hours);
   // Spans whose totals are not those of the peer.
   absl::Status CompareTotals(const Tenant& tenant,
                              const model::TimeRange& range, bool by_hour,

@@ -17,6 +17,7 @@ namespace {
 
 // Deletes are remembered for a day.
 constexpr int64_t kAwayMaxMs = 20 * kHourMs;
+constexpr absl::Duration kLostInterval = absl::Seconds(30);
 
 int64_t SteadyAfter(absl::Duration duration) {
   return base::SystemClock().SteadyMs() + absl::ToInt64Milliseconds(duration);
@@ -59,7 +60,10 @@ void Repairer::Look(Worker& worker) {
   const bool forced = parts_.progress->TakeForced();
   if (!forced && !IsDue()) return;
   Pass(worker, forced);
-  due_steady_ms_ = SteadyAfter(options_.interval);
+  // Answers may lack rows until these are made up for.
+  due_steady_ms_ = SteadyAfter(
+      parts_.lost.any() ? std::min(options_.interval, kLostInterval)
+                        : options_.interval);
 }
 
 bool Repairer::IsDue() {
@@ -120,6 +124,7 @@ void Repairer::Pass(Worker& worker, bool forced) {
                      .is_member = one.is_member,
                      .slots = static_cast<int64_t>(one.slots.Count())});
   }
+  const bool open_hours = parts_.lost.any();
   const int64_t began_ms = base::SystemClock().NowMs();
   parts_.progress->Begin(std::move(peers));
   pulled_.Begin(model::DayOf(began_ms));
@@ -127,7 +132,7 @@ void Repairer::Pass(Worker& worker, bool forced) {
   const int64_t rows = parts_.progress->View().rows;
   size_t failed = 0;
   for (const SlotShare& one : shares_.others) {
-    const absl::Status status = RepairFrom(worker, one, forced);
+    const absl::Status status = RepairFrom(worker, one, forced, open_hours);
     if (worker.stopping()) return;
     const bool has_left = absl::IsUnavailable(status) && !one.is_member;
     parts_.progress->PeerDone(one.node_id, std::string(base::Message(status)),
@@ -140,11 +145,20 @@ void Repairer::Pass(Worker& worker, bool forced) {
   }
   peers_.Keep({});
   parts_.progress->End(began_ms, base::SystemClock().NowMs(), failed == 0);
+  if (failed == 0 && open_hours) NoteCompared(began_ms);
   const int64_t pulled = parts_.progress->View().rows - rows;
   if (pulled > 0) {
     base::LogInfo("repair pulled ", pulled, " rows from ",
                   shares_.others.size() - failed, " nodes; ", failed,
                   " were left out");
+  }
+}
+
+void Repairer::NoteCompared(int64_t began_ms) {
+  const absl::Status status = parts_.lost.note_compared(began_ms);
+  if (!status.ok()) {
+    base::LogWarn("a whole pass of repair is not noted: ",
+                  base::Message(status));
   }
 }
 
@@ -156,7 +170,7 @@ bool Repairer::IsTooOld(const SlotShare& share, int64_t now_ms) const {
 }
 
 absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
-                                  bool forced) {
+                                  bool forced, bool open_hours) {
   const auto reached = peers_.Reach(share.node_id);
   parts_.progress->Reached(share.node_id,
                            reached.ok() && *reached != nullptr);
@@ -177,7 +191,8 @@ absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
     if (slots->Count() == 0) continue;
     PeerRepair repair(&parts_, share.node_id, slots, shares_.ring_id, &reads,
                       &worker, &pulled_);
-    RETURN_IF_ERROR(repair.Run({first * model::kDayMs, now_ms}));
+    RETURN_IF_ERROR(
+        repair.Run({first * model::kDayMs, now_ms}, open_hours));
   }
   heard_ms_[share.node_id] = now_ms;
   return absl::OkStatus();

@@ -58,9 +58,11 @@ class Repairer {
   // Rings that this node keeps have changed since it looked last.
   bool RingsChanged();
   void Pass(Worker& worker, bool forced);
+  void NoteCompared(int64_t began_ms);
   // Until all have answered or failed; dial_max at most.
   void ReachAll(Worker& worker);
-  absl::Status RepairFrom(Worker& worker, const SlotShare& share, bool forced);
+  absl::Status RepairFrom(Worker& worker, const SlotShare& share, bool forced,
+                          bool open_hours);
   // A node that has left and was not heard of for almost as long as deletes
   // are remembered may have what was deleted meanwhile.
   bool IsTooOld(const SlotShare& share, int64_t now_ms) const;

@@ -5,22 +5,13 @@
 #include <utility>
 
 #include "lib/placement/ring.h"
+#include "lib/repair/kept_rings.h"
 
 namespace varve::repair {
 namespace {
 
-placement::Ring Make(const proto::Ring& ring) {
-  std::vector<placement::Member> members;
-  for (const proto::Ring::Member& one : ring.members()) {
-    members.push_back({.node_id = one.node_id(),
-                       .zone = one.zone(),
-                       .weight = std::max<uint32_t>(one.weight(), 1)});
-  }
-  return placement::Ring::Make(std::move(members), ring.replication_factor());
-}
-
 std::vector<bool> OwnedBy(uint64_t node_id, const proto::Ring& ring) {
-  const placement::Ring made = Make(ring);
+  const placement::Ring made = PlacementOf(ring);
   std::vector<bool> owned(placement::kSlots);
   for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
     for (const uint16_t owner : made.Owners(static_cast<uint16_t>(slot))) {
@@ -45,12 +36,6 @@ std::map<uint64_t, std::string> AddressesOf(
   return addresses;
 }
 
-bool Has(const proto::Ring& ring, uint64_t node_id) {
-  return std::ranges::any_of(ring.members(), [node_id](const auto& one) {
-    return one.node_id() == node_id;
-  });
-}
-
 // What it owns, without the slots that it shares.
 model::SlotSet StraysOf(const std::vector<bool>& owned,
                         const model::SlotSet& shared) {
@@ -65,16 +50,9 @@ model::SlotSet StraysOf(const std::vector<bool>& owned,
 }  // namespace
 
 SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
-  std::vector<const proto::Ring*> newest_first;
-  for (const proto::Ring& ring : rings) {
-    if (!ring.members().empty()) newest_first.push_back(&ring);
-  }
-  std::ranges::sort(newest_first, [](const auto* a, const auto* b) {
-    return std::pair(a->last_ms(), a->ring_id()) >
-           std::pair(b->last_ms(), b->ring_id());
-  });
+  const std::vector<const proto::Ring*> newest_first = NewestFirst(rings);
   SlotShares shares;
-  if (newest_first.empty() || !Has(*newest_first[0], node_id)) return shares;
+  if (newest_first.empty() || !HasMember(*newest_first[0], node_id)) return shares;
   const proto::Ring& own = *newest_first[0];
   shares.ring_id = own.ring_id();
   const std::vector<bool> owned = OwnedBy(node_id, own);
@@ -86,7 +64,7 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
       last_ms.try_emplace(one.node_id(), ring->last_ms());
       if (one.node_id() != node_id) others.try_emplace(one.node_id());
     }
-    const placement::Ring made = Make(*ring);
+    const placement::Ring made = PlacementOf(*ring);
     for (uint32_t i = 0; i < placement::kSlots; ++i) {
       if (!owned[i]) continue;
       const auto slot = static_cast<uint16_t>(i);
@@ -102,7 +80,7 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
     model::SlotSet strays = StraysOf(owned, slots);
     shares.others.push_back({.node_id = other,
                              .address = address->second,
-                             .is_member = Has(own, other),
+                             .is_member = HasMember(own, other),
                              .last_ms = last_ms[other],
                              .slots = std::move(slots),
                              .strays = std::move(strays)});

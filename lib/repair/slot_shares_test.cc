@@ -4,24 +4,10 @@
 #include <string>
 
 #include "lib/placement/ring.h"
+#include "lib/repair/test_rings.h"
 
 namespace varve::repair {
 namespace {
-
-proto::Ring RingOf(std::vector<uint64_t> ids, int64_t last_ms,
-                   uint32_t factor = 2) {
-  proto::Ring ring;
-  ring.set_ring_id(static_cast<uint64_t>(last_ms));
-  ring.set_last_ms(last_ms);
-  ring.set_replication_factor(factor);
-  for (const uint64_t id : ids) {
-    proto::Ring::Member& member = *ring.add_members();
-    member.set_node_id(id);
-    member.set_address("node" + std::to_string(id));
-    member.set_weight(1);
-  }
-  return ring;
-}
 
 // Who owns what by a ring of two copies.
 class Owners {

@@ -84,6 +84,7 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
     case wire::kPing:
       return call.Send("");
     case wire::kSearch:
+    case wire::kCoverage:
     case wire::kTenants:
     case wire::kDigest:
       return reads_->Handle(call);

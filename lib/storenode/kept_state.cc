@@ -84,6 +84,7 @@ absl::Status KeptState::JoinRing(const proto::Ring& ring) {
   }
   RETURN_IF_ERROR(engine_->PutState(key, put.SerializeAsString()));
   known_ring_ = ring.ring_id();
+  ring_coverage_.RingsChanged();
   return absl::OkStatus();
 }
 

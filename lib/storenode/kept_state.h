@@ -26,6 +26,7 @@
 #include "lib/base/mutex.h"
 #include "lib/model/time_range.h"
 #include "lib/repair/missed_records.h"
+#include "lib/storenode/ring_coverage.h"
 #include "proto/varve_rpc.pb.h"
 #include "storage/engine/engine.h"
 
@@ -48,7 +49,8 @@ struct MissedSpan {
 
 class KeptState final : public repair::MissedRecords {
  public:
-  explicit KeptState(storage::Engine* engine) : engine_(engine) {}
+  explicit KeptState(storage::Engine* engine)
+      : engine_(engine), ring_coverage_(engine) {}
 
   absl::Status PutRing(const proto::Ring& ring);
   // Rows routed by this ring are about to be stored. One that was never put is
@@ -57,6 +59,8 @@ class KeptState final : public repair::MissedRecords {
   absl::Status NoteRing(uint64_t ring_id);
   // Without the addresses of forgotten nodes.
   absl::StatusOr<proto::RingList> Rings() const;
+  // What answers tell by these rings.
+  RingCoverage& ring_coverage() const { return ring_coverage_; }
 
   absl::Status PutMissed(const proto::Missed& missed);
   // The node runs with this retention from now on. Where it is longer than
@@ -98,6 +102,7 @@ class KeptState final : public repair::MissedRecords {
   absl::Status LoadMissed() const REQUIRES_LOCK(mutex_);
 
   storage::Engine* const engine_;
+  mutable RingCoverage ring_coverage_;
   // Between reading what is kept and putting what is to be kept.
   mutable base::Mutex mutex_;
   std::atomic<uint64_t> known_ring_{0};  // one that is kept

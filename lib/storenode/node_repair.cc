@@ -23,6 +23,22 @@ repair::TakeName TakeNameBy(TenantNames* names) {
   };
 }
 
+repair::Hearing HearingOf(KeptState* kept) {
+  return {.members = [kept] { return kept->ring_coverage().Others(); },
+          .heard =
+              [kept](uint64_t node_id, std::vector<model::TimeRange> lacked) {
+                kept->ring_coverage().NoteHeard(node_id, std::move(lacked));
+              }};
+}
+
+repair::LostRows LostRowsOf(KeptState* kept) {
+  return {.any = [kept] { return kept->ring_coverage().LacksLost(); },
+          .note_compared =
+              [kept](int64_t began_ms) {
+                return kept->ring_coverage().NoteCompared(began_ms);
+              }};
+}
+
 }  // namespace
 
 repair::Dial DialStorageNodes(net::Transport* transport, std::string token,
@@ -45,13 +61,15 @@ repair::Dial DialStorageNodes(net::Transport* transport, std::string token,
 
 NodeRepair::NodeRepair(const NodeRepairParts& parts, repair::Dial dial,
                        const NodeRepairOptions& options)
-    : replayer_(parts.engine, dial, options.hints, parts.metrics),
+    : listener_(parts.engine, HearingOf(parts.kept), dial),
+      replayer_(parts.engine, dial, options.hints, parts.metrics),
       striker_(parts.engine, parts.kept, dial, options.strike_interval),
       repairer_({.engine = parts.engine,
                  .digests = parts.digests,
                  .progress = parts.progress,
                  .take_name = TakeNameBy(parts.names),
                  .has_room = parts.has_room,
+                 .lost = LostRowsOf(parts.kept),
                  .rules = parts.rules},
                 std::move(dial), options.repair) {}
 

@@ -14,6 +14,7 @@
 #include "lib/repair/peer_repair.h"
 #include "lib/repair/peers.h"
 #include "lib/repair/repair_progress.h"
+#include "lib/repair/peer_listener.h"
 #include "lib/repair/repairer.h"
 #include "lib/storenode/kept_state.h"
 #include "lib/storenode/tenant_names.h"
@@ -52,6 +53,7 @@ class NodeRepair {
              const NodeRepairOptions& options);
 
  private:
+  repair::PeerListener listener_;
   repair::HintReplayer replayer_;
   repair::MissedStriker striker_;
   repair::Repairer repairer_;

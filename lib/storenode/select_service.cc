@@ -184,6 +184,7 @@ absl::StatusOr<proto::Coverage> SelectService::Coverage(
     told.set_ring(one.ring);
     told.set_levels_above(one.levels_above);
   }
+  RETURN_IF_ERROR(kept_->ring_coverage().Tell(range, coverage));
   coverage.set_node_id(engine_->node_id());
   coverage.set_coverage_version(version);
   coverage.set_storage_rules(options_.storage_rules);
@@ -294,9 +295,15 @@ absl::Status SelectService::Rollup(rpc::ServerCall& call) {
 absl::Status SelectService::TellCoverage(rpc::ServerCall& call) {
   proto::CoverageRequest request;
   RETURN_IF_ERROR(wire::ParseMessage(call.payload(), request));
-  ASSIGN_OR_RETURN(const proto::Coverage coverage,
+  ASSIGN_OR_RETURN(proto::Coverage coverage,
                    Coverage(engine_->coverage_version(),
                             {request.start_ms(), request.end_ms()}));
+  if (const uint64_t owner = request.missed_owner(); owner != 0) {
+    const auto others = std::remove_if(
+        coverage.mutable_missed()->begin(), coverage.mutable_missed()->end(),
+        [owner](const auto& one) { return one.owner() != owner; });
+    coverage.mutable_missed()->erase(others, coverage.mutable_missed()->end());
+  }
   return call.Send(coverage.SerializeAsString());
 }
 

@@ -75,9 +75,11 @@ StorageMetrics::StorageMetrics(telemetry::Metrics* metrics,
   AddCaches();
   metrics_->AddCallback(this, "varve_missed_records", {}, [kept] {
     const absl::StatusOr<int64_t> count = kept->MissedCount();
+    const absl::StatusOr<int64_t> doubts = kept->ring_coverage().DoubtsCount();
     // 0 says that the next node may go.
-    return count.ok() ? static_cast<double>(*count)
-                      : std::numeric_limits<double>::infinity();
+    return count.ok() && doubts.ok()
+               ? static_cast<double>(*count + *doubts)
+               : std::numeric_limits<double>::infinity();
   });
 }
 

@@ -126,6 +126,14 @@ std::unique_ptr<NodeRepair> StorageRole::StartRepair(
                      .retention_ms = flags.retention_ms()}});
 }
 
+void StorageRole::WaitUntilAllHeard(absl::Duration at_most) const {
+  const base::Clock& clock = base::SystemClock();
+  const int64_t end_ms = clock.SteadyMs() + absl::ToInt64Milliseconds(at_most);
+  while (!kept_.ring_coverage().AllHeard() && clock.SteadyMs() < end_ms) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+}
+
 NodeRepairParts StorageRole::repair_parts() {
   return {.engine = engine_.get(),
           .kept = &kept_,

@@ -67,6 +67,8 @@ class StorageRole {
   // What the node does for its own and others' copies by itself, until the result is destroyed,
   // which `transport` and the role outlive.
   std::unique_ptr<NodeRepair> StartRepair(net::Transport* transport);
+  // REQUIRES: a NodeRepair, which hears the others.
+  void WaitUntilAllHeard(absl::Duration at_most) const;
   absl::Status Close();
 
  private:

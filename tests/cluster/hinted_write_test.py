@@ -9,6 +9,7 @@ import unittest
 
 from tests.support import http_client
 from tests.support.cluster import Cluster
+from tests.support.continuous import wait_made_up
 from tests.support.processes import wait_until
 
 SERIES = 300
@@ -112,6 +113,7 @@ class HintedWriteTest(unittest.TestCase):
     def assert_all_but_one(self, cluster, names, at):
         """Each node in turn is gone, and nothing is missing."""
         for gone in cluster.storages:
+            wait_made_up(cluster)
             gone.process.kill()
             for name in names:
                 def complete():

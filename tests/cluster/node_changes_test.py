@@ -161,7 +161,8 @@ class NodeChangesTest(unittest.TestCase):
             self.step("A node that is stopped for maintenance")
             self.step("Add")
             self.step("Drain")
-            self.step("Drain")   # what it holds is written elsewhere
+            self.step("Drain")   # the others pull what it holds
+            self.step("Drain")   # and it is written once more
             self.step("Remove")
             self.step("Remove")   # and forget it
             self.step("Replace")

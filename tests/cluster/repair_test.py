@@ -71,16 +71,36 @@ class RepairTest(unittest.TestCase):
                         and not any(node["error"] for node in told["nodes"]))
             wait_until(compared, 60, f"storage-{storage.index} is compared")
 
+    def counted(self, cluster):
+        return cluster.query("count(last_over_time(m[4d]))", self.now / 1000)
+
     def assert_whole_without(self, cluster, gone, stored):
         """With the node away nothing is missing, nor said to be."""
         gone.process.kill()
         def complete():
-            answer = cluster.query("count(last_over_time(m[4d]))",
-                                   self.now / 1000)
+            answer = self.counted(cluster)
             return not answer["isPartial"] and (
                 answer["data"]["result"][0]["value"][1] == str(SERIES))
         wait_until(complete, 30, f"all without storage-{gone.index}")
         self.assertEqual(cluster.export("m"), stored)
+        self.begin(cluster, gone)
+        self.wait_no_doubts(cluster)
+
+    def wait_no_doubts(self, cluster):
+        for storage in cluster.storages:
+            wait_until(lambda s=storage: http_client.metric(
+                s.http, "varve_missed_records") == 0, 90,
+                f"storage-{storage.index} lacks nothing")
+
+    def assert_partial_without(self, cluster, gone, why):
+        gone.process.kill()
+        def told():
+            answer = self.counted(cluster)
+            return answer["isPartial"] and why in str(answer["warnings"])
+        wait_until(told, 30, f"partial without storage-{gone.index}: {why}")
+        self.begin(cluster, gone)
+
+    def begin(self, cluster, gone):
         gone.start()
         wait_until(lambda: http_client.metric(
             cluster.select, 'vm_tcpdialer_conns{name="vmselect",'
@@ -98,7 +118,11 @@ class RepairTest(unittest.TestCase):
                      repair(cluster.storages[0])["nodes"]}
             lost.process.kill()
             shutil.rmtree(lost.path)
-            lost.start()
+            self.begin(cluster, lost)
+            # With one more node away some rows have no copy at all.
+            self.assert_partial_without(
+                cluster, cluster.storages[1],
+                "1 nodes that rows are written to are at no address")
             # The insert node tells of its new id; nobody waits for the old one.
             def known():
                 self.tell_rings(cluster)
@@ -106,6 +130,8 @@ class RepairTest(unittest.TestCase):
                 return {node["node"] for node in told} != peers
             wait_until(known, 60, "the ring with the new id")
             self.repair_all(cluster, 2)
+            # Answers do not depend on what the lost one had any more.
+            self.wait_no_doubts(cluster)
             self.assertGreater(progress(lost)["rows"], SERIES)
             self.assertGreater(
                 http_client.metric(lost.http, "varve_repair_bytes_total"), 0)

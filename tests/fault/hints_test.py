@@ -76,6 +76,7 @@ class HintsTest(unittest.TestCase):
             second.start()
             first.process.wait_line(STRUCK, 60)
             self.wait_replayed([first])
+            self.wait_struck(cluster.storages)
             self.write(cluster, "turn", now * 1000)
             first.process.kill()
             for name, samples in (("turn", 3), ("new", 1)):
@@ -88,8 +89,40 @@ class HintsTest(unittest.TestCase):
             self.write(cluster, "turn", (now + 1) * 1000)
             first.start()
             second.process.wait_line(STRUCK, 60)
+            self.wait_struck(cluster.storages)
             second.process.kill()
             self.assert_whole(cluster.export("turn"), 4)
+
+    @repeated
+    def test_a_node_that_missed_rows_says_so_when_their_holder_dies(self):
+        """Of two nodes one is down, then the other before it is made up."""
+        for is_heard in (True, False):
+            with self.subTest(is_heard=is_heard), Cluster(
+                    storages=2, replication_factor=2,
+                    storage_args=SLOW) as cluster:
+                holder, down = cluster.storages
+                now = int(time.time())
+                self.write(cluster, "m", (now - 7200) * 1000)
+                down.process.kill()
+                for i in range(30):
+                    self.write(cluster, "m", (now - i) * 1000)
+                if is_heard:
+                    down.start()
+                holder.process.kill()
+                if not is_heard:
+                    down.start()
+                select = cluster.add_select()
+                wait_until(lambda: cluster.query(
+                    "m", now, select=select).get("isPartial"), 30, "partial")
+                # What it heard says of what time.
+                early = cluster.query("count(m)", now - 7200, select=select)
+                self.assertEqual(early["isPartial"], not is_heard, early)
+                holder.start()
+                wait_until(lambda: not cluster.query(
+                    "m", now, select=select).get("isPartial"), 30, "whole")
+                self.wait_struck(cluster.storages)
+                holder.process.kill()
+                self.assert_whole(cluster.export("m", select=select), 31)
 
     @repeated
     def test_a_node_answers_for_what_was_hinted_when_another_dies(self):
@@ -104,7 +137,7 @@ class HintsTest(unittest.TestCase):
             self.assertFalse(
                 cluster.query("count(told)", now)["isPartial"])
             down.start()
-            self.wait_struck(holders)
+            self.wait_struck(cluster.storages)
             # With the other owner of each row dead, the node answers for it.
             for holder in holders:
                 select = cluster.add_select()
@@ -113,6 +146,7 @@ class HintsTest(unittest.TestCase):
                 self.assertFalse(answer["isPartial"], answer)
                 self.assert_whole(cluster.export("told", select=select), 2)
                 holder.start()
+                self.wait_struck(cluster.storages)
 
     def outage(self, cluster, down, batches):
         """Kills `down`, writes `batches` samples of each series; their end."""

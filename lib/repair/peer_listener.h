@@ -1,0 +1,61 @@
+// Hears from the other members of the newest ring which rows they know this
+// node to lack: the MISSED records that they keep of it.
+//
+// Why:     while it was down, or could not be reached, writes went on without
+//          it, and only who took them knows. When that node goes too before the
+//          rows are made up for, this one has to say that it may lack some
+//          (storenode/ring_coverage.h).
+// Threads: one of its own.
+#ifndef VARVE_LIB_REPAIR_PEER_LISTENER_H_
+#define VARVE_LIB_REPAIR_PEER_LISTENER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "lib/model/time_range.h"
+#include "lib/repair/peers.h"
+#include "lib/repair/worker.h"
+#include "net/rpc/rpc.h"
+#include "storage/engine/engine.h"
+
+namespace varve::repair {
+
+// Who is to be heard, and what each said.
+struct Hearing {
+  std::function<std::set<uint64_t>()> members;
+  std::function<void(uint64_t node_id, std::vector<model::TimeRange> lacked)>
+      heard;
+};
+
+class PeerListener {
+ public:
+  // Each is asked again `interval` after the last time, with many of them less
+  // often. All outlive it.
+  PeerListener(storage::Engine* engine, Hearing hearing, Dial dial,
+               absl::Duration interval = absl::Milliseconds(500));
+
+ private:
+  using Asked = std::pair<uint64_t, std::unique_ptr<rpc::Call>>;
+
+  void Look(Worker& worker);
+  std::vector<Asked> Ask(const std::set<uint64_t>& members);
+  absl::Status Take(Worker& worker, const Asked& asked);
+
+  storage::Engine* const engine_;
+  const Hearing hearing_;
+  const absl::Duration interval_;
+  Peers peers_;
+  std::map<uint64_t, int64_t> due_steady_ms_;
+  Worker worker_;  // last: its thread uses the others
+};
+
+}  // namespace varve::repair
+
+#endif  // VARVE_LIB_REPAIR_PEER_LISTENER_H_
