@@ -161,11 +161,45 @@ bool Checker::MayBePartial(const model::TimeRange& range,
     if (!missed.ok()) return false;
     for (const storenode::MissedSpan& one : *missed) lacking.insert(one.owner);
   }
-  const auto lack = static_cast<size_t>(
-      std::count_if(answering.begin(), answering.end(), [&](size_t i) {
-        return lacking.contains(cluster_.places[i].disk->node_id);
-      }));
-  return failed + lack >= factor;
+  std::set<uint64_t> ids;
+  for (const size_t i : answering) {
+    ids.insert(cluster_.places[i].disk->node_id);
+  }
+  const auto all_answer = [&ids](const auto& nodes) {
+    return std::all_of(nodes.begin(), nodes.end(),
+                       [&ids](uint64_t id) { return ids.contains(id); });
+  };
+  proto::Coverage::NewestRing ring;
+  size_t lack = 0;
+  for (const size_t i : answering) {
+    const Place& place = cluster_.places[i];
+    proto::Coverage told;
+    if (!place.node->kept().ring_coverage().Tell(range, told).ok()) {
+      return false;
+    }
+    lack += lacking.contains(place.disk->node_id) ||
+            !all_answer(told.lacks_without());
+    if (told.newest_ring().last_ms() > ring.last_ms()) {
+      ring = told.newest_ring();
+    }
+  }
+  return failed + lack + MembersGone(ring) >= factor;
+}
+
+// Members of the ring that are at no address of the reader, as it knows them.
+size_t Checker::MembersGone(const proto::Coverage::NewestRing& ring) const {
+  std::set<uint64_t> known;
+  size_t unknown = 0;
+  for (const auto& [place, node] : cluster_.reader.nodes) {
+    if (!cluster_.reader.list.contains(place)) continue;
+    const uint64_t id = node->health.node_id.load();
+    known.insert(id);
+    unknown += id == 0;
+  }
+  const auto gone = static_cast<size_t>(
+      std::count_if(ring.members().begin(), ring.members().end(),
+                    [&known](uint64_t id) { return !known.contains(id); }));
+  return gone - std::min(gone, unknown);
 }
 
 void Checker::Read(const model::TimeRange& range, bool one_copy,

@@ -76,6 +76,7 @@ class Checker {
   // Whether a partial answer has a reason.
   bool MayBePartial(const model::TimeRange& range,
                     const std::set<size_t>& answering) const;
+  size_t MembersGone(const proto::Coverage::NewestRing& ring) const;
   void CheckOwners(int64_t number);
   // Whether the rings that the place was told name a node that has the sample,
   // and at its address nobody who came later.

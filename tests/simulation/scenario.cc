@@ -79,7 +79,13 @@ void Scenario::Step() {
   int draw = random_.Below(all);
   for (const Kind& kind : Kinds()) {
     draw -= kind.weight;
-    if (draw < 0) return (this->*kind.run)();
+    if (draw >= 0) continue;
+    (this->*kind.run)();
+    // Nodes do that all the time.
+    for (Place& place : cluster_.places) {
+      if (place.node != nullptr && !place.node->busy()) place.node->Hear();
+    }
+    return;
   }
 }
 

@@ -109,6 +109,7 @@ void Scenario::Calm() {
     for (WriterProcess& one : cluster_.writers) (void)one.writer->View();
     each([](StorageNode& node) { node.Replay(); });
     each([](StorageNode& node) { node.Strike(); });
+    each([](StorageNode& node) { node.Hear(); });
   }
   // The hour is over, and rings are told again.
   cluster_.clock.Advance(70 * 60'000);
@@ -119,6 +120,7 @@ void Scenario::Calm() {
     each([&rows](StorageNode& node) { rows += node.Repair(false); });
   }
   if (rows > 0) return checker_.Refused("repair does not come to its end");
+  each([](StorageNode& node) { node.Hear(); });
   checker_.Whole();
 }
 

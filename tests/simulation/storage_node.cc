@@ -1,6 +1,7 @@
 #include "tests/simulation/storage_node.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -247,6 +248,28 @@ void StorageNode::Strike() {
   }
   for (const auto& [holder, of_holder] : by_holder) {
     (void)StrikeOf(of_holder);  // those stay
+  }
+}
+
+// lib/repair/peer_listener.cc.
+void StorageNode::Hear() {
+  const Depth depth(this);
+  proto::CoverageRequest request;
+  request.set_start_ms(std::numeric_limits<int64_t>::min());
+  request.set_end_ms(std::numeric_limits<int64_t>::max());
+  request.set_missed_owner(disk_.node_id);
+  for (const uint64_t id : kept_.ring_coverage().Others()) {
+    const auto channel = peers_.Reach(id);
+    if (!channel.ok() || *channel == nullptr) continue;
+    const auto answer =
+        Ask(**channel, wire::kCoverage, request.SerializeAsString());
+    proto::Coverage coverage;
+    if (!answer.ok() || !coverage.ParseFromString(*answer)) continue;
+    std::vector<model::TimeRange> lacked;
+    for (const auto& one : coverage.missed()) {
+      lacked.push_back({one.start_ms(), one.end_ms()});
+    }
+    kept_.ring_coverage().NoteHeard(id, std::move(lacked));
   }
 }
 

@@ -50,6 +50,8 @@ class StorageNode final : public Process {
   void Replay();
   // MISSED records whose hints are done.
   void Strike();
+  // What the other members of the ring know it to lack.
+  void Hear();
   // A pass over the other nodes; how many rows were pulled. `forced`: by
   // /internal/force_repair.
   int64_t Repair(bool forced);
@@ -85,10 +87,10 @@ class StorageNode final : public Process {
 
   std::vector<proto::Ring> Rings() const;
   absl::Status RepairFrom(const repair::SlotShare& share, bool forced,
-                          int64_t& rows);
+                          bool open_hours, int64_t& rows);
   absl::Status Compare(const repair::SlotShare& share,
-                       const model::SlotSet& slots, rpc::Channel& channel,
-                       int64_t& rows);
+                       const model::SlotSet& slots, bool open_hours,
+                       rpc::Channel& channel, int64_t& rows);
 
   Disk& disk_;
   const std::string address_;

@@ -178,17 +178,24 @@ int64_t StorageNode::Repair(bool forced) {
     shared_by_ = names;
   }
   const Depth depth(this);
-  pulled_.Begin(model::DayOf(network_.clock().NowMs()));
+  const int64_t began_ms = network_.clock().NowMs();
+  pulled_.Begin(model::DayOf(began_ms));
+  const bool open_hours = kept_.ring_coverage().LacksLost();
+  bool whole = open_hours;
   int64_t rows = 0;
   for (const repair::SlotShare& one : shares_.others) {
-    (void)RepairFrom(one, forced, rows);  // the next pass goes on
+    const absl::Status status = RepairFrom(one, forced, open_hours, rows);
+    const bool has_left = absl::IsUnavailable(status) && !one.is_member;
+    whole = whole && (status.ok() || has_left);  // else the next pass goes on
   }
+  if (whole) (void)kept_.ring_coverage().NoteCompared(began_ms);
   return rows;
 }
 
 // Repairer::RepairFrom and IsTooOld.
 absl::Status StorageNode::RepairFrom(const repair::SlotShare& share,
-                                     bool forced, int64_t& rows) {
+                                     bool forced, bool open_hours,
+                                     int64_t& rows) {
   ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(share.node_id));
   if (channel == nullptr) return base::Unavailable("it cannot be reached");
   const int64_t now_ms = network_.clock().NowMs();
@@ -198,19 +205,20 @@ absl::Status StorageNode::RepairFrom(const repair::SlotShare& share,
   }
   for (const model::SlotSet* slots : {&share.slots, &share.strays}) {
     if (slots->Count() == 0) continue;
-    RETURN_IF_ERROR(Compare(share, *slots, *channel, rows));
+    RETURN_IF_ERROR(Compare(share, *slots, open_hours, *channel, rows));
   }
   heard_ms_[share.node_id] = now_ms;
   return absl::OkStatus();
 }
 
-// PeerRepair::CompareTenant to PullBatch: hours that are over.
+// PeerRepair::CompareTenant to PullBatch.
 absl::Status StorageNode::Compare(const repair::SlotShare& share,
-                                  const model::SlotSet& slots,
+                                  const model::SlotSet& slots, bool open_hours,
                                   rpc::Channel& channel, int64_t& rows) {
-  const int64_t settled_ms =
-      engine_.HistoryOf(kTenant, {}).settled.end_ms + 1;
-  const int64_t end_ms = settled_ms / repair::kHourMs * repair::kHourMs - 1;
+  const int64_t over_ms =
+      open_hours ? network_.clock().NowMs() + repair::kHourMs
+                 : engine_.HistoryOf(kTenant, {}).settled.end_ms + 1;
+  const int64_t end_ms = over_ms / repair::kHourMs * repair::kHourMs - 1;
   Rows theirs;
   RETURN_IF_ERROR(Fetch(channel, slots, end_ms, theirs));
   Rows mine;
