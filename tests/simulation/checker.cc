@@ -159,7 +159,11 @@ bool Checker::MayBePartial(const model::TimeRange& range,
   for (const size_t i : answering) {
     const auto missed = cluster_.places[i].node->kept().MissedIn(range);
     if (!missed.ok()) return false;
-    for (const storenode::MissedSpan& one : *missed) lacking.insert(one.owner);
+    for (const storenode::MissedSpan& one : *missed) {
+      // Of a ring short of members: who tells of it may lack rows of it too.
+      if (one.owner == 0) return true;
+      lacking.insert(one.owner);
+    }
   }
   std::set<uint64_t> ids;
   for (const size_t i : answering) {
