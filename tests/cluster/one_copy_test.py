@@ -6,6 +6,7 @@ import unittest
 
 from tests.support import http_client
 from tests.support.cluster import Cluster
+from tests.support.continuous import wait_made_up
 from tests.support.processes import wait_until
 
 SERIES = 400
@@ -83,6 +84,7 @@ class OneCopyTest(unittest.TestCase):
             self.check(written)
             written.write(80, 40)
             self.check(written)
+            wait_made_up(cluster)   # no rows come while it is flushed
             cluster.storages[0].flush()
             cluster.storages[1].flush()
             self.check(written)
