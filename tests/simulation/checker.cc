@@ -141,10 +141,12 @@ bool Checker::MayBeMissing(int64_t number, const std::set<size_t>& answering,
                            bool reliable) const {
   const Sample& sample = cluster_.history.sample(number);
   if (sample.spare_disks < 0) return true;
+  if (!sample.incomplete) return false;
+  // Its copies may have been made while it was read.
+  if (!reliable) return true;
   const Copies copies = CopiesOf(number);
   const auto factor = static_cast<size_t>(cluster_.options.replication_factor);
-  if (!sample.incomplete || copies.rows.size() >= factor) return false;
-  return !reliable ||
+  return copies.rows.size() < factor &&
          std::none_of(copies.rows.begin(), copies.rows.end(),
                       [&](size_t i) { return answering.contains(i); });
 }
