@@ -130,7 +130,7 @@ class CardinalityTest(unittest.TestCase):
                 self.assertEqual([one["metricName"] for one in unused],
                                  ["unread"])
                 for storage in cluster.storages:
-                    storage.process.interrupt()
+                    storage.process.terminate()
                     storage.process.stop()
                     storage.start()
                 wait_until(lambda: self.all_answer(cluster, path), 60)

@@ -83,7 +83,7 @@ class Levels(Cluster):
     def close(self):
         for one in self.lower:
             if one.process is not None:
-                one.process.interrupt()
+                one.process.terminate()
         try:
             super().close()
         finally:

@@ -38,7 +38,7 @@ def blocks():
 class Started:
     """A process that the document's commands started and we do not own."""
 
-    def interrupt(self):
+    def terminate(self):
         pass
 
     def stop(self):

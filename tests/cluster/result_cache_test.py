@@ -108,7 +108,7 @@ class ResultCacheTest(unittest.TestCase):
                  "end": self.now - 600, "step": 60}
         first = self.cluster.add_select(args=args)
         want = http_client.post_form(first, path, query).json()["data"]
-        self.cluster.selects[-1][0].interrupt()
+        self.cluster.selects[-1][0].terminate()
         self.cluster.selects[-1][0].stop()
         for more, hits in (([], 1), (
                 ["-search.resetRollupResultCacheOnStartup"], 0)):

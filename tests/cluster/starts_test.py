@@ -203,7 +203,7 @@ remote_write:
                     if line.startswith("vm_rows_ignored_total"):
                         self.assertEqual(line.rsplit(" ", 1)[1], "0", line)
             finally:
-                sender.interrupt()
+                sender.terminate()
                 sender.stop()
 
 

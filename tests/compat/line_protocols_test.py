@@ -254,7 +254,7 @@ class OutageTest(unittest.TestCase):
                 30, "a try that finds no storage node")
             process = cluster.inserts[0][0]
             began = time.monotonic()
-            process.interrupt()
+            process.terminate()
             process.stop()
             self.assertLess(time.monotonic() - began, 15)
 

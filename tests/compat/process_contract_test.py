@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -136,6 +137,20 @@ class EndpointTest(unittest.TestCase):
 
 class SignalTest(unittest.TestCase):
 
+    def test_either_signal_ends_every_process_with_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Cluster(storages=1) as cluster:
+                alone = Process("varve", binary("varve"),
+                                [f"-httpListenAddr={LOCAL}",
+                                 f"-storageDataPath={cluster.folder}/alone"])
+                self.addCleanup(alone.kill)
+                alone.wait_line(HTTP_LINE)
+                for process in (cluster.inserts[0][0], cluster.selects[0][0],
+                                cluster.storages[0].process, alone):
+                    with self.subTest(process.name, signal=number):
+                        process.popen.send_signal(number)
+                        self.assertEqual(process.popen.wait(20), 0)
+
     def test_insert_and_select_stop_although_all_storages_are_gone(self):
         with Cluster(storages=2, replication_factor=2) as cluster:
             for storage in cluster.storages:
@@ -186,7 +201,7 @@ class FleetTest(unittest.TestCase):
                 self.assertLess(total, 3 << 30)
             finally:
                 for process in processes:
-                    process.interrupt()
+                    process.terminate()
                 for process in processes:
                     process.stop(30)
 

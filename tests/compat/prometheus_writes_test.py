@@ -186,8 +186,7 @@ class VmagentWritesTest(unittest.TestCase):
             exporter = Process("node-exporter",
                                peer("prometheus-node-exporter"),
                                [f"--web.listen-address={target}"])
-            # It knows no SIGINT where its parents ignore that.
-            self.addCleanup(exporter.kill)
+            self.addCleanup(exporter.stop)
             agent = Agent(
                 folder, "node", [target],
                 [f"{cluster.insert}/insert/73:4/prometheus/api/v1/write",

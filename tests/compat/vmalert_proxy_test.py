@@ -69,7 +69,7 @@ class SilentVmalertTest(unittest.TestCase):
             connection, _ = silent.accept()
             with connection:
                 connection.recv(1)
-                process.interrupt()
+                process.terminate()
                 asking.join(20)  # less than vmalert would be given
                 self.assertEqual([a.status for a in answers], [503])
                 self.assertIn("-vmalert.proxyURL", answers[0].json()["error"])

@@ -88,7 +88,7 @@ class Cluster:
         processes = [p for p, _ in self.selects + self.inserts]
         processes += [s.process for s in self.storages]
         for process in processes:
-            process.interrupt()
+            process.terminate()
         try:
             for process in processes:
                 process.stop()

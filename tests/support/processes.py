@@ -100,20 +100,20 @@ class Process:
                         "\n".join(self.lines[-20:]))
                 self._changed.wait(left)
 
-    def interrupt(self):
+    def terminate(self):
         if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGINT)
+            self.popen.send_signal(signal.SIGTERM)
 
     def stop(self, seconds=20.0):
-        """SIGINT and the wait for the exit; its code."""
-        self.interrupt()
+        """SIGTERM, as supervisors send it, and the wait for the exit; its code."""
+        self.terminate()
         try:
             code = self.popen.wait(seconds)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()
             raise AssertionError(
-                f"{self.name}: still running {seconds} s after SIGINT:\n" +
+                f"{self.name}: still running {seconds} s after SIGTERM:\n" +
                 "\n".join(self.lines[-20:]))
         self._reader.join()
         return code
