@@ -125,6 +125,27 @@ class DiscoveryTest(unittest.TestCase):
         self.write(2)
         self.assert_whole([1, 2])
 
+    def test_nodes_are_found_by_the_names_of_hosts(self):
+        cluster = self.cluster
+
+        def names(role):
+            ports = [getattr(one, f"{role}_address").rsplit(":", 1)[1]
+                     for one in cluster.storages]
+            return ",".join(f"dns+localhost:{port}" for port in ports)
+        cluster.add_insert(nodes=names("insert"), args=[FAST])
+        cluster.add_select(nodes=names("select"), args=[FAST])
+        self.wait_connected(cluster.storages)
+        self.write(1)
+        for storage in cluster.storages:
+            self.assertGreater(self.rows(storage), SERIES / 4)
+        self.assert_whole([1])
+        # The name leads to it again.
+        cluster.storages[1].process.kill()
+        cluster.storages[1].start()
+        self.wait_connected(cluster.storages)
+        self.write(2)
+        self.assert_whole([1, 2])
+
     @unittest.skipUnless(os.geteuid() == 0,
                          "no peer: a network namespace needs root")
     def test_nodes_are_found_by_srv_records(self):
