@@ -57,6 +57,7 @@ struct FakeNode {
   std::vector<uint64_t> member_ids;  // of role "insert"
   uint64_t missing_features = 0;  // bits that its greeting lacks
   std::vector<proto::Missed> missed;
+  uint64_t mark = 0;  // of COMPARED
   std::map<uint64_t, FakeHintLog> hints;  // by owner
   uint64_t hint_logs_begun = 0;
   int hint_defines = 0;
@@ -127,6 +128,7 @@ struct FakeNode {
     }
     if (!frame->packed.empty()) ++packed_frames;
     RETURN_IF_ERROR(Keep(frame->record(), samples));
+    ack.set_mark(mark);
     return ack.SerializeAsString();
   }
   Answer HintDefine(std::string_view payload) {
@@ -156,6 +158,7 @@ struct FakeNode {
     proto::HintAck ack;
     ack.set_redefine(frame->ref_epoch != log.id);
     if (!ack.redefine()) RETURN_IF_ERROR(Keep(frame->record(), log.samples));
+    ack.set_mark(mark);
     return ack.SerializeAsString();
   }
   absl::Status Keep(

@@ -22,6 +22,24 @@ void MissedLedger::Enter(uint32_t liveness) {
   base::MutexLock lock(mutex_);
   if (liveness_ == liveness) return;
   liveness_ = liveness;
+  Forget();
+}
+
+void MissedLedger::NoteMark(uint64_t node, uint64_t mark) {
+  base::MutexLock lock(mutex_);
+  uint64_t& known = marks_[node];  // 0 as of a release without
+  if (known == mark) return;
+  known = mark;
+  Forget();
+}
+
+uint64_t MissedLedger::period() const {
+  base::MutexLock lock(mutex_);
+  return period_;
+}
+
+void MissedLedger::Forget() {
+  ++period_;
   entries_.clear();
 }
 
@@ -41,11 +59,11 @@ std::vector<uint32_t> MissedLedger::NotYet(const Miss& miss, uint64_t keeper,
   return missing;
 }
 
-void MissedLedger::Add(uint32_t liveness, const Miss& miss, uint64_t keeper,
+void MissedLedger::Add(uint64_t period, const Miss& miss, uint64_t keeper,
                        const std::vector<uint32_t>& slots,
                        const model::TimeRange& span) {
   base::MutexLock lock(mutex_);
-  if (liveness != liveness_) return;
+  if (period != period_) return;
   Entry& entry = entries_[{miss, keeper}];
   if (entry.span != span) {
     entry.span = span;

@@ -26,7 +26,11 @@ class MissedRecords {
   // `owner`, a node or one that was never heard of, lacks rows of `slot` in
   // `span`. The nodes `keepers` have them, and so has the hint lane `hints`
   // unless it is kNoLane.
-  void Add(uint16_t owner, uint16_t hints, std::span<const uint16_t> keepers,
+  struct Keeper {
+    uint16_t node = 0;
+    KeeperHas has = KeeperHas::kUncompared;
+  };
+  void Add(uint16_t owner, uint16_t hints, std::span<const Keeper> keepers,
            uint16_t slot, const model::TimeRange& span);
 
   // FailedPrecondition when a node did not store its records: the write is
@@ -47,8 +51,9 @@ class MissedRecords {
   struct Slots {
     std::vector<uint32_t> slots;
     model::TimeRange span{INT64_MAX, INT64_MIN};
+    KeeperHas has = KeeperHas::kRows;
   };
-  Miss MissOf(const Key& key) const;
+  Miss MissOf(const Key& key, KeeperHas has) const;
 
   WriteAttempt& attempt_;
   std::map<Key, Slots> missed_;

@@ -150,6 +150,10 @@ void RowSender::CountPending() {
   }
 }
 
+void RowSender::NoteMark(uint16_t node, uint64_t mark) {
+  attempt_.core().ledger.NoteMark(attempt_.view().node_ids[node], mark);
+}
+
 absl::Status RowSender::TakeAck(uint16_t lane, const std::string& answer) {
   const WriteView& view = attempt_.view();
   ViewKeeper& keeper = *attempt_.core().keeper;
@@ -163,6 +167,8 @@ absl::Status RowSender::TakeAck(uint16_t lane, const std::string& answer) {
       view.nodes->node(view.hinted_owner(lane)).health.Reconsider();
       keeper.RedefineHints(view.liveness);
       return Outdated("a node has ended its log of hints");
+    } else {
+      NoteMark(view.node_of(lane), ack.mark());
     }
     return absl::OkStatus();
   }
@@ -172,6 +178,8 @@ absl::Status RowSender::TakeAck(uint16_t lane, const std::string& answer) {
   } else if (ack.redefine()) {
     keeper.Redefine(view.generation);
     return Outdated("a node asks for definitions");
+  } else {
+    NoteMark(lane, ack.mark());
   }
   return absl::OkStatus();
 }

@@ -53,6 +53,8 @@ class RowSender {
   void SendFrame(uint16_t lane, wire::DataFrameBuilder& builder);
   void CountPending();
   absl::Status Collect(uint16_t lane);
+  // Of an answer to rows that were stored.
+  void NoteMark(uint16_t node, uint64_t mark);
   absl::Status TakeAck(uint16_t lane, const std::string& answer);
   int64_t NextAcceptMs();
 

@@ -86,11 +86,30 @@ bool WriteOperation::HasReader(const SeriesRows& row) const {
   return false;
 }
 
+KeeperHas WriteOperation::WhatHas(const SeriesRows& row, uint16_t node) const {
+  if (row.others != nullptr && !row.others->exemplars.empty()) {
+    return KeeperHas::kUncompared;
+  }
+  for (uint32_t k = 0; k < kReplicationFactorMax; ++k) {
+    // The number of a hint lane is above those of all nodes.
+    if (row.route->lanes[k] == node && attempt_.Reaches(row, k)) {
+      return KeeperHas::kRows;
+    }
+  }
+  return KeeperHas::kHints;
+}
+
 void WriteOperation::NoteMissed(const SeriesRows& row,
-                                std::span<const uint16_t> keepers,
+                                std::span<const uint16_t> nodes,
                                 MissedRecords& missed) const {
   model::TimeRange span;
   if (!SpanOf(row, span)) return;
+  std::array<MissedRecords::Keeper, kReplicationFactorMax> all{};
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    all[i] = {.node = nodes[i], .has = WhatHas(row, nodes[i])};
+  }
+  const auto keepers = std::span<const MissedRecords::Keeper>(all).first(
+      nodes.size());
   const uint32_t owners = view_.ring->replication_factor();
   for (uint32_t k = 0; k < owners; ++k) {
     const uint16_t owner = view_.Owner(row.slot, k);

@@ -35,7 +35,10 @@ class WriteOperation {
   std::span<const uint16_t> NodesWith(const SeriesRows& row);
   // True when one of them has the rows as its own and answers queries.
   bool HasReader(const SeriesRows& row) const;
-  void NoteMissed(const SeriesRows& row, std::span<const uint16_t> keepers,
+  // What `node` has of them, as a comparison with it would find them.
+  KeeperHas WhatHas(const SeriesRows& row, uint16_t node) const;
+  // `nodes`: those with the rows.
+  void NoteMissed(const SeriesRows& row, std::span<const uint16_t> nodes,
                   MissedRecords& missed) const;
   absl::Status CountMetadataCopies() const;
   void CountRerouted() const;

@@ -118,10 +118,37 @@ TEST_CASE("all nodes with the rows know which hints the owner waits for",
     ++checked;
   }
   CHECK(checked > kSeries / 4);
+  for (const auto& fake : c.fakes) {
+    for (const proto::Missed& one : fake->missed) {
+      const bool hints = one.hint_holder() == fake->id;
+      CHECK(one.keeper() ==
+            (hints ? proto::Missed::HINTS : proto::Missed::ROWS));
+    }
+  }
   // Once is enough for an hour.
   const size_t records = c.fakes[0]->missed.size();
   REQUIRE(c.Write(kSeries, 3000).ok());
   CHECK(c.fakes[0]->missed.size() == records);
+}
+
+TEST_CASE("records are put again when a node has given a mark", "[cluster]") {
+  FakeCluster c(4);
+  c.Start(2);
+  REQUIRE(c.Write(kSeries, 1000).ok());
+  c.fakes[2]->up = false;
+  REQUIRE(c.Write(kSeries, 2000).ok());
+  const size_t records = c.fakes[0]->missed.size();
+  REQUIRE(records > 0);
+  // Whichever node: who has hints depends on whom the rows are with.
+  for (const size_t node : {0, 1}) {
+    c.fakes[node]->missed.clear();
+    c.fakes[0]->missed.clear();
+    ++c.fakes[node]->mark;
+    REQUIRE(c.Write(kSeries, 3000).ok());
+    CHECK(c.fakes[0]->missed.size() == records);
+    REQUIRE(c.Write(kSeries, 4000).ok());
+    CHECK(c.fakes[0]->missed.size() == records);
+  }
 }
 
 TEST_CASE("of two nodes the other one keeps the hints, which is no copy more",

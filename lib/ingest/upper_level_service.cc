@@ -265,6 +265,8 @@ absl::StatusOr<std::string> UpperLevelService::PutMissed(
   proto::Missed missed;
   RETURN_IF_ERROR(wire::ParseMessage(payload, missed));
   missed.set_levels_above(missed.levels_above() + 1);
+  // All storage nodes keep it, whichever of them have the rows.
+  missed.set_keeper(proto::Missed::UNKNOWN);
   RETURN_IF_ERROR(writer_->StoreMissed(missed.SerializeAsString()));
   return proto::Ack().SerializeAsString();
 }

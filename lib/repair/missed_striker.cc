@@ -124,7 +124,8 @@ absl::Status MissedStriker::Judge(const HintLogName& log, bool done,
                   absl::Hex(log.owner, absl::kZeroPad16),
                   " are lost with their holder ",
                   absl::Hex(log.holder, absl::kZeroPad16),
-                  " or damaged: the MISSED records stay");
+                  " or damaged: the MISSED records stay until the copies are ",
+                  "compared");
   }
   return absl::OkStatus();
 }

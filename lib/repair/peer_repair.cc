@@ -86,6 +86,7 @@ PeerRepair::PeerRepair(const RepairParts* parts, uint64_t node_id,
 
 absl::Status PeerRepair::Run(const model::TimeRange& range,
                              bool open_hours) {
+  compared_ = range;
   const int32_t first = model::DayOf(range.start_ms);
   for (int32_t last = model::DayOf(range.end_ms); last >= first;
        last -= kDaysPerRequest) {
@@ -126,6 +127,7 @@ absl::Status PeerRepair::CompareTenant(const Tenant& tenant,
   const int64_t days_end_ms = LastEndMs(over_ms, model::kDayMs);
   const int64_t hours_end_ms =
       LastEndMs(open_hours ? range.end_ms + kHourMs : over_ms, kHourMs);
+  Narrow(range, hours_end_ms, settled.start_ms);
   std::vector<DigestSpan> unlike;
   if (range.start_ms <= days_end_ms) {
     RETURN_IF_ERROR(CompareTotals(tenant, {range.start_ms, days_end_ms},
@@ -155,6 +157,19 @@ absl::Status PeerRepair::CompareTenant(const Tenant& tenant,
   }
   parts_.progress->AddPending(-left);
   return status;
+}
+
+void PeerRepair::Narrow(const model::TimeRange& range, int64_t end_ms,
+                        int64_t settled_start_ms) {
+  if (!compared_) return;
+  if (end_ms < range.end_ms) {
+    compared_->end_ms = std::min(compared_->end_ms, end_ms);
+  }
+  if (settled_start_ms <= range.start_ms) return;
+  // What is before goes by the clock, the rest of that day is left out.
+  compared_->start_ms = std::max(
+      compared_->start_ms,
+      (model::DayOf(settled_start_ms) + int64_t{1}) * model::kDayMs);
 }
 
 absl::Status PeerRepair::CheckRules(const proto::Coverage& coverage) const {
@@ -226,6 +241,7 @@ absl::Status PeerRepair::RepairSpan(const Tenant& tenant,
   std::erase_if(units, [&](const DigestUnit& unit) {
     const auto state = pulled_.StateOf(HashOf(tenant, span.day, unit));
     if (state == PulledUnits::State::kRefused) LacksRefused();
+    if (state == PulledUnits::State::kDeleted) compared_.reset();
     return state != PulledUnits::State::kUnknown;
   });
   if (units.empty()) return absl::OkStatus();
@@ -335,9 +351,13 @@ absl::StatusOr<PulledUnits::State> PeerRepair::PullBatch(
     LacksDamaged();
     return PulledUnits::State::kUnknown;
   }
-  if (writer.refused() == 0) return PulledUnits::State::kWhole;
-  LacksRefused();
-  return PulledUnits::State::kRefused;
+  if (writer.deleted() > 0) compared_.reset();
+  if (writer.refused() > 0) {
+    LacksRefused();
+    return PulledUnits::State::kRefused;
+  }
+  return writer.deleted() > 0 ? PulledUnits::State::kDeleted
+                              : PulledUnits::State::kWhole;
 }
 
 // Both digests too: either side may come to differ otherwise.

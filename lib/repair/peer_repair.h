@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,7 +51,12 @@ class PulledUnits {
  public:
   static constexpr size_t kUnitsMax = 1 << 20;  // 18 MB
 
-  enum class State : uint8_t { kUnknown, kWhole, kRefused };
+  enum class State : uint8_t {
+    kUnknown,
+    kWhole,
+    kRefused,
+    kDeleted,  // whole, but for rows that a delete here has dropped
+  };
 
   // A new day forgets all: limits of series may take today what they refused.
   void Begin(int32_t today);
@@ -102,6 +108,10 @@ class PeerRepair {
   // rows of it come in. The days of the range, newest first. A tenant that fails ends neither the
   // others nor older days; the first error is told.
   absl::Status Run(const model::TimeRange& range, bool open_hours);
+  // After a Run that was OK: where this node has all that the peer had in the
+  // slots when it began, of every tenant. Nothing when a delete has dropped some
+  // of it here: it may have been written after the delete.
+  const std::optional<model::TimeRange>& compared() const { return compared_; }
 
  private:
   struct Tenant {
@@ -110,6 +120,10 @@ class PeerRepair {
   };
   absl::Status CompareTenant(const Tenant& tenant,
                              const model::TimeRange& range, bool open_hours);
+  // Of `range` a tenant is compared up to `end_ms`, of what rules for old
+  // samples have not reached.
+  void Narrow(const model::TimeRange& range, int64_t end_ms,
+              int64_t settled_start_ms);
   // Spans whose totals are not those of the peer.
   absl::Status CompareTotals(const Tenant& tenant,
                              const model::TimeRange& range, bool by_hour,
@@ -143,6 +157,7 @@ class PeerRepair {
   PulledUnits& pulled_;
   const base::Alive alive_;
   absl::Status lacks_;  // the first
+  std::optional<model::TimeRange> compared_;
 };
 
 }  // namespace varve::repair

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -39,6 +40,14 @@ std::string NamesOf(const std::vector<proto::Ring>& rings) {
   }
   base::PutFixedLe<uint64_t>(names, newest);
   return names;
+}
+
+std::optional<model::TimeRange> Both(
+    const std::optional<model::TimeRange>& a,
+    const std::optional<model::TimeRange>& b) {
+  if (!a || !b) return std::nullopt;
+  return model::TimeRange{std::max(a->start_ms, b->start_ms),
+                          std::min(a->end_ms, b->end_ms)};
 }
 
 }  // namespace
@@ -129,6 +138,9 @@ void Repairer::Pass(Worker& worker, bool forced) {
   parts_.progress->Begin(std::move(peers));
   pulled_.Begin(model::DayOf(began_ms));
   ReachAll(worker);
+  // Before anything is compared.
+  marks_.emplace(parts_.engine->node_id(), &peers_, &worker);
+  marks_->Take(shares_.others);
   const int64_t rows = parts_.progress->View().rows;
   size_t failed = 0;
   for (const SlotShare& one : shares_.others) {
@@ -143,6 +155,7 @@ void Repairer::Pass(Worker& worker, bool forced) {
                   absl::Hex(one.node_id, absl::kZeroPad16), " at ",
                   one.address, ": ", base::Message(status));
   }
+  marks_->Tell(shares_.others, rings_, ForgottenNodes::Of(*parts_.engine));
   peers_.Keep({});
   parts_.progress->End(began_ms, base::SystemClock().NowMs(), failed == 0);
   if (failed == 0 && open_hours) NoteCompared(began_ms);
@@ -187,13 +200,16 @@ absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
   const int64_t first =
       model::DayOf(std::max<int64_t>(now_ms - options_.retention_ms, 0)) + 1;
   PeerReads reads(channel, &worker, &rate_);
+  const model::TimeRange range = {first * model::kDayMs, now_ms};
+  std::optional<model::TimeRange> compared = range;
   for (const model::SlotSet* slots : {&share.slots, &share.strays}) {
     if (slots->Count() == 0) continue;
     PeerRepair repair(&parts_, share.node_id, slots, shares_.ring_id, &reads,
                       &worker, &pulled_);
-    RETURN_IF_ERROR(
-        repair.Run({first * model::kDayMs, now_ms}, open_hours));
+    RETURN_IF_ERROR(repair.Run(range, open_hours));
+    compared = Both(compared, repair.compared());
   }
+  if (compared) marks_->NoteCompared(share.node_id, *compared);
   heard_ms_[share.node_id] = now_ms;
   return absl::OkStatus();
 }

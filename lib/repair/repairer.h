@@ -12,6 +12,9 @@
 // when it was away for most of a day only in a pass that was asked for, and not
 // at all once it is forgotten (forgotten_nodes.h).
 //
+// Who keeps MISSED records of this node is told at the end of a pass what was
+// compared (compared_marks.h), so that it strikes them out.
+//
 // Threads: one of its own.
 #ifndef VARVE_LIB_REPAIR_REPAIRER_H_
 #define VARVE_LIB_REPAIR_REPAIRER_H_
@@ -25,6 +28,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "lib/repair/byte_rate.h"
+#include "lib/repair/compared_marks.h"
 #include "lib/repair/peer_repair.h"
 #include "lib/repair/peers.h"
 #include "lib/repair/repair_progress.h"
@@ -75,6 +79,7 @@ class Repairer {
   std::vector<proto::Ring> rings_;
   std::string names_;  // of the rings: what of them decides about shares
   SlotShares shares_;
+  std::optional<ComparedMarks> marks_;  // of this pass
   std::string shared_by_;  // the names of the rings they were made of
   std::map<uint64_t, int64_t> heard_ms_;  // by node: the last whole comparison
   int64_t due_steady_ms_ = 0;

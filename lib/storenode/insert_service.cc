@@ -124,6 +124,9 @@ absl::Status InsertService::Handle(rpc::ServerCall& call) {
     case wire::kHintStatus:
       answer = HintStatus(call.payload());
       break;
+    case wire::kCompared:
+      answer = Compared(call.payload());
+      break;
     case wire::kHintReplay:
       answer = Replayed(call.payload());
       break;
@@ -197,6 +200,9 @@ absl::StatusOr<std::string> InsertService::Append(
     ack.set_too_new(result.too_new);
     ack.set_redefine(result.unknown_ref > 0);
   }
+  // Once the rows are stored, so that no mark that it does not tell of was
+  // given before.
+  ack.set_mark(kept_->newest_mark());
   ack.set_coverage_version(engine_->coverage_version());
   return ack.SerializeAsString();
 }
@@ -234,6 +240,7 @@ absl::StatusOr<std::string> InsertService::HintData(std::string_view payload) {
                               static_cast<storage::AckLevel>(frame.ack)));
   proto::HintAck ack;
   ack.set_redefine(!taken);
+  ack.set_mark(kept_->newest_mark());
   return ack.SerializeAsString();
 }
 
@@ -266,6 +273,15 @@ absl::StatusOr<std::string> InsertService::PutMissed(
   proto::Ack ack;
   ack.set_coverage_version(engine_->coverage_version());
   return ack.SerializeAsString();
+}
+
+absl::StatusOr<std::string> InsertService::Compared(
+    std::string_view payload) {
+  proto::ComparedRequest request;
+  RETURN_IF_ERROR(wire::ParseMessage(payload, request));
+  ASSIGN_OR_RETURN(const proto::ComparedResponse response,
+                   kept_->Compared(request));
+  return response.SerializeAsString();
 }
 
 absl::Status InsertService::ListMissed(rpc::ServerCall& call) const {

@@ -1,7 +1,7 @@
 // What insert nodes call: PING, DEFINE, DATA, MISSED, PUTRING, GETRINGS,
 // TENANTNAMES, HINTDEFINE, HINTDATA; and other storage nodes: HINTSTATUS,
-// HINTREPLAY, and what they read to repair their copies (SEARCH, TENANTS,
-// DIGEST), for they know this port's address.
+// HINTREPLAY, COMPARED, and what they read to repair their copies (SEARCH,
+// TENANTS, DIGEST), for they know this port's address.
 //
 // Errors:  InvalidArgument or DataLoss for a bad message; nothing of it was
 //          stored. Unavailable while stopping or over its concurrency,
@@ -51,6 +51,7 @@ class InsertService final : public rpc::Service {
   absl::StatusOr<std::string> HintStatus(std::string_view payload);
   absl::StatusOr<std::string> PutMissed(std::string_view payload);
   absl::Status ListMissed(rpc::ServerCall& call) const;
+  absl::StatusOr<std::string> Compared(std::string_view payload);
   absl::StatusOr<std::string> PutRing(std::string_view payload);
   absl::StatusOr<std::string> GetRings();
   absl::StatusOr<std::string> PutTenantNames(std::string_view payload);

@@ -1,12 +1,16 @@
 #include "lib/storenode/kept_state.h"
 
 #include <algorithm>
+#include <random>
 #include <set>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/model/slot_set.h"
 #include "lib/repair/forgotten_nodes.h"
+#include "storage/engine/hints.h"
 
 namespace varve::storenode {
 namespace {
@@ -41,7 +45,34 @@ repair::HintLogName HintsOf(const proto::Missed& missed) {
           .log = missed.hint_log()};
 }
 
+// Of records that are joined.
+proto::Missed::Keeper Joined(const proto::Missed& a, const proto::Missed& b) {
+  if (a.keeper() == b.keeper()) return a.keeper();
+  const bool unknown = a.keeper() == proto::Missed::UNKNOWN ||
+                       b.keeper() == proto::Missed::UNKNOWN;
+  return unknown ? proto::Missed::UNKNOWN : proto::Missed::HINTS;
+}
+
+uint64_t RandomMark() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+bool IsWithin(const proto::Missed& record,
+              const proto::ComparedRequest& request,
+              const model::SlotSet& slots) {
+  return record.owner() == request.owner() &&
+         record.start_ms() >= request.start_ms() &&
+         record.end_ms() <= request.end_ms() && !record.slots().empty() &&
+         std::ranges::all_of(record.slots(), [&slots](uint32_t slot) {
+           return slots.Has(static_cast<uint16_t>(slot));
+         });
+}
+
 }  // namespace
+
+KeptState::KeptState(storage::Engine* engine)
+    : engine_(engine), ring_coverage_(engine), first_mark_(RandomMark()) {}
 
 template <typename Message>
 absl::StatusOr<Message> KeptState::Kept(const std::string& key) const {
@@ -136,6 +167,7 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
                                           hints.log));
   }
   base::MutexLock lock(mutex_);
+  put_after_[key] = marks_given_;
   ASSIGN_OR_RETURN(const proto::Missed kept, Kept<proto::Missed>(key));
   std::set<uint32_t> slots(kept.slots().begin(), kept.slots().end());
   for (const uint32_t slot : missed.slots()) {
@@ -146,6 +178,9 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   }
   proto::Missed put = missed;
   put.mutable_slots()->Assign(slots.begin(), slots.end());
+  if (!kept.slots().empty() || kept.owner() != 0) {
+    put.set_keeper(Joined(kept, missed));
+  }
   RETURN_IF_ERROR(LoadMissed());
   // Told even if putting fails: rather one span too many.
   missed_.insert({SpanOf(missed), hints});
@@ -221,9 +256,11 @@ absl::StatusOr<int64_t> KeptState::StrikeIf(const Wanted& wanted) {
   for (const auto& [key, value] : kept) {
     proto::Missed record;
     if (!record.ParseFromString(value)) continue;
-    const bool strikes = wanted(record);
+    const bool strikes = wanted(key, record);
     (strikes ? struck : left).insert({SpanOf(record), HintsOf(record)});
-    if (strikes) RETURN_IF_ERROR(engine_->DropState(key));
+    if (!strikes) continue;
+    RETURN_IF_ERROR(engine_->DropState(key));
+    put_after_.erase(key);
   }
   int64_t count = 0;
   for (const Entry& one : struck) {
@@ -233,16 +270,76 @@ absl::StatusOr<int64_t> KeptState::StrikeIf(const Wanted& wanted) {
 }
 
 absl::Status KeptState::Strike(const repair::HintLogName& log) {
-  return StrikeIf([&log](const proto::Missed& record) {
+  return StrikeIf([&log](const std::string&, const proto::Missed& record) {
            return HintsOf(record) == log;
          })
       .status();
 }
 
 absl::StatusOr<int64_t> KeptState::StrikeOwner(uint64_t owner) {
-  return StrikeIf([owner](const proto::Missed& record) {
+  return StrikeIf([owner](const std::string&, const proto::Missed& record) {
     return record.owner() == owner;
   });
+}
+
+absl::StatusOr<int64_t> KeptState::RecordsOf(uint64_t owner) {
+  RETURN_IF_ERROR(LoadMissed());
+  return std::ranges::count_if(missed_, [owner](const Entry& one) {
+    return one.missed.owner == owner;
+  });
+}
+
+absl::StatusOr<proto::ComparedResponse> KeptState::Compared(
+    const proto::ComparedRequest& request) {
+  if (request.owner() == 0) return base::InvalidArgument("COMPARED of nobody");
+  if (request.mark() != 0) RETURN_IF_ERROR(StrikeCompared(request));
+  base::MutexLock lock(mutex_);
+  ASSIGN_OR_RETURN(const int64_t records, RecordsOf(request.owner()));
+  // Each mark has insert nodes put records again.
+  if (request.mark() == 0 && (request.anew() || records > 0)) ++marks_given_;
+  proto::ComparedResponse response;
+  response.set_mark(newest_mark());
+  response.set_records(records);
+  return response;
+}
+
+// Why that is safe: docs/formats/wire.md, COMPARED.
+absl::Status KeptState::StrikeCompared(const proto::ComparedRequest& request) {
+  const uint64_t mark = request.mark() - first_mark_;
+  if (mark > marks_given_) {
+    return base::FailedPrecondition("a mark of another start of this node");
+  }
+  const auto slots = model::SlotSet::FromBytes(request.slots());
+  if (!slots) {
+    return base::InvalidArgument("COMPARED with slots of ",
+                                 request.slots().size(), " bytes");
+  }
+  const auto is_settled = [&](const std::string& key,
+                              const proto::Missed& record)
+                              REQUIRES_LOCK(mutex_) {
+    const auto put = put_after_.find(key);
+    return IsWithin(record, request, *slots) && IsMadeUp(record, request) &&
+           (put == put_after_.end() ? 0 : put->second) < mark;
+  };
+  ASSIGN_OR_RETURN(const int64_t struck, StrikeIf(is_settled));
+  if (struck == 0) return absl::OkStatus();
+  base::LogInfo("node ", absl::Hex(request.owner(), absl::kZeroPad16),
+                " has compared its copies: ", struck,
+                " MISSED records of it are struck out");
+  return absl::OkStatus();
+}
+
+bool KeptState::IsMadeUp(const proto::Missed& record,
+                         const proto::ComparedRequest& request) const {
+  if (record.keeper() == proto::Missed::ROWS) return true;
+  if (record.keeper() != proto::Missed::HINTS ||
+      std::ranges::count(request.rings(), record.ring()) == 0) {
+    return false;
+  }
+  // The hints here are not replayed yet: their end strikes it out.
+  return record.hint_holder() != engine_->node_id() ||
+         engine_->hints().StateOf(record.owner(), record.hint_log()) !=
+             storage::HintState::kPending;
 }
 
 absl::Status KeptState::DropOld(int64_t now_ms) {
@@ -272,6 +369,7 @@ absl::Status KeptState::DropOld(int64_t now_ms) {
     }
     if (dropped++ == kDropsMax) return absl::OkStatus();
     RETURN_IF_ERROR(engine_->DropState(key));
+    put_after_.erase(key);
   }
   std::erase_if(missed_, old_entry);
   return absl::OkStatus();

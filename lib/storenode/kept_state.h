@@ -5,8 +5,9 @@
 // Put returns. A ring seen again widens its span of time; MISSED records of
 // one owner, ring, span of time and hint log are joined, so that a node away
 // for long grows by one record an hour and not by one a write. Records that
-// name a hint log go when that log is done: the owner has their rows then. All
-// go when their span of time is out of retention.
+// name a hint log go when that log is done: the owner has their rows then.
+// Others go when the owner has compared its copies (COMPARED in
+// docs/formats/wire.md). All go when their span of time is out of retention.
 //
 // Errors:  InvalidArgument for what is no ring or MISSED record; the engine's.
 // Threads: all members from any thread.
@@ -17,7 +18,9 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -49,8 +52,7 @@ struct MissedSpan {
 
 class KeptState final : public repair::MissedRecords {
  public:
-  explicit KeptState(storage::Engine* engine)
-      : engine_(engine), ring_coverage_(engine) {}
+  explicit KeptState(storage::Engine* engine);
 
   absl::Status PutRing(const proto::Ring& ring);
   // Rows routed by this ring are about to be stored. One that was never put is
@@ -81,6 +83,11 @@ class KeptState final : public repair::MissedRecords {
   absl::Status DropOld(int64_t now_ms) override;
   // Drops those of the owner; how many spans went.
   absl::StatusOr<int64_t> StrikeOwner(uint64_t owner);
+  // COMPARED: gives a mark, or drops what a comparison has settled.
+  absl::StatusOr<proto::ComparedResponse> Compared(
+      const proto::ComparedRequest& request);
+  // Never 0; of another start of the node another one.
+  uint64_t newest_mark() const { return first_mark_ + marks_given_; }
 
  private:
   // The kept message under `key`, or an empty one.
@@ -94,8 +101,14 @@ class KeptState final : public repair::MissedRecords {
     repair::HintLogName hints;  // none: all 0
     friend auto operator<=>(const Entry&, const Entry&) = default;
   };
-  using Wanted = std::function<bool(const proto::Missed&)>;
+  using Wanted =
+      std::function<bool(const std::string& key, const proto::Missed&)>;
   absl::StatusOr<int64_t> StrikeIf(const Wanted& wanted);
+  absl::StatusOr<int64_t> RecordsOf(uint64_t owner) REQUIRES_LOCK(mutex_);
+  absl::Status StrikeCompared(const proto::ComparedRequest& request);
+  // By what this node has of its rows, and whom the owner was compared with.
+  bool IsMadeUp(const proto::Missed& record,
+                const proto::ComparedRequest& request) const;
 
   // The spans of all records, read once: a query must not read the slots of
   // each.
@@ -103,12 +116,17 @@ class KeptState final : public repair::MissedRecords {
 
   storage::Engine* const engine_;
   mutable RingCoverage ring_coverage_;
+  const uint64_t first_mark_;  // random
+  std::atomic<uint64_t> marks_given_{0};
   // Between reading what is kept and putting what is to be kept.
   mutable base::Mutex mutex_;
   std::atomic<uint64_t> known_ring_{0};  // one that is kept
   std::atomic<int64_t> retention_ms_{INT64_MAX};
   mutable bool missed_loaded_ GUARDED_BY(mutex_) = false;
   mutable std::set<Entry> missed_ GUARDED_BY(mutex_);
+  // How many marks had been given when the record under the key was put last;
+  // none of a record from before the start.
+  std::map<std::string, uint64_t> put_after_ GUARDED_BY(mutex_);
   int64_t drop_due_ms_ GUARDED_BY(mutex_) = 0;
 };
 

@@ -23,6 +23,7 @@ enum Feature : uint64_t {
   kFeatureTenantNames = 1u << 9,  // TENANTNAMES, and names of tenants in reads
   kFeatureHints = 1u << 10,  // HINTDEFINE, HINTDATA, HINTSTATUS, HINTREPLAY
   kFeatureDigests = 1u << 11,  // DIGEST
+  kFeatureCompared = 1u << 12,  // COMPARED
 };
 
 // What this release understands.
@@ -30,7 +31,7 @@ inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
     kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 |
     kFeatureRollup | kFeatureStarts | kFeatureTenantNames | kFeatureHints |
-    kFeatureDigests;
+    kFeatureDigests | kFeatureCompared;
 
 }  // namespace varve::wire
 

@@ -16,7 +16,7 @@ constexpr uint32_t kVersionMax = kWireVersion + 1;
 constexpr size_t kHelloBytesMax = 64 << 10;
 
 constexpr uint64_t kFeaturesOfSelect =
-    kFeatures & ~uint64_t{kFeatureMissed | kFeatureRollup};
+    kFeatures & ~uint64_t{kFeatureMissed | kFeatureRollup | kFeatureCompared};
 // It keeps nothing itself, and hints least of all.
 constexpr uint64_t kFeaturesOfInsert =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
@@ -27,6 +27,7 @@ struct FeatureName {
   Feature feature;
   std::string_view name;
 };
+// Those that a caller of a node misses.
 constexpr FeatureName kFeatureNames[] = {
     {kFeatureFloats, "floats"},
     {kFeatureHistograms, "native histograms"},

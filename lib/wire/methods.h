@@ -25,6 +25,7 @@ enum Method : uint8_t {
   // storage -> storage, over the port for insert
   kHintStatus = 11,  // proto HintStatusRequest -> HintStatusResponse
   kHintReplay = 12,  // DataFrame -> proto Ack; accept_ms stays as it is
+  kCompared = 14,  // proto ComparedRequest -> ComparedResponse
   // insert -> storage: empty -> stream of proto MissedList, those records that
   // came from levels above
   kGetMissed = 13,

@@ -1,6 +1,7 @@
 """Repair: storage nodes make their copies whole from one another."""
 
 import json
+import os
 import shutil
 import time
 import unittest
@@ -164,6 +165,60 @@ class RepairTest(unittest.TestCase):
                 self.assertEqual(rows, stored[labels])
             self.assertEqual(cluster.export("m"), stored)
             self.assert_whole_without(cluster, cluster.storages[0], stored)
+
+    def write_without(self, cluster, down):
+        """Rows of an hour that is over, missed by a node that is down."""
+        down.process.kill()
+        at = self.now - 3 * 3_600_000
+        answer = cluster.write([
+            ({"__name__": "m", "n": str(n)}, [(at, n + 0.5)])
+            for n in range(SERIES)])
+        self.assertEqual(answer.status, 204, answer.text)
+        return cluster.export("m")
+
+    def assert_struck_by_repair(self, cluster, down, stored):
+        """The node gets its rows from the others, and they know."""
+        def told():
+            return sum(http_client.metric(s.http, "varve_missed_records")
+                       for s in cluster.storages)
+        self.begin(cluster, down)
+        for storage in cluster.storages:
+            if storage is not down:
+                self.assertGreater(http_client.metric(
+                    storage.http, "varve_missed_records"), 0, storage.index)
+        # A kill between any two steps takes no record that is needed.
+        http_client.get(down.http, "/internal/force_repair")
+        down.process.kill()
+        self.begin(cluster, down)
+        def struck():
+            repair(down)
+            return told() == 0
+        wait_until(struck, 60, "no MISSED records")
+        for gone in cluster.storages:
+            self.assert_whole_without(cluster, gone, stored)
+
+    def test_records_go_whose_hints_were_lost(self):
+        with Cluster(storages=3, replication_factor=2) as cluster:
+            self.write(cluster)
+            self.wait_no_doubts(cluster)
+            down = cluster.storages[2]
+            stored = self.write_without(cluster, down)
+            for holder in cluster.storages[:2]:
+                self.assertGreater(http_client.metric(
+                    holder.http, "varve_hints_rows_total"), 0)
+                holder.process.kill()
+                shutil.rmtree(os.path.join(holder.path, "hints"))
+                self.begin(cluster, holder)
+            self.assert_struck_by_repair(cluster, down, stored)
+
+    def test_records_go_that_have_no_hints(self):
+        with Cluster(storages=3, replication_factor=2,
+                     insert_args=["-insert.hintMaxAge=0"]) as cluster:
+            self.write(cluster)
+            self.wait_no_doubts(cluster)
+            down = cluster.storages[0]
+            stored = self.write_without(cluster, down)
+            self.assert_struck_by_repair(cluster, down, stored)
 
     def test_a_pass_begins_by_itself(self):
         with Cluster(storages=2, replication_factor=2,

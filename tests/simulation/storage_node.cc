@@ -128,6 +128,7 @@ absl::StatusOr<std::string> StorageNode::HintData(std::string_view payload) {
                          network_.clock().SteadyMs()));
   proto::HintAck ack;
   ack.set_redefine(!taken);
+  ack.set_mark(kept_.newest_mark());
   return ack.SerializeAsString();
 }
 
