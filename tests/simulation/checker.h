@@ -79,7 +79,8 @@ class Checker {
   size_t MembersGone(const proto::Coverage::NewestRing& ring) const;
   void CheckOwners(int64_t number);
   // Whether the rings that the place was told name a node that has the sample,
-  // and at its address nobody who came later.
+  // and at its address nobody who came later. A ring that came only to a node
+  // which left the lists after it, nobody else is told.
   bool KnowsOfCopy(const Place& place, int64_t number) const;
   void CheckMissed(size_t place);
 
