@@ -8,10 +8,17 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "lib/placement/ring.h"
 #include "proto/varve_rpc.pb.h"
+#include "storage/engine/engine.h"
 
 namespace varve::repair {
+
+// All that this node keeps, without the addresses of forgotten nodes. One that
+// cannot be read is as one that is known by its id alone. Errors: the engine's.
+absl::StatusOr<std::vector<proto::Ring>> KeptRings(
+    const storage::Engine& engine);
 
 inline placement::Ring PlacementOf(const proto::Ring& ring) {
   std::vector<placement::Member> members;

@@ -1,22 +1,19 @@
 #include "lib/repair/peers.h"
 
 #include "lib/base/status.h"
-#include "lib/repair/forgotten_nodes.h"
+#include "lib/repair/kept_rings.h"
 #include "lib/wire/hello.h"
 #include "proto/varve_rpc.pb.h"
 
 namespace varve::repair {
 
 std::string AddressOf(const storage::Engine& engine, uint64_t node_id) {
-  const auto kept = engine.ListState(storage::kRingStatePrefix);
+  const auto rings = KeptRings(engine);
   std::string address;
   int64_t newest_ms = INT64_MIN;
-  if (!kept.ok()) return address;
-  const ForgottenNodes forgotten = ForgottenNodes::Of(engine);
-  for (const auto& [key, value] : *kept) {
-    proto::Ring ring;
-    if (!ring.ParseFromString(value) || ring.last_ms() < newest_ms) continue;
-    forgotten.Hide(ring);
+  if (!rings.ok()) return address;
+  for (const proto::Ring& ring : *rings) {
+    if (ring.last_ms() < newest_ms) continue;
     for (const proto::Ring::Member& member : ring.members()) {
       if (member.node_id() != node_id || member.address().empty()) continue;
       address = member.address();

@@ -10,7 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
-#include "lib/repair/forgotten_nodes.h"
+#include "lib/repair/kept_rings.h"
 #include "lib/wire/features.h"
 
 namespace varve::repair {
@@ -83,23 +83,15 @@ bool Repairer::IsDue() {
 
 bool Repairer::RingsChanged() {
   // A ring that comes back changes its time alone.
-  const auto kept = parts_.engine->ListState(storage::kRingStatePrefix);
-  if (!kept.ok()) {
-    base::LogWarn("rings for repair: ", base::Message(kept.status()));
+  absl::StatusOr<std::vector<proto::Ring>> rings = KeptRings(*parts_.engine);
+  if (!rings.ok()) {
+    base::LogWarn("rings for repair: ", base::Message(rings.status()));
     return false;
   }
-  const ForgottenNodes forgotten = ForgottenNodes::Of(*parts_.engine);
-  std::vector<proto::Ring> rings;
-  for (const auto& [key, value] : *kept) {
-    proto::Ring ring;
-    if (!ring.ParseFromString(value)) continue;
-    forgotten.Hide(ring);
-    rings.push_back(std::move(ring));
-  }
-  std::string names = NamesOf(rings);
+  std::string names = NamesOf(*rings);
   if (names == names_) return false;
   names_ = std::move(names);
-  rings_ = std::move(rings);
+  rings_ = *std::move(rings);
   return true;
 }
 

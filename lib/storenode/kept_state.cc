@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <random>
 #include <set>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
 #include "lib/model/slot_set.h"
-#include "lib/repair/forgotten_nodes.h"
+#include "lib/repair/kept_rings.h"
 #include "storage/engine/hints.h"
 
 namespace varve::storenode {
@@ -137,15 +138,10 @@ absl::Status KeptState::NoteRing(uint64_t ring_id) {
 }
 
 absl::StatusOr<proto::RingList> KeptState::Rings() const {
-  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(storage::kRingStatePrefix));
-  const auto forgotten = repair::ForgottenNodes::Of(*engine_);
+  ASSIGN_OR_RETURN(std::vector<proto::Ring> rings,
+                   repair::KeptRings(*engine_));
   proto::RingList list;
-  for (const auto& [key, value] : kept) {
-    if (!list.add_rings()->ParseFromString(value)) {
-      return base::DataLoss("kept state ", key, " cannot be read");
-    }
-    forgotten.Hide(*list.mutable_rings(list.rings_size() - 1));
-  }
+  for (proto::Ring& ring : rings) *list.add_rings() = std::move(ring);
   return list;
 }
 

@@ -59,7 +59,7 @@ class KeptState final : public repair::MissedRecords {
   // kept without members, so that readers know of rows whose owners they
   // cannot tell.
   absl::Status NoteRing(uint64_t ring_id);
-  // Without the addresses of forgotten nodes.
+  // As repair::KeptRings.
   absl::StatusOr<proto::RingList> Rings() const;
   // What answers tell by these rings.
   RingCoverage& ring_coverage() const { return ring_coverage_; }

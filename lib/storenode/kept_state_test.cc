@@ -99,6 +99,27 @@ TEST_CASE("rings widen and MISSED records join, over a restart",
         std::vector<uint32_t>{5, 7, 65'535});
 }
 
+TEST_CASE("a ring that cannot be read is known by its id", "[storenode]") {
+  TestNode node;
+  storage::Engine& engine = node.role->engine();
+  KeptState kept(&engine);
+  proto::Ring ring;
+  ring.set_ring_id(9);
+  ring.add_members()->set_node_id(engine.node_id());
+  REQUIRE(kept.PutRing(ring).ok());
+  REQUIRE(engine.PutState("ring/00000000000000ab", "no ring").ok());
+  const auto rings = kept.Rings();
+  REQUIRE(rings.ok());
+  REQUIRE(rings->rings_size() == 2);
+  CHECK(rings->rings(0).ring_id() == 9);
+  CHECK(rings->rings(1).ring_id() == 0xab);
+  CHECK(rings->rings(1).members().empty());
+  // What is told by the others goes on.
+  proto::Coverage coverage;
+  REQUIRE(kept.ring_coverage().Tell({0, 1}, coverage).ok());
+  CHECK(coverage.newest_ring().members_size() == 1);
+}
+
 TEST_CASE("MISSED records of a hint log are struck out, no others",
           "[storenode]") {
   TestNode node;

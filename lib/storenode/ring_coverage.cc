@@ -122,17 +122,13 @@ absl::Status RingCoverage::Load() {
 absl::Status RingCoverage::Refresh() {
   RETURN_IF_ERROR(Load());
   if (!changed_.exchange(false)) return absl::OkStatus();
-  const auto kept = engine_->ListState(storage::kRingStatePrefix);
-  if (!kept.ok()) {
+  const auto rings = repair::KeptRings(*engine_);
+  if (!rings.ok()) {
     changed_ = true;
-    return kept.status();
-  }
-  std::vector<proto::Ring> rings;
-  for (const auto& [key, value] : *kept) {
-    if (!rings.emplace_back().ParseFromString(value)) rings.pop_back();
+    return rings.status();
   }
   newest_.Clear();
-  if (const auto sorted = repair::NewestFirst(rings); !sorted.empty()) {
+  if (const auto sorted = repair::NewestFirst(*rings); !sorted.empty()) {
     newest_.set_last_ms(sorted[0]->last_ms());
     for (const proto::Ring::Member& one : sorted[0]->members()) {
       newest_.add_members(one.node_id());
@@ -142,7 +138,7 @@ absl::Status RingCoverage::Refresh() {
   std::erase_if(heard_, [&others](const auto& one) {
     return std::find(others.begin(), others.end(), one.first) == others.end();
   });
-  lost_ = repair::LostCopiesOf(engine_->node_id(), rings);
+  lost_ = repair::LostCopiesOf(engine_->node_id(), *rings);
   made_up_ = repair::MadeUp(lost_, compared_ms_);
   return absl::OkStatus();
 }
