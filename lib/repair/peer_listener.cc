@@ -39,7 +39,7 @@ PeerListener::PeerListener(storage::Engine* engine, Hearing hearing, Dial dial,
 void PeerListener::Look(Worker& worker) {
   const std::set<uint64_t> members = hearing_.members();
   peers_.Keep(members);
-  std::erase_if(due_steady_ms_, [&members](const auto& one) {
+  std::erase_if(turns_, [&members](const auto& one) {
     return !members.contains(one.first);
   });
   for (const Asked& asked : Ask(members)) {
@@ -60,21 +60,31 @@ std::vector<PeerListener::Asked> PeerListener::Ask(
   request.set_start_ms(std::numeric_limits<int64_t>::min());
   request.set_end_ms(std::numeric_limits<int64_t>::max());
   request.set_missed_owner(engine_->node_id());
+  const int64_t period_ms =
+      std::max(absl::ToInt64Milliseconds(interval_),
+               kPerMemberMs * static_cast<int64_t>(members.size()));
   const int64_t now_ms = base::SystemClock().SteadyMs();
   std::vector<Asked> calls;
   for (const uint64_t id : members) {
-    if (now_ms < due_steady_ms_[id]) continue;
+    Turn& turn = turns_[id];
+    if (now_ms < turn.due_steady_ms) continue;
     const absl::StatusOr<rpc::Channel*> channel = peers_.Reach(id);
-    if (!channel.ok() || *channel == nullptr) continue;  // the next look
+    if (!channel.ok() || *channel == nullptr) {
+      // It is dialed by now, and may be there at the next look. To look for one
+      // that is away reads all rings.
+      turn.unreached_ms =
+          std::min(period_ms, std::max(absl::ToInt64Milliseconds(kTick),
+                                       2 * turn.unreached_ms));
+      turn.due_steady_ms = now_ms + turn.unreached_ms;
+      continue;
+    }
+    turn = {.due_steady_ms = now_ms + period_ms};
     if (!CanTell(**channel)) {
       hearing_.heard(id, {});
       continue;
     }
     calls.emplace_back(
         id, (*channel)->Start(wire::kCoverage, request.SerializeAsString()));
-    due_steady_ms_[id] =
-        now_ms + std::max(absl::ToInt64Milliseconds(interval_),
-                          kPerMemberMs * static_cast<int64_t>(members.size()));
   }
   return calls;
 }

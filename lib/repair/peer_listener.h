@@ -37,12 +37,16 @@ struct Hearing {
 class PeerListener {
  public:
   // Each is asked again `interval` after the last time, with many of them less
-  // often. All outlive it.
+  // often; one that cannot be reached sooner at first. All outlive it.
   PeerListener(storage::Engine* engine, Hearing hearing, Dial dial,
                absl::Duration interval = absl::Milliseconds(500));
 
  private:
   using Asked = std::pair<uint64_t, std::unique_ptr<rpc::Call>>;
+  struct Turn {
+    int64_t due_steady_ms = 0;
+    int64_t unreached_ms = 0;  // the last wait for one that cannot be reached
+  };
 
   void Look(Worker& worker);
   std::vector<Asked> Ask(const std::set<uint64_t>& members);
@@ -52,7 +56,7 @@ class PeerListener {
   const Hearing hearing_;
   const absl::Duration interval_;
   Peers peers_;
-  std::map<uint64_t, int64_t> due_steady_ms_;
+  std::map<uint64_t, Turn> turns_;
   Worker worker_;  // last: its thread uses the others
 };
 
