@@ -1,9 +1,7 @@
 #include "lib/cluster/view_keeper.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "lib/base/log.h"
@@ -21,9 +19,6 @@ constexpr int64_t kCallMs = 2'000;
 // A holder that is full stays so until an owner is back; each change of what
 // takes hints makes writers define their series elsewhere.
 constexpr int64_t kHintRefusalMs = 300'000;
-// How often rings are handed over again, so that the span of time they were
-// written under is known to about this much.
-constexpr int64_t kPutPeriodMs = 600'000;
 
 bool SameMembers(const placement::Ring& ring,
                  const std::vector<placement::Member>& members) {
@@ -43,7 +38,8 @@ ViewKeeper::ViewKeeper(const NodeSet* nodes, WriterNodes* per_node,
       per_node_(per_node),
       options_(options),
       grace_start_ms_(options.clock->SteadyMs()),
-      awaited_(nodes->list()) {}
+      awaited_(nodes->list()),
+      handover_(options.clock) {}
 
 bool ViewKeeper::GraceOver() const {
   return options_.clock->SteadyMs() - grace_start_ms_.load() >=
@@ -76,7 +72,7 @@ ViewKeeper::Seen ViewKeeper::Look() const {
   seen.grace_over = GraceOver();
   seen.redefine = redefine_.load();
   seen.redefine_hints = redefine_hints_.load();
-  seen.put_period = now_ms / kPutPeriodMs;
+  seen.put_period = now_ms / kRingPeriodMs;
   return seen;
 }
 
@@ -158,14 +154,9 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(Seen& seen,
   NumberView(seen, *view, before);
   if (view->ring == nullptr || !view->status.ok()) return view;
   ring_put_ = true;
-  // Nodes find each other by the addresses that come with a ring.
-  if (before == nullptr || before->ring != view->ring ||
-      AddressesOf(*before) != AddressesOf(*view) ||
-      options_.clock->SteadyMs() - announced_ms_ >= kPutPeriodMs) {
-    for (WriterNode* const one : view->writers) one->ring_connection = 0;
-    announced_ms_ = options_.clock->SteadyMs();
-  }
-  PutRing(seen, *view);
+  std::vector<uint64_t> connections;
+  for (const SeenNode& one : seen.node) connections.push_back(one.connection);
+  handover_.Put(*view, before, connections);
   return view;
 }
 
@@ -370,70 +361,6 @@ void ViewKeeper::NumberView(const Seen& seen, WriteView& view,
       !seen.redefine_hints;
   view.liveness = before->liveness + (same_detours ? 0 : 1);
   view.hint_logs = same_detours ? before->hint_logs : new_logs();
-}
-
-void ViewKeeper::PutRing(const Seen& seen, const WriteView& view) {
-  std::vector<size_t> to;
-  for (size_t i = 0; i < view.nodes->size(); ++i) {
-    // Those of a level below that are not written to now may be all that is up
-    // when this process starts again.
-    if ((view.live[i] || view.level_below[i]) &&
-        view.writers[i]->ring_connection != seen.node[i].connection) {
-      to.push_back(i);
-    }
-  }
-  if (to.empty()) return;
-  PutOldRings(view, to);
-  const std::string ring =
-      RingMessage(view, options_.clock->NowMs()).SerializeAsString();
-  const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
-  std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
-  for (const size_t i : to) {
-    calls.emplace_back(i, view.nodes->channel(i).Start(wire::kPutRing, ring));
-  }
-  for (auto& [node, call] : calls) {
-    // A node that misses it gets it with the next change or period.
-    if (const auto answer = call->Next(deadline_ms); answer.ok()) {
-      view.writers[node]->ring_connection = seen.node[node].connection;
-    } else {
-      base::LogInfo("storage node ", view.nodes->node(node).address,
-                    " did not take the ring: ", base::Message(answer.status()));
-    }
-  }
-}
-
-void ViewKeeper::PutOldRings(const WriteView& view,
-                             const std::vector<size_t>& to) const {
-  const int64_t deadline_ms = options_.clock->SteadyMs() + kCallMs;
-  std::vector<std::unique_ptr<rpc::Call>> calls(view.nodes->size());
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (!view.live[i] || view.level_below[i]) continue;
-    calls[i] = view.nodes->channel(i).Start(wire::kGetRings, "");
-  }
-  std::map<uint64_t, proto::Ring> all;
-  std::vector<std::optional<std::set<uint64_t>>> known(calls.size());
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i] == nullptr) continue;
-    const auto answer = calls[i]->Next(deadline_ms);
-    proto::RingList rings;
-    if (!answer.ok() || !*answer || !rings.ParseFromString(**answer)) continue;
-    known[i].emplace();
-    for (proto::Ring& ring : *rings.mutable_rings()) {
-      if (ring.members().empty()) continue;
-      known[i]->insert(ring.ring_id());
-      all.try_emplace(ring.ring_id(), std::move(ring));
-    }
-  }
-  std::vector<std::unique_ptr<rpc::Call>> puts;
-  for (const size_t i : to) {
-    if (!known[i]) continue;
-    for (const auto& [id, ring] : all) {
-      if (known[i]->contains(id)) continue;
-      puts.push_back(view.nodes->channel(i).Start(wire::kPutRing,
-                                                  ring.SerializeAsString()));
-    }
-  }
-  for (const auto& put : puts) (void)put->Next(deadline_ms);
 }
 
 }  // namespace varve::cluster

@@ -1,5 +1,5 @@
 // Keeps the writer's view: watches connections, learns node ids, hands rings
-// to the storage nodes.
+// to the storage nodes (lib/cluster/ring_handover.h).
 //
 // A node is up while it is fit (lib/cluster/node_health.h) and has told its
 // id. One that is down has its copies kept as hints for hint_age_max_ms, and
@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/cluster/node_set.h"
+#include "lib/cluster/ring_handover.h"
 #include "lib/cluster/writer_nodes.h"
 #include "lib/cluster/writer_view.h"
 
@@ -88,11 +89,6 @@ class ViewKeeper {
   // Which copies go into hints, or to other nodes.
   void PlanDetours(const Seen& seen, WriteView& view) const;
   void NumberView(const Seen& seen, WriteView& view, const WriteView* before);
-  // To the nodes that are up and have not got it over their present connection.
-  void PutRing(const Seen& seen, const WriteView& view);
-  // Rings of before that the nodes `to` do not know and others do: a node that
-  // is new has to know whose rows it is to make up for.
-  void PutOldRings(const WriteView& view, const std::vector<size_t>& to) const;
 
   const NodeSet* const nodes_;
   WriterNodes* const per_node_;
@@ -111,7 +107,7 @@ class ViewKeeper {
   // Of the building thread.
   bool ring_put_ = false;
   std::shared_ptr<const NodeList> awaited_;  // the grace is of these
-  int64_t announced_ms_ = 0;
+  RingHandover handover_;
 };
 
 }  // namespace varve::cluster
