@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,20 @@ struct FakeCluster {
     size_t n = 0;
     for (const auto& fake : fakes) n += fake->hint_rows();
     return n;
+  }
+  // Nodes that have the rows of `key`, as their own or as hints.
+  std::set<uint64_t> NodesWith(const std::string& key) const {
+    std::set<uint64_t> nodes;
+    for (const auto& fake : fakes) {
+      if (fake->refs.contains(key) &&
+          fake->samples.contains(fake->refs.at(key))) {
+        nodes.insert(fake->id);
+      }
+      for (const auto& [owner, log] : fake->hints) {
+        if (log.refs.contains(key)) nodes.insert(fake->id);
+      }
+    }
+    return nodes;
   }
   int TotalDefines() const {
     int n = 0;

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -259,6 +260,15 @@ struct FakeNode {
     return n;
   }
 };
+
+// For `interfere`.
+inline std::function<std::optional<Answer>(rpc::Method)> Failing(
+    std::set<rpc::Method> methods, absl::Status error) {
+  return [methods, error](rpc::Method m) -> std::optional<Answer> {
+    if (!methods.contains(m)) return std::nullopt;
+    return Answer(error);
+  };
+}
 
 class FakeCall final : public rpc::Call {
  public:

@@ -65,10 +65,8 @@ TEST_CASE("MISSED records that could not be brought are brought later",
   c.Start(1);
   MissedSharer sharer(&c.clock);
   c.fakes[0]->missed = {Record(70, {1})};
-  c.fakes[1]->interfere = [](rpc::Method method) -> std::optional<Answer> {
-    if (method != wire::kMissed) return std::nullopt;
-    return base::Unavailable("the disk is full");
-  };
+  c.fakes[1]->interfere =
+      Failing({wire::kMissed}, base::Unavailable("the disk is full"));
   sharer.Look(*c.writer->View());
   CHECK(c.fakes[1]->missed.empty());
   c.fakes[1]->interfere = nullptr;
@@ -85,10 +83,8 @@ TEST_CASE("a node of a release without GETMISSED does not stop the others",
   c.Start(1);
   MissedSharer sharer(&c.clock);
   c.fakes[0]->missed = {Record(70, {1})};
-  c.fakes[1]->interfere = [](rpc::Method method) -> std::optional<Answer> {
-    if (method != wire::kGetMissed) return std::nullopt;
-    return base::Unimplemented("method 13");
-  };
+  c.fakes[1]->interfere =
+      Failing({wire::kGetMissed}, base::Unimplemented("method 13"));
   sharer.Look(*c.writer->View());
   CHECK(c.fakes[1]->missed.size() == 1);
   CHECK(c.fakes[2]->missed.size() == 1);

@@ -2,172 +2,21 @@
 
 #include <catch2/catch.hpp>
 #include <map>
-#include <thread>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
-#include "lib/model/slot_set.h"
+#include "lib/cluster/fake_read_cluster.h"
 #include "lib/telemetry/trace.h"
-#include "lib/wire/hello.h"
-#include "lib/wire/methods.h"
-#include "lib/wire/series_batch.h"
-#include "net/rpc/local_channel.h"
 
 namespace varve::cluster {
 namespace {
 
+using Cluster = FakeReadCluster;
 using model::LabelSet;
 using model::SampleColumns;
-
-SampleColumns Columns(
-    std::initializer_list<std::pair<int64_t, double>> samples) {
-  SampleColumns columns;
-  for (const auto& [timestamp_ms, value] : samples) {
-    columns.push_back(timestamp_ms, value);
-  }
-  return columns;
-}
-
-// A storage node with a few series.
-class FakeNode final : public rpc::Service {
- public:
-  std::string Hello() override { return wire::EncodeStorageHello(1, 1, ""); }
-  absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
-  absl::Status Handle(rpc::ServerCall& call) override {
-    switch (call.method()) {
-      case wire::kSearch:
-        return Search(call);
-      case wire::kLabels: {
-        proto::LabelsResponse response;
-        for (const std::string& item : items) response.add_items(item);
-        while (hang && !call.cancelled()) std::this_thread::yield();
-        *response.mutable_coverage() = coverage;
-        return call.Send(response.SerializeAsString());
-      }
-      case wire::kCardinality: {
-        return Count(call);
-      }
-      case wire::kTenants: {
-        proto::TenantsResponse response;
-        response.add_tenants()->set_id(tenant);
-        return call.Send(response.SerializeAsString());
-      }
-      default:
-        return base::Unimplemented("");
-    }
-  }
-
-  // Counts names and nothing else.
-  absl::Status Count(rpc::ServerCall& call) {
-    proto::CardinalityRequest request;
-    if (!request.ParseFromString(std::string(call.payload()))) {
-      return base::InvalidArgument("no CardinalityRequest");
-    }
-    const auto slots = model::SlotSet::FromBytes(request.slots());
-    proto::CardinalityResponse response;
-    std::map<std::string, int64_t> names;
-    for (const auto& [labels, columns] : series) {
-      std::string canonical;
-      model::AppendCanonicalBytes(canonical, labels);
-      const model::SeriesHash hash = model::HashSeries({}, canonical);
-      if (slots && !slots->Has(model::SlotOf(hash))) continue;
-      response.set_total_series(response.total_series() + 1);
-      ++names[std::string(labels.Get(model::kMetricName))];
-      response.add_digest_slots(model::SlotOf(hash));
-      response.add_digest_counts(1);
-      response.add_digest_sums(hash.low);
-    }
-    for (const auto& [name, count] : names) {
-      auto* const entry = response.add_series_count_by_metric_name();
-      entry->set_name(name);
-      entry->set_count(count);
-    }
-    if (!request.digests()) response.clear_digest_slots();
-    return call.Send(response.SerializeAsString());
-  }
-
-  absl::Status Search(rpc::ServerCall& call) {
-    proto::SearchRequest request;
-    if (!request.ParseFromString(std::string(call.payload()))) {
-      return base::InvalidArgument("no SearchRequest");
-    }
-    const auto slots = model::SlotSet::FromBytes(request.slots());
-    wire::SeriesBatchWriter writer;
-    for (const auto& [labels, columns] : series) {
-      std::string canonical;
-      model::AppendCanonicalBytes(canonical, labels);
-      if (slots &&
-          !slots->Has(model::SlotOf(model::HashSeries({}, canonical)))) {
-        continue;
-      }
-      writer.Add(model::HashSeries({}, canonical), canonical, columns);
-      RETURN_IF_ERROR(call.Send(writer.Finish()));
-    }
-    if (hang) {
-      while (!call.cancelled()) std::this_thread::yield();
-    }
-    RETURN_IF_ERROR(error);
-    return call.Send(wire::EncodeSearchEnd(coverage));
-  }
-
-  std::map<LabelSet, SampleColumns> series;
-  std::vector<std::string> items;
-  uint64_t tenant = 0;
-  proto::Coverage coverage;
-  absl::Status error;
-  bool hang = false;
-};
-
-struct Cluster {
-  explicit Cluster(size_t size, std::vector<std::string> groups = {})
-      : nodes(size) {
-    std::vector<std::shared_ptr<const Node>> list;
-    for (size_t i = 0; i < size; ++i) {
-      nodes[i] = std::make_unique<FakeNode>();
-      const std::string address = "node" + std::to_string(i);
-      auto channel = std::make_unique<rpc::LocalChannel>(
-          address, nodes[i].get(), "");
-      channels.push_back(channel.get());
-      list.push_back(std::make_shared<const Node>(
-          address, groups.empty() ? "" : groups[i], std::move(channel)));
-    }
-    set = std::make_unique<NodeSet>(std::move(list));
-  }
-
-  using Result = std::map<LabelSet, SampleColumns>;
-  absl::StatusOr<Result> Search(const ReadRequest& request = {}) {
-    Reader reader(set.get(), options);
-    ASSIGN_OR_RETURN(auto merge, reader.Search(request));
-    Result result;
-    std::vector<MergedSeries> batch;
-    for (;;) {
-      RETURN_IF_ERROR(merge->Next(batch));
-      if (batch.empty()) break;
-      for (MergedSeries& series : batch) {
-        const bool is_new =
-            result.emplace(series.labels, std::move(series.samples)).second;
-        CHECK(is_new);
-      }
-    }
-    outcome = merge->outcome();
-    return result;
-  }
-
-  std::vector<std::unique_ptr<FakeNode>> nodes;
-  std::vector<rpc::LocalChannel*> channels;
-  std::unique_ptr<NodeSet> set;
-  ReaderOptions options;
-  ReadOutcome outcome;
-};
-
-const LabelSet kUp{{"__name__", "up"}, {"job", "a"}};
-const LabelSet kDown{{"__name__", "down"}};
-
-bool Same(const SampleColumns& a, const SampleColumns& b) {
-  return a.timestamps_ms == b.timestamps_ms &&
-         std::equal(a.values.begin(), a.values.end(), b.values.begin(),
-                    b.values.end(), model::SameBits);
-}
 
 TEST_CASE("one node's series go through as they are", "[cluster]") {
   Cluster cluster(1);
@@ -217,151 +66,6 @@ TEST_CASE("the larger dedup interval of both sides holds", "[cluster]") {
   if (size == 1) return;
   cluster.nodes[0]->coverage.set_dedup_interval_ms(100);
   CHECK(Same(cluster.Search()->at(kUp), Columns({{11, 3}})));
-}
-
-TEST_CASE("an answer is partial when a group lost its replicas",
-          "[cluster]") {
-  Cluster cluster(2);
-  cluster.nodes[1]->series = {{kUp, Columns({{1, 1}})}};
-  cluster.channels[0]->SetConnected(false);
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-  REQUIRE(cluster.outcome.warnings.size() == 1);
-  CHECK(cluster.outcome.warnings[0].find("node0") != std::string::npos);
-  ReadRequest deny;
-  deny.deny_partial = true;
-  CHECK(absl::IsUnavailable(cluster.Search(deny).status()));
-  cluster.options.replication_factors = {{"", 2}};
-  REQUIRE(cluster.Search(deny).ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-  cluster.channels[1]->SetConnected(false);
-  CHECK(absl::IsUnavailable(cluster.Search().status()));
-}
-
-TEST_CASE("groups count against the global replication factor",
-          "[cluster]") {
-  Cluster cluster(4, {"a", "a", "b", "b"});
-  cluster.options.replication_factors = {{"a", 2}, {"b", 1}};
-  cluster.options.global_replication_factor = 2;
-  cluster.channels[0]->SetConnected(false);
-  cluster.channels[2]->SetConnected(false);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);  // only b has failed
-  cluster.channels[1]->SetConnected(false);
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-}
-
-TEST_CASE("a node that replays makes the answer partial, with its data",
-          "[cluster]") {
-  const size_t size = GENERATE(1, 2);
-  Cluster cluster(size);
-  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
-  cluster.nodes[0]->coverage.set_replaying(true);
-  CHECK(cluster.Search()->size() == 1);
-  CHECK(cluster.outcome.is_partial);
-}
-
-TEST_CASE("a level below whose answer is partial is a node that failed",
-          "[cluster]") {
-  Cluster cluster(2);
-  cluster.nodes[0]->series[kUp] = Columns({{1'000, 1}});
-  cluster.nodes[1]->series[kUp] = Columns({{2'000, 2}});
-  cluster.nodes[0]->coverage.set_partial(true);
-  cluster.nodes[0]->coverage.add_warnings("storage node s3: gone");
-  const auto found = cluster.Search();
-  REQUIRE(found.ok());
-  CHECK(found->at(kUp).size() == 2);
-  CHECK(cluster.outcome.is_partial);
-  REQUIRE(cluster.outcome.warnings.size() == 1);
-  CHECK(cluster.outcome.warnings[0] ==
-        "storage node node0: its answer is partial: storage node s3: gone");
-  cluster.options.replication_factors = {{"", 2}};
-  REQUIRE(cluster.Search().ok());
-  CHECK(!cluster.outcome.is_partial);
-}
-
-TEST_CASE("a level below that lacks rows counts beside one that failed",
-          "[cluster]") {
-  Cluster cluster(2);
-  cluster.options.replication_factors = {{"", 2}};
-  // The one was down when the other took rows.
-  cluster.nodes[0]->coverage.add_cluster_ids(70);
-  cluster.nodes[0]->coverage.add_cluster_ids(71);
-  cluster.nodes[1]->coverage.add_cluster_ids(80);
-  cluster.nodes[1]->coverage.add_missed()->set_owner(71);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-  CHECK(cluster.outcome.lacking == std::vector<uint64_t>{71});
-  cluster.nodes[1]->coverage.set_partial(true);
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-  CHECK(cluster.outcome.warnings.size() == 2);
-  cluster.nodes[1]->coverage.mutable_missed(0)->set_owner(72);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-}
-
-TEST_CASE("a level below that does not tell who it is may lack any rows",
-          "[cluster]") {
-  Cluster cluster(2);
-  cluster.options.replication_factors = {{"", 2}};
-  cluster.nodes[1]->coverage.add_cluster_ids(80);
-  cluster.nodes[1]->coverage.set_partial(true);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);  // nobody lacks any
-  cluster.nodes[1]->coverage.add_missed()->set_owner(71);
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-  cluster.nodes[0]->coverage.add_cluster_ids(70);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-}
-
-TEST_CASE("rows of a ring that was short of members are with who tells so",
-          "[cluster]") {
-  Cluster cluster(3);
-  cluster.options.replication_factors = {{"", 2}};
-  const auto tell = [&cluster](size_t node, uint64_t ring) {
-    proto::Coverage::MissedSpan& told =
-        *cluster.nodes[node]->coverage.add_missed();
-    told.set_ring(ring);
-    return &told;
-  };
-  proto::Coverage::MissedSpan* const first = tell(0, 5);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-  // Another node that fails has none of these rows.
-  cluster.nodes[2]->coverage.set_damaged(true);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-  cluster.nodes[2]->coverage.set_damaged(false);
-  cluster.nodes[0]->coverage.set_damaged(true);
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-  CHECK_FALSE(cluster.outcome.warnings.empty());
-  SECTION("a member that is whole has them") {
-    tell(1, 5);
-    REQUIRE(cluster.Search().ok());
-    CHECK_FALSE(cluster.outcome.is_partial);
-  }
-  SECTION("one of another ring has others") {
-    tell(1, 6);
-    REQUIRE(cluster.Search().ok());
-    CHECK(cluster.outcome.is_partial);
-  }
-  SECTION("a level above judges its own") {
-    first->set_levels_above(1);
-    REQUIRE(cluster.Search().ok());
-    CHECK_FALSE(cluster.outcome.is_partial);
-    CHECK(cluster.outcome.short_rings ==
-          std::vector<ReadOutcome::ShortRing>{{.ring = 5, .levels_above = 1}});
-  }
-  SECTION("a release that does not tell rings") {
-    first->set_ring(0);
-    REQUIRE(cluster.Search().ok());
-    CHECK_FALSE(cluster.outcome.is_partial);
-  }
 }
 
 TEST_CASE("replicas that are not needed are not waited for", "[cluster]") {
@@ -424,32 +128,6 @@ TEST_CASE("replicas that are not needed are not waited for", "[cluster]") {
   CHECK(base::SystemClock().SteadyMs() - begin_ms < 50'000);
 }
 
-TEST_CASE("without a node there is no answer", "[cluster]") {
-  Cluster cluster(0);
-  CHECK(absl::IsUnavailable(cluster.Search().status()));
-  Reader reader(cluster.set.get(), cluster.options);
-  ReadOutcome outcome;
-  CHECK(absl::IsUnavailable(
-      reader.Labels(ReadRequest(), "", 0, outcome).status()));
-  CHECK(absl::IsUnavailable(reader.ResetNameUsage(ReadRequest())));
-}
-
-TEST_CASE("a node's old address is not a node that failed", "[cluster]") {
-  Cluster cluster(2);
-  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
-  cluster.nodes[0]->coverage.set_node_id(7);
-  cluster.nodes[1]->coverage.set_node_id(8);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-  cluster.nodes[1]->error = base::Unavailable("gone");
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
-  // Now the first address reaches what the second one did.
-  cluster.nodes[0]->coverage.set_node_id(8);
-  REQUIRE(cluster.Search().ok());
-  CHECK_FALSE(cluster.outcome.is_partial);
-}
-
 TEST_CASE("a limit or bad matcher of a node fails the read with its text",
           "[cluster]") {
   const size_t size = GENERATE(1, 2);
@@ -458,15 +136,6 @@ TEST_CASE("a limit or bad matcher of a node fails the read with its text",
   if (size == 2) cluster.nodes[1]->hang = true;
   CHECK(cluster.Search().status() ==
         absl::ResourceExhaustedError("over the limit"));
-}
-
-TEST_CASE("a stream cut before its end is a failed node", "[cluster]") {
-  const size_t size = GENERATE(1, 2);
-  Cluster cluster(size);
-  cluster.nodes[0]->series = {{kUp, Columns({{1, 1}})}};
-  cluster.nodes[0]->error = base::Unavailable("cut");
-  REQUIRE(cluster.Search().ok());
-  CHECK(cluster.outcome.is_partial);
 }
 
 TEST_CASE("nodes that do not answer in time are late, not wrong",

@@ -8,6 +8,14 @@
 namespace varve::cluster {
 namespace {
 
+// To the list, where it comes last.
+void AddAddress(FakeCluster& c, FakeNode& other) {
+  auto list = c.List();
+  list.push_back(std::make_shared<const Node>(
+      "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
+  c.nodes->Replace(std::move(list));
+}
+
 TEST_CASE("a node that joins takes its share of the series", "[cluster]") {
   constexpr int kSeries = 2'000;
   FakeCluster c(3);
@@ -157,10 +165,7 @@ TEST_CASE("a cluster below is up while one of its insert nodes is",
   FakeNode other;
   other.id = c.fakes[0]->id;
   other.role = "insert";
-  auto list = c.List();
-  list.push_back(std::make_shared<const Node>(
-      "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
-  c.nodes->Replace(std::move(list));
+  AddAddress(c, other);
   REQUIRE(c.Write(50, 1000).ok());
   CHECK(c.writer->View()->all_live);
   const uint32_t generation = c.writer->View()->generation;
@@ -195,10 +200,7 @@ TEST_CASE("of a cluster below another insert node takes over at once",
   other.id = c.fakes[0]->id;
   other.role = "insert";
   other.ref_epoch = 77;
-  auto list = c.List();
-  list.push_back(std::make_shared<const Node>(
-      "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
-  c.nodes->Replace(std::move(list));
+  AddAddress(c, other);
   REQUIRE(c.Write(50, 1000).ok());
   CHECK(c.fakes[0]->rows() == 50);
   CHECK(other.rows() == 0);
@@ -287,10 +289,7 @@ TEST_CASE("an address of a cluster below that is down is not waited for",
   other.id = c.fakes[0]->id;
   const auto start = [&] {
     c.Start(1);
-    auto list = c.List();
-    list.push_back(std::make_shared<const Node>(
-        "other:8400", "", std::make_unique<FakeChannel>(&other, "")));
-    c.nodes->Replace(std::move(list));
+    AddAddress(c, other);
   };
   start();
   REQUIRE(c.Write(50, 1000).ok());
