@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/base/mutex.h"
+#include "lib/base/thread_nice.h"
 
 namespace varve::base {
 namespace {
@@ -22,11 +23,14 @@ constexpr absl::Duration kIdleMax = absl::Seconds(10);
 // Shared with the detached threads, so that a thread may outlive the pool by
 // the few instructions between its last use of the lock and its end.
 struct ThreadPool::Core : std::enable_shared_from_this<ThreadPool::Core> {
-  Core(std::string name, size_t threads_max)
-      : name(name.substr(0, 15)), threads_max(std::max<size_t>(threads_max, 1)) {}
+  Core(std::string name, size_t threads_max, int nice)
+      : name(name.substr(0, 15)),
+        threads_max(std::max<size_t>(threads_max, 1)),
+        nice(nice) {}
 
   const std::string name;
   const size_t threads_max;
+  const int nice;
 
   mutable Mutex mutex;
   CondVar work;  // a task came, or the pool stops
@@ -53,6 +57,7 @@ struct ThreadPool::Core : std::enable_shared_from_this<ThreadPool::Core> {
 
   void Run() {
     pthread_setname_np(pthread_self(), name.c_str());
+    SetThreadNice(nice);
     MutexLock lock(mutex);
     while (WaitForTask(lock)) {
       std::function<void()> task = std::move(queue.front());
@@ -86,14 +91,28 @@ struct ThreadPool::Core : std::enable_shared_from_this<ThreadPool::Core> {
   }
 };
 
-ThreadPool::ThreadPool(std::string name, size_t threads_max)
-    : core_(std::make_shared<Core>(std::move(name), threads_max)) {}
+ThreadPool::ThreadPool(std::string name, size_t threads_max, int nice)
+    : core_(std::make_shared<Core>(std::move(name), threads_max, nice)) {}
 
 ThreadPool::~ThreadPool() { core_->Stop(); }
 
 void ThreadPool::Submit(std::function<void()> task) {
   // Refused only after the destructor has returned, which no caller survives.
   (void)core_->Push(std::move(task));
+}
+
+void ThreadPool::Run(const std::function<void()>& task) {
+  Mutex mutex;
+  CondVar changed;
+  bool ended = false;
+  Submit([&] {
+    task();
+    MutexLock lock(mutex);
+    ended = true;
+    changed.NotifyAll();
+  });
+  MutexLock lock(mutex);
+  while (!ended) changed.Wait(lock);
 }
 
 size_t ThreadPool::queued() const {

@@ -15,14 +15,18 @@ namespace varve::base {
 
 class ThreadPool {
  public:
-  // `name` is shown by top -H; at most 15 bytes of it.
-  ThreadPool(std::string name, size_t threads_max);
+  // `name` is shown by top -H; at most 15 bytes of it. `nice`: of the threads
+  // (thread_nice.h).
+  ThreadPool(std::string name, size_t threads_max, int nice = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   // Tasks wait in a queue while all threads are busy. A task must not throw.
   void Submit(std::function<void()> task);
+
+  // Runs the task on one of the threads; returns when it has ended.
+  void Run(const std::function<void()>& task);
 
   // Runs `tasks` calls fn(0) .. fn(tasks-1) on up to `parallelism` threads,
   // the caller's among them, and returns when all are done.

@@ -1,5 +1,7 @@
 #include "lib/base/thread_pool.h"
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 
 #include <atomic>
@@ -70,6 +72,16 @@ TEST_CASE("tasks wait in the queue while all threads are busy", "[base]") {
   MutexLock lock(mutex);
   release = true;
   changed.NotifyAll();
+}
+
+TEST_CASE("Run returns when the task has, on a thread that is as nice as told",
+          "[base]") {
+  ThreadPool pool("test", 2, /*nice=*/3);
+  const int mine = getpriority(PRIO_PROCESS, 0);
+  int nice = 0;
+  pool.Run([&] { nice = getpriority(PRIO_PROCESS, 0); });
+  CHECK(nice == 3);
+  CHECK(getpriority(PRIO_PROCESS, 0) == mine);
 }
 
 TEST_CASE("ParallelFor calls each index once", "[base]") {

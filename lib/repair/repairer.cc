@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/status.h"
+#include "lib/base/thread_nice.h"
 #include "lib/repair/kept_rings.h"
 #include "lib/wire/features.h"
 
@@ -62,7 +63,9 @@ Repairer::Repairer(RepairParts parts, Dial dial,
           SteadyAfter(std::min(options.interval, options.first))) {
   // What is there at the start can wait for its time.
   (void)RingsChanged();
-  worker_.emplace(options.tick, [this](Worker& worker) { Look(worker); });
+  worker_.emplace(
+      options.tick, [this](Worker& worker) { Look(worker); },
+      base::kBackgroundNice);
 }
 
 void Repairer::Look(Worker& worker) {
@@ -136,9 +139,14 @@ void Repairer::Pass(Worker& worker, bool forced) {
   const int64_t rows = parts_.progress->View().rows;
   size_t failed = 0;
   for (const SlotShare& one : shares_.others) {
-    const absl::Status status = RepairFrom(worker, one, forced, open_hours);
+    const absl::StatusOr<rpc::Channel*> channel = ChannelTo(one, forced);
+    // One that is there and cannot be read now is not gone.
+    const bool has_left =
+        absl::IsUnavailable(channel.status()) && !one.is_member;
+    const absl::Status status =
+        channel.ok() ? RepairFrom(worker, one, *channel, open_hours)
+                     : channel.status();
     if (worker.stopping()) return;
-    const bool has_left = absl::IsUnavailable(status) && !one.is_member;
     parts_.progress->PeerDone(one.node_id, std::string(base::Message(status)),
                               !status.ok() && !has_left);
     if (status.ok() || has_left) continue;
@@ -174,19 +182,24 @@ bool Repairer::IsTooOld(const SlotShare& share, int64_t now_ms) const {
   return !share.is_member && now_ms - last_ms > kAwayMaxMs;
 }
 
-absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
-                                  bool forced, bool open_hours) {
+absl::StatusOr<rpc::Channel*> Repairer::ChannelTo(const SlotShare& share,
+                                                  bool forced) {
   const auto reached = peers_.Reach(share.node_id);
   parts_.progress->Reached(share.node_id,
                            reached.ok() && *reached != nullptr);
   ASSIGN_OR_RETURN(rpc::Channel* const channel, reached);
   if (channel == nullptr) return base::Unavailable("it cannot be reached");
-  const int64_t now_ms = base::SystemClock().NowMs();
-  if (!forced && IsTooOld(share, now_ms)) {
+  if (!forced && IsTooOld(share, base::SystemClock().NowMs())) {
     return base::Unavailable(
         "it has left, and was not heard of for so long that it may have what "
         "was deleted meanwhile; /internal/force_repair pulls from it");
   }
+  return channel;
+}
+
+absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
+                                  rpc::Channel* channel, bool open_hours) {
+  const int64_t now_ms = base::SystemClock().NowMs();
   // Days that retention has reached into are gone soon, on each node at
   // another time.
   const int64_t first =

@@ -65,8 +65,10 @@ class Repairer {
   void NoteCompared(int64_t began_ms);
   // Until all have answered or failed; dial_max at most.
   void ReachAll(Worker& worker);
-  absl::Status RepairFrom(Worker& worker, const SlotShare& share, bool forced,
-                          bool open_hours);
+  // Unavailable: it cannot be reached, or is not to be asked any more.
+  absl::StatusOr<rpc::Channel*> ChannelTo(const SlotShare& share, bool forced);
+  absl::Status RepairFrom(Worker& worker, const SlotShare& share,
+                          rpc::Channel* channel, bool open_hours);
   // A node that has left and was not heard of for almost as long as deletes
   // are remembered may have what was deleted meanwhile.
   bool IsTooOld(const SlotShare& share, int64_t now_ms) const;

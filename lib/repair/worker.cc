@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
+#include "lib/base/thread_nice.h"
 
 namespace varve::repair {
 namespace {
@@ -16,9 +17,13 @@ constexpr int64_t kSliceMs = 100;
 
 }  // namespace
 
-Worker::Worker(absl::Duration interval, std::function<void(Worker&)> look)
+Worker::Worker(absl::Duration interval, std::function<void(Worker&)> look,
+               int nice)
     : interval_(interval), look_(std::move(look)) {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this, nice] {
+    base::SetThreadNice(nice);
+    Run();
+  });
 }
 
 Worker::~Worker() {

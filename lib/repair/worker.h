@@ -18,8 +18,10 @@ namespace varve::repair {
 
 class Worker {
  public:
-  // `look` runs at once, and `interval` after each of its ends.
-  Worker(absl::Duration interval, std::function<void(Worker&)> look);
+  // `look` runs at once, and `interval` after each of its ends. `nice`: of the
+  // thread (lib/base/thread_nice.h).
+  Worker(absl::Duration interval, std::function<void(Worker&)> look,
+         int nice = 0);
   // Returns when `look` has.
   ~Worker();
 

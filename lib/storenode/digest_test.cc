@@ -248,6 +248,8 @@ TEST_CASE("the repair of other nodes takes no place of a query",
     CHECK(absl::IsUnavailable(EndOf(select, wire::kDigest)));
     CHECK(absl::IsUnavailable(EndOf(storage, wire::kDigest)));
     CHECK(absl::IsUnavailable(EndOf(storage, wire::kSearch)));
+    // By which they know what they lack, while a pass goes on as well.
+    CHECK(EndOf(storage, wire::kCoverage).ok());
   }
   const RequestGate::Pass held(queries);
   CHECK(absl::IsUnavailable(EndOf(select, wire::kSearch)));

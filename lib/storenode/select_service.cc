@@ -8,6 +8,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
+#include "lib/base/thread_nice.h"
 #include "lib/storenode/digest_answer.h"
 #include "lib/storenode/rollup_search.h"
 #include "lib/storenode/search_meter.h"
@@ -118,7 +119,9 @@ SelectService::SelectService(storage::Engine* engine, KeptState* kept,
       gates_(gates),
       dedup_(dedup),
       options_(std::move(options)),
-      pool_("rollup", static_cast<size_t>(base::CpuThreads())) {}
+      pool_("rollup", static_cast<size_t>(base::CpuThreads())),
+      repair_pool_("repair", static_cast<size_t>(gates.repairs->capacity()),
+                   base::kBackgroundNice) {}
 
 std::string SelectService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
@@ -131,12 +134,20 @@ absl::Status SelectService::Accept(std::string_view client_hello) {
 
 absl::Status SelectService::Handle(rpc::ServerCall& call) {
   if (call.method() == wire::kPing) return call.Send("");
-  const bool of_repair = IsOfRepair(call);
-  const base::Alive alive = AliveOf(call, /*timeout_ms=*/0);
-  const RequestGate::Pass pass(of_repair ? *gates_.repairs : *gates_.queries,
-                               of_repair ? &alive : nullptr);
+  if (IsOfRepair(call)) return AnswerRepair(call);
+  const RequestGate::Pass pass(*gates_.queries);
   RETURN_IF_ERROR(pass.status());
   return Answer(call);
+}
+
+absl::Status SelectService::AnswerRepair(rpc::ServerCall& call) {
+  if (call.method() == wire::kCoverage) return Answer(call);
+  const base::Alive alive = AliveOf(call, /*timeout_ms=*/0);
+  const RequestGate::Pass pass(*gates_.repairs, &alive);
+  RETURN_IF_ERROR(pass.status());
+  absl::Status status;
+  repair_pool_.Run([&] { status = Answer(call); });
+  return status;
 }
 
 absl::Status SelectService::Answer(rpc::ServerCall& call) {

@@ -6,8 +6,9 @@
 // batches of about 128 KiB and held back by net/rpc's credits.
 //
 // What other storage nodes read to repair their copies (DIGEST, and whatever a
-// client with the role "storage" asks) has a gate of its own: a pass of theirs
-// takes no place of a query.
+// client with the role "storage" asks) has a gate and threads of its own, which
+// the kernel lets wait for others: a pass of theirs takes no place of a query
+// and little of its time. Their COVERAGE, which is small, waits for nothing.
 //
 // Errors:  InvalidArgument for a bad message or matcher, ResourceExhausted
 //          for a limit, Unavailable over its concurrency or while stopping,
@@ -47,6 +48,7 @@ class SelectService final : public rpc::Service {
   absl::Status Handle(rpc::ServerCall& call) override;
 
  private:
+  absl::Status AnswerRepair(rpc::ServerCall& call);
   absl::Status Answer(rpc::ServerCall& call);
   absl::StatusOr<proto::Coverage> Coverage(uint64_t version,
                                            const model::TimeRange& range) const;
@@ -71,6 +73,7 @@ class SelectService final : public rpc::Service {
   const model::DedupRule dedup_;
   const ServiceOptions options_;
   base::ThreadPool pool_;  // of ROLLUP
+  base::ThreadPool repair_pool_;
 };
 
 }  // namespace varve::storenode

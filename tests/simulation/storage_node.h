@@ -86,7 +86,9 @@ class StorageNode final : public Process {
   absl::Status StrikeOf(const std::vector<repair::HintLogName>& logs);
 
   std::vector<proto::Ring> Rings() const;
-  absl::Status RepairFrom(const repair::SlotShare& share, bool forced,
+  absl::StatusOr<rpc::Channel*> ChannelTo(const repair::SlotShare& share,
+                                          bool forced);
+  absl::Status RepairFrom(const repair::SlotShare& share, rpc::Channel& channel,
                           bool open_hours, int64_t& rows);
   absl::Status Compare(const repair::SlotShare& share,
                        const model::SlotSet& slots, bool open_hours,

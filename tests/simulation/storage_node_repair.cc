@@ -184,18 +184,20 @@ int64_t StorageNode::Repair(bool forced) {
   bool whole = open_hours;
   int64_t rows = 0;
   for (const repair::SlotShare& one : shares_.others) {
-    const absl::Status status = RepairFrom(one, forced, open_hours, rows);
-    const bool has_left = absl::IsUnavailable(status) && !one.is_member;
-    whole = whole && (status.ok() || has_left);  // else the next pass goes on
+    const absl::StatusOr<rpc::Channel*> channel = ChannelTo(one, forced);
+    const bool has_left =
+        absl::IsUnavailable(channel.status()) && !one.is_member;
+    const bool compared =
+        channel.ok() && RepairFrom(one, **channel, open_hours, rows).ok();
+    whole = whole && (compared || has_left);  // else the next pass goes on
   }
   if (whole) (void)kept_.ring_coverage().NoteCompared(began_ms);
   return rows;
 }
 
-// Repairer::RepairFrom and IsTooOld.
-absl::Status StorageNode::RepairFrom(const repair::SlotShare& share,
-                                     bool forced, bool open_hours,
-                                     int64_t& rows) {
+// Repairer::ChannelTo and IsTooOld.
+absl::StatusOr<rpc::Channel*> StorageNode::ChannelTo(
+    const repair::SlotShare& share, bool forced) {
   ASSIGN_OR_RETURN(rpc::Channel* const channel, peers_.Reach(share.node_id));
   if (channel == nullptr) return base::Unavailable("it cannot be reached");
   const int64_t now_ms = network_.clock().NowMs();
@@ -203,9 +205,16 @@ absl::Status StorageNode::RepairFrom(const repair::SlotShare& share,
   if (!forced && !share.is_member && now_ms - last_ms > kAwayMaxMs) {
     return base::Unavailable("it has left");
   }
+  return channel;
+}
+
+absl::Status StorageNode::RepairFrom(const repair::SlotShare& share,
+                                     rpc::Channel& channel, bool open_hours,
+                                     int64_t& rows) {
+  const int64_t now_ms = network_.clock().NowMs();
   for (const model::SlotSet* slots : {&share.slots, &share.strays}) {
     if (slots->Count() == 0) continue;
-    RETURN_IF_ERROR(Compare(share, *slots, open_hours, *channel, rows));
+    RETURN_IF_ERROR(Compare(share, *slots, open_hours, channel, rows));
   }
   heard_ms_[share.node_id] = now_ms;
   return absl::OkStatus();
