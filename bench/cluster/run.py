@@ -22,6 +22,9 @@ from tests.support.cluster import Cluster, Storage
 from tests.support.processes import wait_until
 
 FETCHED = "vm_tcpdialer_read_bytes_total"
+# Nodes with copies compare them now and then; what that costs is a row of its
+# own.
+NO_REPAIR = ("-storage.repairInterval=0",)
 
 
 def print_row(*cells):
@@ -42,16 +45,16 @@ def bench_writes(rounds):
     costs = {1: [], 2: []}
     for _ in range(rounds):
         for copies, found in costs.items():
-            result = ingest.varve((*load[:5], copies, *load[6:]))
-            found.append(sum(value for name, value in result.items()
-                             if name.startswith("known.cpu.")))
+            result = ingest.varve((*load[:5], copies, *load[6:]),
+                                  storage_args=NO_REPAIR)
+            found.append(result["known.cpu.total"])
     one, two = (min(found) for found in costs.values())
     print_row("writes, CPU s per million samples, RF=1; RF=2; ratio",
               f"{one:.3f}; {two:.3f}; {two / one:.2f}")
 
 
-def loaded(name, sets):
-    system = query_bench.make_system(name)
+def loaded(name, sets, storage_args=()):
+    system = query_bench.make_system(name, storage_args)
     system.end = (int(time.time()) // 60 + 1) * 60
     for data_set in sets:
         query_bench.load(system, data_set, system.end)
@@ -64,11 +67,12 @@ def bench_queries(rounds):
     systems = []
     try:
         for name in ("rf1", "rf2"):
-            systems.append(loaded(name, query_bench.SETS))
-        totals = [0.0, 0.0]
+            systems.append(loaded(name, query_bench.SETS, NO_REPAIR))
+        totals, fetched = [0.0, 0.0], [0.0, 0.0]
         for query in query_bench.QUERIES:
             costs = []
-            for system in systems:
+            for i, system in enumerate(systems):
+                fetched[i] += fetched_bytes(system, query)
                 found = [query_bench.measure(system, query, system.end, 15)
                          for _ in range(rounds)]
                 costs.append(min(cpu + storages
@@ -80,9 +84,41 @@ def bench_queries(rounds):
         print_row("all queries, CPU ms, RF=1; RF=2; ratio",
                   f"{totals[0]:.1f}; {totals[1]:.1f}; "
                   f"{totals[1] / totals[0]:.2f}")
+        print_row("all queries, MB to the select node, RF=1; RF=2; ratio",
+                  f"{fetched[0] / 1e6:.1f}; {fetched[1] / 1e6:.1f}; "
+                  f"{fetched[1] / fetched[0]:.2f}")
+        bench_comparison(systems[1])
     finally:
         for system in systems:
             system.close()
+
+
+def fetched_bytes(system, query):
+    """Of one query, by the raw path."""
+    address = system.read[0]
+    before = http_client.metric(address, FETCHED)
+    endpoint, arguments = query_bench.request_of(query, system.end)
+    client = query_bench.Client(*system.read)
+    client.get(endpoint, {**arguments, "nopushdown": 1})
+    client.socket.close()
+    return http_client.metric(address, FETCHED) - before
+
+
+def bench_comparison(system):
+    """CPU of both nodes for a pass of repair over copies that are equal."""
+    storages = system.cluster.storages
+    rows = sum(http_client.metric(storage.http, "vm_rows_added_to_storage_total")
+               for storage in storages)
+    before = sum(map(query_bench.cpu_ms, system.storage_pids))
+    for storage in storages:
+        http_client.get(storage.http, "/internal/force_repair")
+    for storage in storages:
+        wait_until(lambda storage=storage: http_client.get(
+            storage.http, "/internal/rebalance").json()["passes"],
+                   300, "a pass")
+    took = sum(map(query_bench.cpu_ms, system.storage_pids)) - before
+    print_row("the first comparison of two equal nodes, CPU ns a sample of each",
+              f"{took * 1e6 / rows:.1f}")
 
 
 # -- a node dies

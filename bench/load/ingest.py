@@ -63,11 +63,11 @@ def sent_bytes(cluster):
                               "vm_tcpdialer_written_bytes_total")
 
 
-def varve(load, extra=()):
+def varve(load, extra=(), storage_args=()):
     """One load on insert and storage nodes of their own."""
     _, body_format, codec, series, rounds, copies, _ = load
-    with Cluster(storages=copies, replication_factor=copies,
-                 selects=0) as cluster:
+    with Cluster(storages=copies, replication_factor=copies, selects=0,
+                 storage_args=storage_args) as cluster:
         insert = cluster.inserts[0][0].popen.pid
         watched = {"insert": insert}
         for storage in cluster.storages:

@@ -138,10 +138,10 @@ def peak_mib(pid):
 
 
 class Varve:
-    def __init__(self, name, storages, replication_factor):
+    def __init__(self, name, copies, storage_args):
         self.name = name
-        self.cluster = Cluster(storages=storages,
-                               replication_factor=replication_factor)
+        self.cluster = Cluster(storages=copies, replication_factor=copies,
+                               storage_args=storage_args)
         self.write = (self.cluster.insert,
                       "/insert/0/prometheus/api/v1/write")
         self.read = (self.cluster.select, "/select/0/prometheus")
@@ -182,16 +182,19 @@ class Victoria:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def measure(system, query, end, runs):
-    """(min ms, median ms, CPU of query nodes and of storages, MiB, rows)"""
+def request_of(query, end):
+    """The endpoint and its arguments."""
     _, _, text, span, step = query
     arguments = {"query": text, "nocache": 1}
-    endpoint = "query"
     if span is None:
-        arguments["time"] = end
-    else:
-        endpoint = "query_range"
-        arguments.update(start=end - span, end=end, step=step)
+        return "query", {**arguments, "time": end}
+    return "query_range", {**arguments, "start": end - span, "end": end,
+                           "step": step}
+
+
+def measure(system, query, end, runs):
+    """(min ms, median ms, CPU of query nodes and of storages, MiB, rows)"""
+    endpoint, arguments = request_of(query, end)
     client = Client(*system.read)
     _, body = client.get(endpoint, arguments)  # warms the caches
     rows = len(json.loads(body)["data"]["result"])
@@ -222,11 +225,9 @@ def load(system, data_set, end):
           f"{time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
-def make_system(name):
-    if name == "rf1":
-        return Varve("rf1", 1, 1)
-    if name == "rf2":
-        return Varve("rf2", 2, 2)
+def make_system(name, storage_args=()):
+    if name in ("rf1", "rf2"):
+        return Varve(name, int(name[2:]), storage_args)
     return Victoria()
 
 
