@@ -47,6 +47,7 @@ struct FakeHintLog {
 struct FakeNode {
   uint64_t id = 0;
   uint64_t ref_epoch = 1;
+  uint32_t weight = 1;
   std::map<std::string, uint64_t> refs;  // canonical labels -> ref
   std::map<uint64_t, std::vector<std::pair<int64_t, double>>> samples;
   std::map<uint64_t, std::vector<encoding::HistogramRow>> histograms;
@@ -316,6 +317,7 @@ class FakeChannel final : public rpc::Channel {
     (void)hello.ParseFromString(
         wire::EncodeStorageHello(node_->id, node_->ref_epoch, ""));
     hello.set_role(node_->role);
+    hello.set_weight(node_->weight);
     hello.mutable_member_ids()->Assign(node_->member_ids.begin(),
                                        node_->member_ids.end());
     hello.set_features((hello.features() | wire::kFeatureHints) &

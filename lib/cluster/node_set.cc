@@ -19,6 +19,7 @@ absl::StatusOr<NodeGreeting> NodeList::Greeting(size_t i) const {
   greeting.ref_epoch = hello.ref_epoch;
   greeting.features = hello.features;
   greeting.zone = hello.zone;
+  greeting.weight = hello.weight;
   greeting.is_select = hello.role == "select";
   greeting.is_insert = hello.role == "insert";
   greeting.member_ids = hello.member_ids;

@@ -45,6 +45,7 @@ struct NodeGreeting {
   uint64_t ref_epoch = 0;
   uint64_t features = 0;
   std::string zone;
+  uint32_t weight = 1;
   bool is_select = false;  // it answers for the storage nodes below it
   bool is_insert = false;  // it writes to the storage nodes below it
   std::vector<uint64_t> member_ids;  // those, ascending

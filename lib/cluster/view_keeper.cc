@@ -183,6 +183,7 @@ void ViewKeeper::LearnFromGreetings(const Seen& seen, WriteView& view) {
     known.member_ids = greeting->member_ids;
     known.zone =
         greeting->zone.empty() ? view.nodes->node(i).group : greeting->zone;
+    known.weight = greeting->weight;
     known.ref_epoch = greeting->ref_epoch;
     known.features = greeting->features;
   }
@@ -224,6 +225,7 @@ void ViewKeeper::LearnFromRings(const WriteView& view) {
           learned_ms[n] = ring.last_ms();
           view.writers[n]->node_id = id_of(member);
           view.writers[n]->zone = member.zone();
+          view.writers[n]->weight = std::max(member.weight(), 1U);
         }
       }
     }
@@ -280,7 +282,8 @@ void ViewKeeper::MakeRing(WriteView& view, const WriteView* before) {
       continue;
     }
     view.node_ids[i] = id;
-    members.push_back({.node_id = id, .zone = known.zone});
+    members.push_back(
+        {.node_id = id, .zone = known.zone, .weight = known.weight});
   }
   if (members.empty()) {
     view.status = base::Unavailable("no storage node is connected");

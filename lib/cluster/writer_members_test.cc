@@ -46,6 +46,23 @@ TEST_CASE("a node that joins takes its share of the series", "[cluster]") {
   CHECK(before->generation != c.writer->View()->generation);
 }
 
+TEST_CASE("a node of twice the weight takes twice as many series, also for a "
+          "writer that has never met it", "[cluster]") {
+  constexpr int kSeries = 3'000;
+  FakeCluster c(2);
+  c.fakes[1]->weight = 2;
+  c.Start(1);
+  REQUIRE(c.Write(kSeries, 1000).ok());
+  CHECK(static_cast<double>(c.fakes[1]->rows()) ==
+        Approx(kSeries * 2 / 3.0).epsilon(0.1));
+  const uint64_t ring_id = c.fakes[0]->rings[0].ring_id();
+  c.fakes[1]->up = false;
+  c.routes.clear();
+  c.Start(1);
+  REQUIRE(c.Write(1, 2000).ok());
+  CHECK(c.fakes[0]->rings.back().ring_id() == ring_id);
+}
+
 TEST_CASE("a node that left the list is written to no more", "[cluster]") {
   FakeCluster c(3);
   c.Start(2);

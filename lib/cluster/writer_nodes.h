@@ -39,6 +39,7 @@ struct WriterNode {
   bool level_below = false;
   std::vector<uint64_t> member_ids;
   std::string zone;
+  uint32_t weight = 1;
   uint64_t ref_epoch = 0;
   uint64_t features = 0;
   // The connection over which it got the ring. It stays while the node is

@@ -72,7 +72,7 @@ InsertService::InsertService(storage::Engine* engine, KeptState* kept,
 
 std::string InsertService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
-                                  options_.zone);
+                                  options_.zone, options_.weight);
 }
 
 absl::Status InsertService::Accept(std::string_view client_hello) {

@@ -25,6 +25,7 @@ namespace varve::storenode {
 struct ServiceOptions {
   std::string token;  // asked of clients; "" for none
   std::string zone;
+  uint32_t weight = 1;
   uint64_t storage_rules = 0;  // see proto Coverage
 };
 

@@ -125,7 +125,7 @@ SelectService::SelectService(storage::Engine* engine, KeptState* kept,
 
 std::string SelectService::Hello() {
   return wire::EncodeStorageHello(engine_->node_id(), engine_->ref_epoch(),
-                                  options_.zone);
+                                  options_.zone, options_.weight);
 }
 
 absl::Status SelectService::Accept(std::string_view client_hello) {

@@ -86,6 +86,7 @@ constexpr const char* kAccepted[] = {
 };
 
 constexpr absl::Duration kDay = absl::Hours(24);
+constexpr int64_t kWeightMax = 1000;
 
 void AcceptKnown(base::FlagSet& flags) {
   for (const char* name : kAccepted) {
@@ -132,6 +133,16 @@ RepairFlags::RepairFlags(base::FlagSet& flags)
       key(flags.Secret("forceRepairAuthKey",
                        "authKey asked by /internal/force_repair, "
                        "/internal/rebalance and /internal/cluster/forget")) {}
+
+PlaceFlags::PlaceFlags(base::FlagSet& flags)
+    : zone(flags.String(
+          "storage.zone", "",
+          "Where the node is: copies of a sample go to nodes of distinct zones "
+          "first. Beats the zone/ of an insert node's -storageNode")),
+      weight(flags.Int(
+          "storage.weight", 1,
+          "How much of the series the node takes beside others, 1 to 1000: one "
+          "of 2 takes twice as many as one of 1")) {}
 
 StorageFlags::KindFlags::KindFlags(base::FlagSet& flags)
     : exemplars(flags.Int(
@@ -231,6 +242,7 @@ StorageFlags::StorageFlags(base::FlagSet& flags, std::string default_path)
       bounds_(flags),
       hints_(flags),
       repair_(flags),
+      place_(flags),
       snapshots_age_(flags.Retention("snapshotsMaxAge", "3d",
                                      "Older snapshots go; 0: they stay")),
       snapshot_key_(flags.Secret("snapshotAuthKey",
@@ -252,6 +264,10 @@ absl::Status StorageFlags::Check() const {
     return base::InvalidArgument(
         "-futureRetention cannot be smaller than two days; got ",
         retention_.future.text());
+  }
+  if (place_.weight.value() < 1 || place_.weight.value() > kWeightMax) {
+    return base::InvalidArgument("-storage.weight=", place_.weight.value(),
+                                 ": 1 to ", kWeightMax, " are possible");
   }
   RETURN_IF_ERROR(RetentionFilters().status());
   return Downsampling().status();

@@ -36,6 +36,13 @@ struct RepairFlags {
   const base::StringFlag& key;
 };
 
+// What insert nodes are told for the placement of copies.
+struct PlaceFlags {
+  explicit PlaceFlags(base::FlagSet& flags);
+  const base::StringFlag& zone;
+  const base::IntFlag& weight;
+};
+
 class StorageFlags {
  public:
   // `default_path` of -storageDataPath.
@@ -63,6 +70,7 @@ class StorageFlags {
   int64_t log_bytes_max() const { return bounds_.log_bytes.value(); }
   int64_t hints_replay_rate() const { return hints_.replay_rate.value(); }
   const RepairFlags& repair() const { return repair_; }
+  const PlaceFlags& place() const { return place_; }
   int64_t retention_ms() const {
     return absl::ToInt64Milliseconds(retention_.period.value());
   }
@@ -121,6 +129,7 @@ class StorageFlags {
   const StorageBoundFlags bounds_;
   const HintFlags hints_;
   const RepairFlags repair_;
+  const PlaceFlags place_;
   const base::RetentionFlag& snapshots_age_;
   const base::StringFlag& snapshot_key_;
   const base::StringFlag& merge_key_;

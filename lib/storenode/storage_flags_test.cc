@@ -24,6 +24,16 @@ TEST_CASE("retentions below their minimum are refused", "[storenode]") {
   }
 }
 
+TEST_CASE("a weight that is none is refused", "[storenode]") {
+  for (const char* arg : {"-storage.weight=0", "-storage.weight=1001"}) {
+    base::FlagSet flag_set("test");
+    const StorageFlags flags(flag_set, "x");
+    int exit_code = 0;
+    REQUIRE(flag_set.Parse({arg}, &exit_code).ok());
+    CHECK(absl::IsInvalidArgument(flags.Check()));
+  }
+}
+
 TEST_CASE("a flag an operator passes is known", "[storenode]") {
   base::FlagSet flag_set("test");
   const StorageFlags flags(flag_set, "x");

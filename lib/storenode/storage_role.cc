@@ -67,6 +67,9 @@ absl::StatusOr<std::unique_ptr<StorageRole>> StorageRole::Open(
     StorageRoleOptions options) {
   RETURN_IF_ERROR(options.flags->Check());
   options.service.storage_rules = options.flags->rules_hash();
+  options.service.zone = options.flags->place().zone.value();
+  options.service.weight =
+      static_cast<uint32_t>(options.flags->place().weight.value());
   const int64_t begin_ms = base::SystemClock().SteadyMs();
   base::LogInfo("opening storage \"", options.flags->path(), "\"");
   storage::EngineOptions engine_options = options.flags->EngineOptions();

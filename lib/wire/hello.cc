@@ -1,5 +1,7 @@
 #include "lib/wire/hello.h"
 
+#include <algorithm>
+
 #include "lib/base/status.h"
 #include "lib/wire/features.h"
 #include "lib/wire/methods.h"
@@ -63,7 +65,7 @@ std::string EncodeHello(std::string_view role, std::string_view token) {
 }
 
 std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
-                               std::string_view zone) {
+                               std::string_view zone, uint32_t weight) {
   proto::Hello hello;
   hello.set_version(kWireVersion);
   hello.set_role(std::string(kStorageRole));
@@ -71,6 +73,7 @@ std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
   hello.set_ref_epoch(ref_epoch);
   hello.set_features(kFeatures);
   hello.set_zone(std::string(zone));
+  if (weight != 1) hello.set_weight(weight);
   return hello.SerializeAsString();
 }
 
@@ -108,6 +111,7 @@ absl::StatusOr<Hello> DecodeHello(std::string_view bytes) {
                .features = hello.features(),
                .token = hello.token(),
                .zone = hello.zone(),
+               .weight = std::max(hello.weight(), 1U),
                .member_ids = {hello.member_ids().begin(),
                               hello.member_ids().end()}};
 }

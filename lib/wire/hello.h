@@ -28,6 +28,7 @@ struct Hello {
   uint64_t features = 0;   // bits of lib/wire/features.h
   std::string token;
   std::string zone;
+  uint32_t weight = 1;     // of a storage node, see placement::Member
   // Of an insert node the storage nodes it writes to, ascending.
   std::vector<uint64_t> member_ids;
 };
@@ -35,7 +36,7 @@ struct Hello {
 // This release's version and features are filled in.
 std::string EncodeHello(std::string_view role, std::string_view token);
 std::string EncodeStorageHello(uint64_t node_id, uint64_t ref_epoch,
-                               std::string_view zone);
+                               std::string_view zone, uint32_t weight = 1);
 // A select node's to one above it: without what only a storage node can do.
 std::string EncodeSelectServerHello();
 // An insert node's to one above it, to which it stands for the cluster below:

@@ -294,13 +294,15 @@ TEST_CASE("a batch of impossible sizes allocates nothing", "[wire]") {
 }
 
 TEST_CASE("a greeting tells version, node and features", "[wire]") {
-  const auto hello = DecodeHello(EncodeStorageHello(12, 34, "zone-a"));
+  const auto hello = DecodeHello(EncodeStorageHello(12, 34, "zone-a", 5));
   REQUIRE(hello.ok());
   CHECK(hello->version == kWireVersion);
   CHECK(hello->role == "storage");
   CHECK(hello->node_id == 12);
   CHECK(hello->ref_epoch == 34);
   CHECK(hello->zone == "zone-a");
+  CHECK(hello->weight == 5);
+  CHECK(DecodeHello(EncodeStorageHello(12, 34, ""))->weight == 1);
   CHECK(hello->features == kFeatures);
   CHECK(absl::IsDataLoss(DecodeHello("\xff\xff").status()));
 }

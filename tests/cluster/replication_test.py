@@ -4,7 +4,7 @@ import time
 import unittest
 
 from tests.support import http_client
-from tests.support.cluster import Cluster, wait_healthy
+from tests.support.cluster import Cluster, Storage, wait_healthy
 from tests.support.processes import wait_until
 
 SERIES = 500
@@ -38,6 +38,35 @@ class ReplicationTest(unittest.TestCase):
             self.assertTrue(all(received), received)
             self.assertEqual(http_client.metric(
                 cluster.insert, "vm_rpc_rows_sent_total"), 2 * SERIES)
+
+    def test_a_node_of_more_weight_takes_more_series(self):
+        with Cluster(storages=0, inserts=0, selects=0) as cluster:
+            for index, weight in enumerate((1, 3)):
+                cluster.storages.append(Storage(
+                    cluster, index, [f"-storage.weight={weight}"]))
+            insert = cluster.add_insert()
+            self.assertEqual(
+                cluster.write(rows("weighted", 4000), insert=insert).status,
+                204)
+            light, heavy = (http_client.metric(
+                s.http, "vm_vminsert_metrics_read_total")
+                for s in cluster.storages)
+            self.assertEqual(light + heavy, 4000)
+            self.assertAlmostEqual(heavy / light, 3, delta=0.4)
+
+    def test_copies_are_in_the_zones_that_the_nodes_tell(self):
+        with Cluster(storages=0, inserts=0, selects=0,
+                     replication_factor=2) as cluster:
+            for index, zone in enumerate("aabb"):
+                cluster.storages.append(Storage(
+                    cluster, index, [f"-storage.zone={zone}"]))
+            insert = cluster.add_insert()
+            self.assertEqual(
+                cluster.write(rows("zoned"), insert=insert).status, 204)
+            for zone in (cluster.storages[:2], cluster.storages[2:]):
+                alone = cluster.add_select(zone, ["-replicationFactor=1"])
+                self.assertEqual(len(cluster.export("zoned", select=alone)),
+                                 SERIES)
 
     def test_two_inserts_choose_the_same_owners(self):
         with Cluster(storages=3, inserts=2, replication_factor=2) as cluster:
