@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr absl::Duration kAnswerMax = absl::Seconds(2);
+// For all answers of a look together: who takes longer is heard at a later one.
+constexpr absl::Duration kAnswerUsual = absl::Milliseconds(50);
 // A node of a large cluster is asked by all others.
 constexpr int64_t kPerMemberMs = 20;
 
@@ -33,66 +36,77 @@ PeerListener::PeerListener(storage::Engine* engine, Hearing hearing, Dial dial,
       hearing_(std::move(hearing)),
       interval_(interval),
       peers_(engine, std::move(dial), /*features=*/0),
-      worker_(std::min(interval, kTick),
-              [this](Worker& worker) { Look(worker); }) {}
+      worker_(std::min(interval, kTick), [this](Worker&) { Look(); }) {}
 
-void PeerListener::Look(Worker& worker) {
+void PeerListener::Look() {
+  // Answers to what was asked before a gap may be as old.
+  if (!hearing_.listens()) turns_.clear();
   const std::set<uint64_t> members = hearing_.members();
   peers_.Keep(members);
   std::erase_if(turns_, [&members](const auto& one) {
     return !members.contains(one.first);
   });
-  for (const Asked& asked : Ask(members)) {
-    const absl::Status status = Take(worker, asked);
-    if (worker.stopping()) return;
-    static base::LogEvery every(60'000);
-    if (!status.ok() && every.Due()) {
-      base::LogWarn(
-          "node ", absl::Hex(asked.first, absl::kZeroPad16),
-          " does not say which rows this node lacks: ", base::Message(status));
-    }
+  const int64_t period_ms =
+      std::max(absl::ToInt64Milliseconds(interval_),
+               kPerMemberMs * static_cast<int64_t>(members.size()));
+  for (const uint64_t id : members) Ask(id, period_ms, turns_[id]);
+  const int64_t wait_end_ms =
+      base::SystemClock().SteadyMs() + absl::ToInt64Milliseconds(kAnswerUsual);
+  for (auto& [id, turn] : turns_) {
+    if (turn.call != nullptr) Take(id, wait_end_ms, turn);
   }
 }
 
-std::vector<PeerListener::Asked> PeerListener::Ask(
-    const std::set<uint64_t>& members) {
+void PeerListener::Ask(uint64_t node_id, int64_t period_ms, Turn& turn) {
+  const int64_t now_ms = base::SystemClock().SteadyMs();
+  if (turn.call != nullptr || now_ms < turn.due_steady_ms) return;
+  const absl::StatusOr<rpc::Channel*> channel = peers_.Reach(node_id);
+  if (!channel.ok() || *channel == nullptr) {
+    // It is dialed by now, and may be there at the next look. To look for one
+    // that is away reads all rings.
+    turn.unreached_ms =
+        std::min(period_ms, std::max(absl::ToInt64Milliseconds(kTick),
+                                     2 * turn.unreached_ms));
+    turn.due_steady_ms = now_ms + turn.unreached_ms;
+    return;
+  }
+  turn.unreached_ms = 0;
+  turn.due_steady_ms = now_ms + period_ms;
+  if (!CanTell(**channel)) {
+    hearing_.heard(node_id, {});
+    return;
+  }
   proto::CoverageRequest request;
   request.set_start_ms(std::numeric_limits<int64_t>::min());
   request.set_end_ms(std::numeric_limits<int64_t>::max());
   request.set_missed_owner(engine_->node_id());
-  const int64_t period_ms =
-      std::max(absl::ToInt64Milliseconds(interval_),
-               kPerMemberMs * static_cast<int64_t>(members.size()));
-  const int64_t now_ms = base::SystemClock().SteadyMs();
-  std::vector<Asked> calls;
-  for (const uint64_t id : members) {
-    Turn& turn = turns_[id];
-    if (now_ms < turn.due_steady_ms) continue;
-    const absl::StatusOr<rpc::Channel*> channel = peers_.Reach(id);
-    if (!channel.ok() || *channel == nullptr) {
-      // It is dialed by now, and may be there at the next look. To look for one
-      // that is away reads all rings.
-      turn.unreached_ms =
-          std::min(period_ms, std::max(absl::ToInt64Milliseconds(kTick),
-                                       2 * turn.unreached_ms));
-      turn.due_steady_ms = now_ms + turn.unreached_ms;
-      continue;
-    }
-    turn = {.due_steady_ms = now_ms + period_ms};
-    if (!CanTell(**channel)) {
-      hearing_.heard(id, {});
-      continue;
-    }
-    calls.emplace_back(
-        id, (*channel)->Start(wire::kCoverage, request.SerializeAsString()));
-  }
-  return calls;
+  turn.call =
+      (*channel)->Start(wire::kCoverage, request.SerializeAsString());
+  turn.end_steady_ms = now_ms + absl::ToInt64Milliseconds(kAnswerMax);
 }
 
-absl::Status PeerListener::Take(Worker& worker, const Asked& asked) {
-  const auto answer = worker.NextOf(*asked.second, kAnswerMax);
+void PeerListener::Take(uint64_t node_id, int64_t wait_end_ms, Turn& turn) {
+  const auto answer =
+      turn.call->Next(std::min(wait_end_ms, turn.end_steady_ms));
+  if (absl::IsDeadlineExceeded(answer.status()) &&
+      base::SystemClock().SteadyMs() < turn.end_steady_ms) {
+    return;
+  }
+  turn.call = nullptr;
+  const absl::Status status = Hear(node_id, answer);
+  static base::LogEvery every(60'000);
+  if (!status.ok() && every.Due()) {
+    base::LogWarn(
+        "node ", absl::Hex(node_id, absl::kZeroPad16),
+        " does not say which rows this node lacks: ", base::Message(status));
+  }
+}
+
+absl::Status PeerListener::Hear(
+    uint64_t node_id,
+    const absl::StatusOr<std::optional<std::string>>& answer) {
   if (absl::IsUnimplemented(answer.status())) {
-    hearing_.heard(asked.first, {});
+    hearing_.heard(node_id, {});
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(answer.status());
@@ -105,7 +119,7 @@ absl::Status PeerListener::Take(Worker& worker, const Asked& asked) {
     if (one.owner() != engine_->node_id()) continue;
     lacked.push_back({one.start_ms(), one.end_ms()});
   }
-  hearing_.heard(asked.first, std::move(lacked));
+  hearing_.heard(node_id, std::move(lacked));
   return absl::OkStatus();
 }
 

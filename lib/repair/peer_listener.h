@@ -13,8 +13,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,6 +30,9 @@ namespace varve::repair {
 
 // Who is to be heard, and what each said.
 struct Hearing {
+  // Called again and again while this node listens. False: it did not for a
+  // while, and what was heard before counts no more.
+  std::function<bool()> listens;
   std::function<std::set<uint64_t>()> members;
   std::function<void(uint64_t node_id, std::vector<model::TimeRange> lacked)>
       heard;
@@ -42,15 +46,19 @@ class PeerListener {
                absl::Duration interval = absl::Milliseconds(500));
 
  private:
-  using Asked = std::pair<uint64_t, std::unique_ptr<rpc::Call>>;
   struct Turn {
     int64_t due_steady_ms = 0;
     int64_t unreached_ms = 0;  // the last wait for one that cannot be reached
+    std::unique_ptr<rpc::Call> call;  // under way
+    int64_t end_steady_ms = 0;        // of its patience
   };
 
-  void Look(Worker& worker);
-  std::vector<Asked> Ask(const std::set<uint64_t>& members);
-  absl::Status Take(Worker& worker, const Asked& asked);
+  void Look();
+  void Ask(uint64_t node_id, int64_t period_ms, Turn& turn);
+  // Waits until `wait_end_ms` at most; the call may go on.
+  void Take(uint64_t node_id, int64_t wait_end_ms, Turn& turn);
+  absl::Status Hear(uint64_t node_id,
+                    const absl::StatusOr<std::optional<std::string>>& answer);
 
   storage::Engine* const engine_;
   const Hearing hearing_;

@@ -73,7 +73,8 @@ TEST_CASE("a node that is away is looked for soon, then less and less often",
   // next look off by as much as an answer does.
   const PeerListener listener(
       node.engine.get(),
-      {.members =
+      {.listens = [] { return true; },
+       .members =
            [&rounds] {
              ++rounds;
              return std::set<uint64_t>{kPeer};

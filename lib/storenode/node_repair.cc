@@ -24,7 +24,8 @@ repair::TakeName TakeNameBy(TenantNames* names) {
 }
 
 repair::Hearing HearingOf(KeptState* kept) {
-  return {.members = [kept] { return kept->ring_coverage().Others(); },
+  return {.listens = [kept] { return kept->ring_coverage().NoteListening(); },
+          .members = [kept] { return kept->ring_coverage().Others(); },
           .heard =
               [kept](uint64_t node_id, std::vector<model::TimeRange> lacked) {
                 kept->ring_coverage().NoteHeard(node_id, std::move(lacked));

@@ -1,6 +1,7 @@
 #include "lib/storenode/ring_coverage.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -15,9 +16,13 @@ namespace {
 // Its value: when the last whole comparison began, in milliseconds, as text.
 constexpr std::string_view kComparedStateKey = "compared";
 
+// Below what a write waits for a node that hangs, before it goes on without it.
+constexpr int64_t kStandstillMs = 1'500;
+
 }  // namespace
 
-RingCoverage::RingCoverage(storage::Engine* engine) : engine_(engine) {
+RingCoverage::RingCoverage(storage::Engine* engine, const base::Clock* clock)
+    : engine_(engine), clock_(clock) {
   const auto rings = engine_->ListState(storage::kRingStatePrefix);
   is_new_ = rings.ok() && rings->empty();
 }
@@ -55,6 +60,23 @@ std::set<uint64_t> RingCoverage::Others() {
   if (!Refresh().ok()) return {};
   const std::vector<uint64_t> others = OthersNow();
   return {others.begin(), others.end()};
+}
+
+bool RingCoverage::NoteListening() {
+  base::MutexLock lock(mutex_);
+  const bool listened = Listens();
+  if (!listened) {
+    heard_.clear();
+    is_new_ = false;
+  }
+  listened_ = {.steady_ms = clock_->SteadyMs(), .now_ms = clock_->NowMs()};
+  return listened;
+}
+
+bool RingCoverage::Listens() const {
+  return !listened_ ||
+         (clock_->SteadyMs() - listened_->steady_ms < kStandstillMs &&
+          std::abs(clock_->NowMs() - listened_->now_ms) < kStandstillMs);
 }
 
 void RingCoverage::NoteHeard(uint64_t node_id,
@@ -101,6 +123,7 @@ std::vector<uint64_t> RingCoverage::OthersNow() const {
 
 bool RingCoverage::IsDoubted(uint64_t node_id,
                              const model::TimeRange& range) const {
+  if (!Listens()) return true;
   const auto heard = heard_.find(node_id);
   if (heard == heard_.end()) return !is_new_;
   return std::any_of(

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "lib/base/clock.h"
+#include "lib/storenode/ring_coverage.h"
 #include "lib/storenode/test_nodes.h"
+#include "storage/engine/test_node.h"
 
 namespace varve::storenode {
 namespace {
@@ -94,7 +97,41 @@ TEST_CASE("who was not heard, or knows of rows that are missing, is named",
   repair.reset();
   nodes.is_up[1] = false;
   repair = nodes.Start(0);
-  CHECK(doubts() == Ids{others[0]});
+  CHECK(tests::BecomesTrue([&] { return doubts() == Ids{others[0]}; }));
+}
+
+TEST_CASE("what was heard counts for as long as the node listens",
+          "[storenode]") {
+  constexpr uint64_t kOther = 7;
+  storage::TestNode node;
+  node.Open();
+  proto::Ring ring;
+  ring.set_ring_id(1);
+  ring.add_members()->set_node_id(node.engine->node_id());
+  ring.add_members()->set_node_id(kOther);
+  base::ManualClock clock(1'000'000);
+  RingCoverage coverage(node.engine.get(), &clock);  // it began without a ring
+  REQUIRE(node.engine->PutState("ring/1", ring.SerializeAsString()).ok());
+  coverage.RingsChanged();
+  const auto doubts = [&coverage] {
+    proto::Coverage told;
+    REQUIRE(coverage.Tell({0, 1}, told).ok());
+    return Ids(told.lacks_without().begin(), told.lacks_without().end());
+  };
+  CHECK(coverage.NoteListening());
+  clock.Advance(1'000);
+  CHECK(doubts().empty());
+  // As a stopped process that goes on.
+  clock.Advance(1'000);
+  CHECK(doubts() == Ids{kOther});
+  CHECK_FALSE(coverage.NoteListening());
+  CHECK(doubts() == Ids{kOther});
+  coverage.NoteHeard(kOther, {});
+  CHECK(doubts().empty());
+  clock.Advance(1'000);
+  CHECK(coverage.NoteListening());
+  clock.Advance(1'000);
+  CHECK(doubts().empty());
 }
 
 }  // namespace

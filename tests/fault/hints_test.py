@@ -5,7 +5,7 @@ import shutil
 import time
 import unittest
 
-from tests.fault.battery import repeated
+from tests.fault.battery import repeated, stopped
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
@@ -123,6 +123,26 @@ class HintsTest(unittest.TestCase):
                 self.wait_struck(cluster.storages)
                 holder.process.kill()
                 self.assert_whole(cluster.export("m", select=select), 31)
+
+    @repeated
+    def test_a_node_that_stood_still_does_not_answer_for_what_it_missed(self):
+        with Cluster(storages=2, replication_factor=2,
+                     storage_args=SLOW) as cluster:
+            holder, still = cluster.storages
+            now = int(time.time())
+            self.write(cluster, "m", (now - 60) * 1000)
+            with stopped(still):
+                for i in range(10):
+                    self.write(cluster, "m", (now - i) * 1000)
+                holder.process.kill()
+            answer = cluster.query("m", now)
+            self.assertTrue(answer["isPartial"], answer)
+            holder.start()
+            wait_until(lambda: not cluster.query("m", now).get("isPartial"),
+                       30, "whole")
+            self.wait_struck(cluster.storages)
+            holder.process.kill()
+            self.assert_whole(cluster.export("m"), 11)
 
     @repeated
     def test_a_node_answers_for_what_was_hinted_when_another_dies(self):
