@@ -1,9 +1,13 @@
 #include "lib/cluster/missed_ledger.h"
 
+#include <algorithm>
+
 namespace varve::cluster {
 namespace {
 
 constexpr int64_t kHourMs = 3'600'000;
+// Of one miss and keeper, 8 KiB each.
+constexpr size_t kSpansMax = 48;
 
 }  // namespace
 
@@ -47,14 +51,16 @@ std::vector<uint32_t> MissedLedger::NotYet(const Miss& miss, uint64_t keeper,
                                            const std::vector<uint32_t>& slots,
                                            const model::TimeRange& span) const {
   base::MutexLock lock(mutex_);
+  std::vector<uint32_t> missing = slots;
   const auto found = entries_.find({miss, keeper});
-  if (found == entries_.end() || span.start_ms < found->second.span.start_ms ||
-      span.end_ms > found->second.span.end_ms) {
-    return slots;
-  }
-  std::vector<uint32_t> missing;
-  for (uint32_t slot : slots) {
-    if (!found->second.slots.contains(slot)) missing.push_back(slot);
+  if (found == entries_.end()) return missing;
+  for (const Entry& entry : found->second) {
+    if (span.start_ms < entry.span.start_ms || span.end_ms > entry.span.end_ms) {
+      continue;
+    }
+    std::erase_if(missing, [&entry](uint32_t slot) {
+      return entry.slots.Has(static_cast<uint16_t>(slot));
+    });
   }
   return missing;
 }
@@ -64,12 +70,17 @@ void MissedLedger::Add(uint64_t period, const Miss& miss, uint64_t keeper,
                        const model::TimeRange& span) {
   base::MutexLock lock(mutex_);
   if (period != period_) return;
-  Entry& entry = entries_[{miss, keeper}];
-  if (entry.span != span) {
-    entry.span = span;
-    entry.slots.clear();
+  std::deque<Entry>& entries = entries_[{miss, keeper}];
+  auto entry = std::find_if(
+      entries.begin(), entries.end(),
+      [&span](const Entry& one) { return one.span == span; });
+  if (entry == entries.end()) {
+    if (entries.size() == kSpansMax) entries.pop_front();  // put again, if any
+    entry = entries.insert(entries.end(), {.span = span, .slots = {}});
   }
-  entry.slots.insert(slots.begin(), slots.end());
+  for (const uint32_t slot : slots) {
+    entry->slots.Add(static_cast<uint16_t>(slot));
+  }
 }
 
 }  // namespace varve::cluster

@@ -16,13 +16,14 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "lib/base/mutex.h"
+#include "lib/model/slot_set.h"
 #include "lib/model/time_range.h"
 
 namespace varve::cluster {
@@ -70,7 +71,7 @@ class MissedLedger {
  private:
   struct Entry {
     model::TimeRange span;
-    absl::flat_hash_set<uint32_t> slots;
+    model::SlotSet slots;
   };
   void Forget() REQUIRES_LOCK(mutex_);
 
@@ -78,7 +79,10 @@ class MissedLedger {
   uint64_t period_ GUARDED_BY(mutex_) = 0;
   uint32_t liveness_ GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, uint64_t> marks_ GUARDED_BY(mutex_);
-  std::map<std::pair<Miss, uint64_t>, Entry> entries_ GUARDED_BY(mutex_);
+  // By miss and keeper, a few spans each: rows of now and of a backlog come by
+  // turns.
+  std::map<std::pair<Miss, uint64_t>, std::deque<Entry>> entries_
+      GUARDED_BY(mutex_);
 };
 
 // Out to whole hours.

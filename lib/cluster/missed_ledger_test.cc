@@ -39,6 +39,32 @@ TEST_CASE("a record is relied on until a node has given a mark", "[cluster]") {
   CHECK(ledger.NotYet(miss, 9, both, kSpan) == both);
 }
 
+TEST_CASE("rows of several hours that come by turns need one record each",
+          "[cluster]") {
+  const Miss miss{.owner = 1};
+  MissedLedger ledger;
+  ledger.Enter(1);
+  const auto hour = [](int64_t n) {
+    return RoundToHours({n * 3'600'000, n * 3'600'000});
+  };
+  for (int64_t n = 0; n < 24; ++n) {
+    ledger.Add(ledger.period(), miss, 9, {3}, hour(n));
+  }
+  for (int64_t n = 0; n < 24; ++n) {
+    CHECK(ledger.NotYet(miss, 9, {3, 4}, hour(n)) == Slots{4});
+  }
+  CHECK(ledger.NotYet(miss, 9, {3}, hour(24)) == Slots{3});
+  // Within a longer one.
+  ledger.Add(ledger.period(), miss, 9, {4}, {hour(0).start_ms, hour(30).end_ms});
+  CHECK(ledger.NotYet(miss, 9, {3, 4}, hour(5)).empty());
+  CHECK(ledger.NotYet(miss, 9, {3, 4}, hour(25)) == Slots{3});
+  // What is forgotten for others is put again.
+  for (int64_t n = 100; n < 200; ++n) {
+    ledger.Add(ledger.period(), miss, 9, {3}, hour(n));
+  }
+  CHECK(ledger.NotYet(miss, 9, {3}, hour(0)) == Slots{3});
+}
+
 TEST_CASE("a record is for rows of its ring, and for what its keeper has",
           "[cluster]") {
   const Miss miss{.owner = 1, .ring = 5, .keeper_has = KeeperHas::kRows};
