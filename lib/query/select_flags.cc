@@ -103,7 +103,14 @@ ParseReplicationFactors(const std::vector<std::string>& items) {
           "-replicationFactor=", item,
           ": expected a number above 0, or group:number");
     }
-    factors.emplace_back(group, factor);
+    // As of other flags the last one holds.
+    const auto same = std::ranges::find(
+        factors, group, &std::pair<std::string, int>::first);
+    if (same != factors.end()) {
+      same->second = factor;
+    } else {
+      factors.emplace_back(group, factor);
+    }
   }
   return factors;
 }

@@ -84,6 +84,8 @@ TEST_CASE("what is not supported is refused, not ignored", "[query]") {
 TEST_CASE("replication factors are numbers by group", "[query]") {
   CHECK(ParseReplicationFactors({"group1:2", "3"}).value() ==
         std::vector<std::pair<std::string, int>>{{"group1", 2}, {"", 3}});
+  CHECK(ParseReplicationFactors({"2", "g:3", "1", "g:4"}).value() ==
+        std::vector<std::pair<std::string, int>>{{"", 1}, {"g", 4}});
   for (const char* bad : {"", "0", "-1", "x", "g:", ":2", "g:x", "2x"}) {
     CAPTURE(bad);
     CHECK_FALSE(ParseReplicationFactors({bad}).ok());
