@@ -6,11 +6,14 @@ import unittest
 
 from tests.fault.battery import (
     Scenario, bad_link, rounds, stopped, wait_connected)
+from tests.support import http_client
 from tests.support.linked_cluster import LinkedCluster
+from tests.support.processes import wait_until
 from tests.support.tcp_proxy import Link
 
 # A query waits for a node that hangs until this ends it, with an error.
 IMPATIENT = ["-search.maxQueryDuration=2s"]
+DIAL_ERRORS = "vm_tcpdialer_errors_total"
 
 
 class LinksTest(Scenario):
@@ -27,6 +30,23 @@ class LinksTest(Scenario):
                 load.goes_on(answers=0)
             load.goes_on()
             load.never_partial()
+            load.settle()
+
+    @rounds
+    def test_a_node_that_no_connection_reaches(self, seed):
+        """Whoever dials it hangs; nobody who asks does."""
+        with self.load(self.cluster(seed)) as load:
+            cluster = load.cluster
+            i = random.Random(seed).randrange(len(cluster.storages))
+            with bad_link(cluster.insert_links[i], "blackhole"), \
+                    bad_link(cluster.select_links[i], "blackhole"):
+                for _, address in cluster.inserts + cluster.selects:
+                    failed = http_client.metric(address, DIAL_ERRORS)
+                    wait_until(lambda a=address, f=failed: http_client.metric(
+                        a, DIAL_ERRORS) > f, 30, f"{address} gives up dialing")
+                load.goes_on(steps=30, answers=10)
+            load.never_partial()
+            load.cured_by_retries()
             load.settle()
 
     def bad_links(self, seed, links_of, one_at_a_time):

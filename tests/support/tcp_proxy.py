@@ -5,6 +5,7 @@ import socket
 import threading
 
 CHUNK = 65536
+BACKLOG = 128
 
 
 class Link:
@@ -17,10 +18,12 @@ class Link:
       "truncate"  hands on a random part of them and closes the connection
       "corrupt"   flips a random bit of them
       "refuse"    closes connections, present and new ones
+      "blackhole" closes the present ones; connect() of new ones hangs
     "truncate" and "corrupt" do so to one chunk in three.
     """
 
-    MODES = ("stall", "slow", "truncate", "corrupt", "refuse")
+    MODES = ("stall", "slow", "truncate", "corrupt", "refuse",
+             "blackhole")
 
     def __init__(self, target, seed=0):
         host, port = target.rsplit(":", 1)
@@ -30,7 +33,10 @@ class Link:
         self._mode = "pass"
         self._pairs = set()
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", 0),
+                                              backlog=BACKLOG)
+        self._fillers = []   # connections to itself, of a black hole
+        self._held = None    # the one accepted last before it
         self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -44,13 +50,51 @@ class Link:
         with self._changed:
             self._mode = mode
             self._changed.notify_all()
-        if mode == "refuse":
+        if mode == "blackhole":
+            self._fill_backlog()
+        else:
+            self._empty_backlog()
+        if mode in ("refuse", "blackhole"):
             self._drop_all()
+
+    def _fill_backlog(self):
+        """Until no connection fits: the system drops what asks for more."""
+        self._listener.listen(0)
+        self._add_filler()
+        with self._changed:
+            self._changed.wait_for(lambda: self._held is not None)
+        for _ in range(3):   # one fits; the others hang
+            self._add_filler()
+
+    def _add_filler(self):
+        filler = socket.socket()
+        filler.setblocking(False)
+        filler.connect_ex(self._listener.getsockname())
+        self._fillers.append(filler)
+
+    def _empty_backlog(self):
+        while self._fillers:
+            self._fillers.pop().close()
+        self._listener.listen(BACKLOG)
+
+    def _hold(self, client):
+        """In a black hole nothing becomes of it, nor is the next one accepted;
+        True when it was in one."""
+        with self._changed:
+            if self._mode != "blackhole":
+                return False
+            self._held = client
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: self._mode != "blackhole" or self._closed)
+            self._held = None
+            return True
 
     def close(self):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._empty_backlog()
         self._listener.shutdown(socket.SHUT_RDWR)   # ends accept()
         self._listener.close()
         self._drop_all()
@@ -77,7 +121,7 @@ class Link:
             except OSError:
                 return
             try:
-                if self._mode == "refuse":
+                if self._hold(client) or self._mode == "refuse":
                     raise ConnectionRefusedError
                 server = socket.create_connection(self._target, timeout=5)
             except OSError:
