@@ -12,11 +12,12 @@ import random
 import signal
 import unittest
 
+from tests.cluster.repair_test import repair
 from tests.support import http_client
 from tests.support.cluster import HTTP_LINE
 from tests.support.continuous import (
-    ContinuousReader, ContinuousWriter, read_back, read_back_from_survivors,
-    wait_made_up)
+    MADE_UP_SECONDS, ContinuousReader, ContinuousWriter, read_back,
+    read_back_from_survivors, wait_made_up)
 from tests.support.processes import Process, wait_until
 
 ROUNDS = 20 if os.environ.get("VARVE_LONG") else 1
@@ -113,6 +114,27 @@ def wait_connected(cluster):
                    f"{address} reaches all storage nodes")
 
 
+def held(storage):
+    """Bytes of hints that the node keeps for others, 0 without any."""
+    page = http_client.get(storage.http, "/metrics").text
+    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
+               if line.startswith("varve_hints_bytes{"))
+
+
+def wait_repaired(cluster):
+    """Until hints are handed over, and what no hints have is pulled from the
+    other nodes. Of hours that are over: later ones are not compared yet."""
+    for storage in cluster.storages:
+        wait_until(lambda s=storage: held(s) == 0, MADE_UP_SECONDS,
+                   f"storage {storage.index} has handed its hints over")
+    for storage in cluster.storages:
+        def whole(storage=storage):
+            told = repair(storage)
+            return told["lastPassComplete"] and told["pendingParts"] == 0
+        wait_until(whole, MADE_UP_SECONDS,
+                   f"storage {storage.index} has compared itself")
+
+
 class Load:
     """A cluster, its writer and its reader."""
 
@@ -146,14 +168,14 @@ class Load:
                                and not one.startswith("503 ")], [])
         self.test.assertEqual(self.reader.unanswered, 0)
 
-    def settle(self, survivors=True):
+    def settle(self, survivors=True, make_up=wait_made_up):
         """Ends it; all copies that are to be made are made, and all of it is
         read from every combination of nodes that may be left."""
         self.close()
         self.test.assertEqual(self.reader.problems, [])
         self.test.assertGreater(self.reader.whole, 0)
         wait_connected(self.cluster)
-        wait_made_up(self.cluster)
+        make_up(self.cluster)
         for _, address in self.cluster.selects:
             read_back(self.writer, address)
         if survivors:

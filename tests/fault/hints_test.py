@@ -5,7 +5,7 @@ import shutil
 import time
 import unittest
 
-from tests.fault.battery import repeated, stopped
+from tests.fault.battery import held, repeated, stopped
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
@@ -19,13 +19,6 @@ SLOW = ["-storage.hintsReplayRate=20000"]
 def rows(name, at_ms, value=1.0):
     return [({"__name__": name, "series": str(i)}, [(at_ms, value + i)])
             for i in range(SERIES)]
-
-
-def held(storage):
-    """Bytes of hints that the node keeps for others, 0 without any."""
-    page = http_client.get(storage.http, "/metrics").text
-    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines()
-               if line.startswith("varve_hints_bytes{"))
 
 
 def taken(storage):

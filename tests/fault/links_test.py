@@ -13,6 +13,7 @@ from tests.support.tcp_proxy import Link
 
 # A query waits for a node that hangs until this ends it, with an error.
 IMPATIENT = ["-search.maxQueryDuration=2s"]
+SKIP_SLOW = "-search.skipSlowReplicas"
 DIAL_ERRORS = "vm_tcpdialer_errors_total"
 
 
@@ -30,6 +31,19 @@ class LinksTest(Scenario):
                 load.goes_on(answers=0)
             load.goes_on()
             load.never_partial()
+            load.settle()
+
+    @rounds
+    def test_a_node_that_hangs_is_not_waited_for(self, seed):
+        """With -search.skipSlowReplicas: what waits for it ends in an error."""
+        cluster = LinkedCluster(seed, storages=3, replication_factor=2,
+                                select_args=IMPATIENT + [SKIP_SLOW])
+        with self.load(cluster) as load:
+            load.writer.close()
+            with stopped(random.Random(seed).choice(cluster.storages)):
+                load.reader.wait_answers(20)
+            load.never_partial()
+            self.assertEqual(load.reader.unanswered, 0)
             load.settle()
 
     @rounds
