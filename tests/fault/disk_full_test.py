@@ -3,37 +3,29 @@
 import http.client
 import os
 import random
-import subprocess
 import tempfile
 import time
 import unittest
 
-from tests.fault.battery import repeated
+from tests.fault.battery import (
+    Scenario, held, killed, repeated, wait_connected, wait_repaired)
 from tests.support import http_client
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, Storage
 from tests.support.processes import wait_until
+from tests.support.small_disk import SmallDisk
 
-DISK = 96 << 20
 
-
-def mount(path):
-    return os.geteuid() == 0 and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", path],
-        capture_output=True, check=False).returncode == 0
+def two_hours_ago():
+    """Repair compares hours that are over."""
+    return time.time() - 7200
 
 
 class DiskFullTest(unittest.TestCase):
 
     def start(self, *storage_args):
-        disk = tempfile.mkdtemp(prefix="varve-disk-")
-        if not mount(disk):
-            os.rmdir(disk)
-            self.skipTest("skipped: mounting a tmpfs needs root")
-        self.addCleanup(os.rmdir, disk)
-        self.addCleanup(subprocess.run, ["umount", disk], check=True)
-        self.disk = disk
-        self.ballast = os.path.join(disk, "ballast")
-        old, tempfile.tempdir = tempfile.tempdir, disk
+        self.disk = SmallDisk()
+        self.addCleanup(self.disk.close)
+        old, tempfile.tempdir = tempfile.tempdir, self.disk.path
         try:
             self.cluster = Cluster(
                 storages=1, storage_args=storage_args,
@@ -61,19 +53,6 @@ class DiskFullTest(unittest.TestCase):
             self.assertIn(status, (500, 502, 503))
         return status == 204
 
-    def fill(self, leave):
-        """Leaves that much room, with no more at any moment."""
-        stat = os.statvfs(self.disk)
-        size = stat.f_bavail * stat.f_frsize - leave
-        with open(self.ballast, "ab") as file:
-            if size < 0:
-                file.truncate(file.tell() + size)
-            while size > 0:
-                size -= file.write(b"x" * min(size, 1 << 20))
-
-    def free(self):
-        os.remove(self.ballast)
-
     def check(self):
         """Every acknowledged sample is there, and only whole writes."""
         rows = self.cluster.export('{__name__="m",series="7"}')
@@ -94,16 +73,16 @@ class DiskFullTest(unittest.TestCase):
                    "-storage.flushInterval=2s")
         for step in range(5):
             self.assertTrue(self.write(step))
-        self.fill(20 << 20)
+        self.disk.fill(20 << 20)
         wait_until(lambda: self.metric("vm_storage_is_read_only") == 1, 10,
                    "read-only")
         self.assertFalse(self.write(5))
         self.check()
         # Above the bound, but not by enough: no flapping.
-        self.fill(32 << 20)
+        self.disk.fill(32 << 20)
         self.assertFalse(self.write(6))
         self.assertEqual(self.metric("vm_storage_is_read_only"), 1)
-        self.free()
+        self.disk.free()
         self.write_again(7)
         self.assertEqual(self.metric("vm_storage_is_read_only"), 0)
         self.check()
@@ -116,7 +95,7 @@ class DiskFullTest(unittest.TestCase):
                    "-storage.flushInterval=1s")
         for step in range(5):
             self.assertTrue(self.write(step))
-        self.fill(1 << 20)
+        self.disk.fill(1 << 20)
         refused = 0
         for step in range(5, 60):
             refused += not self.write(step)
@@ -124,7 +103,7 @@ class DiskFullTest(unittest.TestCase):
                 break
         self.assertGreater(refused, 3)
         self.check()
-        self.free()
+        self.disk.free()
         self.write_again(70)
         flushes = self.metric("varve_head_flushes_total")
         wait_until(lambda: self.metric("varve_head_flushes_total") > flushes,
@@ -143,7 +122,7 @@ class DiskFullTest(unittest.TestCase):
                    "-storage.flushInterval=1h")
         for step in range(5):
             self.assertTrue(self.write(step))
-        self.fill(0)
+        self.disk.fill(0)
         answer = http_client.get(self.storage.http, "/snapshot/create")
         self.assertEqual(answer.status, 507, answer.text)
         self.assertEqual(answer.json()["status"], "error")
@@ -151,11 +130,85 @@ class DiskFullTest(unittest.TestCase):
         self.assertEqual(
             os.listdir(os.path.join(self.storage.path, "snapshots")), [])
         self.check()
-        self.free()
+        self.disk.free()
         self.write_again(5)
         answer = http_client.get(self.storage.http, "/snapshot/create")
         self.assertEqual(answer.status, 200, answer.text)
         self.check()
+
+
+class OneFullDiskOfThreeTest(Scenario):
+    """Two copies, under a writer and a reader."""
+
+    BOUND = "-storage.minFreeDiskSpaceBytes=30MB"
+
+    def cluster(self, *storage_args):
+        """The first node is on the small disk."""
+        self.disk = SmallDisk()
+        self.addCleanup(self.disk.close)
+        cluster = Cluster(storages=0, inserts=0, selects=0,
+                          replication_factor=2)
+        self.addCleanup(cluster.close)
+        self.disk.place(cluster, 0)
+        for i in range(3):
+            cluster.storages.append(Storage(cluster, i, storage_args))
+        cluster.add_insert()
+        cluster.add_select()
+        self.full = cluster.storages[0]
+        return cluster
+
+    def wait_read_only(self, is_so):
+        wait_until(lambda: http_client.metric(
+            self.full.http, "vm_storage_is_read_only") == is_so, 30,
+            f"read-only: {is_so}")
+
+    @repeated
+    def test_a_node_that_is_read_only(self):
+        with self.load(self.cluster(self.BOUND)) as load:
+            self.disk.fill(20 << 20)
+            self.wait_read_only(True)
+            load.goes_on(steps=30, answers=5)
+            self.disk.free()
+            self.wait_read_only(False)
+            load.goes_on()
+            load.never_partial()
+            load.cured_by_retries()
+            load.settle()
+
+    @repeated
+    def test_a_node_without_room_for_its_log(self):
+        with self.load(self.cluster("-storage.minFreeDiskSpaceBytes=1",
+                                    "-storage.flushInterval=1s")) as load:
+            self.disk.fill(0)
+            hinted = "varve_hints_rows_sent_total"
+            wait_until(lambda: http_client.metric(load.cluster.insert,
+                                                  hinted) > 0, 30, "hints")
+            load.goes_on(steps=30, answers=5)
+            self.disk.free()
+            load.goes_on()
+            load.never_partial()
+            load.cured_by_retries()
+            load.settle()
+
+    @repeated
+    def test_the_holder_of_hints_of_a_dead_node(self):
+        with self.load(self.cluster(self.BOUND), clock=two_hours_ago) as load:
+            with killed(load.cluster.storages[1]):
+                load.goes_on()
+                wait_until(lambda: held(self.full) > 0, 30, "hints")
+                load.never_partial()
+                self.disk.fill(20 << 20)
+                self.wait_read_only(True)
+                load.goes_on(steps=30, answers=5)
+            wait_connected(load.cluster)
+            wait_until(lambda: held(self.full) == 0, 60,
+                       "hints get off a full disk")
+            load.goes_on()
+            self.disk.free()
+            self.wait_read_only(False)
+            load.goes_on()
+            load.cured_by_retries()
+            load.settle(make_up=wait_repaired)
 
 
 if __name__ == "__main__":
