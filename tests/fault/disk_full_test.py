@@ -3,14 +3,13 @@
 import http.client
 import os
 import random
-import tempfile
 import time
 import unittest
 
 from tests.fault.battery import (
     Scenario, held, killed, repeated, wait_connected, wait_repaired)
 from tests.support import http_client
-from tests.support.cluster import Cluster, Storage
+from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
 from tests.support.small_disk import SmallDisk
 
@@ -25,13 +24,9 @@ class DiskFullTest(unittest.TestCase):
     def start(self, *storage_args):
         self.disk = SmallDisk()
         self.addCleanup(self.disk.close)
-        old, tempfile.tempdir = tempfile.tempdir, self.disk.path
-        try:
-            self.cluster = Cluster(
-                storages=1, storage_args=storage_args,
-                insert_args=["-insert.maxQueueDuration=2s"])
-        finally:
-            tempfile.tempdir = old
+        self.cluster = Cluster(storages=1, storage_args=storage_args,
+                               insert_args=["-insert.maxQueueDuration=2s"],
+                               small_disk=self.disk)
         self.addCleanup(self.cluster.close)
         self.storage = self.cluster.storages[0]
         self.start_ms = int(time.time()) * 1000 - 3_600_000
@@ -146,14 +141,9 @@ class OneFullDiskOfThreeTest(Scenario):
         """The first node is on the small disk."""
         self.disk = SmallDisk()
         self.addCleanup(self.disk.close)
-        cluster = Cluster(storages=0, inserts=0, selects=0,
-                          replication_factor=2)
+        cluster = Cluster(storages=3, replication_factor=2,
+                          storage_args=storage_args, small_disk=self.disk)
         self.addCleanup(cluster.close)
-        self.disk.place(cluster, 0)
-        for i in range(3):
-            cluster.storages.append(Storage(cluster, i, storage_args))
-        cluster.add_insert()
-        cluster.add_select()
         self.full = cluster.storages[0]
         return cluster
 

@@ -59,9 +59,13 @@ class Cluster:
 
     def __init__(self, storages=2, inserts=1, selects=1,
                  replication_factor=1, storage_args=(), insert_args=(),
-                 select_args=()):
+                 select_args=(), small_disk=None):
+        """`small_disk`: a SmallDisk, which the first storage is on."""
         self.folder = tempfile.mkdtemp(prefix="varve-test-")
+        if small_disk:
+            small_disk.place(os.path.join(self.folder, "storage-0"))
         self.replication_factor = replication_factor
+        self.storage_args = list(storage_args)
         self.insert_args = list(insert_args)
         self.select_args = list(select_args)
         self.storages, self.inserts, self.selects = [], [], []

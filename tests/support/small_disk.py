@@ -27,11 +27,11 @@ class SmallDisk:
         subprocess.run(["umount", self.path], check=True)
         os.rmdir(self.path)
 
-    def place(self, cluster, index):
-        """The cluster's next storage, of that index, will be on it."""
-        folder = os.path.join(self.path, f"storage-{index}")
+    def place(self, path):
+        """A folder of it is at `path`, too."""
+        folder = os.path.join(self.path, os.path.basename(path))
         os.mkdir(folder)
-        os.symlink(folder, os.path.join(cluster.folder, f"storage-{index}"))
+        os.symlink(folder, path)
 
     def fill(self, leave):
         """Leaves that many bytes of room, with no more at any moment."""
