@@ -37,9 +37,10 @@ void RingHandover::Put(const WriteView& view, const WriteView* before,
     }
   }
   if (to.empty()) return;
+  const proto::Ring message = RingMessage(view, clock_.NowMs());
+  known_[message.ring_id()] = message;
   PutOld(view, to);
-  const std::string ring =
-      RingMessage(view, clock_.NowMs()).SerializeAsString();
+  const std::string ring = message.SerializeAsString();
   const int64_t deadline_ms = clock_.SteadyMs() + kCallMs;
   std::vector<std::pair<size_t, std::unique_ptr<rpc::Call>>> calls;
   for (const size_t i : to) {
@@ -59,23 +60,25 @@ void RingHandover::Put(const WriteView& view, const WriteView* before,
 void RingHandover::PutOld(const WriteView& view,
                           const std::vector<size_t>& to) {
   const int64_t deadline_ms = clock_.SteadyMs() + kCallMs;
-  Told told;
-  told.ids.resize(view.nodes->size());
+  Told told(view.nodes->size());
+  const size_t known_before = known_.size();
   Ask(view, to, deadline_ms, told);
   const auto lacks_some = [&](size_t i) {
-    return told.ids[i] && told.ids[i]->size() < known_ids_.size();
+    return told[i] && told[i]->size() < known_.size();
   };
-  if (std::none_of(to.begin(), to.end(), lacks_some)) return;
+  if (known_.size() == known_before && std::ranges::none_of(to, lacks_some)) {
+    return;
+  }
   std::vector<size_t> others;
   for (size_t i = 0; i < view.nodes->size(); ++i) {
-    if (std::find(to.begin(), to.end(), i) == to.end()) others.push_back(i);
+    if (std::ranges::count(to, i) == 0) others.push_back(i);
   }
   Ask(view, others, deadline_ms, told);
   std::vector<std::unique_ptr<rpc::Call>> puts;
-  for (const size_t i : to) {
-    if (!told.ids[i]) continue;
-    for (const auto& [id, ring] : told.rings) {
-      if (told.ids[i]->contains(id)) continue;
+  for (size_t i = 0; i < told.size(); ++i) {
+    if (!told[i]) continue;
+    for (const auto& [id, ring] : known_) {
+      if (id == view.ring->id() || told[i]->contains(id)) continue;
       puts.push_back(view.nodes->channel(i).Start(wire::kPutRing,
                                                   ring.SerializeAsString()));
     }
@@ -94,12 +97,12 @@ void RingHandover::Ask(const WriteView& view, const std::vector<size_t>& nodes,
     const auto answer = call->Next(deadline_ms);
     proto::RingList rings;
     if (!answer.ok() || !*answer || !rings.ParseFromString(**answer)) continue;
-    told.ids[node].emplace();
+    told[node].emplace();
     for (proto::Ring& ring : *rings.mutable_rings()) {
       if (ring.members().empty()) continue;
-      told.ids[node]->insert(ring.ring_id());
-      known_ids_.insert(ring.ring_id());
-      told.rings.try_emplace(ring.ring_id(), std::move(ring));
+      told[node]->insert(ring.ring_id());
+      proto::Ring& known = known_[ring.ring_id()];
+      if (ring.last_ms() >= known.last_ms()) known = std::move(ring);
     }
   }
 }

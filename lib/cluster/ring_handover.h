@@ -4,8 +4,9 @@
 //
 // Slow:    calls to the nodes (GETRINGS, PUTRING), 2 s at most each. A node
 //          that connects again is asked for its rings alone, as long as it
-//          knows those that any told before; a ring that only another insert
-//          node has put, while that node was away, comes with the next period.
+//          knows those that any told before and no other; a ring that only
+//          another insert node has put, while that node was away, comes with
+//          the next period.
 // Threads: belongs to one at a time.
 #ifndef VARVE_LIB_CLUSTER_RING_HANDOVER_H_
 #define VARVE_LIB_CLUSTER_RING_HANDOVER_H_
@@ -39,11 +40,8 @@ class RingHandover {
            const std::vector<uint64_t>& connections);
 
  private:
-  struct Told {
-    std::map<uint64_t, proto::Ring> rings;
-    // By node; none: it was not asked, or did not answer.
-    std::vector<std::optional<std::set<uint64_t>>> ids;
-  };
+  // Ids of rings by node; none: it was not asked, or did not answer.
+  using Told = std::vector<std::optional<std::set<uint64_t>>>;
 
   void PutOld(const WriteView& view, const std::vector<size_t>& to);
   // Of the nodes that are up.
@@ -52,7 +50,9 @@ class RingHandover {
 
   const base::Clock& clock_;
   int64_t announced_ms_ = 0;
-  std::set<uint64_t> known_ids_;  // of all rings that any node told
+  // Put here, or told by any node: one that lacks some may come when nobody
+  // who has them is up.
+  std::map<uint64_t, proto::Ring> known_;
 };
 
 }  // namespace varve::cluster

@@ -84,6 +84,24 @@ TEST_CASE("a node in place of another one gets rings that one node alone has",
   CHECK(Knows(*c.fakes[0], 77));
 }
 
+TEST_CASE("a node in place of another one gets rings although nobody who has "
+          "them is up", "[cluster]") {
+  FakeCluster c(3);
+  c.Start(2);
+  REQUIRE(c.Write(10, 1000).ok());
+  const uint64_t before = c.fakes[0]->rings[0].ring_id();
+  FakeNode& replaced = *c.fakes[1];
+  replaced.id = 22;
+  replaced.ref_epoch = 22;
+  replaced.refs.clear();
+  replaced.rings.clear();
+  replaced.connection = 2;
+  c.fakes[0]->up = false;
+  c.fakes[2]->up = false;
+  (void)c.Write(10, 2000);
+  CHECK(Knows(replaced, before));
+}
+
 TEST_CASE("rings that another insert node put come to all in the end",
           "[cluster]") {
   FakeCluster c(3);

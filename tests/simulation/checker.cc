@@ -148,7 +148,18 @@ bool Checker::MayBeMissing(int64_t number, const std::set<size_t>& answering,
   const auto factor = static_cast<size_t>(cluster_.options.replication_factor);
   return copies.rows.size() < factor &&
          std::none_of(copies.rows.begin(), copies.rows.end(),
-                      [&](size_t i) { return answering.contains(i); });
+                      [&](size_t i) { return answering.contains(i); }) &&
+         !AllHeard(number, copies.rows, answering);
+}
+
+bool Checker::AllHeard(int64_t number, const std::set<size_t>& holders,
+                       const std::set<size_t>& answering) const {
+  return std::all_of(answering.begin(), answering.end(), [&](size_t i) {
+    return std::any_of(holders.begin(), holders.end(), [&](size_t holder) {
+      return cluster_.places[i].node->HeardOrTells(
+          cluster_.places[holder].disk->node_id, number);
+    });
+  });
 }
 
 bool Checker::MayBePartial(const model::TimeRange& range,

@@ -73,6 +73,10 @@ class Checker {
   std::set<size_t> Answering() const;
   bool MayBeMissing(int64_t number, const std::set<size_t>& answering,
                     bool reliable) const;
+  // Whether each node that answers has heard one of `holders` since, or says
+  // that it has not.
+  bool AllHeard(int64_t number, const std::set<size_t>& holders,
+                const std::set<size_t>& answering) const;
   // Whether a partial answer has a reason.
   bool MayBePartial(const model::TimeRange& range,
                     const std::set<size_t>& answering) const;

@@ -83,7 +83,7 @@ void Scenario::Step() {
     (this->*kind.run)();
     // Nodes do that all the time.
     for (Place& place : cluster_.places) {
-      if (place.node != nullptr && !place.node->busy()) place.node->Hear();
+      if (place.node != nullptr && !place.node->busy()) place.node->Hear(cluster_.history.size());
     }
     return;
   }

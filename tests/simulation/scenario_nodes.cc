@@ -109,7 +109,7 @@ void Scenario::Calm() {
     for (WriterProcess& one : cluster_.writers) (void)one.writer->View();
     each([](StorageNode& node) { node.Replay(); });
     each([](StorageNode& node) { node.Strike(); });
-    each([](StorageNode& node) { node.Hear(); });
+    each([this](StorageNode& node) { node.Hear(cluster_.history.size()); });
   }
   // The hour is over, and rings are told again.
   cluster_.clock.Advance(70 * 60'000);
@@ -122,7 +122,7 @@ void Scenario::Calm() {
     each([&rows](StorageNode& node) { rows += node.Repair(true); });
   }
   if (rows > 0) return checker_.Refused("repair does not come to its end");
-  each([](StorageNode& node) { node.Hear(); });
+  each([this](StorageNode& node) { node.Hear(cluster_.history.size()); });
   checker_.Whole();
 }
 

@@ -69,7 +69,8 @@ StorageNode::StorageNode(Disk* disk, std::string address,
       peers_(
           &engine_,
           [this](const std::string& to) { return network_.Dial(address_, to); },
-          wire::kFeatureHints | wire::kFeatureDigests) {}
+          wire::kFeatureHints | wire::kFeatureDigests),
+      is_new_(Rings().empty()) {}
 
 // The hint methods as InsertService has them, over MemoryHints.
 absl::Status StorageNode::Handle(rpc::Method method, std::string_view payload,
@@ -253,7 +254,7 @@ void StorageNode::Strike() {
 }
 
 // lib/repair/peer_listener.cc.
-void StorageNode::Hear() {
+void StorageNode::Hear(int64_t sample) {
   const Depth depth(this);
   proto::CoverageRequest request;
   request.set_start_ms(std::numeric_limits<int64_t>::min());
@@ -271,7 +272,13 @@ void StorageNode::Hear() {
       lacked.push_back({one.start_ms(), one.end_ms()});
     }
     kept_.ring_coverage().NoteHeard(id, std::move(lacked));
+    heard_sample_[id] = sample;
   }
+}
+
+bool StorageNode::HeardOrTells(uint64_t node_id, int64_t sample) const {
+  const auto heard = heard_sample_.find(node_id);
+  return heard == heard_sample_.end() ? !is_new_ : heard->second >= sample;
 }
 
 // MissedStriker::Ask, AskPeer and Judge.

@@ -50,8 +50,12 @@ class StorageNode final : public Process {
   void Replay();
   // MISSED records whose hints are done.
   void Strike();
-  // What the other members of the ring know it to lack.
-  void Hear();
+  // What the other members of the ring know it to lack. `sample`: the last one
+  // that was written.
+  void Hear(int64_t sample);
+  // Since this sample was written it has heard the other one, or it says that
+  // it has not.
+  bool HeardOrTells(uint64_t node_id, int64_t sample) const;
   // A pass over the other nodes; how many rows were pulled. `forced`: by
   // /internal/force_repair.
   int64_t Repair(bool forced);
@@ -107,6 +111,8 @@ class StorageNode final : public Process {
   repair::Peers peers_;
   int depth_ = 0;
 
+  const bool is_new_;  // it began in no ring
+  std::map<uint64_t, int64_t> heard_sample_;
   // As MissedStriker: logs that their holders do not know.
   std::set<repair::HintLogName> unknown_;
   // As Repairer.
