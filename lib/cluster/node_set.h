@@ -14,6 +14,7 @@
 #define VARVE_LIB_CLUSTER_NODE_SET_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -84,13 +85,25 @@ class NodeSet {
   }
   void Replace(std::vector<std::shared_ptr<const Node>> nodes) {
     auto list = std::make_shared<const NodeList>(std::move(nodes));
-    base::MutexLock lock(mutex_);
-    list_.swap(list);
+    {
+      base::MutexLock lock(mutex_);
+      list_.swap(list);
+    }
+    base::MutexLock lock(listener_mutex_);
+    if (listener_ != nullptr) listener_();
+  }
+  // For who holds a list between its uses: called after each Replace, which
+  // returns after it. Null: nobody listens; no call is under way any more.
+  void Listen(std::function<void()> listener) {
+    base::MutexLock lock(listener_mutex_);
+    listener_ = std::move(listener);
   }
 
  private:
   mutable base::Mutex mutex_;
   std::shared_ptr<const NodeList> list_ GUARDED_BY(mutex_);
+  base::Mutex listener_mutex_;
+  std::function<void()> listener_ GUARDED_BY(listener_mutex_);
 };
 
 }  // namespace varve::cluster

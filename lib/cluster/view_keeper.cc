@@ -130,7 +130,7 @@ std::shared_ptr<const WriteView> ViewKeeper::Build(Seen& seen,
     view->live[i] = seen.node[i].connection != 0;
   }
   // Of nodes that were found only now the first are not the only ones.
-  if (!ring_put_ && awaited_ != view->nodes) {
+  if (!ring_put_ && awaited_.lock() != view->nodes) {
     awaited_ = view->nodes;
     grace_start_ms_ = options_.clock->SteadyMs();
     seen.grace_over = GraceOver();  // its end makes another view

@@ -106,7 +106,7 @@ class ViewKeeper {
 
   // Of the building thread.
   bool ring_put_ = false;
-  std::shared_ptr<const NodeList> awaited_;  // the grace is of these
+  std::weak_ptr<const NodeList> awaited_;  // the grace is of these
   RingHandover handover_;
 };
 

@@ -11,11 +11,15 @@ namespace varve::cluster {
 
 class Writer::Impl {
  public:
+  explicit Impl(NodeSet* nodes) : nodes(nodes) {}
+  ~Impl() { nodes->Listen(nullptr); }
+
+  NodeSet* const nodes;
   WriterCore core;
 };
 
 Writer::Writer(NodeSet* nodes, WriterOptions options)
-    : impl_(std::make_unique<Impl>()) {
+    : impl_(std::make_unique<Impl>(nodes)) {
   assert(options.metrics != nullptr);
   WriterCore& core = impl_->core;
   options.replication_factor =
@@ -43,6 +47,8 @@ Writer::Writer(NodeSet* nodes, WriterOptions options)
   (void)core.per_node->Of(*nodes->list());
   core.rows_incomplete = &options.metrics->AddCounter(
       "vm_rpc_rows_incompletely_replicated_total", {{"name", "vminsert"}});
+  // A node that left must not be held until the next write.
+  nodes->Listen([this] { (void)View(); });
 }
 
 Writer::~Writer() = default;

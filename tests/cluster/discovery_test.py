@@ -106,6 +106,27 @@ class DiscoveryTest(unittest.TestCase):
         self.assertEqual(self.rows(third), joined)
         self.assert_whole([1, 2, 3])
 
+    def test_nobody_dials_a_node_that_has_left(self):
+        """Whether anything is written or asked since, or not."""
+        cluster, gone = self.cluster, self.cluster.storages[1]
+        files = NodeFiles(cluster.folder)
+        files.write(cluster.storages)
+        files.start(cluster)
+        self.wait_connected(cluster.storages)
+        self.write(1)
+        self.assert_whole([1])
+        files.write(cluster.storages[:1])
+
+        def left():
+            return [line for address in (cluster.insert, cluster.select)
+                    for line in http_client.get(
+                        address, "/metrics").text.splitlines()
+                    if line.startswith(("vm_rpc_vmstorage_is_reachable",
+                                        "vm_tcpdialer_conns")) and
+                    (gone.insert_address in line or
+                     gone.select_address in line)]
+        wait_until(lambda: not left(), 20, "its connections are gone")
+
     def test_a_list_that_cannot_be_read_changes_nothing(self):
         cluster = self.cluster
         files = NodeFiles(cluster.folder)
