@@ -1,9 +1,9 @@
 """A writer and a reader that go on while a test troubles the cluster, and the
 judgement of what is read back.
 
-The writer sends a sample of each series a step and tries a step again until it
-is acknowledged, as agents do, at each insert node in turn. Of every answer the
-judge wants that
+The writer sends a sample of each series a step, to the insert nodes in turn, and
+tries a step again at the next one until it is acknowledged, as agents do. Of
+every answer the judge wants that
   - each sample in it was sent, with this value, and stands there once;
   - each sample acknowledged before the question is there, or the answer says
     that it is partial.
@@ -100,13 +100,13 @@ class ContinuousWriter(Continuous):
             at_ms += 1
         with self._lock:
             self._sent[at_ms] = number
-        if self._write(self._series(number, at_ms)):
+        if self._write(number, self._series(number, at_ms)):
             with self._lock:
                 self._acknowledged[at_ms] = number
 
-    def _write(self, series):
+    def _write(self, first, series):
         """Until it is acknowledged; False: the writer is to end."""
-        for attempt in itertools.count():
+        for attempt in itertools.count(first):
             inserts = [address for _, address in self.cluster.inserts]
             try:
                 answer = self.cluster.write(
