@@ -1,9 +1,9 @@
 """A writer and a reader that go on while a test troubles the cluster, and the
 judgement of what is read back.
 
-The writer sends a sample of each series a step, to the insert nodes in turn, and
-tries a step again at the next one until it is acknowledged, as agents do. Of
-every answer the judge wants that
+The writer sends a sample of each series a step, to the insert nodes in turn,
+and tries a step again at the next one until it is acknowledged, as agents do.
+Of every answer the judge wants that
   - each sample in it was sent, with this value, and stands there once;
   - each sample acknowledged before the question is there, or the answer says
     that it is partial.

@@ -105,7 +105,7 @@ class Process:
             self.popen.send_signal(signal.SIGTERM)
 
     def stop(self, seconds=20.0):
-        """SIGTERM, as supervisors send it, and the wait for the exit; its code."""
+        """SIGTERM, as supervisors send, and the wait for the exit; its code."""
         self.terminate()
         try:
             code = self.popen.wait(seconds)
