@@ -17,7 +17,8 @@ SlowReplicas::SlowReplicas(const NodeList& nodes, const ReaderOptions& options)
 void SlowReplicas::Answered(size_t node, const proto::Coverage& coverage) {
   if (!options_.skip_slow_replicas) return;
   base::MutexLock lock(mutex_);
-  wait_for_all_ = wait_for_all_ || coverage.missed_size() > 0;
+  wait_for_all_ = wait_for_all_ || coverage.missed_size() > 0 ||
+                  coverage.lacks_without_size() > 0;
   if (coverage.damaged() || coverage.replaying() || coverage.partial()) return;
   if (--needed_[nodes_.node(node).group] == 0) --groups_needed_;
   enough_ = groups_needed_ <= 0 && !wait_for_all_;

@@ -31,7 +31,8 @@ class SlowReplicas {
   SlowReplicas(const NodeList& nodes, const ReaderOptions& options);
 
   // The node has answered. One that is not complete does not count; once one
-  // tells of rows that another lacks, all are waited for.
+  // tells of rows that another lacks, or that it may lack itself, all are
+  // waited for: together with a node that is given up it would count as missing.
   void Answered(size_t node, const proto::Coverage& coverage);
   bool enough() const { return enough_.load(); }
 
