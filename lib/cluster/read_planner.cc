@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kCallMs = 2'000;
 // How soon nodes are asked again of which no plan could be made.
 constexpr int64_t kRetryMs = 1'000;
+// How soon they are asked again while slots are disputed.
+constexpr int64_t kRelearnMs = 10'000;
 
 template <typename Message>
 bool Read(const absl::StatusOr<std::string>& answer, Message& message) {
@@ -26,7 +28,7 @@ bool Read(const absl::StatusOr<std::string>& answer, Message& message) {
 
 std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
     const std::shared_ptr<const NodeList>& nodes,
-    const model::TimeRange& range) {
+    const model::TimeRange& range, Rows rows) {
   base::MutexLock lock(mutex_);
   if (nodes_ != nodes) {
     nodes_ = nodes;
@@ -38,21 +40,46 @@ std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
   for (size_t i = 0; i < nodes->size(); ++i) {
     if (!nodes->connected(i) || !nodes->node(i).group.empty()) return nullptr;
   }
+  if (!Know()) return nullptr;
+  std::shared_ptr<const ReadPlan> plan = Plan(range, rows);
+  if ((plan != nullptr && plan->disputed.empty()) ||
+      learned_ms_ > clock_.SteadyMs() - kRelearnMs) {
+    return plan;
+  }
+  LearnAll();
+  return plannable_ ? Plan(range, rows) : nullptr;
+}
+
+bool ReadPlanner::Know() {
   bool known = !told_.empty();
   for (size_t i = 0; known && i < told_.size(); ++i) {
     known = told_[i].connection_epoch == nodes_->channel(i).connection_epoch();
   }
   if (!known) {
-    if (!plannable_ &&
-        learned_ms_ > clock_.SteadyMs() - kRetryMs) {
-      return nullptr;
-    }
-    plans_.clear();
-    plannable_ = Learn() && FindOwners();
-    learned_ms_ = clock_.SteadyMs();
-    if (!plannable_) told_.clear();
+    if (!plannable_ && learned_ms_ > clock_.SteadyMs() - kRetryMs) return false;
+    LearnAll();
   }
-  if (!plannable_) return nullptr;
+  return plannable_;
+}
+
+void ReadPlanner::LearnAll() {
+  plans_.clear();
+  plannable_ = Learn() && AreAlike() && FindOwners();
+  learned_ms_ = clock_.SteadyMs();
+  if (!plannable_) told_.clear();
+}
+
+std::shared_ptr<const ReadPlan> ReadPlanner::Plan(
+    const model::TimeRange& range, Rows rows) {
+  const NodeBits lacking = LackingIn(range);
+  const NodeBits whole = rows == Rows::kSamples ? WholeIn(range) : 0;
+  std::shared_ptr<const ReadPlan>& plan = plans_[{lacking, whole}];
+  if (plan == nullptr) plan = MakePlan(lacking, whole);
+  return plan;
+}
+
+ReadPlanner::NodeBits ReadPlanner::LackingIn(
+    const model::TimeRange& range) const {
   NodeBits lacking = 0;
   for (size_t i = 0; i < told_.size(); ++i) {
     const proto::Coverage& coverage = told_[i].coverage;
@@ -63,9 +90,27 @@ std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
       }
     }
   }
-  std::shared_ptr<const ReadPlan>& plan = plans_[lacking];
-  if (plan == nullptr) plan = MakePlan(lacking);
-  return plan;
+  return lacking;
+}
+
+ReadPlanner::NodeBits ReadPlanner::WholeIn(
+    const model::TimeRange& range) const {
+  if (newest_owners_.empty()) return 0;
+  int64_t other_rows_ms = 0;
+  for (const Told& told : told_) {
+    other_rows_ms = std::max<int64_t>(other_rows_ms,
+                                      told.coverage.other_rows_ms());
+  }
+  NodeBits whole = 0;
+  for (size_t i = 0; i < told_.size(); ++i) {
+    const proto::Coverage& coverage = told_[i].coverage;
+    if (coverage.whole_at_ms() > 0 &&
+        coverage.whole_at_ms() >= other_rows_ms &&
+        coverage.whole_from_ms() <= range.start_ms) {
+      whole |= NodeBits{1} << i;
+    }
+  }
+  return whole;
 }
 
 void ReadPlanner::Forget() {
@@ -109,19 +154,37 @@ ReadPlanner::NodeBits ReadPlanner::BitOf(uint64_t node_id) const {
   return 0;
 }
 
-bool ReadPlanner::FindOwners() {
+bool ReadPlanner::AreAlike() const {
   std::set<uint64_t> ids;
+  const proto::Coverage& first = told_[0].coverage;
+  return std::ranges::all_of(told_, [&](const Told& told) {
+    return told.coverage.node_id() != 0 &&
+           ids.insert(told.coverage.node_id()).second &&
+           told.coverage.storage_rules() == first.storage_rules() &&
+           told.coverage.dedup_interval_ms() == first.dedup_interval_ms() &&
+           told.coverage.dedup_keep_all() == first.dedup_keep_all();
+  });
+}
+
+uint64_t ReadPlanner::CommonNewestRing() const {
+  const auto& newest = told_[0].coverage.newest_ring();
   for (const Told& told : told_) {
-    const proto::Coverage& first = told_[0].coverage;
-    if (told.coverage.node_id() == 0 ||
-        !ids.insert(told.coverage.node_id()).second ||
-        told.coverage.storage_rules() != first.storage_rules() ||
-        told.coverage.dedup_interval_ms() != first.dedup_interval_ms() ||
-        told.coverage.dedup_keep_all() != first.dedup_keep_all()) {
-      return false;
+    const auto& ring = told.coverage.newest_ring();
+    if (ring.ring_id() != newest.ring_id() ||
+        static_cast<size_t>(ring.members_size()) != told_.size()) {
+      return 0;
+    }
+    for (const uint64_t id : ring.members()) {
+      if (BitOf(id) == 0) return 0;
     }
   }
+  return newest.ring_id();
+}
+
+bool ReadPlanner::FindOwners() {
   owners_.assign(placement::kSlots, ~NodeBits{0});
+  newest_owners_.clear();
+  const uint64_t newest = CommonNewestRing();
   std::set<uint64_t> rings;
   for (const Told& told : told_) {
     for (const proto::Ring& ring : told.rings.rings()) {
@@ -130,14 +193,23 @@ bool ReadPlanner::FindOwners() {
       if (!ring.members().empty() && !rings.insert(ring.ring_id()).second) {
         continue;
       }
-      if (!AddRing(ring)) return false;
+      std::vector<NodeBits> owners = OwnersBy(ring);
+      if (owners.empty()) {
+        owners_.assign(placement::kSlots, 0);
+        continue;
+      }
+      for (size_t slot = 0; slot < owners_.size(); ++slot) {
+        owners_[slot] &= owners[slot];
+      }
+      if (ring.ring_id() == newest) newest_owners_ = std::move(owners);
     }
   }
   return !rings.empty();
 }
 
-bool ReadPlanner::AddRing(const proto::Ring& ring) {
-  if (ring.members().empty()) return false;
+std::vector<ReadPlanner::NodeBits> ReadPlanner::OwnersBy(
+    const proto::Ring& ring) const {
+  if (ring.members().empty()) return {};
   std::vector<placement::Member> members;
   for (const proto::Ring::Member& member : ring.members()) {
     members.push_back({.node_id = member.node_id(),
@@ -146,22 +218,22 @@ bool ReadPlanner::AddRing(const proto::Ring& ring) {
   }
   const placement::Ring made =
       placement::Ring::Make(std::move(members), ring.replication_factor());
-  if (made.id() != ring.ring_id()) return false;
+  if (made.id() != ring.ring_id()) return {};
   std::vector<NodeBits> bits;  // by member
   for (const placement::Member& member : made.members()) {
     bits.push_back(BitOf(member.node_id));
   }
-  for (size_t slot = 0; slot < owners_.size(); ++slot) {
-    NodeBits owners = 0;
+  std::vector<NodeBits> owners(placement::kSlots);
+  for (size_t slot = 0; slot < owners.size(); ++slot) {
     for (const uint16_t member : made.Owners(static_cast<uint16_t>(slot))) {
-      owners |= bits[member];
+      owners[slot] |= bits[member];
     }
-    owners_[slot] &= owners;
   }
-  return true;
+  return owners;
 }
 
-std::shared_ptr<const ReadPlan> ReadPlanner::MakePlan(NodeBits lacking) const {
+std::shared_ptr<const ReadPlan> ReadPlanner::MakePlan(NodeBits lacking,
+                                                      NodeBits whole) const {
   auto plan = std::make_shared<ReadPlan>();
   plan->slots.resize(told_.size());
   plan->dedup = {
@@ -172,7 +244,9 @@ std::shared_ptr<const ReadPlan> ReadPlanner::MakePlan(NodeBits lacking) const {
   }
   bool any = false;
   for (size_t slot = 0; slot < owners_.size(); ++slot) {
-    NodeBits able = owners_[slot] & ~lacking;
+    const NodeBits by_newest =
+        newest_owners_.empty() ? 0 : newest_owners_[slot] & whole;
+    NodeBits able = (owners_[slot] | by_newest) & ~lacking;
     if (able == 0) {
       plan->disputed.Add(static_cast<uint16_t>(slot));
       continue;

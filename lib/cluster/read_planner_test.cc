@@ -72,6 +72,20 @@ struct Nodes {
     }
     return ring;
   }
+  // It is the newest ring to all nodes; rows of others came until 1,000 ms, and
+  // since then all have compared themselves.
+  void MakeNewest(const placement::Ring& ring) {
+    for (const auto& node : told) {
+      auto& newest = *node->coverage.mutable_newest_ring();
+      newest.set_ring_id(ring.id());
+      for (const placement::Member& member : ring.members()) {
+        newest.add_members(member.node_id);
+      }
+      node->coverage.set_other_rows_ms(1'000);
+      node->coverage.set_whole_at_ms(1'000);
+      node->coverage.set_whole_from_ms(kRange.start_ms);
+    }
+  }
   void Miss(size_t teller, uint64_t owner, model::TimeRange span) {
     auto& missed = *told[teller]->coverage.add_missed();
     missed.set_owner(owner);
@@ -166,6 +180,106 @@ TEST_CASE("who owns a slot by one ring only does not read it alone",
       REQUIRE(Owns(new_ring, at, node + 1));
     }
   }
+}
+
+// Nodes 7 to 9 were replaced by 1 to 3.
+struct ReplacedNodes : Nodes {
+  ReplacedNodes() : Nodes(3) {
+    Put({7, 8, 9}, 2, 1);
+    MakeNewest(ring);
+  }
+  std::shared_ptr<const ReadPlan> Plan(
+      const model::TimeRange& range = kRange,
+      ReadPlanner::Rows rows = ReadPlanner::Rows::kSamples) {
+    return ReadPlanner().PlanFor(set->list(), range, rows);
+  }
+  const placement::Ring ring = Put({1, 2, 3}, 2);
+};
+
+TEST_CASE("who is whole by the newest ring reads alone what it owns by it",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  const auto plan = nodes.Plan();
+  REQUIRE(plan != nullptr);
+  CHECK(plan->disputed.empty());
+  for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    REQUIRE(Readers(*plan, at) == 1);
+    for (size_t node = 0; node < 3; ++node) {
+      REQUIRE((!plan->slots[node].Has(at) || Owns(nodes.ring, at, node + 1)));
+    }
+  }
+}
+
+TEST_CASE("who is not whole by the newest ring reads nothing by it",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  proto::Coverage& last = nodes.told[2]->coverage;
+  SECTION("it has not compared itself") { last.set_whole_at_ms(0); }
+  SECTION("it did so before the last rows by an old ring") {
+    last.set_whole_at_ms(999);
+  }
+  SECTION("it left older days out") {
+    last.set_whole_from_ms(kRange.start_ms + 1);
+  }
+  SECTION("it lacks a copy") { nodes.Miss(0, 3, kRange); }
+  const auto plan = nodes.Plan();
+  REQUIRE(plan != nullptr);
+  CHECK(plan->slots[2].empty());
+  CHECK(plan->disputed.empty());  // each has another owner
+}
+
+TEST_CASE("rows by an old ring anywhere end what all are whole of",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  nodes.told[1]->coverage.set_other_rows_ms(1'001);
+  CHECK(nodes.Plan() == nullptr);
+}
+
+TEST_CASE("only members of one newest ring are whole by it", "[cluster]") {
+  ReplacedNodes nodes;
+  auto& told = *nodes.told[1]->coverage.mutable_newest_ring();
+  SECTION("a node knows a newer one") { told.set_ring_id(77); }
+  SECTION("a member is none of the nodes") {
+    for (const auto& node : nodes.told) {
+      node->coverage.mutable_newest_ring()->add_members(4);
+    }
+  }
+  SECTION("a node is no member") {
+    for (const auto& node : nodes.told) {
+      node->coverage.mutable_newest_ring()->mutable_members()->Set(1, 4);
+    }
+  }
+  SECTION("a node of an older release does not say") {
+    told.clear_ring_id();
+  }
+  CHECK(nodes.Plan() == nullptr);
+}
+
+TEST_CASE("what nodes do not compare is not read by the newest ring alone",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  CHECK(nodes.Plan(kRange, ReadPlanner::Rows::kOthers) == nullptr);
+}
+
+TEST_CASE("rows by a ring nobody was told of do not matter once all are whole",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  nodes.told[1]->rings.add_rings()->set_ring_id(7);
+  CHECK(nodes.Plan() != nullptr);
+}
+
+TEST_CASE("nodes are asked again now and then while slots are disputed",
+          "[cluster]") {
+  ReplacedNodes nodes;
+  for (const auto& node : nodes.told) node->coverage.set_whole_at_ms(0);
+  base::ManualClock clock(base::SystemClock().SteadyMs());
+  ReadPlanner planner(&clock);
+  CHECK(planner.PlanFor(nodes.set->list(), kRange) == nullptr);
+  for (const auto& node : nodes.told) node->coverage.set_whole_at_ms(1'000);
+  CHECK(planner.PlanFor(nodes.set->list(), kRange) == nullptr);
+  clock.Advance(10'000);
+  CHECK(planner.PlanFor(nodes.set->list(), kRange) != nullptr);
 }
 
 TEST_CASE("a ring's member that left answers for nothing", "[cluster]") {

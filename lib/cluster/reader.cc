@@ -97,10 +97,13 @@ std::vector<std::unique_ptr<rpc::Call>> Reader::StartPlanned(
 absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
     const ReadRequest& request) {
   const std::shared_ptr<const NodeList> nodes = nodes_->list();
+  const auto rows = request.exemplars || request.labels_only
+                        ? ReadPlanner::Rows::kOthers
+                        : ReadPlanner::Rows::kSamples;
   const std::shared_ptr<const ReadPlan> plan =
       request.one_copy && request.slots.empty() &&
               !options_.skip_slow_replicas && !options_.all_copies
-          ? planner_->PlanFor(nodes, request.range)
+          ? planner_->PlanFor(nodes, request.range, rows)
           : nullptr;
   if (plan == nullptr) return StartSearch(nodes, request, request.slots);
   MergeContext context = ContextOf(nodes, request);

@@ -9,9 +9,6 @@
 namespace varve::repair {
 namespace {
 
-// As long as an insert node tries to write.
-constexpr int64_t kUnderWayMs = 30'000;
-
 std::set<uint64_t> MembersGone(const proto::Ring& ring,
                                const proto::Ring& newest) {
   std::set<uint64_t> gone;

@@ -30,6 +30,10 @@ struct LostCopies {
   int64_t until_ms = std::numeric_limits<int64_t>::min();
 };
 
+// How long rows may be under way to a node: as long as an insert node tries to
+// write.
+inline constexpr int64_t kUnderWayMs = 30'000;
+
 LostCopies LostCopiesOf(uint64_t node_id, std::span<const proto::Ring> rings);
 
 // Whether a whole comparison with all others that began at `compared_ms` (0: none

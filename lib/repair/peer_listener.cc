@@ -73,7 +73,7 @@ void PeerListener::Ask(uint64_t node_id, int64_t period_ms, Turn& turn) {
   turn.unreached_ms = 0;
   turn.due_steady_ms = now_ms + period_ms;
   if (!CanTell(**channel)) {
-    hearing_.heard(node_id, {});
+    hearing_.heard(node_id, {}, 0);
     return;
   }
   proto::CoverageRequest request;
@@ -106,7 +106,7 @@ absl::Status PeerListener::Hear(
     uint64_t node_id,
     const absl::StatusOr<std::optional<std::string>>& answer) {
   if (absl::IsUnimplemented(answer.status())) {
-    hearing_.heard(node_id, {});
+    hearing_.heard(node_id, {}, 0);
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(answer.status());
@@ -119,7 +119,7 @@ absl::Status PeerListener::Hear(
     if (one.owner() != engine_->node_id()) continue;
     lacked.push_back({one.start_ms(), one.end_ms()});
   }
-  hearing_.heard(node_id, std::move(lacked));
+  hearing_.heard(node_id, std::move(lacked), coverage.other_rows_ms());
   return absl::OkStatus();
 }
 

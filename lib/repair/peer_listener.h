@@ -1,5 +1,6 @@
 // Hears from the other members of the newest ring which rows they know this
-// node to lack: the MISSED records that they keep of it.
+// node to lack: the MISSED records that they keep of it, and until when rows
+// came to them by other rings.
 //
 // Why:     while it was down, or could not be reached, writes went on without
 //          it, and only who took them knows. When that node goes too before the
@@ -34,7 +35,9 @@ struct Hearing {
   // while, and what was heard before counts no more.
   std::function<bool()> listens;
   std::function<std::set<uint64_t>()> members;
-  std::function<void(uint64_t node_id, std::vector<model::TimeRange> lacked)>
+  // `other_rows_ms` as in proto Coverage.
+  std::function<void(uint64_t node_id, std::vector<model::TimeRange> lacked,
+                     int64_t other_rows_ms)>
       heard;
 };
 

@@ -79,7 +79,7 @@ TEST_CASE("a node that is away is looked for soon, then less and less often",
              ++rounds;
              return std::set<uint64_t>{kPeer};
            },
-       .heard = [&heard](uint64_t, std::vector<model::TimeRange>) {
+       .heard = [&heard](uint64_t, std::vector<model::TimeRange>, int64_t) {
          heard = true;
        }},
       [&](const std::string& address) {

@@ -73,10 +73,12 @@ void PulledUnits::Add(uint64_t unit, State state) {
 }
 
 PeerRepair::PeerRepair(const RepairParts* parts, uint64_t node_id,
-                       const model::SlotSet* slots, uint64_t ring,
-                       PeerReads* reads, Worker* worker, PulledUnits* pulled)
+                       bool is_member, const model::SlotSet* slots,
+                       uint64_t ring, PeerReads* reads, Worker* worker,
+                       PulledUnits* pulled)
     : parts_(*parts),
       node_id_(node_id),
+      is_member_(is_member),
       slots_(*slots),
       ring_(ring),
       reads_(*reads),
@@ -269,7 +271,7 @@ absl::Status PeerRepair::PullUnits(const Tenant& tenant, int32_t day,
     status = WaitForRoom();
     if (!status.ok()) break;
     const absl::StatusOr<PulledUnits::State> pulled =
-        PullBatch(tenant.id, day, batch);
+        PullNoted(tenant.id, day, batch);
     status = pulled.status();
     if (!status.ok()) break;
     for (const DigestUnit* unit : batch.units) {
@@ -295,6 +297,16 @@ absl::Status PeerRepair::WaitForRoom() {
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<PulledUnits::State> PeerRepair::PullNoted(
+    const model::TenantId& tenant, int32_t day, const UnitBatch& batch) {
+  if (is_member_) return PullBatch(tenant, day, batch);
+  // Before and after: a batch may take long, and be cut short.
+  RETURN_IF_ERROR(parts_.lost.note_foreign());
+  auto pulled = PullBatch(tenant, day, batch);
+  RETURN_IF_ERROR(parts_.lost.note_foreign());
+  return pulled;
 }
 
 absl::StatusOr<PulledUnits::State> PeerRepair::PullBatch(

@@ -79,11 +79,18 @@ struct KeepingRules {
 // False while a flush is behind: then the writes of others come first.
 using HasRoom = std::function<bool()>;
 
-// Rows of members that are gone, which the node is to make up for.
+// What the node may lack since the membership changed.
 struct LostRows {
+  // Of members that are gone: the node is to make up for them.
   std::function<bool()> any;
-  // A pass that began then, up to the hour that goes on, left nothing out.
-  std::function<absl::Status(int64_t began_ms)> note_compared;
+  // Rows came to some member by other rings since all were compared.
+  std::function<bool()> to_compare;
+  // A pass that began then left out nothing of `from_ms` and later, hours that
+  // go on and are to come too.
+  std::function<absl::Status(int64_t began_ms, int64_t from_ms)>
+      note_compared;
+  // Rows come or have come from a node that is no member of the newest ring.
+  std::function<absl::Status()> note_foreign;
 };
 
 // What outlives all passes.
@@ -99,14 +106,15 @@ struct RepairParts {
 
 class PeerRepair {
  public:
-  // All outlive it. `ring`: by which this node owns the slots.
-  PeerRepair(const RepairParts* parts, uint64_t node_id,
+  // All outlive it. `ring`: by which this node owns the slots. `is_member`: so
+  // is the other node one of it.
+  PeerRepair(const RepairParts* parts, uint64_t node_id, bool is_member,
              const model::SlotSet* slots, uint64_t ring, PeerReads* reads,
              Worker* worker, PulledUnits* pulled);
 
   // `open_hours`: up to the end of the hour in which the range ends, though
-  // rows of it come in. The days of the range, newest first. A tenant that fails ends neither the
-  // others nor older days; the first error is told.
+  // rows of it come in. The days of the range, newest first. A tenant that
+  // fails ends neither the others nor older days; the first error is told.
   absl::Status Run(const model::TimeRange& range, bool open_hours);
   // After a Run that was OK: where this node has all that the peer had in the
   // slots when it began, of every tenant. Nothing when a delete has dropped some
@@ -133,6 +141,10 @@ class PeerRepair {
                          std::span<const DigestUnit> units);
   // Unavailable when there is none for minutes.
   absl::Status WaitForRoom();
+  // Tells that there are rows of a node that is no member; as PullBatch.
+  absl::StatusOr<PulledUnits::State> PullNoted(const model::TenantId& tenant,
+                                               int32_t day,
+                                               const UnitBatch& batch);
   // kUnknown when the peer has left damaged rows out.
   absl::StatusOr<PulledUnits::State> PullBatch(const model::TenantId& tenant,
                                                int32_t day,
@@ -150,6 +162,7 @@ class PeerRepair {
 
   const RepairParts& parts_;
   const uint64_t node_id_;
+  const bool is_member_;
   const model::SlotSet& slots_;
   const uint64_t ring_;
   PeerReads& reads_;

@@ -71,11 +71,13 @@ Repairer::Repairer(RepairParts parts, Dial dial,
 void Repairer::Look(Worker& worker) {
   const bool forced = parts_.progress->TakeForced();
   if (!forced && !IsDue()) return;
-  Pass(worker, forced);
-  // Answers may lack rows until these are made up for.
+  const bool complete = Pass(worker, forced);
+  // Answers may lack rows until these are made up for, or have to be read from
+  // all copies.
+  const bool soon =
+      parts_.lost.any() || (complete && parts_.lost.to_compare());
   due_steady_ms_ = SteadyAfter(
-      parts_.lost.any() ? std::min(options_.interval, kLostInterval)
-                        : options_.interval);
+      soon ? std::min(options_.interval, kLostInterval) : options_.interval);
 }
 
 bool Repairer::IsDue() {
@@ -115,7 +117,13 @@ void Repairer::ReachAll(Worker& worker) {
   }
 }
 
-void Repairer::Pass(Worker& worker, bool forced) {
+bool Repairer::HasAllMembers() const {
+  const auto others =
+      std::ranges::count_if(shares_.others, &SlotShare::is_member);
+  return static_cast<size_t>(others) + 1 == shares_.members;
+}
+
+bool Repairer::Pass(Worker& worker, bool forced) {
   (void)RingsChanged();
   if (shared_by_ != names_) {
     shares_ = SharesOf(parts_.engine->node_id(), rings_);
@@ -128,10 +136,12 @@ void Repairer::Pass(Worker& worker, bool forced) {
                      .is_member = one.is_member,
                      .slots = static_cast<int64_t>(one.slots.Count())});
   }
-  const bool open_hours = parts_.lost.any();
+  const bool open_hours = parts_.lost.any() || parts_.lost.to_compare();
   const int64_t began_ms = base::SystemClock().NowMs();
   parts_.progress->Begin(std::move(peers));
   pulled_.Begin(model::DayOf(began_ms));
+  compared_ = {std::numeric_limits<int64_t>::min(),
+               std::numeric_limits<int64_t>::max()};
   ReachAll(worker);
   // Before anything is compared.
   marks_.emplace(parts_.engine->node_id(), &peers_, &worker);
@@ -146,7 +156,7 @@ void Repairer::Pass(Worker& worker, bool forced) {
     const absl::Status status =
         channel.ok() ? RepairFrom(worker, one, *channel, open_hours)
                      : channel.status();
-    if (worker.stopping()) return;
+    if (worker.stopping()) return false;
     parts_.progress->PeerDone(one.node_id, std::string(base::Message(status)),
                               !status.ok() && !has_left);
     if (status.ok() || has_left) continue;
@@ -158,17 +168,22 @@ void Repairer::Pass(Worker& worker, bool forced) {
   marks_->Tell(shares_.others, rings_, ForgottenNodes::Of(*parts_.engine));
   peers_.Keep({});
   parts_.progress->End(began_ms, base::SystemClock().NowMs(), failed == 0);
-  if (failed == 0 && open_hours) NoteCompared(began_ms);
+  const bool complete = failed == 0 && HasAllMembers();
+  if (complete && open_hours) NoteCompared(began_ms);
   const int64_t pulled = parts_.progress->View().rows - rows;
   if (pulled > 0) {
     base::LogInfo("repair pulled ", pulled, " rows from ",
                   shares_.others.size() - failed, " nodes; ", failed,
                   " were left out");
   }
+  return complete;
 }
 
 void Repairer::NoteCompared(int64_t began_ms) {
-  const absl::Status status = parts_.lost.note_compared(began_ms);
+  // What a delete dropped here the others may have been given after it.
+  const int64_t from_ms = compared_ ? compared_->start_ms
+                                    : std::numeric_limits<int64_t>::max();
+  const absl::Status status = parts_.lost.note_compared(began_ms, from_ms);
   if (!status.ok()) {
     base::LogWarn("a whole pass of repair is not noted: ",
                   base::Message(status));
@@ -204,17 +219,21 @@ absl::Status Repairer::RepairFrom(Worker& worker, const SlotShare& share,
   // another time.
   const int64_t first =
       model::DayOf(std::max<int64_t>(now_ms - options_.retention_ms, 0)) + 1;
+  const int64_t end_ms = std::min(
+      now_ms + (open_hours ? options_.future_ms : 0),
+      model::kTimestampMaxMs - kHourMs);
   PeerReads reads(channel, &worker, &rate_);
-  const model::TimeRange range = {first * model::kDayMs, now_ms};
+  const model::TimeRange range = {first * model::kDayMs, end_ms};
   std::optional<model::TimeRange> compared = range;
   for (const model::SlotSet* slots : {&share.slots, &share.strays}) {
     if (slots->Count() == 0) continue;
-    PeerRepair repair(&parts_, share.node_id, slots, shares_.ring_id, &reads,
-                      &worker, &pulled_);
+    PeerRepair repair(&parts_, share.node_id, share.is_member, slots,
+                      shares_.ring_id, &reads, &worker, &pulled_);
     RETURN_IF_ERROR(repair.Run(range, open_hours));
     compared = Both(compared, repair.compared());
   }
   if (compared) marks_->NoteCompared(share.node_id, *compared);
+  if (share.is_member) compared_ = Both(compared_, compared);
   heard_ms_[share.node_id] = now_ms;
   return absl::OkStatus();
 }

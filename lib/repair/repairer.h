@@ -46,6 +46,7 @@ struct RepairerOptions {
   absl::Duration first = absl::Minutes(1);
   int64_t bytes_per_second = 0;  // of samples as sent; 0: no bound
   int64_t retention_ms = 0;
+  int64_t future_ms = 2 * model::kDayMs;  // how far ahead of now rows may be
   // How long the other nodes have to be reached when a pass begins.
   absl::Duration dial_max = absl::Seconds(5);
   absl::Duration tick = absl::Milliseconds(500);
@@ -61,7 +62,8 @@ class Repairer {
   bool IsDue();
   // Rings that this node keeps have changed since it looked last.
   bool RingsChanged();
-  void Pass(Worker& worker, bool forced);
+  // False: it was stopped, or somebody was left out.
+  bool Pass(Worker& worker, bool forced);
   void NoteCompared(int64_t began_ms);
   // Until all have answered or failed; dial_max at most.
   void ReachAll(Worker& worker);
@@ -69,6 +71,8 @@ class Repairer {
   absl::StatusOr<rpc::Channel*> ChannelTo(const SlotShare& share, bool forced);
   absl::Status RepairFrom(Worker& worker, const SlotShare& share,
                           rpc::Channel* channel, bool open_hours);
+  // All other members of the ring by which this node owns slots can be asked.
+  bool HasAllMembers() const;
   // A node that has left and was not heard of for almost as long as deletes
   // are remembered may have what was deleted meanwhile.
   bool IsTooOld(const SlotShare& share, int64_t now_ms) const;
@@ -83,6 +87,8 @@ class Repairer {
   SlotShares shares_;
   std::optional<ComparedMarks> marks_;  // of this pass
   std::string shared_by_;  // the names of the rings they were made of
+  // In this pass, with all members so far; nothing once it was not with one.
+  std::optional<model::TimeRange> compared_;
   std::map<uint64_t, int64_t> heard_ms_;  // by node: the last whole comparison
   int64_t due_steady_ms_ = 0;
   std::optional<Worker> worker_;  // last: its thread uses the others

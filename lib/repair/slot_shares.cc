@@ -55,6 +55,7 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
   if (newest_first.empty() || !HasMember(*newest_first[0], node_id)) return shares;
   const proto::Ring& own = *newest_first[0];
   shares.ring_id = own.ring_id();
+  shares.members = static_cast<size_t>(own.members_size());
   const std::vector<bool> owned = OwnedBy(node_id, own);
   const std::map<uint64_t, std::string> addresses = AddressesOf(newest_first);
   std::map<uint64_t, int64_t> last_ms;

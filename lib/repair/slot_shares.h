@@ -12,6 +12,7 @@
 #ifndef VARVE_LIB_REPAIR_SLOT_SHARES_H_
 #define VARVE_LIB_REPAIR_SLOT_SHARES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -33,6 +34,7 @@ struct SlotShare {
 
 struct SlotShares {
   uint64_t ring_id = 0;  // by which the node owns what it does; 0: by none
+  size_t members = 0;    // of that ring, this node too
   // By node id, from the first after the own one on: not all nodes shall ask
   // the same one first.
   std::vector<SlotShare> others;

@@ -72,8 +72,10 @@ bool IsWithin(const proto::Missed& record,
 
 }  // namespace
 
-KeptState::KeptState(storage::Engine* engine)
-    : engine_(engine), ring_coverage_(engine), first_mark_(RandomMark()) {}
+KeptState::KeptState(storage::Engine* engine, const base::Clock* clock)
+    : engine_(engine),
+      ring_coverage_(engine, clock),
+      first_mark_(RandomMark()) {}
 
 template <typename Message>
 absl::StatusOr<Message> KeptState::Kept(const std::string& key) const {
@@ -121,6 +123,11 @@ absl::Status KeptState::JoinRing(const proto::Ring& ring) {
 }
 
 absl::Status KeptState::NoteRing(uint64_t ring_id) {
+  RETURN_IF_ERROR(KeepRing(ring_id));
+  return ring_coverage_.NoteRows(ring_id);
+}
+
+absl::Status KeptState::KeepRing(uint64_t ring_id) {
   if (ring_id == known_ring_.load(std::memory_order_relaxed)) {
     return absl::OkStatus();
   }

@@ -26,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/clock.h"
 #include "lib/base/mutex.h"
 #include "lib/model/time_range.h"
 #include "lib/repair/missed_records.h"
@@ -52,12 +53,15 @@ struct MissedSpan {
 
 class KeptState final : public repair::MissedRecords {
  public:
-  explicit KeptState(storage::Engine* engine);
+  // Both outlive it.
+  explicit KeptState(storage::Engine* engine,
+                     const base::Clock* clock = &base::SystemClock());
 
   absl::Status PutRing(const proto::Ring& ring);
   // Rows routed by this ring are about to be stored. One that was never put is
   // kept without members, so that readers know of rows whose owners they
-  // cannot tell.
+  // cannot tell; until when they come by another than the newest one is kept
+  // too.
   absl::Status NoteRing(uint64_t ring_id);
   // As repair::KeptRings.
   absl::StatusOr<proto::RingList> Rings() const;
@@ -94,6 +98,7 @@ class KeptState final : public repair::MissedRecords {
   template <typename Message>
   absl::StatusOr<Message> Kept(const std::string& key) const;
 
+  absl::Status KeepRing(uint64_t ring_id);
   absl::Status JoinRing(const proto::Ring& ring) REQUIRES_LOCK(mutex_);
 
   struct Entry {

@@ -27,17 +27,22 @@ repair::Hearing HearingOf(KeptState* kept) {
   return {.listens = [kept] { return kept->ring_coverage().NoteListening(); },
           .members = [kept] { return kept->ring_coverage().Others(); },
           .heard =
-              [kept](uint64_t node_id, std::vector<model::TimeRange> lacked) {
-                kept->ring_coverage().NoteHeard(node_id, std::move(lacked));
+              [kept](uint64_t node_id, std::vector<model::TimeRange> lacked,
+                     int64_t other_rows_ms) {
+                kept->ring_coverage().NoteHeard(node_id, std::move(lacked),
+                                                other_rows_ms);
               }};
 }
 
 repair::LostRows LostRowsOf(KeptState* kept) {
   return {.any = [kept] { return kept->ring_coverage().LacksLost(); },
+          .to_compare = [kept] { return kept->ring_coverage().ToCompare(); },
           .note_compared =
-              [kept](int64_t began_ms) {
-                return kept->ring_coverage().NoteCompared(began_ms);
-              }};
+              [kept](int64_t began_ms, int64_t from_ms) {
+                return kept->ring_coverage().NoteCompared(began_ms, from_ms);
+              },
+          .note_foreign =
+              [kept] { return kept->ring_coverage().NoteForeign(); }};
 }
 
 }  // namespace

@@ -213,11 +213,17 @@ TEST_CASE("hours that are over are pulled from a day that goes on",
   const int64_t now_ms = base::SystemClock().NowMs();
   const int64_t hour_ms =
       (now_ms - 300'000) / repair::kHourMs * repair::kHourMs;
+  std::vector<std::pair<int64_t, double>> pulled = {{hour_ms - 1, 1}};
   two.Write(1, 1, hour_ms - 1, 1);
   two.Write(1, 1, now_ms, 2);  // may be on its way
-  CHECK(two.Pass(0).rows == 1);
-  CHECK(two.RowsOf(0)[Up(1).Text()] ==
-        std::vector<std::pair<int64_t, double>>{{hour_ms - 1, 1}});
+  SECTION("and no other ones") { two.MarkCompared(); }
+  SECTION("and all others after a change of rings, hours to come too") {
+    pulled.push_back({now_ms, 2});
+    pulled.push_back({now_ms + model::kDayMs, 3});
+    two.Write(1, 1, now_ms + model::kDayMs, 3);
+  }
+  CHECK(two.Pass(0).rows == static_cast<int64_t>(pulled.size()));
+  CHECK(two.RowsOf(0)[Up(1).Text()] == pulled);
 }
 
 TEST_CASE("native histograms, starts and names of tenants come too",

@@ -13,8 +13,37 @@
 namespace varve::storenode {
 namespace {
 
-// Its value: when the last whole comparison began, in milliseconds, as text.
-constexpr std::string_view kComparedStateKey = "compared";
+// A change of state under it changes Engine::coverage_version().
+constexpr std::string_view kCoveragePrefix = "coverage/";
+// Its value: when the last whole comparison began and from when on it was
+// whole, in milliseconds, as text.
+constexpr std::string_view kComparedKey = "coverage/compared";
+// Its value: the newest ring's id, and until when rows by others came, likewise.
+constexpr std::string_view kOtherRowsKey = "coverage/other_rows";
+// Likewise, of rows that come on: it does not change the coverage.
+constexpr std::string_view kOtherRowsOnKey = "other_rows_on";
+// While rows by another ring come they are noted so far ahead: each note is
+// fsynced.
+constexpr int64_t kAheadMs = 30'000;
+// So soon after what was noted before nobody can be whole by that (kUnderWayMs),
+// and no plan needs to end.
+constexpr int64_t kComeOnMs = 10'000;
+
+// Two numbers as StrCat(a, " ", b) gives them; false for anything else.
+template <typename A>
+bool ReadTwo(std::string_view text, A& first, int64_t& second) {
+  const size_t space = text.find(' ');
+  A a = 0;
+  int64_t b = 0;
+  if (space == std::string_view::npos ||
+      !absl::SimpleAtoi(base::ToAbsl(text.substr(0, space)), &a) ||
+      !absl::SimpleAtoi(base::ToAbsl(text.substr(space + 1)), &b)) {
+    return false;
+  }
+  first = a;
+  second = b;
+  return true;
+}
 
 // Below what a write waits for a node that hangs, before it goes on without it.
 constexpr int64_t kStandstillMs = 1'500;
@@ -27,15 +56,42 @@ RingCoverage::RingCoverage(storage::Engine* engine, const base::Clock* clock)
   is_new_ = rings.ok() && rings->empty();
 }
 
-absl::Status RingCoverage::NoteCompared(int64_t began_ms) {
+absl::Status RingCoverage::NoteCompared(int64_t began_ms, int64_t from_ms) {
   base::MutexLock lock(mutex_);
   RETURN_IF_ERROR(Refresh());
-  // Of interest only where something is to be made up for.
-  if (made_up_) return absl::OkStatus();
-  RETURN_IF_ERROR(
-      engine_->PutState(kComparedStateKey, base::StrCat(began_ms)));
+  RETURN_IF_ERROR(engine_->PutState(kComparedKey,
+                                    base::StrCat(began_ms, " ", from_ms)));
   compared_ms_ = began_ms;
+  compared_from_ms_ = from_ms;
   made_up_ = repair::MadeUp(lost_, compared_ms_);
+  return absl::OkStatus();
+}
+
+absl::Status RingCoverage::NoteRows(uint64_t ring_id) {
+  const auto is_known = [&] {
+    return ring_id == newest_id_.load() ||
+           clock_->NowMs() < other_rows_ms_.load();
+  };
+  if (!changed_.load() && is_known()) return absl::OkStatus();
+  base::MutexLock lock(mutex_);
+  RETURN_IF_ERROR(Refresh());
+  return is_known() ? absl::OkStatus() : NoteOther(clock_->NowMs() + kAheadMs);
+}
+
+absl::Status RingCoverage::NoteForeign() {
+  base::MutexLock lock(mutex_);
+  RETURN_IF_ERROR(Refresh());
+  return NoteOther(std::max(clock_->NowMs(), other_rows_ms_.load()));
+}
+
+absl::Status RingCoverage::NoteOther(int64_t until_ms) {
+  const bool come_on = noted_id_ == newest_id_ && other_rows_ms_ > 0 &&
+                       clock_->NowMs() < other_rows_ms_ + kComeOnMs;
+  RETURN_IF_ERROR(
+      engine_->PutState(come_on ? kOtherRowsOnKey : kOtherRowsKey,
+                        base::StrCat(newest_id_.load(), " ", until_ms)));
+  noted_id_ = newest_id_;
+  other_rows_ms_ = until_ms;
   return absl::OkStatus();
 }
 
@@ -45,6 +101,11 @@ absl::Status RingCoverage::Tell(const model::TimeRange& range,
   RETURN_IF_ERROR(Refresh());
   if (newest_.members().empty()) return absl::OkStatus();
   *coverage.mutable_newest_ring() = newest_;
+  coverage.set_other_rows_ms(other_rows_ms_);
+  if (compared_ms_ > 0) {
+    coverage.set_whole_at_ms(compared_ms_ - repair::kUnderWayMs);
+    coverage.set_whole_from_ms(compared_from_ms_);
+  }
   if (!made_up_) {
     coverage.mutable_lacks_without()->Assign(lost_.members.begin(),
                                              lost_.members.end());
@@ -80,9 +141,10 @@ bool RingCoverage::Listens() const {
 }
 
 void RingCoverage::NoteHeard(uint64_t node_id,
-                             std::vector<model::TimeRange> lacked) {
+                             std::vector<model::TimeRange> lacked,
+                             int64_t other_rows_ms) {
   base::MutexLock lock(mutex_);
-  heard_[node_id] = std::move(lacked);
+  heard_[node_id] = {std::move(lacked), other_rows_ms};
 }
 
 absl::StatusOr<int64_t> RingCoverage::DoubtsCount() {
@@ -113,6 +175,18 @@ bool RingCoverage::LacksLost() {
   return Refresh().ok() && !made_up_;
 }
 
+bool RingCoverage::ToCompare() {
+  base::MutexLock lock(mutex_);
+  if (!Refresh().ok() || OthersNow().empty()) return false;
+  int64_t until_ms = other_rows_ms_;
+  for (const auto& [id, said] : heard_) {
+    until_ms = std::max(until_ms, said.other_rows_ms);
+  }
+  // While they come it has to be done once more.
+  return compared_ms_ - repair::kUnderWayMs < until_ms &&
+         until_ms <= clock_->NowMs();
+}
+
 std::vector<uint64_t> RingCoverage::OthersNow() const {
   std::vector<uint64_t> others(newest_.members().begin(),
                                newest_.members().end());
@@ -127,16 +201,29 @@ bool RingCoverage::IsDoubted(uint64_t node_id,
   const auto heard = heard_.find(node_id);
   if (heard == heard_.end()) return !is_new_;
   return std::any_of(
-      heard->second.begin(), heard->second.end(),
+      heard->second.lacked.begin(), heard->second.lacked.end(),
       [&range](const model::TimeRange& one) { return one.Overlaps(range); });
 }
 
 absl::Status RingCoverage::Load() {
   if (loaded_) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const auto kept, engine_->ListState(kComparedStateKey));
+  ASSIGN_OR_RETURN(const auto kept,
+                   engine_->ListState(kCoveragePrefix));
   for (const auto& [key, value] : kept) {
     // What cannot be read is as if there had been none.
-    if (key == kComparedStateKey) (void)absl::SimpleAtoi(value, &compared_ms_);
+    if (key == kComparedKey) {
+      (void)ReadTwo(value, compared_ms_, compared_from_ms_);
+    } else if (int64_t until_ms = 0;
+               key == kOtherRowsKey && ReadTwo(value, noted_id_, until_ms)) {
+      other_rows_ms_ = until_ms;
+    }
+  }
+  ASSIGN_OR_RETURN(const auto later, engine_->ListState(kOtherRowsOnKey));
+  for (const auto& [key, value] : later) {
+    uint64_t id = 0;
+    int64_t until_ms = 0;
+    if (!ReadTwo(value, id, until_ms)) continue;
+    other_rows_ms_ = std::max(other_rows_ms_.load(), until_ms);
   }
   loaded_ = true;
   return absl::OkStatus();
@@ -151,7 +238,10 @@ absl::Status RingCoverage::Refresh() {
     return rings.status();
   }
   newest_.Clear();
+  newest_id_ = 0;
   if (const auto sorted = repair::NewestFirst(*rings); !sorted.empty()) {
+    newest_id_ = sorted[0]->ring_id();
+    newest_.set_ring_id(newest_id_);
     newest_.set_last_ms(sorted[0]->last_ms());
     for (const proto::Ring::Member& one : sorted[0]->members()) {
       newest_.add_members(one.node_id());
@@ -163,6 +253,14 @@ absl::Status RingCoverage::Refresh() {
   });
   lost_ = repair::LostCopiesOf(engine_->node_id(), *rings);
   made_up_ = repair::MadeUp(lost_, compared_ms_);
+  if (noted_id_ == newest_id_) return absl::OkStatus();
+  // Until now rows came by another one that was the newest.
+  if (const absl::Status noted =
+          NoteOther(std::max(clock_->NowMs(), other_rows_ms_.load()));
+      !noted.ok()) {
+    changed_ = true;
+    return noted;
+  }
   return absl::OkStatus();
 }
 

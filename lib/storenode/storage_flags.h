@@ -74,6 +74,9 @@ class StorageFlags {
   int64_t retention_ms() const {
     return absl::ToInt64Milliseconds(retention_.period.value());
   }
+  int64_t future_retention_ms() const {
+    return absl::ToInt64Milliseconds(retention_.future.value());
+  }
   int64_t free_disk_bytes_min() const { return free_disk_.value(); }
   const std::string* snapshot_key() const { return &snapshot_key_.value(); }
   const std::string* merge_key() const { return &merge_key_.value(); }

@@ -126,7 +126,8 @@ std::unique_ptr<NodeRepair> StorageRole::StartRepair(
           .hints = {.bytes_per_second = flags.hints_replay_rate()},
           .repair = {.interval = flags.repair().interval.value(),
                      .bytes_per_second = flags.repair().rate.value(),
-                     .retention_ms = flags.retention_ms()}});
+                     .retention_ms = flags.retention_ms(),
+                     .future_ms = flags.future_retention_ms()}});
 }
 
 void StorageRole::WaitUntilAllHeard(absl::Duration at_most) const {

@@ -81,6 +81,16 @@ struct Nodes {
   uint64_t IdOf(size_t i) { return nodes[i]->role->engine().node_id(); }
   storage::Engine& EngineOf(size_t i) { return nodes[i]->role->engine(); }
 
+  // As if each had compared itself with all since rows came by another ring.
+  void MarkCompared() {
+    for (const auto& node : nodes) {
+      REQUIRE(node->role->repair_parts()
+                  .kept->ring_coverage()
+                  .NoteCompared(base::SystemClock().NowMs() + 60'000, 0)
+                  .ok());
+    }
+  }
+
   // Of the first `members` nodes, newer than the ones before.
   void PutRing(int members) {
     proto::Ring ring;

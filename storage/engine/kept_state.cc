@@ -10,6 +10,8 @@ namespace {
 // Rings, MISSED and the like are small; this bounds what a peer can grow.
 constexpr size_t kStateKeysMax = 100'000;
 constexpr size_t kStateBytesMax = 1 << 20;
+// What a node has noted of its own coverage (lib/storenode/ring_coverage.cc).
+constexpr std::string_view kCoverageStatePrefix = "coverage/";
 
 }  // namespace
 
@@ -45,6 +47,7 @@ absl::Status EngineImpl::PutState(std::string_view key,
     SetState(key, value);
   }
   if (key.starts_with(kMissedStatePrefix) ||
+      key.starts_with(kCoverageStatePrefix) ||
       (is_new && key.starts_with(kRingStatePrefix))) {
     ++coverage_version_;
   }

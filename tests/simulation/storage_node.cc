@@ -60,7 +60,7 @@ StorageNode::StorageNode(Disk* disk, std::string address,
       address_(std::move(address)),
       network_(*network),
       engine_(disk, coverage_version, &network->clock()),
-      kept_(&engine_),
+      kept_(&engine_, &network->clock()),
       names_(&engine_, metrics),
       digests_(&engine_),
       gate_(1'000, absl::ZeroDuration(), ""),
@@ -271,7 +271,8 @@ void StorageNode::Hear(int64_t sample) {
     for (const auto& one : coverage.missed()) {
       lacked.push_back({one.start_ms(), one.end_ms()});
     }
-    kept_.ring_coverage().NoteHeard(id, std::move(lacked));
+    kept_.ring_coverage().NoteHeard(id, std::move(lacked),
+                                    coverage.other_rows_ms());
     heard_sample_[id] = sample;
   }
 }

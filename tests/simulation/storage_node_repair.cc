@@ -180,8 +180,12 @@ int64_t StorageNode::Repair(bool forced) {
   const Depth depth(this);
   const int64_t began_ms = network_.clock().NowMs();
   pulled_.Begin(model::DayOf(began_ms));
-  const bool open_hours = kept_.ring_coverage().LacksLost();
-  bool whole = open_hours;
+  const bool open_hours = kept_.ring_coverage().LacksLost() ||
+                          kept_.ring_coverage().ToCompare();
+  const auto members =
+      std::ranges::count_if(shares_.others, &repair::SlotShare::is_member);
+  bool whole =
+      open_hours && static_cast<size_t>(members) + 1 == shares_.members;
   int64_t rows = 0;
   for (const repair::SlotShare& one : shares_.others) {
     const absl::StatusOr<rpc::Channel*> channel = ChannelTo(one, forced);
@@ -191,7 +195,9 @@ int64_t StorageNode::Repair(bool forced) {
         channel.ok() && RepairFrom(one, **channel, open_hours, rows).ok();
     whole = whole && (compared || has_left);  // else the next pass goes on
   }
-  if (whole) (void)kept_.ring_coverage().NoteCompared(began_ms);
+  if (whole) {
+    (void)kept_.ring_coverage().NoteCompared(began_ms, /*from_ms=*/0);
+  }
   return rows;
 }
 
@@ -225,7 +231,7 @@ absl::Status StorageNode::Compare(const repair::SlotShare& share,
                                   const model::SlotSet& slots, bool open_hours,
                                   rpc::Channel& channel, int64_t& rows) {
   const int64_t over_ms =
-      open_hours ? network_.clock().NowMs() + repair::kHourMs
+      open_hours ? network_.clock().NowMs() + 2 * model::kDayMs
                  : engine_.HistoryOf(kTenant, {}).settled.end_ms + 1;
   const int64_t end_ms = over_ms / repair::kHourMs * repair::kHourMs - 1;
   Rows theirs;
@@ -254,6 +260,9 @@ absl::Status StorageNode::Compare(const repair::SlotShare& share,
         storage::SearchSeries known{.hash = hash};
         known.samples = Within(one, day, batch).samples;
         own_rows.Add(known);
+      }
+      if (!share.is_member) {
+        RETURN_IF_ERROR(kept_.ring_coverage().NoteForeign());
       }
       repair::RowWriter writer(&engine_, kTenant, shares_.ring_id);
       for (const auto& [hash, one] : theirs) {
