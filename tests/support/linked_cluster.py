@@ -56,6 +56,12 @@ class LinkedCluster(Cluster):
             link.close()
 
 
+def node_id(storage):
+    """As its directory has it."""
+    with open(os.path.join(storage.path, "node_id"), encoding="ascii") as file:
+        return file.read(16)
+
+
 class ChangingCluster(LinkedCluster):
     """Nodes come and go as operations.md says, by lists in files, while writes
     and queries go on."""
@@ -130,11 +136,12 @@ class ChangingCluster(LinkedCluster):
             for link in links:
                 link.close()
                 self.left.add(link.address)
-        self._forget(self.storages, links[0].address)
+        self._forget(self.storages, node_id(storage))
 
     def lose_disk(self, i):
         """The node begins with an empty one, and gets its share."""
         lost = self.storages[i]
+        gone = node_id(lost)
         lost.process.kill()
         for name in os.listdir(lost.path):
             path = os.path.join(lost.path, name)
@@ -144,8 +151,7 @@ class ChangingCluster(LinkedCluster):
             self._wait_connected(role, self._addresses(role))
         self._wait_told()
         # Hints for the node that was there keep others waiting.
-        self._forget([one for one in self.storages if one is not lost],
-                     self.insert_links[i].address)
+        self._forget([one for one in self.storages if one is not lost], gone)
         wait_made_up(self)
 
     def _wait_told(self):
@@ -155,12 +161,12 @@ class ChangingCluster(LinkedCluster):
             CHANGE_SECONDS, "a storage hears that a node has gone")
 
     @staticmethod
-    def _forget(storages, address):
-        """The node that was there will not be back."""
+    def _forget(storages, node):
+        """It will not be back."""
         for storage in storages:
             http_client.get(storage.http, "/internal/force_repair")
         for storage in storages:
             wait_until(lambda s=storage: http_client.get(
                 s.http, "/internal/cluster/forget",
-                {"node": address}).status == 200, CHANGE_SECONDS,
-                f"storage {storage.index} forgets {address}")
+                {"node": node}).status == 200, CHANGE_SECONDS,
+                f"storage {storage.index} forgets {node}")
