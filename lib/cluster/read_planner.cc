@@ -115,6 +115,7 @@ ReadPlanner::NodeBits ReadPlanner::WholeIn(
 
 void ReadPlanner::Forget() {
   base::MutexLock lock(mutex_);
+  nodes_ = nullptr;
   told_.clear();
   plannable_ = false;
   learned_ms_ = INT64_MIN;

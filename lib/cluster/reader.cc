@@ -46,9 +46,12 @@ Reader::Reader(NodeSet* nodes, ReaderOptions options)
     : nodes_(nodes),
       options_(std::move(options)),
       own_pool_(MakePool(options_)),
-      planner_(std::make_unique<ReadPlanner>(options_.clock)) {}
+      planner_(std::make_unique<ReadPlanner>(options_.clock)) {
+  // A node that left must not be held until the next query.
+  nodes_->Listen([this] { planner_->Forget(); });
+}
 
-Reader::~Reader() = default;
+Reader::~Reader() { nodes_->Listen(nullptr); }
 
 base::ThreadPool& Reader::pool() {
   return options_.pool != nullptr ? *options_.pool : *own_pool_;

@@ -115,6 +115,7 @@ class DiscoveryTest(unittest.TestCase):
         self.wait_connected(cluster.storages)
         self.write(1)
         self.assert_whole([1])
+        self.assertFalse(cluster.query("up", self.now / 1000)["isPartial"])
         files.write(cluster.storages[:1])
 
         def left():
