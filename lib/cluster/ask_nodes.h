@@ -74,7 +74,7 @@ absl::Status AskAll(rpc::Method method, const std::string& payload,
   for (const std::shared_ptr<const Node>& node : nodes.nodes()) {
     readings.emplace_back(request, "ask", node->address);
   }
-  SlowReplicas slow(nodes, judge.options());
+  SlowReplicas slow(judge);
   std::vector<absl::StatusOr<Message>> answers(calls.size());
   ReadyCalls ready(calls);
   const auto stop = [&] {

@@ -51,7 +51,7 @@ class HashMerge final : public SeriesMerge {
     std::vector<absl::StatusOr<proto::Coverage>> ends(
         n, absl::StatusOr<proto::Coverage>(proto::Coverage()));
     GiveUp give_up{nullptr};
-    SlowReplicas slow(*context_.nodes, *context_.options);
+    SlowReplicas slow(judge_);
     context_.pool->ParallelFor(n, n, [&](size_t i) {
       const base::CpuShare cpu(CpuMeterOf(context_.request));
       NodeReading reading(context_.request, "search",

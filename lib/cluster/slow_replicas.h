@@ -1,21 +1,18 @@
 // -search.skipSlowReplicas: when the nodes that answered are enough, the others
 // are not waited for.
 //
-// A group is done when more than its nodes less its replication factor
-// answered, a read when more than the groups less the global factor are done:
-// then the nodes that did not answer are too few to make it partial.
+// They are when the read would be complete if all others had failed (ReadJudge):
+// a node that says which rows another one lacks, or that it may lack some, is as
+// much of a reason to wait as one that answers in part.
 //
 // Threads: all members from any thread.
 #ifndef VARVE_LIB_CLUSTER_SLOW_REPLICAS_H_
 #define VARVE_LIB_CLUSTER_SLOW_REPLICAS_H_
 
 #include <atomic>
-#include <map>
-#include <string>
 
 #include "lib/base/mutex.h"
-#include "lib/cluster/node_set.h"
-#include "lib/cluster/reader.h"
+#include "lib/cluster/read_judge.h"
 #include "proto/varve_rpc.pb.h"
 
 namespace varve::cluster {
@@ -27,24 +24,16 @@ inline constexpr char kSkippedSlowReplica[] =
 
 class SlowReplicas {
  public:
-  // Both outlive it. Without the flag there is never enough.
-  SlowReplicas(const NodeList& nodes, const ReaderOptions& options);
+  // `judge` has heard nothing yet. Without the flag there is never enough.
+  explicit SlowReplicas(const ReadJudge& judge) : judge_(judge) {}
 
-  // The node has answered. One that is not complete does not count; once one
-  // tells of rows that another lacks, or that it may lack itself, all are
-  // waited for: together with a node that is given up it would count as missing.
   void Answered(size_t node, const proto::Coverage& coverage);
   bool enough() const { return enough_.load(); }
 
  private:
-  const NodeList& nodes_;
-  const ReaderOptions& options_;
   std::atomic<bool> enough_{false};
   base::Mutex mutex_;
-  bool wait_for_all_ GUARDED_BY(mutex_) = false;
-  // Of each group: answers it still needs.
-  std::map<std::string, int> needed_ GUARDED_BY(mutex_);
-  int groups_needed_ GUARDED_BY(mutex_) = 0;
+  ReadJudge judge_ GUARDED_BY(mutex_);
 };
 
 }  // namespace varve::cluster

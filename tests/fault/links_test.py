@@ -39,9 +39,8 @@ class LinksTest(Scenario):
         cluster = LinkedCluster(seed, storages=3, replication_factor=2,
                                 select_args=IMPATIENT + [SKIP_SLOW])
         with self.load(cluster) as load:
-            load.writer.close()
             with stopped(random.Random(seed).choice(cluster.storages)):
-                load.reader.wait_answers(20)
+                load.goes_on(steps=20, answers=20)
             load.never_partial()
             self.assertEqual(load.reader.unanswered, 0)
             load.settle()
