@@ -9,6 +9,7 @@
 #include "lib/base/machine.h"
 #include "lib/base/status.h"
 #include "lib/base/thread_nice.h"
+#include "lib/storenode/cardinality_answer.h"
 #include "lib/storenode/digest_answer.h"
 #include "lib/storenode/rollup_search.h"
 #include "lib/storenode/search_meter.h"
@@ -20,17 +21,6 @@
 
 namespace varve::storenode {
 namespace {
-
-using Entries =
-    google::protobuf::RepeatedPtrField<proto::CardinalityResponse::Entry>;
-
-void ToProto(std::vector<storage::TopEntry>& from, Entries& to) {
-  for (storage::TopEntry& one : from) {
-    proto::CardinalityResponse::Entry& entry = *to.Add();
-    entry.set_name(std::move(one.name));
-    entry.set_count(one.count);
-  }
-}
 
 absl::StatusOr<std::optional<model::SlotSet>> SlotsOf(
     const std::string& bytes) {
@@ -362,32 +352,12 @@ absl::Status SelectService::Cardinality(rpc::ServerCall& call) {
     ASSIGN_OR_RETURN(const std::vector<storage::SlotDigest> digests,
                      engine_->SlotDigests(wanted));
     AddLost(*engine_, wanted.range, *response.mutable_coverage());
-    for (const storage::SlotDigest& one : digests) {
-      response.add_digest_slots(one.slot);
-      response.add_digest_counts(one.count);
-      response.add_digest_sums(one.sum);
-    }
+    ToProto(digests, response);
     return call.Send(response.SerializeAsString());
   }
-  ASSIGN_OR_RETURN(storage::Cardinality got, engine_->Status(wanted));
+  ASSIGN_OR_RETURN(const storage::Cardinality found, engine_->Status(wanted));
   AddLost(*engine_, wanted.range, *response.mutable_coverage());
-  for (const auto& [label, hashes] : got.value_hashes) {
-    proto::CardinalityResponse::ValueHashes& to = *response.add_value_hashes();
-    to.set_label(label);
-    to.mutable_hashes()->Assign(hashes.begin(), hashes.end());
-  }
-  response.set_total_series(got.total_series);
-  response.set_total_label_value_pairs(got.total_label_value_pairs);
-  ToProto(got.series_count_by_metric_name,
-          *response.mutable_series_count_by_metric_name());
-  ToProto(got.series_count_by_label_name,
-          *response.mutable_series_count_by_label_name());
-  ToProto(got.series_count_by_focus_label_value,
-          *response.mutable_series_count_by_focus_label_value());
-  ToProto(got.series_count_by_label_value_pair,
-          *response.mutable_series_count_by_label_value_pair());
-  ToProto(got.label_value_count_by_label_name,
-          *response.mutable_label_value_count_by_label_name());
+  ToProto(found, response);
   return call.Send(response.SerializeAsString());
 }
 
