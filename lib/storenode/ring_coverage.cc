@@ -16,8 +16,9 @@ namespace {
 // A change of state under it changes Engine::coverage_version().
 constexpr std::string_view kCoveragePrefix = "coverage/";
 // Its value: when the last whole comparison began and from when on it was
-// whole, in milliseconds, as text.
-constexpr std::string_view kComparedKey = "coverage/compared";
+// whole, in milliseconds, as text. No version changes with it: it makes no plan
+// wrong, and results that are cached by the version stay.
+constexpr std::string_view kComparedKey = "compared";
 // Its value: the newest ring's id, and until when rows by others came, likewise.
 constexpr std::string_view kOtherRowsKey = "coverage/other_rows";
 // Likewise, of rows that come on: it does not change the coverage.
@@ -211,12 +212,15 @@ absl::Status RingCoverage::Load() {
                    engine_->ListState(kCoveragePrefix));
   for (const auto& [key, value] : kept) {
     // What cannot be read is as if there had been none.
-    if (key == kComparedKey) {
-      (void)ReadTwo(value, compared_ms_, compared_from_ms_);
-    } else if (int64_t until_ms = 0;
-               key == kOtherRowsKey && ReadTwo(value, noted_id_, until_ms)) {
+    int64_t until_ms = 0;
+    if (key == kOtherRowsKey && ReadTwo(value, noted_id_, until_ms)) {
       other_rows_ms_ = until_ms;
     }
+  }
+  ASSIGN_OR_RETURN(const auto compared, engine_->ListState(kComparedKey));
+  for (const auto& [key, value] : compared) {
+    if (key != kComparedKey) continue;
+    (void)ReadTwo(value, compared_ms_, compared_from_ms_);
   }
   ASSIGN_OR_RETURN(const auto later, engine_->ListState(kOtherRowsOnKey));
   for (const auto& [key, value] : later) {
