@@ -44,7 +44,7 @@ std::vector<std::string> FilesOf(const std::string& root) {
   std::vector<std::string> files;
   for (const auto& entry : stdfs::recursive_directory_iterator(root)) {
     const std::string name = entry.path().filename();
-    if (!entry.is_regular_file() || name.starts_with("LOG")) continue;
+    if (!entry.is_regular_file()) continue;
     files.push_back(stdfs::relative(entry.path(), root));
   }
   std::sort(files.begin(), files.end());

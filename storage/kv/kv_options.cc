@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 
 #include "storage/kv/kv_internal.h"
+#include "storage/kv/kv_log.h"
 
 namespace varve::storage {
 namespace {
@@ -16,9 +18,6 @@ namespace {
 // Few shards: a cache of some MiB split 64 ways could not hold one 64 KiB
 // block per shard besides index blocks.
 constexpr int kCacheShardBits = 2;
-// RocksDB's own log says nothing that ours does not; one old file is kept.
-constexpr size_t kInfoLogBytesMax = 1 << 20;
-constexpr size_t kInfoLogFiles = 2;
 // Above this RocksDB's log makes the oldest family flush; small, so that
 // opening after a crash has little to replay.
 constexpr uint64_t kWalBytesMax = 16 << 20;
@@ -116,9 +115,7 @@ rocksdb::DBOptions MakeDbOptions(const KvOptions& options) {
   // Damage in RocksDB's log is an error, only its torn end is not: by default
   // everything after a damaged record would be dropped silently.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.info_log_level = rocksdb::WARN_LEVEL;
-  db.keep_log_file_num = kInfoLogFiles;
-  db.max_log_file_size = kInfoLogBytesMax;
+  db.info_log = std::make_shared<KvLog>();
   db.max_total_wal_size = kWalBytesMax;
   db.db_write_buffer_size = kMemtableBytesMax;
   db.manifest_preallocation_size = kManifestPreallocation;

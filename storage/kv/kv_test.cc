@@ -1,6 +1,7 @@
 #include "storage/kv/kv.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "storage/kv/test_kv.h"
 
@@ -22,6 +23,16 @@ TEST_CASE("a batch over families is there after reopening", "[kv]") {
   CHECK(Value(*db, "a", "k") == "v");
   CHECK(Value(*db, "m", "k") == "12");
   CHECK(Value(*db, "a", "absent") == "<none>");
+}
+
+TEST_CASE("RocksDB writes no log of its own beside the data", "[kv]") {
+  const tests::TempDir dir;
+  const auto db = OpenDb(dir.File("db"));
+  KvBatch batch;
+  batch.Put(*db->Find("a"), "k", "v");
+  REQUIRE(db->Write(batch, true).ok());
+  CHECK(std::filesystem::exists(dir.File("db/CURRENT")));
+  CHECK_FALSE(std::filesystem::exists(dir.File("db/LOG")));
 }
 
 TEST_CASE("operands of batches and of ingested files are one value", "[kv]") {

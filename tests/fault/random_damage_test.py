@@ -25,8 +25,8 @@ def files_of(root):
     for folder, _, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
-            # Text for people, and a lock that has no content.
-            if not name.startswith("LOG") and os.path.getsize(path) > 0:
+            # Not a lock, which has no content.
+            if os.path.getsize(path) > 0:
                 found.append(os.path.relpath(path, root))
     return sorted(found)
 
