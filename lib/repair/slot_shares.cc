@@ -86,9 +86,10 @@ SlotShares SharesOf(uint64_t node_id, std::span<const proto::Ring> rings) {
                              .slots = std::move(slots),
                              .strays = std::move(strays)});
   }
-  std::ranges::rotate(shares.others,
-                      std::ranges::upper_bound(shares.others, node_id, {},
-                                               &SlotShare::node_id));
+  std::rotate(shares.others.begin(),
+              std::ranges::upper_bound(shares.others, node_id, {},
+                                       &SlotShare::node_id),
+              shares.others.end());
   return shares;
 }
 

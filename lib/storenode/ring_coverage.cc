@@ -156,7 +156,9 @@ absl::StatusOr<int64_t> RingCoverage::DoubtsCount() {
   const std::vector<uint64_t> others = OthersNow();
   const int64_t doubted =
       std::count_if(others.begin(), others.end(),
-                    [&](uint64_t id) { return IsDoubted(id, kAllTime); });
+                    [&](uint64_t id) REQUIRES_LOCK(mutex_) {
+                      return IsDoubted(id, kAllTime);
+                    });
   return doubted +
          (made_up_ ? 0 : static_cast<int64_t>(lost_.members.size()));
 }

@@ -63,7 +63,8 @@ class SearchedNames {
 
   void Count(std::vector<std::string> names) {
     base::MutexLock lock(mutex_);
-    std::erase_if(names, [this](const std::string& name) {
+    std::erase_if(names, [this](const std::string& name)
+                             REQUIRES_LOCK(mutex_) {
       return !counted_.insert(name).second;
     });
     engine_.CountNames(tenant_, names);

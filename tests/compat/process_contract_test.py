@@ -99,7 +99,7 @@ class EndpointTest(unittest.TestCase):
                     http_client.get(address, "/-/ready").text,
                     "VictoriaMetrics is Ready.\n")
                 flags = http_client.get(address, "/flags").text
-                self.assertIn('-httpListenAddr="127.0.0.1:0"', flags)
+                self.assertIn(f'-httpListenAddr="{address}"', flags)
                 metrics = http_client.get(address, "/metrics").text
                 self.assertRegex(
                     metrics,

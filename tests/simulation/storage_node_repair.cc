@@ -246,9 +246,10 @@ absl::Status StorageNode::Compare(const repair::SlotShare& share,
                          .samples = std::move(series.samples)};
   }
   auto own = DigestsOf(mine);
-  for (const auto& [day, digests] : DigestsOf(theirs)) {
+  for (const auto& day_digests : DigestsOf(theirs)) {
+    const int32_t day = day_digests.first;
     std::vector<repair::DigestUnit> units =
-        repair::UnlikeUnits(own[day], digests);
+        repair::UnlikeUnits(own[day], day_digests.second);
     std::erase_if(units, [&](const repair::DigestUnit& unit) {
       return pulled_.StateOf(HashOf(share.node_id, day, unit)) !=
              repair::PulledUnits::State::kUnknown;

@@ -7,12 +7,13 @@ import tempfile
 import time
 
 from tests.support import http_client, remote_write
+from tests.support.ports import local_address
 from tests.support.processes import Process, binary, wait_until
 
 HTTP_LINE = r"started server at http://(.*:\d{1,5})/"
 INSERT_RPC_LINE = r"accepting vminsert conns at (.*:\d{1,5})$"
 SELECT_RPC_LINE = r"accepting vmselect conns at (.*:\d{1,5})$"
-LOCAL = "127.0.0.1:0"
+LOCAL = "127.0.0.1:0"   # for what is not started again at its address
 
 
 class Storage:
@@ -40,7 +41,7 @@ class Storage:
     def start(self, same_ports=True):
         """Starts the process, again on the ports it had before."""
         def address(old):
-            return old if old and same_ports else LOCAL
+            return old if old and same_ports else local_address()
         self.process = Process(
             f"storage-{self.index}", binary("varve-storage"),
             [f"-storageDataPath={self.path}", "-retentionPeriod=100y",
@@ -105,7 +106,7 @@ class Cluster:
         nodes = nodes or ",".join(s.insert_address for s in storages)
         process = Process(
             f"insert-{len(self.inserts)}", binary("varve-insert"),
-            [f"-httpListenAddr={LOCAL}", f"-storageNode={nodes}",
+            [f"-httpListenAddr={local_address()}", f"-storageNode={nodes}",
              f"-replicationFactor={self.replication_factor}",
              *self.insert_args, *args])
         address = process.wait_line(HTTP_LINE).group(1)
@@ -118,7 +119,7 @@ class Cluster:
         nodes = nodes or ",".join(s.select_address for s in storages)
         process = Process(
             f"select-{len(self.selects)}", binary("varve-select"),
-            [f"-httpListenAddr={LOCAL}", f"-storageNode={nodes}",
+            [f"-httpListenAddr={local_address()}", f"-storageNode={nodes}",
              f"-replicationFactor={self.replication_factor}",
              *self.select_args, *args])
         address = process.wait_line(HTTP_LINE).group(1)
