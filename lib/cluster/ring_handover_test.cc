@@ -29,6 +29,15 @@ bool Knows(const FakeNode& node, uint64_t ring_id) {
                      });
 }
 
+// Another node has come to its address, in an empty directory.
+void Empty(FakeNode& node) {
+  node.id = 22;
+  node.ref_epoch = 22;
+  node.refs.clear();
+  node.rings.clear();
+  node.connection = 2;
+}
+
 TEST_CASE("a node that connects again is asked for its rings alone",
           "[cluster]") {
   FakeCluster c(3);
@@ -74,11 +83,7 @@ TEST_CASE("a node in place of another one gets rings that one node alone has",
   other.set_ring_id(77);
   other.add_members()->set_node_id(3);
   FakeNode& replaced = *c.fakes[1];
-  replaced.id = 22;
-  replaced.ref_epoch = 22;
-  replaced.refs.clear();
-  replaced.rings.clear();
-  replaced.connection = 2;
+  Empty(replaced);
   REQUIRE(c.Write(10, 2000).ok());
   CHECK(Knows(replaced, 77));
   CHECK(Knows(*c.fakes[0], 77));
@@ -91,11 +96,7 @@ TEST_CASE("a node in place of another one gets rings although nobody who has "
   REQUIRE(c.Write(10, 1000).ok());
   const uint64_t before = c.fakes[0]->rings[0].ring_id();
   FakeNode& replaced = *c.fakes[1];
-  replaced.id = 22;
-  replaced.ref_epoch = 22;
-  replaced.refs.clear();
-  replaced.rings.clear();
-  replaced.connection = 2;
+  Empty(replaced);
   c.fakes[0]->up = false;
   c.fakes[2]->up = false;
   (void)c.Write(10, 2000);

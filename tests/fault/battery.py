@@ -108,13 +108,11 @@ def _connections(address):
 
 
 def wait_connected(cluster):
-    """Until every insert and select node has all its storage nodes."""
-    left = getattr(cluster, "left", set())
+    """Until every insert and select node has all its storage nodes, and
+    dials nobody else."""
     for _, address in cluster.inserts + cluster.selects:
-        wait_until(lambda a=address: all(
-            is_up for node, is_up in _connections(a).items()
-            if node not in left), 60,
-            f"{address} reaches all storage nodes")
+        wait_until(lambda a=address: all(_connections(a).values()), 60,
+                   f"{address} reaches all storage nodes")
 
 
 def held(storage):

@@ -67,7 +67,6 @@ class ChangingCluster(LinkedCluster):
     and queries go on."""
 
     def __init__(self, *args, **arguments):
-        self.left = set()   # addresses of nodes that went
         super().__init__(*args, **arguments)
         self._numbers = itertools.count(len(self.storages))
 
@@ -135,7 +134,6 @@ class ChangingCluster(LinkedCluster):
             storage.process.stop()
             for link in links:
                 link.close()
-                self.left.add(link.address)
         self._forget(self.storages, node_id(storage))
 
     def lose_disk(self, i):
