@@ -86,7 +86,9 @@ absl::StatusOr<std::vector<uint64_t>> Choose(const ForgetParts& parts,
                                              std::string_view node,
                                              bool force) {
   const uint64_t id = IdOf(node);
+  const auto before = repair::ForgottenNodes::Of(*parts.engine);
   std::vector<uint64_t> chosen;
+  std::vector<uint64_t> again;  // were there and are forgotten already
   absl::Status none = base::NotFound("nothing here is about a node ", node);
   for (const auto& [node_id, one] : known.nodes) {
     if (node_id != id && one.address != node) continue;
@@ -104,10 +106,13 @@ absl::StatusOr<std::vector<uint64_t>> Choose(const ForgetParts& parts,
           " was up when repair came to it last: stop it, and begin a pass "
           "(/internal/force_repair) or add force=1");
     }
-    chosen.push_back(node_id);
+    const bool is_again = node_id != id && before.Has(node_id);
+    (is_again ? again : chosen).push_back(node_id);
   }
-  if (chosen.empty()) return none;
-  return chosen;
+  if (!chosen.empty()) return chosen;
+  // The one that is meant may be the member, lost too.
+  if (again.empty() || absl::IsFailedPrecondition(none)) return none;
+  return again;
 }
 
 absl::StatusOr<ForgottenNode> Forget(const ForgetParts& parts,

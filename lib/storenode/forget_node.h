@@ -40,8 +40,9 @@ struct ForgottenNode {
 };
 
 // `node`: an id of 16 hex digits, or an address for insert. An address stands
-// for all nodes that were there last and are not in the newest ring. `force`: a
-// node that was up is forgotten too.
+// for all nodes that were there last and are not in the newest ring; for those
+// forgotten before only where it stands for nobody else and no member is there.
+// `force`: a node that was up is forgotten too.
 absl::StatusOr<std::vector<ForgottenNode>> ForgetNode(const ForgetParts& parts,
                                                       std::string_view node,
                                                       bool force);

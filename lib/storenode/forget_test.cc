@@ -195,6 +195,18 @@ TEST_CASE("of an address those are forgotten that were there before",
   REQUIRE(forgotten->size() == 1);
   CHECK((*forgotten)[0].node_id == lost);
   CHECK(nodes.Missed() == std::vector<uint64_t>{nodes.IdOf(1)});
+  // Lost as well, but a member yet: not the first one once more.
+  const uint64_t lost_next = nodes.IdOf(1);
+  nodes.Wipe(1);
+  CHECK(absl::IsFailedPrecondition(nodes.Forget("1").status()));
+  nodes.PutRing(2);
+  CHECK(nodes.Pass(0).complete);
+  const auto next = nodes.Forget("1");
+  REQUIRE(next.ok());
+  REQUIRE(next->size() == 1);
+  CHECK((*next)[0].node_id == lost_next);
+  CHECK(nodes.Missed().empty());
+  CHECK(nodes.Forget(absl::StrFormat("%016x", lost)).ok());  // by its id, again
 }
 
 }  // namespace
