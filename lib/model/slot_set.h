@@ -25,6 +25,7 @@ class SlotSet {
     if (bytes.size() != kSlots / 8) return std::nullopt;
     SlotSet set;
     set.bits_ = bytes;
+    set.empty_ = set.Count() == 0;
     return set;
   }
 
@@ -48,12 +49,18 @@ class SlotSet {
     return count;
   }
   bool Has(uint16_t slot) const { return bits_[slot / 8] >> slot % 8 & 1; }
+  bool HasAll(const SlotSet& other) const {
+    for (size_t i = 0; i < bits_.size(); ++i) {
+      if ((other.bits_[i] & ~bits_[i]) != 0) return false;
+    }
+    return true;
+  }
   bool empty() const { return empty_; }
   const std::string& Bytes() const { return bits_; }
 
  private:
   std::string bits_;
-  bool empty_ = true;  // of sets made by Add
+  bool empty_ = true;
 };
 
 }  // namespace varve::model

@@ -4,6 +4,7 @@
 
 #include "lib/base/byte_coding.h"
 #include "lib/base/status.h"
+#include "lib/storenode/kept_missed.h"
 #include "lib/wire/convert.h"
 #include "lib/wire/data_frame.h"
 #include "lib/wire/hello.h"
@@ -290,8 +291,10 @@ absl::Status InsertService::ListMissed(rpc::ServerCall& call) const {
   size_t bytes = 0;
   for (const proto::Missed& one : records) {
     if (one.levels_above() == 0) continue;
-    bytes += one.ByteSizeLong();
-    *list.add_records() = one;
+    proto::Missed& told = *list.add_records();
+    told = one;
+    RETURN_IF_ERROR(TellSlots(told));
+    bytes += told.ByteSizeLong();
     if (bytes < kListBytesMax) continue;
     RETURN_IF_ERROR(call.Send(list.SerializeAsString()));
     list.clear_records();

@@ -11,6 +11,7 @@
 #include "lib/base/status.h"
 #include "lib/model/slot_set.h"
 #include "lib/repair/kept_rings.h"
+#include "lib/storenode/kept_missed.h"
 #include "storage/engine/hints.h"
 
 namespace varve::storenode {
@@ -18,7 +19,6 @@ namespace {
 
 // Far above real clusters; bounds what a peer can make a node keep.
 constexpr int kMembersMax = 10'000;
-constexpr int kSlotsMax = 65'536;
 constexpr size_t kRingsMax = 10'000;
 // How often it is looked which records are out of retention; their spans are
 // of whole hours.
@@ -46,17 +46,15 @@ repair::HintLogName HintsOf(const proto::Missed& missed) {
           .log = missed.hint_log()};
 }
 
-// Of records that are joined.
-proto::Missed::Keeper Joined(const proto::Missed& a, const proto::Missed& b) {
-  if (a.keeper() == b.keeper()) return a.keeper();
-  const bool unknown = a.keeper() == proto::Missed::UNKNOWN ||
-                       b.keeper() == proto::Missed::UNKNOWN;
-  return unknown ? proto::Missed::UNKNOWN : proto::Missed::HINTS;
-}
-
 uint64_t RandomMark() {
   std::random_device device;
   return uint64_t{device()} << 32 | device();
+}
+
+// Not of a record without slots, which is about all.
+bool AreWithin(const proto::Missed& record, const model::SlotSet& slots) {
+  const auto missed = SlotsOf(record);
+  return missed.ok() && !missed->empty() && slots.HasAll(*missed);
 }
 
 bool IsWithin(const proto::Missed& record,
@@ -64,10 +62,7 @@ bool IsWithin(const proto::Missed& record,
               const model::SlotSet& slots) {
   return record.owner() == request.owner() &&
          record.start_ms() >= request.start_ms() &&
-         record.end_ms() <= request.end_ms() && !record.slots().empty() &&
-         std::ranges::all_of(record.slots(), [&slots](uint32_t slot) {
-           return slots.Has(static_cast<uint16_t>(slot));
-         });
+         record.end_ms() <= request.end_ms() && AreWithin(record, slots);
 }
 
 }  // namespace
@@ -154,11 +149,11 @@ absl::StatusOr<proto::RingList> KeptState::Rings() const {
 
 absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   // Owner 0 is a node that nobody has heard yet: then the slots say something.
-  if ((missed.owner() == 0 && missed.slots().empty()) ||
-      missed.slots_size() > kSlotsMax ||
+  ASSIGN_OR_RETURN(model::SlotSet slots, SlotsOf(missed));
+  if ((missed.owner() == 0 && slots.empty()) ||
       missed.start_ms() > missed.end_ms()) {
     return base::InvalidArgument("MISSED for node ", missed.owner(), " with ",
-                                 missed.slots_size(), " slots");
+                                 slots.Count(), " slots");
   }
   std::string key = base::StrCat(
       storage::kMissedStatePrefix,
@@ -172,17 +167,12 @@ absl::Status KeptState::PutMissed(const proto::Missed& missed) {
   base::MutexLock lock(mutex_);
   put_after_[key] = marks_given_;
   ASSIGN_OR_RETURN(const proto::Missed kept, Kept<proto::Missed>(key));
-  std::set<uint32_t> slots(kept.slots().begin(), kept.slots().end());
-  for (const uint32_t slot : missed.slots()) {
-    if (slot >= kSlotsMax) {
-      return base::InvalidArgument("MISSED with slot ", slot);
-    }
-    slots.insert(slot);
-  }
+  ASSIGN_OR_RETURN(const model::SlotSet before, SlotsOf(kept));
+  slots.AddAll(before);
   proto::Missed put = missed;
-  put.mutable_slots()->Assign(slots.begin(), slots.end());
-  if (!kept.slots().empty() || kept.owner() != 0) {
-    put.set_keeper(Joined(kept, missed));
+  SetKeptSlots(put, slots);
+  if (!before.empty() || kept.owner() != 0) {
+    put.set_keeper(JoinedKeeper(kept, missed));
   }
   RETURN_IF_ERROR(LoadMissed());
   // Told even if putting fails: rather one span too many.

@@ -73,6 +73,7 @@ class KeptState final : public repair::MissedRecords {
   // what it ran with before, it lacks rows that nodes of a longer one kept: a
   // MISSED record of its own says so. Before it is called no record is old.
   absl::Status NoteRetention(int64_t retention_ms, int64_t now_ms);
+  // With slots as they are kept, kept_missed.h.
   absl::StatusOr<std::vector<proto::Missed>> Missed() const;
   // Whose copies of rows within `range` are known here to be missing: owners
   // and spans of time, from memory.

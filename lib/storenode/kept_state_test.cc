@@ -99,6 +99,41 @@ TEST_CASE("rings widen and MISSED records join, over a restart",
         std::vector<uint32_t>{5, 7, 65'535});
 }
 
+TEST_CASE("many slots are kept as a bitmap, and told as numbers",
+          "[storenode]") {
+  TestNode node;
+  proto::Missed missed;
+  missed.set_owner(3);
+  missed.set_levels_above(1);
+  missed.set_end_ms(100);
+  for (uint32_t slot = 0; slot < 1 << 16; slot += 2) missed.add_slots(slot);
+  const auto put = [&node, &missed] {
+    return node.Call(*node.inserts, wire::kMissed, missed.SerializeAsString())
+        .ok();
+  };
+  REQUIRE(put());
+  node.Close();
+  node.Open();
+  missed.clear_slots();
+  missed.add_slots(1);
+  REQUIRE(put());
+  const auto kept =
+      node.role->engine().ListState(storage::kMissedStatePrefix);
+  REQUIRE(kept.ok());
+  REQUIRE(kept->size() == 1);
+  CHECK(kept->begin()->second.size() < 9'000);
+  proto::MissedList list;
+  REQUIRE(list.ParseFromString(
+      *node.Call(*node.inserts, wire::kGetMissed, "")));
+  REQUIRE(list.records_size() == 1);
+  CHECK(list.records(0).slot_bits().empty());
+  CHECK(list.records(0).slots_size() == (1 << 15) + 1);
+  CHECK(list.records(0).slots(1) == 1);
+  CHECK(list.records(0).slots(2) == 2);
+  missed.set_slot_bits("no set");
+  CHECK_FALSE(put());
+}
+
 TEST_CASE("a ring that cannot be read is known by its id", "[storenode]") {
   TestNode node;
   storage::Engine& engine = node.role->engine();
