@@ -13,13 +13,12 @@
 namespace varve::storenode {
 namespace {
 
-// A change of state under it changes Engine::coverage_version().
-constexpr std::string_view kCoveragePrefix = "coverage/";
 // Its value: when the last whole comparison began and from when on it was
 // whole, in milliseconds, as text. No version changes with it: it makes no plan
 // wrong, and results that are cached by the version stay.
 constexpr std::string_view kComparedKey = "compared";
 // Its value: the newest ring's id, and until when rows by others came, likewise.
+// Below storage::kCoverageStatePrefix: it changes the coverage's version.
 constexpr std::string_view kOtherRowsKey = "coverage/other_rows";
 // Likewise, of rows that come on: it does not change the coverage.
 constexpr std::string_view kOtherRowsOnKey = "other_rows_on";
@@ -211,7 +210,7 @@ bool RingCoverage::IsDoubted(uint64_t node_id,
 absl::Status RingCoverage::Load() {
   if (loaded_) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto kept,
-                   engine_->ListState(kCoveragePrefix));
+                   engine_->ListState(storage::kCoverageStatePrefix));
   for (const auto& [key, value] : kept) {
     // What cannot be read is as if there had been none.
     int64_t until_ms = 0;

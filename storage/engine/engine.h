@@ -46,11 +46,12 @@ namespace varve::storage {
 class FileSystem;
 class Hints;
 
-// State keys with these prefixes say what nodes lack and which rings owned
-// what: putting or dropping a MISSED record and putting a new ring change
-// coverage_version().
+// State keys with these prefixes say what nodes lack, which rings owned what
+// and how far copies were compared: putting or dropping a MISSED record,
+// putting a new ring and putting what was compared change coverage_version().
 inline constexpr std::string_view kMissedStatePrefix = "missed/";
 inline constexpr std::string_view kRingStatePrefix = "ring/";
+inline constexpr std::string_view kCoverageStatePrefix = "coverage/";
 
 // How far a flush has come; each step is durable before the next begins.
 enum class FlushStep : uint8_t {

@@ -10,8 +10,6 @@ namespace {
 // Rings, MISSED and the like are small; this bounds what a peer can grow.
 constexpr size_t kStateKeysMax = 100'000;
 constexpr size_t kStateBytesMax = 1 << 20;
-// What a node has noted of its own coverage (lib/storenode/ring_coverage.cc).
-constexpr std::string_view kCoverageStatePrefix = "coverage/";
 
 }  // namespace
 

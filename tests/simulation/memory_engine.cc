@@ -83,7 +83,7 @@ absl::Status MemoryEngine::PutState(std::string_view key,
   if (!is_new && found->second == value) return absl::OkStatus();
   disk_.state.insert_or_assign(std::string(key), std::string(value));
   if (key.starts_with(storage::kMissedStatePrefix) ||
-      key.starts_with("coverage/") ||
+      key.starts_with(storage::kCoverageStatePrefix) ||
       (is_new && key.starts_with(storage::kRingStatePrefix))) {
     ++coverage_version_;
   }
