@@ -5,7 +5,7 @@ import re
 import unittest
 
 from tests.cluster.hinted_write_test import STRUCK
-from tests.cluster.insert_levels_test import INSERT_LEVEL_LINE
+from tests.cluster.insert_levels import INSERT_LEVEL_LINE
 from tests.cluster.kinds_test import histogram
 from tests.support import http_client, remote_write
 from tests.support import release_0_1_columns as columns
