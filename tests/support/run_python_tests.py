@@ -5,10 +5,14 @@
 
 Each file runs in a process of its own with a time limit, so that a hanging
 one costs only itself; a file that ends without a result counts as one failure.
-Files are imported as modules below the repository's root. Prints progress, and
-last `python: N passed, N failed, N skipped`; the exit code is 1 after failures.
+Files are imported as modules below the repository's root. Prints what a file
+printed when it has ended, and last `python: N passed, N failed, N skipped`; the
+exit code is 1 after failures.
+
+VARVE_LONG=1 runs two files side by side: rounds of faults mostly wait.
 """
 
+import concurrent.futures
 import glob
 import json
 import os
@@ -22,7 +26,9 @@ import unittest
 REPO = os.path.dirname(
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Real clusters start, run and die in some; --long runs repeat them.
-FILE_SECONDS_MAX = 4 * 3600 if os.environ.get("VARVE_LONG") else 1200
+LONG = bool(os.environ.get("VARVE_LONG"))
+FILE_SECONDS_MAX = 4 * 3600 if LONG else 1200
+FILES_AT_ONCE = 2 if LONG else 1
 
 
 def run_one(path, result_path):
@@ -45,7 +51,18 @@ def run_one(path, result_path):
 
 
 def run_in_child(path):
-    print(f"== {os.path.relpath(path, REPO)}", flush=True)
+    """What the file printed, and its counts."""
+    name = os.path.relpath(path, REPO)
+    print(f"-- {name} begins", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        counts = run_printing_to(path, output)
+        output.seek(0)
+        return (f"== {name}\n{output.read()}"
+                f"   {counts}, {time.monotonic() - began:.1f} s", counts)
+
+
+def run_printing_to(path, output):
     with tempfile.TemporaryDirectory(prefix="varve-test-") as tmp:
         # Tests start processes as other users below it.
         os.chmod(tmp, 0o755)
@@ -54,11 +71,12 @@ def run_in_child(path):
         child = subprocess.Popen(
             [sys.executable, __file__, "--one", path, result_path],
             env=environment, cwd=REPO, stdin=subprocess.DEVNULL,
-            start_new_session=True)
+            stdout=output, stderr=output, start_new_session=True)
         try:
             child.wait(timeout=FILE_SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            print(f"{path}: no end after {FILE_SECONDS_MAX} s", flush=True)
+            print(f"{path}: no end after {FILE_SECONDS_MAX} s", file=output,
+                  flush=True)
         # What a test left running must not disturb the next one.
         try:
             os.killpg(child.pid, signal.SIGKILL)
@@ -79,12 +97,11 @@ def main():
     files = [os.path.abspath(path) for path in sys.argv[1:]] or sorted(
         glob.glob(os.path.join(REPO, "tests/*/*_test.py")))
     total = {"passed": 0, "failed": 0, "skipped": 0}
-    for path in files:
-        began = time.monotonic()
-        counts = run_in_child(path)
-        for key in total:
-            total[key] += counts[key]
-        print(f"   {counts}, {time.monotonic() - began:.1f} s", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        for text, counts in pool.map(run_in_child, files):
+            for key in total:
+                total[key] += counts[key]
+            print(text, flush=True)
     print("python: {passed} passed, {failed} failed, {skipped} skipped".format(
         **total))
     return 1 if total["failed"] else 0
