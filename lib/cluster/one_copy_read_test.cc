@@ -10,6 +10,7 @@
 #include "lib/base/status.h"
 #include "lib/base/strings.h"
 #include "lib/cluster/reader.h"
+#include "lib/cluster/rollup_read.h"
 #include "lib/model/label.h"
 #include "lib/model/slot_set.h"
 #include "lib/placement/ring.h"
@@ -204,6 +205,25 @@ TEST_CASE("a node whose coverage changes within a read is not trusted",
   // Asked again, the plan is made of the new one.
   REQUIRE(cluster.Read(true, values).ok());
   CHECK(values == EachOnce());
+}
+
+TEST_CASE("what a node cannot aggregate is read, by the same plan",
+          "[cluster]") {
+  TwoNodes cluster;
+  std::map<double, int> values;
+  REQUIRE(cluster.Read(true, values).ok());
+  const int calls = cluster.nodes[0]->coverage_calls;
+  ReadRequest request;
+  request.range = {0, 2'000};
+  request.one_copy = true;
+  const auto rollup = cluster.reader->Rollup(request, {});
+  REQUIRE(rollup.ok());
+  REQUIRE(*rollup != nullptr);
+  proto::RollupResponse response;
+  CHECK(absl::IsAborted((*rollup)->Next(response).status()));
+  REQUIRE(cluster.Read(true, values).ok());
+  CHECK(values == EachOnce());
+  CHECK(cluster.nodes[0]->coverage_calls == calls);
 }
 
 }  // namespace

@@ -76,7 +76,8 @@ absl::Status RollupRead::GiveUp(const absl::Status& why) {
   }
   calls_.clear();
   node_ = 0;
-  planner_->Forget();
+  // What a node of another release cannot do says nothing of the plan.
+  if (!absl::IsUnimplemented(why)) planner_->Forget();
   return absl::AbortedError(base::ToAbsl(base::Message(why)));
 }
 
