@@ -30,11 +30,18 @@ enum class Aggregate : uint8_t {
   kGroup = 5,
   kStddev = 6,
   kStdvar = 7,
+  kTopk = 8,  // these two are best_series.h's
+  kBottomk = 9,
 };
-inline constexpr uint32_t kAggregates = 8;
+inline constexpr uint32_t kAggregates = 10;
+
+inline bool IsPick(Aggregate op) {
+  return op == Aggregate::kTopk || op == Aggregate::kBottomk;
+}
 
 class GroupColumns {
  public:
+  // REQUIRES: !IsPick(op).
   GroupColumns(Aggregate op, size_t steps);
 
   void Add(std::span<const double> column);
