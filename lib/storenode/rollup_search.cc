@@ -6,12 +6,12 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "lib/base/byte_coding.h"
 #include "lib/base/hash.h"
 #include "lib/base/status.h"
 #include "lib/rollup/counter_name.h"
 #include "lib/rollup/step_blocks.h"
+#include "lib/storenode/rollup_groups.h"
 #include "lib/wire/sample_limit.h"
 
 namespace varve::storenode {
@@ -39,19 +39,22 @@ std::string_view MetricNameOf(std::string_view labels) {
 
 bool IsAbsent(double value) { return model::IsStaleNan(value); }
 
+absl::Status CheckPick(const proto::RollupRequest& request) {
+  if (request.k() == 0) return base::InvalidArgument("ROLLUP of the best 0");
+  if (request.k() <= rollup::kBestMax) return absl::OkStatus();
+  return base::Unimplemented("ROLLUP of the best ", request.k());
+}
+
 }  // namespace
 
 // What one thread has made so far.
 struct RollupSearch::Lane {
-  struct Group {
-    std::string key;
-    rollup::GroupColumns columns;
-  };
+  explicit Lane(RollupGroups none) : groups(std::move(none)) {}
+
   std::vector<double> column;
   std::string key;
   std::string plain;  // labels without metadata
-  absl::flat_hash_map<std::string, size_t> index;
-  std::vector<Group> groups;
+  RollupGroups groups;
   std::vector<base::Hash128> label_hashes;
   std::string checked_name;
   std::set<std::string> metric_names;
@@ -80,6 +83,7 @@ RollupSearch::RollupSearch(const proto::RollupRequest& request,
                .range_ms = request.range_ms(),
                .count = request.steps()},
       aggregate_(static_cast<rollup::Aggregate>(request.aggregate())),
+      k_(request.k()),
       grouping_(request.without(), NamesOf(request)),
       without_metadata_(request.without_metadata()),
       label_hashes_(request.label_hashes()),
@@ -96,6 +100,9 @@ absl::StatusOr<std::unique_ptr<RollupSearch>> RollupSearch::Make(
   }
   if (request.aggregate() >= rollup::kAggregates) {
     return base::Unimplemented("aggregation ", request.aggregate());
+  }
+  if (rollup::IsPick(static_cast<rollup::Aggregate>(request.aggregate()))) {
+    RETURN_IF_ERROR(CheckPick(request));
   }
   if (request.steps() == 0 || request.range_ms() <= 0 ||
       request.end_step_ms() < 0) {
@@ -117,7 +124,8 @@ absl::StatusOr<proto::RollupResponse> RollupSearch::Run(
     const std::function<absl::Status(const proto::RollupResponse&)>& send) {
   Shared shared;
   shared.cancelled = &cancelled;
-  std::vector<Lane> lanes(cursors.size());
+  std::vector<Lane> lanes(
+      cursors.size(), Lane(RollupGroups(aggregate_, k_, windows_.count)));
   pool.ParallelFor(lanes.size(), lanes.size(), [&](size_t i) {
     lanes[i].status = ReadAll(*cursors[i], shared, lanes[i]);
     if (!lanes[i].status.ok()) shared.stop = true;
@@ -198,35 +206,20 @@ absl::Status RollupSearch::AddToGroup(std::string_view labels, Shared& shared,
   if (!grouping_.Key(labels, without_metadata_, lane.key)) {
     return base::DataLoss("labels that cannot be read");
   }
-  const auto [place, is_new] =
-      lane.index.try_emplace(lane.key, lane.groups.size());
-  if (is_new) {
-    lane.groups.push_back(
-        {lane.key, rollup::GroupColumns(aggregate_, windows_.count)});
-    const auto bytes = static_cast<int64_t>(
-        lane.groups.back().columns.bytes() + 2 * lane.key.size());
-    if (shared.bytes.fetch_add(bytes) + bytes > kRollupBytesMax) {
-      shared.unsupported = shared.stop = true;
-    }
+  const int64_t bytes = lane.groups.Add(lane.key, labels, lane.column);
+  if (bytes == 0) return absl::OkStatus();
+  if (shared.bytes.fetch_add(bytes) + bytes > kRollupBytesMax) {
+    shared.unsupported = shared.stop = true;
   }
-  lane.groups[place->second].columns.Add(lane.column);
   return absl::OkStatus();
 }
 
-void RollupSearch::Join(Lane& from, Lane& to) const {
-  for (Lane::Group& group : from.groups) {
-    const auto [place, is_new] =
-        to.index.try_emplace(group.key, to.groups.size());
-    if (is_new) {
-      to.groups.push_back(std::move(group));
-    } else {
-      to.groups[place->second].columns.Merge(group.columns);
-    }
-  }
+void RollupSearch::Join(Lane& from, Lane& to) {
+  to.groups.Join(from.groups);
   to.label_hashes.insert(to.label_hashes.end(), from.label_hashes.begin(),
                          from.label_hashes.end());
+  from.label_hashes = {};
   to.metric_names.merge(from.metric_names);
-  from = Lane();
 }
 
 absl::StatusOr<proto::RollupResponse> RollupSearch::Give(
@@ -239,24 +232,25 @@ absl::StatusOr<proto::RollupResponse> RollupSearch::Give(
     return message;
   }
   size_t bytes = 0;
-  for (const Lane::Group& group : lane.groups) {
-    message.add_keys(group.key);
-    group.columns.AppendBytes(*message.add_states());
-    bytes += group.key.size() +
-             message.states(message.states_size() - 1).size();
-    if (bytes < kMessageBytes) continue;
+  const auto send_if_full = [&]() -> absl::Status {
+    if (bytes < kMessageBytes) return absl::OkStatus();
     RETURN_IF_ERROR(send(message));
     message.Clear();
     bytes = 0;
-  }
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(lane.groups.ForEachState(
+      [&](std::string_view key, std::string_view state) {
+        message.add_keys(key.data(), key.size());
+        message.add_states(state.data(), state.size());
+        bytes += key.size() + state.size();
+        return send_if_full();
+      }));
   for (const base::Hash128& hash : lane.label_hashes) {
     message.add_label_hashes(hash.high);
     message.add_label_hashes(hash.low);
     bytes += sizeof(hash);
-    if (bytes < kMessageBytes) continue;
-    RETURN_IF_ERROR(send(message));
-    message.Clear();
-    bytes = 0;
+    RETURN_IF_ERROR(send_if_full());
   }
   for (const std::string& name : lane.metric_names) {
     message.add_metric_names(name);

@@ -1,5 +1,5 @@
 // A window function over each series of a search, and the aggregation of its
-// results, where the series are: ROLLUP.
+// results or the best of them, where the series are: ROLLUP.
 //
 // In:      the search's cursors; each is read by a thread of its own.
 // Out:     RollupResponses, given to `send`; the last one without coverage,
@@ -57,7 +57,7 @@ class RollupSearch {
   absl::Status NoteLabels(std::string_view labels, Lane& lane) const;
   absl::Status AddToGroup(std::string_view labels, Shared& shared,
                           Lane& lane) const;
-  void Join(Lane& from, Lane& to) const;
+  static void Join(Lane& from, Lane& to);
   absl::StatusOr<proto::RollupResponse> Give(
       const Shared& shared, Lane& lane,
       const std::function<absl::Status(const proto::RollupResponse&)>& send)
@@ -66,6 +66,7 @@ class RollupSearch {
   const rollup::Function function_;
   const rollup::Windows windows_;
   const rollup::Aggregate aggregate_;
+  const uint32_t k_;
   const rollup::Grouping grouping_;
   const bool without_metadata_;
   const bool label_hashes_;
