@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <compare>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,12 +16,18 @@
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
 #include "lib/eval/notes.h"
+#include "lib/eval/stream_plan.h"
 #include "lib/eval/text.h"
+#include "lib/rollup/best_series.h"
 
 namespace varve::eval {
 namespace {
 
 using promql::AggregateOp;
+
+bool IsBest(AggregateOp op) {
+  return op == AggregateOp::kTopk || op == AggregateOp::kBottomk;
+}
 
 // Prometheus checks the parameter of all steps at once, and so do we: below 1
 // everywhere it asks for nothing, which is no error.
@@ -98,10 +106,8 @@ class Picker {
  private:
   // topk and bottomk compare floats.
   bool IsCandidate(size_t index, size_t step) const {
-    if (op_ == AggregateOp::kTopk || op_ == AggregateOp::kBottomk) {
-      return !IsAbsent(input_[index].values[step]);
-    }
-    return input_[index].HasSample(step);
+    return IsBest(op_) ? !IsAbsent(input_[index].values[step])
+                       : input_[index].HasSample(step);
   }
 
   bool InRatio(size_t index, double ratio) const {
@@ -114,13 +120,9 @@ class Picker {
     std::partial_sort(
         picked_.begin(), picked_.begin() + static_cast<std::ptrdiff_t>(wanted),
         picked_.end(), [this, step, top](size_t a, size_t b) {
-          const double x = input_[a].values[step];
-          const double y = input_[b].values[step];
-          if (std::isnan(x) || std::isnan(y)) {
-            return std::isnan(x) == std::isnan(y) ? a < b : std::isnan(y);
-          }
-          if (x != y) return top ? x > y : x < y;
-          return a < b;
+          const std::weak_ordering rank = rollup::Rank(
+              top, input_[a].values[step], input_[b].values[step]);
+          return rank == 0 ? a < b : rank < 0;
         });
   }
 
@@ -129,6 +131,40 @@ class Picker {
   std::vector<double> offsets_;
   std::vector<size_t> picked_;
 };
+
+// The most that is asked for at any step; 0: nothing, or too much to push down.
+uint32_t MostWanted(const std::vector<double>& counts) {
+  double most = 0;
+  for (double k : counts) {
+    if (!(k < rollup::kBestMax + 1.0)) return 0;
+    most = std::max(most, k);
+  }
+  return static_cast<uint32_t>(most);
+}
+
+// No function that has any is pushed down, and making the plan evaluates them.
+bool HasScalars(const promql::Expr& unwrapped) {
+  return unwrapped.kind == promql::ExprKind::kCall &&
+         !SplitArguments(static_cast<const promql::Call&>(unwrapped))
+              .scalars.empty();
+}
+
+// What is picked from: all series, or those that the source says may be.
+absl::StatusOr<Value> EvalInput(Evaluation& ev,
+                                const promql::AggregateExpr& expr,
+                                const StepRange& steps,
+                                const std::vector<double>& parameter) {
+  const promql::Expr& inner = Unwrap(*expr.expr);
+  const uint32_t k = IsBest(expr.op) ? MostWanted(parameter) : 0;
+  if (k > 0 && CanStream(inner) && !HasScalars(inner)) {
+    StreamPlan plan;
+    RETURN_IF_ERROR(MakeStreamPlan(ev, inner, steps, plan));
+    ASSIGN_OR_RETURN(std::optional<Value> pushed,
+                     EvalPushedPick(ev, expr, plan, steps, k));
+    if (pushed) return *std::move(pushed);
+  }
+  return ev.Eval(*expr.expr, steps);
+}
 
 // Where anything is asked for, histograms that cannot be compared are told.
 void TellIgnoredHistograms(Evaluation& ev, const promql::AggregateExpr& expr,
@@ -165,14 +201,14 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
                                         const StepRange& steps) {
   ASSIGN_OR_RETURN(std::vector<double> parameter,
                    ev.EvalScalar(*expr.param, steps));
-  ASSIGN_OR_RETURN(Value input, ev.Eval(*expr.expr, steps));
+  ASSIGN_OR_RETURN(Value input, EvalInput(ev, expr, steps, parameter));
   RETURN_IF_ERROR(expr.op == AggregateOp::kLimitRatio
                       ? CheckRatios(ev, parameter, Unwrap(*expr.param).position)
                       : CheckCounts(parameter));
   const std::vector<std::vector<size_t>> groups =
       GroupMembers(Grouping(expr), input.series);
   Picker picker(expr.op, input.series);
-  if (expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk) {
+  if (IsBest(expr.op)) {
     TellIgnoredHistograms(ev, expr, input.series, parameter);
   }
   std::vector<EvalSeries> columns(input.series.size());
@@ -199,8 +235,7 @@ absl::StatusOr<Value> EvalAggregatePick(Evaluation& ev,
     value.series.push_back(std::move(columns[index]));
   }
   value.charge = std::move(input.charge);
-  value.ordered =
-      expr.op == AggregateOp::kTopk || expr.op == AggregateOp::kBottomk;
+  value.ordered = IsBest(expr.op);
   if (!value.ordered || steps.count > 1) SortByLabels(value.series);
   return value;
 }

@@ -202,40 +202,6 @@ absl::Status ForEachBatch(Evaluation& ev, const RollupPlan& plan, Use use) {
   return ForEachBatch(ev, *stream, std::move(use));
 }
 
-class CollectSink final : public ColumnSink {
- public:
-  explicit CollectSink(Evaluation& ev) : ev_(ev), lanes_(ev.lanes()) {}
-
-  absl::Status Add(size_t lane, model::LabelSet& labels,
-                   const ColumnView& column) override {
-    MemoryCharge& charge = lanes_[lane].charge;
-    if (!column.histograms.empty()) {
-      RETURN_IF_ERROR(
-          charge.Add(ev_.memory(), HistogramBytes(column.histograms)));
-    }
-    lanes_[lane].series.push_back(
-        {std::move(labels), false,
-         std::vector<double>(column.values.begin(), column.values.end()),
-         TakeHistograms(column.histograms)});
-    return ev_.Charge(charge, 1, column.values.size());
-  }
-
-  absl::StatusOr<Value> Finish() {
-    Value value;
-    for (Value& lane : lanes_) {
-      std::move(lane.series.begin(), lane.series.end(),
-                std::back_inserter(value.series));
-    }
-    RETURN_IF_ERROR(ev_.Charge(value.charge, value.series));
-    SortByLabels(value.series);
-    return value;
-  }
-
- private:
-  Evaluation& ev_;
-  std::vector<Value> lanes_;
-};
-
 // What lies in (begin_ms, end_ms], without staleness markers.
 SeriesData CutSamples(SeriesData& series, int64_t begin_ms, int64_t end_ms) {
   SeriesData kept;
@@ -265,6 +231,33 @@ void CountRaw(Evaluation& ev, const SeriesData& series) {
 }
 
 }  // namespace
+
+CollectSink::CollectSink(Evaluation& ev) : ev_(ev), lanes_(ev.lanes()) {}
+
+absl::Status CollectSink::Add(size_t lane, model::LabelSet& labels,
+                              const ColumnView& column) {
+  MemoryCharge& charge = lanes_[lane].charge;
+  if (!column.histograms.empty()) {
+    RETURN_IF_ERROR(
+        charge.Add(ev_.memory(), HistogramBytes(column.histograms)));
+  }
+  lanes_[lane].series.push_back(
+      {std::move(labels), false,
+       std::vector<double>(column.values.begin(), column.values.end()),
+       TakeHistograms(column.histograms)});
+  return ev_.Charge(charge, 1, column.values.size());
+}
+
+absl::StatusOr<Value> CollectSink::Finish() {
+  Value value;
+  for (Value& lane : lanes_) {
+    std::move(lane.series.begin(), lane.series.end(),
+              std::back_inserter(value.series));
+  }
+  RETURN_IF_ERROR(ev_.Charge(value.charge, value.series));
+  SortByLabels(value.series);
+  return value;
+}
 
 SelectRequest SelectOf(const Evaluation& ev, const RollupPlan& plan) {
   const rollup::Windows& windows = plan.windows;

@@ -33,6 +33,21 @@ class ColumnSink {
                            const ColumnView& column) = 0;
 };
 
+// Keeps all columns.
+class CollectSink final : public ColumnSink {
+ public:
+  explicit CollectSink(Evaluation& ev);
+
+  absl::Status Add(size_t lane, model::LabelSet& labels,
+                   const ColumnView& column) override;
+  // The series, sorted by labels.
+  absl::StatusOr<Value> Finish();
+
+ private:
+  Evaluation& ev_;
+  std::vector<Value> lanes_;
+};
+
 struct RollupPlan {
   const promql::VectorSelector* selector = nullptr;
   rollup::Function function = rollup::Function::kDefault;

@@ -8,6 +8,7 @@
 #ifndef VARVE_LIB_EVAL_FAMILIES_H_
 #define VARVE_LIB_EVAL_FAMILIES_H_
 
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/statusor.h"
@@ -31,6 +32,12 @@ absl::StatusOr<Value> EvalAggregate(Evaluation& ev,
 absl::StatusOr<std::optional<Value>> EvalPushedAggregate(
     Evaluation& ev, const promql::AggregateExpr& expr, const StreamPlan& plan,
     const StepRange& steps);
+// The series that topk and bottomk of up to `k` may pick of what `plan`
+// streams, and those that come first in their groups; sorted as all of them
+// would be. Nothing where the source cannot tell.
+absl::StatusOr<std::optional<Value>> EvalPushedPick(
+    Evaluation& ev, const promql::AggregateExpr& expr, const StreamPlan& plan,
+    const StepRange& steps, uint32_t k);
 // What an aggregation is over: of sum(a, b) the series of both.
 absl::StatusOr<Value> EvalAggregateInput(Evaluation& ev,
                                          const promql::AggregateExpr& expr,

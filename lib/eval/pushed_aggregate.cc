@@ -7,7 +7,6 @@
 // compensated (Kahan), do in their last bits at most, variances in some more.
 // The result's series are in order of their labels always.
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,50 +18,14 @@
 #include "lib/base/status.h"
 #include "lib/eval/families.h"
 #include "lib/eval/grouping.h"
-#include "lib/eval/notes.h"
+#include "lib/eval/pushed_read.h"
 #include "lib/eval/stream_plan.h"
 
 namespace varve::eval {
 namespace {
 
-using rollup::Function;
-
-// Functions of floats without arguments, over plain windows. Others read what
-// the source is not told, or are rare.
-bool IsPushed(const Evaluation& ev, const RollupPlan& plan) {
-  if (ev.request().dialect != promql::Dialect::kPromql ||
-      plan.windows.fits_interval ||
-      plan.selector->edges != promql::RangeEdges::kPlain) {
-    return false;
-  }
-  switch (plan.function) {
-    case Function::kRate:
-    case Function::kIncrease:
-    case Function::kDelta:
-    case Function::kIrate:
-    case Function::kIdelta:
-    case Function::kDeriv:
-    case Function::kChanges:
-    case Function::kResets:
-    case Function::kAvg:
-    case Function::kSum:
-    case Function::kMin:
-    case Function::kMax:
-    case Function::kCount:
-    case Function::kLast:
-    case Function::kFirst:
-    case Function::kPresent:
-    case Function::kStddev:
-    case Function::kStdvar:
-    case Function::kDefault:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Groups that the source has begun, and those of the series it left over.
-class PushedGroups final : public ColumnSink {
+class PushedGroups final : public PushedSink {
  public:
   PushedGroups(Evaluation& ev, const promql::AggregateExpr& expr,
                const StreamPlan& plan, size_t steps)
@@ -74,28 +37,21 @@ class PushedGroups final : public ColumnSink {
         removed_(plan.drop_name && !ev.request().delayed_name_removal),
         lanes_(ev.lanes()) {}
 
-  absl::Status Add(const AggregatedPart& part) {
-    RETURN_IF_ERROR(ev_.CountFetched(part.series, part.samples));
-    if (part.keys.size() != part.states.size()) return Unreadable();
+  absl::Status Add(const AggregatedPart& part) override {
     for (size_t i = 0; i < part.keys.size(); ++i) {
       GroupColumns columns(op_, steps_);
       base::ByteReader reader(part.states[i]);
-      if (!columns.ReadBytes(reader) || !reader.AtEnd()) return Unreadable();
+      if (!columns.ReadBytes(reader) || !reader.AtEnd()) return IsUnreadable();
       RETURN_IF_ERROR(Join(part.keys[i], std::move(columns), lanes_[0]));
     }
     lanes_[0].hashes.insert(lanes_[0].hashes.end(), part.label_hashes.begin(),
                             part.label_hashes.end());
-    for (const std::string& name : part.metric_names) {
-      TellNotCounter(ev_, name, plan_.rollup.position);
-    }
     return absl::OkStatus();
   }
 
   absl::Status Add(size_t lane_index, model::LabelSet& labels,
                    const ColumnView& column) override {
-    if (!column.histograms.empty()) {
-      return absl::AbortedError("the source has histograms");
-    }
+    if (!column.histograms.empty()) return HasHistograms();
     GroupColumns columns(op_, steps_);
     columns.Add(column.values);
     std::string key;
@@ -146,10 +102,6 @@ class PushedGroups final : public ColumnSink {
     MemoryCharge charge;
   };
 
-  static absl::Status Unreadable() {
-    return absl::AbortedError("a group that cannot be read");
-  }
-
   absl::Status Join(const std::string& key, GroupColumns columns,
                     Lane& lane) {
     const auto place = lane.groups.find(key);
@@ -171,63 +123,18 @@ class PushedGroups final : public ColumnSink {
   std::vector<Lane> lanes_;
 };
 
-AggregateRequest RequestOf(Evaluation& ev, const promql::AggregateExpr& expr,
-                           const StreamPlan& plan) {
-  AggregateRequest request;
-  request.select = SelectOf(ev, plan.rollup);
-  request.function = rollup::NameOf(plan.rollup.function);
-  request.first_end_ms = plan.rollup.windows.first_end_ms;
-  request.end_step_ms = plan.rollup.windows.end_step_ms;
-  request.range_ms = plan.rollup.windows.range_ms;
-  request.steps = plan.rollup.windows.count;
-  request.aggregate = static_cast<uint32_t>(ColumnAggregate(expr.op));
-  request.without = expr.without;
-  request.grouping = expr.grouping;
-  request.without_metadata =
-      plan.drop_name && !ev.request().delayed_name_removal;
-  request.label_hashes = request.without_metadata && plan.may_collide;
-  request.samples_max = ev.request().limits.samples_max;
-  return request;
-}
-
-absl::Status ReadAll(Evaluation& ev, AggregateStream& stream,
-                     const StreamPlan& plan, PushedGroups& groups) {
-  AggregatedPart part;
-  while (true) {
-    RETURN_IF_ERROR(ev.CheckAlive());
-    ASSIGN_OR_RETURN(const bool more, stream.Next(part));
-    if (!more) break;
-    RETURN_IF_ERROR(groups.Add(part));
-  }
-  const std::unique_ptr<SeriesStream> rest = stream.TakeRest();
-  if (rest == nullptr) return absl::OkStatus();
-  return StreamColumns(ev, plan.rollup, *rest, groups);
-}
-
 }  // namespace
 
 absl::StatusOr<std::optional<Value>> EvalPushedAggregate(
     Evaluation& ev, const promql::AggregateExpr& expr, const StreamPlan& plan,
     const StepRange& steps) {
-  if (ev.request().count_samples || !IsPushed(ev, plan.rollup)) {
-    return std::nullopt;
-  }
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<AggregateStream> stream,
-      ev.request().source->Aggregate(RequestOf(ev, expr, plan)));
-  if (stream == nullptr) return std::nullopt;
+  if (!IsPushed(ev, plan.rollup)) return std::nullopt;
   PushedGroups groups(ev, expr, plan, steps.count);
-  const EvalStats before = ev.stats();
-  const absl::Status status = ReadAll(ev, *stream, plan, groups);
-  if (absl::IsAborted(status)) {
-    // Nothing of it counts.
-    const EvalStats now = ev.stats();
-    RETURN_IF_ERROR(
-        ev.CountFetched(before.series_fetched - now.series_fetched,
-                        before.samples_scanned - now.samples_scanned));
-    return std::nullopt;
-  }
-  RETURN_IF_ERROR(status);
+  ASSIGN_OR_RETURN(
+      const bool read,
+      ReadPushed(ev, PushedRequest(ev, expr, plan, ColumnAggregate(expr.op)),
+                 plan, groups));
+  if (!read) return std::nullopt;
   ASSIGN_OR_RETURN(Value value, groups.Finish());
   return std::optional<Value>(std::move(value));
 }

@@ -68,8 +68,8 @@ class SeriesStream {
   virtual absl::Status Next(std::vector<SeriesData>& batch) = 0;
 };
 
-// A window function over each series, and a column aggregation of its results
-// (lib/rollup): what Aggregate computes.
+// A window function over each series, and an aggregation of its results, or the
+// best of them (lib/rollup): what Aggregate computes.
 struct AggregateRequest {
   SelectRequest select;
   std::string_view function;  // rollup::NameOf
@@ -79,6 +79,7 @@ struct AggregateRequest {
   int64_t range_ms = 0;
   size_t steps = 0;
   uint32_t aggregate = 0;  // rollup::Aggregate
+  uint32_t k = 0;          // of topk and bottomk
   bool without = false;
   std::vector<std::string> grouping;
   bool without_metadata = false;  // results have lost their metadata labels
@@ -88,7 +89,8 @@ struct AggregateRequest {
 
 struct AggregatedPart {
   // Groups, which may come again in other parts: canonical bytes of their
-  // labels, and rollup::GroupColumns::AppendBytes.
+  // labels, and rollup::GroupColumns::AppendBytes. Of topk and bottomk series,
+  // each once, and rollup::AppendStepValues.
   std::vector<std::string> keys;
   std::vector<std::string> states;
   // Of each series with a result, its labels without metadata.

@@ -141,6 +141,7 @@ proto::RollupRequest WorkOf(const eval::AggregateRequest& request) {
   work.set_range_ms(request.range_ms);
   work.set_steps(static_cast<uint32_t>(request.steps));
   work.set_aggregate(request.aggregate);
+  work.set_k(request.k);
   work.set_without(request.without);
   for (const std::string& name : request.grouping) work.add_grouping(name);
   work.set_without_metadata(request.without_metadata);

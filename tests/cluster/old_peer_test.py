@@ -71,12 +71,15 @@ class OldStorageTest(unittest.TestCase):
         for labels, samples in series:
             got = found[tuple(sorted(labels.items()))]
             self.assertEqual(bits(got), bits(samples), labels)
-        for text in ("count(m)", "sum(count_over_time(m[1d]))"):
+        answer = cluster.query("count(m)", at, nocache=1)
+        self.assertFalse(answer["isPartial"], answer)
+        counts = [len(samples) for _, samples in series]
+        for text, number in (("sum(count_over_time(m[1d]))", sum(counts)),
+                             ("topk(1, count_over_time(m[1d]))", max(counts))):
             answer = cluster.query(text, at, nocache=1)
             self.assertFalse(answer["isPartial"], answer)
-        self.assertEqual(
-            answer["data"]["result"][0]["value"][1],
-            str(sum(len(samples) for _, samples in series)))
+            self.assertEqual(answer["data"]["result"][0]["value"][1],
+                             str(number), text)
         names = http_client.get(
             cluster.select, "/select/0/prometheus/api/v1/label/n/values",
             {"start": 0, "end": at + 60}).json()

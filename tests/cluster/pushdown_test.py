@@ -1,5 +1,5 @@
-"""Aggregations that the storage nodes compute are what select makes of the raw
-samples, within 1e-12 of each number."""
+"""Aggregations that the storage nodes compute, and what they find the best, are
+what select makes of the raw samples, within 1e-12 of each number."""
 
 import itertools
 import math
@@ -27,11 +27,26 @@ AGGREGATIONS = ("sum", "count", "min", "max", "avg", "group", "stddev",
 GROUPINGS = ("", "by (shape)", "by (zone, shape)", "without (n)",
              "without (shape, n)")
 SELECTORS = ("m", 'm{shape!~"nan|inf"}')
-# What picks or goes on with what was aggregated.
-AROUND = (
+PICKS = (
     "topk(3, rate(m[5m]))", "bottomk by (zone) (2, m)",
-    "topk without (n) (1, increase(m[7m]))",
+    "topk without (n) (1, increase(m[7m]))", "topk(1 + time() % 5, m)",
+    "bottomk by (shape) (1 + time() % 3, delta(m[5m]))",
+    # Many are equal.
+    "topk(5, count_over_time(m[5m]))", "bottomk(7, present_over_time(m[3m]))",
+    "topk by (zone) (2, changes(m{shape=~'gaps|stale'}[1m]))",
+    "bottomk without (zone, n) (3, resets(m[10m]))",
+    # NaN is behind all numbers, and picked where these are few.
+    "bottomk(4, m{shape='nan'})", "topk by (zone, shape) (11, m)",
+    "topk(1000, m offset 2m)", "topk by (no_label) (3, avg_over_time(m[4m]))",
+    "bottomk by (__name__, zone) (2, {shape!='inf', n=~'1.*'})")
+# What goes on with what was aggregated or picked.
+AROUND = (
     "topk(2, sum by (shape) (rate(m[5m])))",
+    "sum by (zone) (topk by (zone) (2, rate(m[5m])))",
+    "m > bool on (n) group_left topk by (n) (1, m{shape='gauge'})",
+    "max_over_time(topk(3, m)[10m:1m])", "topk(2000, m)", "topk(0, m)",
+    "topk(time() % 5 - 1, m)", "bottomk(time() % 1100, rate(m[2m]))",
+    "topk(2, absent_metric)", "topk(2, rate({n='3'}[5m]))",
     "bottomk(2, avg without (n) (max_over_time(m[4m])))",
     "sum(rate(m[5m])) / count(rate(m[5m]))",
     "sum by (zone) (m offset 3m) - min by (zone) (last_over_time(m[2m]))",
@@ -115,20 +130,45 @@ class PushdownTest(unittest.TestCase):
                 for storage in self.cluster.storages:
                     storage.flush()
 
-    def ask(self, text, step, **arguments):
-        """({labels: {time: number}}, what storage nodes did)."""
+    def query(self, path, text, arguments):
+        """(rows, what storage nodes did)."""
         answer = http_client.post_form(
-            self.cluster.select,
-            "/select/0/prometheus/api/v1/query_range",
-            {"query": text, "start": (self.end_ms - 2_400_000) / 1000,
-             "end": self.end_ms / 1000, "step": step, "trace": 1,
-             "nocache": 1, **arguments}).json()
+            self.cluster.select, "/select/0/prometheus/api/v1/" + path,
+            {"query": text, "trace": 1, "nocache": 1, **arguments}).json()
         self.assertEqual(answer["status"], "success", (text, answer))
         self.assertFalse(answer["isPartial"], (text, answer))
-        rows = {tuple(sorted(row["metric"].items())):
+        return answer["data"]["result"], actions(answer["trace"])
+
+    def ask(self, text, step, **arguments):
+        """({labels: {time: number}}, what storage nodes did)."""
+        result, done = self.query("query_range", text, {
+            "start": (self.end_ms - 2_400_000) / 1000,
+            "end": self.end_ms / 1000, "step": step, **arguments})
+        return {tuple(sorted(row["metric"].items())):
                 {at: float(v) for at, v in row["values"]}
-                for row in answer["data"]["result"]}
-        return rows, actions(answer["trace"])
+                for row in result}, done
+
+    def ask_once(self, text, at_ms, **arguments):
+        """The same of an instant query, in the order of the answer."""
+        result, done = self.query("query", text,
+                                  {"time": at_ms / 1000, **arguments})
+        return {tuple(sorted(row["metric"].items())):
+                {row["value"][0]: float(row["value"][1])}
+                for row in result}, done
+
+    def pushed(self, ask, text, when):
+        ours, done = ask(text, when)
+        if done != {"aggregate"}:
+            # A plan ends when what a node knows of its rows changes.
+            ours, done = ask(text, when)
+        self.assertEqual(done, {"aggregate"}, text)
+        return ours
+
+    def raw(self, ask, text, when):
+        raw, done = ask(text, when, nopushdown=1)
+        self.assertNotIn("aggregate", done, text)
+        self.assertTrue(raw, text)
+        return raw
 
     def assert_equal(self, text, ours, raw, tolerance):
         self.assertEqual(ours.keys(), raw.keys(), text)
@@ -144,15 +184,19 @@ class PushdownTest(unittest.TestCase):
     def check(self):
         for i, (text, tolerance) in enumerate(expressions()):
             step = ("60s", "37s", "5m")[i % 3]
-            ours, done = self.ask(text, step)
-            if done != {"aggregate"}:
-                # A plan ends when what a node knows of its rows changes.
-                ours, done = self.ask(text, step)
-            self.assertEqual(done, {"aggregate"}, text)
-            raw, done = self.ask(text, step, nopushdown=1)
-            self.assertNotIn("aggregate", done, text)
-            self.assertTrue(raw, text)
+            ours = self.pushed(self.ask, text, step)
+            raw = self.raw(self.ask, text, step)
             self.assert_equal(text, ours, raw, tolerance)
+        for i, text in enumerate(PICKS):
+            step = ("15s", "37s", "5m")[i % 3]
+            self.assert_equal(text, self.pushed(self.ask, text, step),
+                              self.raw(self.ask, text, step), TOLERANCE)
+            # At each of these something else is picked by time().
+            for at_ms in (self.end_ms, self.end_ms - 602_000):
+                ours = self.pushed(self.ask_once, text, at_ms)
+                raw, _ = self.ask_once(text, at_ms, nopushdown=1)
+                self.assertEqual(list(ours), list(raw), text)
+                self.assert_equal(text, ours, raw, TOLERANCE)
         for text in AROUND:
             self.assert_equal(text, self.ask(text, "60s")[0],
                               self.ask(text, "60s", nopushdown=1)[0],
