@@ -278,30 +278,41 @@ def bench_rebalance(_):
 # -- storage nodes aggregate
 
 
+# As queries of bench/query: text, seconds of the range, step.
+PUSHED = (
+    ('sum by (job) (rate({job="wide"}[5m]))', None, 0),
+    ('topk(5, {job="wide"})', None, 0),
+    ('topk by (mode) (5, rate(cpu{job="wide"}[5m]))', 99 * 15, 15))
+
+
 def bench_pushdown(rounds):
-    text = 'sum by (job) (rate({job="wide"}[5m]))'
     for name in ("rf1", "rf2"):
         system = loaded(name, ("wide",))
         try:
-            address = system.read[0]
-            client = query_bench.Client(*system.read)
-            least, fetched = {}, {}
-            for pushdown in (0, 1) * (5 * rounds):
-                before = http_client.metric(address, FETCHED)
-                took, _ = client.get("query", {
-                    "query": text, "time": system.end, "nocache": 1,
-                    "nopushdown": 1 - pushdown})
-                least[pushdown] = min(took, least.get(pushdown, took))
-                fetched[pushdown] = (http_client.metric(address, FETCHED) -
-                                     before)
-            print_row(f"{name}: {text}, bytes with pushdown; without; ratio",
-                      f"{fetched[1]:.0f}; {fetched[0]:.0f}; "
-                      f"{fetched[1] / fetched[0]:.5f}")
-            print_row("ms with; without; ratio",
-                      f"{least[1]:.1f}; {least[0]:.1f}; "
-                      f"{least[1] / least[0]:.2f}")
+            for query in PUSHED:
+                bench_pushed(system, name, ("wide", "", *query), rounds)
         finally:
             system.close()
+
+
+def bench_pushed(system, name, query, rounds):
+    address = system.read[0]
+    endpoint, arguments = query_bench.request_of(query, system.end)
+    client = query_bench.Client(*system.read)
+    least, fetched = {}, {}
+    for pushdown in (0, 1) * (5 * rounds):
+        before = http_client.metric(address, FETCHED)
+        took, _ = client.get(endpoint,
+                             {**arguments, "nopushdown": 1 - pushdown})
+        least[pushdown] = min(took, least.get(pushdown, took))
+        fetched[pushdown] = http_client.metric(address, FETCHED) - before
+    client.socket.close()
+    print_row(f"{name}: {query[2]}, bytes with pushdown; without; ratio",
+              f"{fetched[1]:.0f}; {fetched[0]:.0f}; "
+              f"{fetched[1] / fetched[0]:.5f}")
+    print_row("ms with; without; ratio",
+              f"{least[1]:.1f}; {least[0]:.1f}; "
+              f"{least[1] / least[0]:.2f}")
 
 
 def main():
