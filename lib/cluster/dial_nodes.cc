@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -20,25 +22,30 @@ namespace {
 
 constexpr absl::Duration kIntervalMin = absl::Milliseconds(10);
 
-// Counts the nodes that were never connected; outlives the dialer in the
-// channels' callbacks.
+// Which nodes were never connected; outlives the dialer in the channels'
+// callbacks.
 class FirstConnections {
  public:
-  void Expect(size_t nodes) {
+  void Expect(const std::string& address) {
     base::MutexLock lock(mutex_);
-    missing_ += nodes;
+    missing_.insert(address);
   }
-  void CountOne() {
+  void Came(const std::string& address) {
     base::MutexLock lock(mutex_);
-    --missing_;
+    missing_.erase(address);
     changed_.NotifyAll();
   }
-  void WaitForAll(absl::Duration wait_max) {
+  void WaitFor(std::span<const std::string> addresses,
+               absl::Duration wait_max) {
     const base::Clock& clock = base::SystemClock();
     const int64_t deadline_ms =
         clock.SteadyMs() + absl::ToInt64Milliseconds(wait_max);
     base::MutexLock lock(mutex_);
-    while (missing_ > 0 && clock.SteadyMs() < deadline_ms) {
+    while (clock.SteadyMs() < deadline_ms &&
+           std::ranges::any_of(addresses, [this](const std::string& one)
+                                              REQUIRES_LOCK(mutex_) {
+             return missing_.contains(one);
+           })) {
       changed_.WaitFor(lock,
                        absl::Milliseconds(deadline_ms - clock.SteadyMs()));
     }
@@ -47,7 +54,7 @@ class FirstConnections {
  private:
   base::Mutex mutex_;
   base::CondVar changed_;
-  size_t missing_ GUARDED_BY(mutex_) = 0;
+  std::set<std::string> missing_ GUARDED_BY(mutex_);
 };
 
 // Tells once what a node's release lacks, so that nobody has to guess why a
@@ -105,7 +112,6 @@ class Dialer final : public DialedNodes {
                                    "\": ", filter_.error());
     }
     Refresh();
-    first_->WaitForAll(options_.first_wait);
     const bool watched =
         std::any_of(sources_.begin(), sources_.end(), [](const Found& found) {
           return found.source.changes();
@@ -222,6 +228,7 @@ class Dialer final : public DialedNodes {
   void Connect(const std::vector<NodeAddress>& all) {
     const std::shared_ptr<const NodeList> before = set_.list();
     std::vector<std::shared_ptr<const Node>> nodes;
+    std::vector<std::string> dialed;
     for (const NodeAddress& address : all) {
       const auto known = std::find_if(
           before->nodes().begin(), before->nodes().end(),
@@ -229,10 +236,15 @@ class Dialer final : public DialedNodes {
             return node->address == address.address &&
                    node->group == address.group;
           });
-      if (known == before->nodes().end()) nodes_.push_back(Dial(address));
+      if (known == before->nodes().end()) {
+        nodes_.push_back(Dial(address));
+        dialed.push_back(address.address);
+      }
       nodes.push_back(known != before->nodes().end() ? *known : nodes_.back());
     }
     if (nodes == before->nodes()) return;
+    // Until it is connected a node counts as one that fails.
+    first_->WaitFor(dialed, options_.first_wait);
     const size_t count = nodes.size();
     set_.Replace(std::move(nodes));
     if (before->size() > 0) {
@@ -254,10 +266,10 @@ class Dialer final : public DialedNodes {
       release->Greeted(text, hello);
       return absl::OkStatus();
     };
-    first_->Expect(1);
-    channel.on_first_connect = [text = address.text, first = first_] {
-      base::LogInfo("successfully dialed -storageNode=\"", text, "\"");
-      first->CountOne();
+    first_->Expect(address.address);
+    channel.on_first_connect = [address, first = first_] {
+      base::LogInfo("successfully dialed -storageNode=\"", address.text, "\"");
+      first->Came(address.address);
     };
     channel.dial = options_.dial;
     channel.metrics = options_.metrics;

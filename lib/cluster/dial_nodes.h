@@ -1,9 +1,11 @@
 // Connects to the storage nodes of -storageNode and keeps connected; follows
 // the list where it may change.
 //
-// All are dialed at once; logs `successfully dialed -storageNode="<addr>"` once
-// per node. Addresses may not resolve yet at the start: that is retried, never
-// fatal, as are a file or a DNS name that name no node yet.
+// All are dialed at once; what was found together is in the set when all of it is
+// connected, or after `first_wait`. Logs `successfully dialed
+// -storageNode="<addr>"` once per node. Addresses may not resolve yet at the
+// start: that is retried, never fatal, as are a file or a DNS name that name no
+// node yet.
 //
 // Sources that may change (lib/cluster/node_source.h) are asked every
 // discovery_interval. One that cannot be asked, or names no node, keeps the
@@ -41,7 +43,7 @@ struct DialNodesOptions {
   std::string metrics_name;
   telemetry::Metrics* metrics = nullptr;  // null: not shown
   // A node that is up answers within milliseconds; one that is down must not
-  // hold up the start.
+  // hold up the start, or the others of a list.
   absl::Duration first_wait = absl::Seconds(1);
   absl::Duration discovery_interval = absl::Seconds(2);
   absl::Duration dns_grace = absl::Minutes(10);
@@ -58,9 +60,8 @@ class DialedNodes {
   virtual NodeSet* set() = 0;
 };
 
-// Slow: waits for the sources' first answers, then up to `first_wait` until
-// all nodes are connected, so that a process that listens afterwards does not
-// refuse its first requests.
+// Slow: waits for the sources' first answers and first connections, so that a
+// process that listens afterwards does not refuse its first requests.
 // Errors: InvalidArgument for what ParseNodeSources refuses, and the filter.
 // `transport` and the metrics outlive the result.
 absl::StatusOr<std::unique_ptr<DialedNodes>> DialNodes(

@@ -1,5 +1,6 @@
 #include "lib/cluster/dial_nodes.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <fstream>
 
@@ -154,6 +155,44 @@ TEST_CASE("nodes of a file come and go with its lines", "[cluster]") {
   WriteFile(path, "");
   REQUIRE(tests::BecomesTrue([&] { return errors.value() > errors_before; }));
   CHECK(addresses().size() == 3);
+}
+
+TEST_CASE("a node that is new in a list comes when it is connected",
+          "[cluster]") {
+  net::EventLoop loop;
+  net::Transport transport(&loop);
+  GreetingService service;
+  const auto start = [&] {
+    rpc::TcpServerOptions options;
+    options.address = "127.0.0.1:0";
+    auto server = rpc::TcpServer::Start(&transport, &service, options);
+    REQUIRE(server.ok());
+    return *std::move(server);
+  };
+  const auto first = start();
+  const auto second = start();
+  const tests::TempDir folder;
+  const std::string path = folder.path() + "/nodes";
+  WriteFile(path, first->address() + "\n");
+  DialNodesOptions options;
+  options.nodes = {"file:" + path};
+  options.role = "select";
+  options.first_wait = absl::Seconds(30);
+  options.discovery_interval = absl::Milliseconds(1);
+  const auto dialed = DialNodes(&transport, options);
+  REQUIRE(dialed.ok());
+  NodeSet* const set = (*dialed)->set();
+  std::atomic<bool> changed = false;
+  std::atomic<bool> connected = false;
+  set->Listen([&] {
+    const auto list = set->list();
+    connected = list->size() == 2 && list->connected(0) && list->connected(1);
+    changed = true;
+  });
+  WriteFile(path, first->address() + "\n" + second->address() + "\n");
+  REQUIRE(tests::BecomesTrue([&] { return changed.load(); }));
+  CHECK(connected);
+  set->Listen(nullptr);
 }
 
 TEST_CASE("a filter that is no regular expression is refused", "[cluster]") {
