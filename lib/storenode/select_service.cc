@@ -75,6 +75,16 @@ absl::Status CheckVersion(const proto::SearchRequest& request,
   return absl::AbortedError("the node's coverage has changed");
 }
 
+// Of a plan nobody reads again what a node gave before it was cut off: the
+// answer ends before what may lack samples.
+absl::Status CheckWhole(const proto::SearchRequest& request,
+                        const storage::SeriesCursor& cursor) {
+  if (request.coverage_version() == 0 || cursor.complete()) {
+    return absl::OkStatus();
+  }
+  return base::DataLoss("left out a damaged block");
+}
+
 // The caller waits for so long, and may give up before.
 base::Alive AliveOf(const rpc::ServerCall& call, int64_t timeout_ms) {
   base::Alive alive;
@@ -212,6 +222,10 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
                    engine_->Search(plan.search));
   meter.IndexDone();
   wire::SeriesBatchWriter writer(request.all_kinds(), plan.search.starts);
+  const auto send = [&]() -> absl::Status {
+    RETURN_IF_ERROR(CheckWhole(request, *cursor));
+    return meter.Send(call, writer.Finish());
+  };
   storage::SearchSeries series;
   while (true) {
     ASSIGN_OR_RETURN(const bool more, cursor->Next(series));
@@ -226,7 +240,7 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     }
     if (writer.samples() + series.samples.size() + series.histograms.size() >
         wire::kBatchSamplesMax) {
-      RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
+      RETURN_IF_ERROR(send());
     }
     meter.Count(series);
     if (request.all_kinds()) {
@@ -235,9 +249,10 @@ absl::Status SelectService::Search(rpc::ServerCall& call) {
     } else {
       writer.Add(series.hash, series.labels, series.samples);
     }
-    if (writer.full()) RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
+    if (writer.full()) RETURN_IF_ERROR(send());
   }
-  if (!writer.empty()) RETURN_IF_ERROR(meter.Send(call, writer.Finish()));
+  if (!writer.empty()) RETURN_IF_ERROR(send());
+  RETURN_IF_ERROR(CheckWhole(request, *cursor));
   ASSIGN_OR_RETURN(proto::Coverage coverage,
                    Coverage(version, plan.search.range));
   if (!cursor->complete()) coverage.set_damaged(true);

@@ -114,6 +114,85 @@ TEST_CASE("the read that meets a damaged table of the index says so",
   fs::remove_all(image);
 }
 
+// How many series a node gives of a plan that has been made just now.
+absl::StatusOr<size_t> SeriesOfPlan(TestNode& node) {
+  absl::StatusOr<size_t> found = absl::AbortedError("not begun");
+  while (absl::IsAborted(found.status())) {  // it may note damage meanwhile
+    const auto told = node.Call(*node.selects, wire::kCoverage, "");
+    REQUIRE(told.ok());
+    proto::Coverage coverage;
+    REQUIRE(coverage.ParseFromString(*told));
+    proto::SearchRequest request;
+    wire::ToProto(kTestTenant, *request.mutable_tenant());
+    request.set_end_ms(model::kTimestampMaxMs);
+    request.set_coverage_version(coverage.coverage_version());
+    const auto call =
+        node.selects->Start(wire::kSearch, request.SerializeAsString());
+    found = size_t{0};
+    while (found.ok()) {
+      const auto message = call->Next(base::SystemClock().SteadyMs() + 30'000);
+      if (!message.ok()) {
+        found = message.status();
+        break;
+      }
+      if (!message->has_value()) break;
+      const auto batch = wire::DecodeSeriesBatch(**message);
+      REQUIRE(batch.ok());
+      CHECK_FALSE(batch->coverage.damaged());
+      *found += batch->series.size();
+    }
+  }
+  return found;
+}
+
+TEST_CASE("a node's part of a plan ends at damage, before what lacks samples",
+          "[storenode]") {
+  namespace fs = std::filesystem;
+  TestNode node;
+  const auto defined = node.Define({{"__name__", "up"}, {"job", "a"}});
+  node.Data(defined.ref_epoch(), defined.refs(0),
+            base::SystemClock().NowMs(), 1.5);
+  REQUIRE(node.role->engine().Flush().ok());
+  const auto snapshot = node.role->engine().CreateSnapshot();
+  REQUIRE(snapshot.ok());
+  REQUIRE(node.role->engine().DeleteSnapshot(*snapshot).ok());
+  CHECK(SeriesOfPlan(node).value() == 1);
+  node.Close();
+  const std::string image = node.path + "-image";
+  fs::copy(node.path, image, fs::copy_options::recursive);
+  int told = 0;
+  for (const auto& entry : fs::directory_iterator(image + "/data")) {
+    if (entry.path().extension() != ".sst") continue;
+    const std::string table = entry.path().filename();
+    CAPTURE(table);
+    fs::remove_all(node.path);
+    fs::copy(image, node.path, fs::copy_options::recursive);
+    {
+      std::fstream file(node.path + "/data/" + table,
+                        std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(4);
+      file.write("\xff\xff\xff\xff", 4);
+      REQUIRE(file.good());
+    }
+    node.Open();
+    const auto found = SeriesOfPlan(node);
+    // Who merges all copies takes what there is.
+    proto::Coverage coverage;
+    const auto all = node.Search(coverage);
+    if (found.ok()) {
+      CHECK(*found == 1);
+      CHECK(all.size() == 1);
+    } else {
+      CHECK(absl::IsDataLoss(found.status()));
+      CHECK(coverage.damaged());
+      ++told;
+    }
+    node.Close();
+  }
+  CHECK(told > 0);
+  fs::remove_all(image);
+}
+
 TEST_CASE("refs of another epoch or of nobody are to be redefined",
           "[storenode]") {
   TestNode node;

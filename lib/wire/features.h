@@ -24,6 +24,8 @@ enum Feature : uint64_t {
   kFeatureHints = 1u << 10,  // HINTDEFINE, HINTDATA, HINTSTATUS, HINTREPLAY
   kFeatureDigests = 1u << 11,  // DIGEST
   kFeatureCompared = 1u << 12,  // COMPARED
+  // SEARCH for a coverage version ends at damage, before what lacks samples
+  kFeatureEndsAtDamage = 1u << 13,
 };
 
 // What this release understands.
@@ -31,7 +33,7 @@ inline constexpr uint64_t kFeatures =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
     kFeatureMetadata | kFeatureMissed | kFeatureDelete | kFeatureLz4 |
     kFeatureRollup | kFeatureStarts | kFeatureTenantNames | kFeatureHints |
-    kFeatureDigests | kFeatureCompared;
+    kFeatureDigests | kFeatureCompared | kFeatureEndsAtDamage;
 
 }  // namespace varve::wire
 

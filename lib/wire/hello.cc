@@ -18,7 +18,8 @@ constexpr uint32_t kVersionMax = kWireVersion + 1;
 constexpr size_t kHelloBytesMax = 64 << 10;
 
 constexpr uint64_t kFeaturesOfSelect =
-    kFeatures & ~uint64_t{kFeatureMissed | kFeatureRollup | kFeatureCompared};
+    kFeatures & ~uint64_t{kFeatureMissed | kFeatureRollup | kFeatureCompared |
+                           kFeatureEndsAtDamage};
 // It keeps nothing itself, and hints least of all.
 constexpr uint64_t kFeaturesOfInsert =
     kFeatureFloats | kFeatureHistograms | kFeatureExemplars |
