@@ -153,7 +153,11 @@ std::unique_ptr<rpc::Call> Network::Call(const std::string& from,
     status = place.process->Handle(method, payload, answers);
   }
   if (fate != Fate::kArrives) {
-    answers.clear();
+    // Of a stream its beginning may have come.
+    if (!answers.empty()) {
+      answers.resize(static_cast<size_t>(
+          random_.Below(static_cast<int>(answers.size()))));
+    }
     status = base::Unavailable("the connection to ", address, " was lost");
   }
   if (fate == Fate::kLost || fate == Fate::kAnswerLost) {
