@@ -26,6 +26,14 @@
 
 namespace varve::cluster {
 
+// A node that is late to hear that nobody waits ends by itself.
+template <typename Message>
+void FillTimeout(int64_t deadline_steady_ms, Message& message) {
+  if (deadline_steady_ms == INT64_MAX) return;
+  message.set_timeout_ms(std::max<int64_t>(
+      1, deadline_steady_ms - base::SystemClock().SteadyMs()));
+}
+
 // Fills what all requests have.
 template <typename Message>
 void FillRequest(const ReadRequest& request, Message& message) {
@@ -34,12 +42,7 @@ void FillRequest(const ReadRequest& request, Message& message) {
   wire::ToProto(request.matcher_groups, *message.mutable_groups());
   message.set_start_ms(request.range.start_ms);
   message.set_end_ms(request.range.end_ms);
-  if (request.deadline_steady_ms != INT64_MAX) {
-    // A node that is late to hear that nobody waits ends by itself.
-    message.set_timeout_ms(
-        std::max<int64_t>(1, request.deadline_steady_ms -
-                                 base::SystemClock().SteadyMs()));
-  }
+  FillTimeout(request.deadline_steady_ms, message);
 }
 
 inline std::vector<std::unique_ptr<rpc::Call>> StartAll(

@@ -1,229 +1,237 @@
-// Reads of one copy each when a node fails: before it gave anything, and in
-// the middle of what it gives.
+// Reads of one copy each when a node fails: before it gave anything, in the
+// middle of what it gives, at its end.
 #include <catch2/catch.hpp>
 #include <map>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "lib/base/status.h"
-#include "lib/base/strings.h"
-#include "lib/cluster/reader.h"
-#include "lib/cluster/rollup_read.h"
-#include "lib/model/label.h"
-#include "lib/model/slot_set.h"
-#include "lib/placement/ring.h"
-#include "lib/wire/hello.h"
-#include "lib/wire/methods.h"
-#include "lib/wire/series_batch.h"
-#include "net/rpc/local_channel.h"
+#include "lib/cluster/fake_owning_cluster.h"
 
 namespace varve::cluster {
 namespace {
 
-constexpr int kSeries = 64;
-
-// Has all series, each with its number as its one value; sends each in a
-// message of its own, so that a read has begun long before it ends.
-class OwningNode final : public rpc::Service {
- public:
-  explicit OwningNode(uint64_t id) : id_(id) {
-    const placement::Ring ring =
-        placement::Ring::Make({{.node_id = 1}, {.node_id = 2}}, 2);
-    proto::Ring& put = *rings_.add_rings();
-    put.set_ring_id(ring.id());
-    put.set_replication_factor(2);
-    for (const placement::Member& member : ring.members()) {
-      proto::Ring::Member& to = *put.add_members();
-      to.set_node_id(member.node_id);
-      to.set_weight(member.weight);
-    }
-  }
-  std::string Hello() override { return wire::EncodeStorageHello(id_, 1, ""); }
-  absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
-  absl::Status Handle(rpc::ServerCall& call) override {
-    switch (call.method()) {
-      case wire::kCoverage:
-        ++coverage_calls;
-        return call.Send(Coverage().SerializeAsString());
-      case wire::kGetRings:
-        return call.Send(rings_.SerializeAsString());
-      case wire::kSearch:
-        return Search(call);
-      default:
-        return base::Unimplemented("");
-    }
-  }
-
-  // Tells of a failure of searches of one copy: after so many series.
-  int series_before_failure = kSeries;
-  absl::Status failure;
-  uint64_t version = 7;
-  int coverage_calls = 0;
-  int sent_alone = 0;  // series of searches of one copy
-
- private:
-  proto::Coverage Coverage() const {
-    proto::Coverage coverage;
-    coverage.set_node_id(id_);
-    coverage.set_coverage_version(version);
-    return coverage;
-  }
-  absl::Status Search(rpc::ServerCall& call) {
-    proto::SearchRequest request;
-    REQUIRE(request.ParseFromString(std::string(call.payload())));
-    const auto slots = model::SlotSet::FromBytes(request.slots());
-    int sent = 0;
-    for (int i = 0; i < kSeries; ++i) {
-      std::string canonical;
-      model::AppendCanonicalBytes(
-          canonical, {{"__name__", "up"}, {"i", base::StrCat(i)}});
-      const model::SeriesHash hash = model::HashSeries({}, canonical);
-      if (slots && !slots->Has(model::SlotOf(hash))) continue;
-      if (slots && sent == series_before_failure && !failure.ok()) {
-        return failure;
-      }
-      ++sent;
-      if (slots) ++sent_alone;
-      model::SampleColumns samples;
-      samples.push_back(1'000, i);
-      wire::SeriesBatchWriter writer;
-      writer.Add(hash, canonical, samples);
-      RETURN_IF_ERROR(call.Send(writer.Finish()));
-    }
-    return call.Send(wire::EncodeSearchEnd(Coverage()));
-  }
-
-  const uint64_t id_;
-  proto::RingList rings_;
-};
-
-struct TwoNodes {
-  TwoNodes() {
-    std::vector<std::shared_ptr<const Node>> list;
-    for (const uint64_t id : {1, 2}) {
-      nodes.push_back(std::make_unique<OwningNode>(id));
-      const std::string address = base::StrCat("node", id);
-      list.push_back(std::make_shared<const Node>(
-          address, "",
-          std::make_unique<rpc::LocalChannel>(address, nodes.back().get(),
-                                              "")));
-    }
-    set = std::make_unique<NodeSet>(std::move(list));
-    ReaderOptions options;
-    options.replication_factors = {{"", 2}};
-    reader = std::make_unique<Reader>(set.get(), options);
-  }
-
-  // Values by how often they came.
-  absl::Status Read(bool one_copy, std::map<double, int>& values) {
-    values.clear();
-    ReadRequest request;
-    request.range = {0, 2'000};
-    request.one_copy = one_copy;
-    ASSIGN_OR_RETURN(const std::unique_ptr<SeriesMerge> merge,
-                     reader->Search(request));
-    std::vector<MergedSeries> batch;
-    while (true) {
-      RETURN_IF_ERROR(merge->Next(batch));
-      if (batch.empty()) break;
-      for (const MergedSeries& series : batch) {
-        for (const double value : series.samples.values) ++values[value];
-      }
-    }
-    outcome = merge->outcome();
-    return absl::OkStatus();
-  }
-
-  std::vector<std::unique_ptr<OwningNode>> nodes;
-  std::unique_ptr<NodeSet> set;
-  std::unique_ptr<Reader> reader;
-  ReadOutcome outcome;
-};
-
-std::map<double, int> EachOnce() {
-  std::map<double, int> values;
-  for (int i = 0; i < kSeries; ++i) values[i] = 1;
-  return values;
-}
-
 TEST_CASE("each series is sent by one node", "[cluster]") {
-  TwoNodes cluster;
-  std::map<double, int> values;
-  REQUIRE(cluster.Read(true, values).ok());
-  CHECK(values == EachOnce());
-  CHECK(cluster.nodes[0]->sent_alone > 0);
-  CHECK(cluster.nodes[1]->sent_alone > 0);
-  CHECK(cluster.nodes[0]->sent_alone + cluster.nodes[1]->sent_alone ==
-        kSeries);
+  OwningCluster cluster(3, 2);
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
+  for (const auto& node : cluster.nodes) CHECK(node->sent_of_shares > 0);
+  CHECK(cluster.SentOfShares() == kSeries);
+  CHECK(cluster.outcome.histories.size() == 3);
+  CHECK(cluster.asked_again.value() == 0);
 }
 
-TEST_CASE("a node that dies within a read of one copy is noticed",
+TEST_CASE("the share of a node that fails is read from others, and no more",
           "[cluster]") {
-  TwoNodes cluster;
-  cluster.nodes[1]->series_before_failure = 10;
+  OwningCluster cluster(3, 2);
+  telemetry::Trace trace("query");
+  cluster.trace = &trace;
+  OwningNode& failing = *cluster.nodes[1];
+  failing.failure = base::Unavailable("connection lost");
+  SECTION("at once") {}
+  SECTION("after some series") { failing.series_before_failure = 10; }
+  SECTION("after all but the end") { failing.series_before_failure = kSeries; }
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  CHECK(cluster.outcome.warnings.empty());
+  // It has not told its history: nothing is kept of the answer.
+  CHECK(cluster.outcome.histories.empty());
+  CHECK(cluster.WholeReads() == 0);
+  // What it gave is read once more, and left out.
+  CHECK(cluster.SentOfShares() == kSeries + failing.sent_of_shares);
+  CHECK(cluster.nodes[0]->shares == 2);
+  CHECK(cluster.nodes[2]->shares == 2);
+  CHECK(cluster.asked_again.value() == 1);
+  std::map<std::string, int> parts;
+  trace.ForEachChild([&](const telemetry::Trace& part) {
+    ++parts[part.message()];
+  });
+  const std::string again =
+      "search share of node2, which failed (connection lost), at storage node ";
+  CHECK(parts[again + "node1"] == 1);
+  CHECK(parts[again + "node3"] == 1);
+  CHECK(parts["search own share at storage node node2: connection lost"] == 1);
+}
+
+TEST_CASE("the plan goes with a node that fails", "[cluster]") {
+  OwningCluster cluster(3, 2);
   cluster.nodes[1]->failure = base::Unavailable("connection lost");
-  std::map<double, int> values;
-  // Series have been given out: the caller begins again with all copies.
-  REQUIRE(absl::IsAborted(cluster.Read(true, values)));
-  CHECK(values.size() < kSeries);
-  REQUIRE(cluster.Read(false, values).ok());
-  CHECK(values == EachOnce());
-  // The plan went with it: nodes are asked before the next one.
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
   const int calls = cluster.nodes[0]->coverage_calls;
   cluster.nodes[1]->failure = absl::OkStatus();
-  REQUIRE(cluster.Read(true, values).ok());
-  CHECK(values == EachOnce());
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
   CHECK(cluster.nodes[0]->coverage_calls == calls + 1);
 }
 
-TEST_CASE("a node that fails at once is made up for by the others",
+TEST_CASE("the share of a substitute that fails goes on to the next",
           "[cluster]") {
-  TwoNodes cluster;
-  cluster.nodes[0]->series_before_failure = 0;
-  SECTION("refusing the plan") {
-    cluster.nodes[0]->failure = absl::AbortedError("coverage has changed");
-  }
-  SECTION("dying") {
-    cluster.nodes[0]->failure = base::Unavailable("connection lost");
-  }
-  std::map<double, int> values;
-  REQUIRE(cluster.Read(true, values).ok());
-  CHECK(values == EachOnce());
+  OwningCluster cluster(4, 3);
+  cluster.nodes[1]->failure = base::Unavailable("connection lost");
+  cluster.nodes[1]->series_before_failure = 10;
+  OwningNode& substitute = *cluster.nodes[2];
+  substitute.failure = base::Unavailable("shut down");
+  substitute.shares_before_failure = 1;
+  SECTION("at once") {}
+  SECTION("after some series") { substitute.series_before_failure = 5; }
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
   CHECK_FALSE(cluster.outcome.is_partial);
+  CHECK(cluster.WholeReads() == 0);
+  CHECK(cluster.asked_again.value() == 2);
+  CHECK(cluster.nodes[1]->shares == 1);
+  CHECK(substitute.shares == 2);
+}
+
+TEST_CASE("two nodes may fail where there are three copies", "[cluster]") {
+  OwningCluster cluster(3, 3);
+  for (const size_t i : {0, 2}) {
+    cluster.nodes[i]->failure = base::Unavailable("connection lost");
+    cluster.nodes[i]->series_before_failure = 10;
+  }
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
+  CHECK_FALSE(cluster.outcome.is_partial);
+  CHECK(cluster.WholeReads() == 0);
+}
+
+TEST_CASE("a share that nobody else may read begins the read again",
+          "[cluster]") {
+  OwningCluster cluster(2, 2);
+  OwningNode& failing = *cluster.nodes[1];
+  failing.failure = base::Unavailable("connection lost");
+  OwningNode& substitute = *cluster.nodes[0];
+  SECTION("no other node answers") {
+    substitute.failure = base::Unavailable("shut down");
+    substitute.shares_before_failure = 1;
+  }
+  SECTION("the substitute's coverage has changed") {
+    substitute.failure = absl::AbortedError("coverage has changed");
+    substitute.shares_before_failure = 1;
+  }
+  SECTION("a node may not tell of damage before its answer ends") {
+    failing.lacked_features = wire::kFeatureEndsAtDamage;
+  }
+  std::map<int, int> given;
+  // Series have been given out: the caller begins again with all copies.
+  failing.series_before_failure = 10;
+  REQUIRE(absl::IsAborted(cluster.Read(true, given)));
+  CHECK(given.size() < kSeries);
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(false, series).ok());
+  CHECK(series == EachOnce());
+  CHECK(cluster.WholeReads() == 2);
+}
+
+TEST_CASE("slots that had one owner are not made up for", "[cluster]") {
+  OwningCluster cluster(2, 1);
+  cluster.nodes[1]->failure = base::Unavailable("connection lost");
+  std::map<int, int> series;
+  SECTION("before anything was given out") {
+    cluster.nodes[0]->failure = cluster.nodes[1]->failure;
+    // All copies are read at once.
+    REQUIRE(cluster.Read(true, series).ok());
+    CHECK(series == EachOnce());
+    CHECK(cluster.WholeReads() == 2);
+  }
+  SECTION("after some series") {
+    cluster.nodes[1]->series_before_failure = 10;
+    REQUIRE(absl::IsAborted(cluster.Read(true, series)));
+  }
+  CHECK(cluster.asked_again.value() == 0);
+}
+
+TEST_CASE("what was given is not remembered beyond a query's memory",
+          "[cluster]") {
+  OwningCluster cluster(3, 2, {.memory_bytes_max = 64});
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
+  cluster.nodes[1]->failure = base::Unavailable("connection lost");
+  cluster.nodes[1]->series_before_failure = 30;
+  const absl::Status status = cluster.Read(true, series);
+  REQUIRE(absl::IsAborted(status));
+  CHECK(std::string(base::Message(status)).find("-search.maxMemoryPerQuery") !=
+        std::string::npos);
+}
+
+TEST_CASE("a read gives back the memory of what it remembered", "[cluster]") {
+  base::MemoryPool pool(0);
+  OwningCluster cluster(3, 2, {.memory_pool = &pool});
+  cluster.nodes[1]->failure = base::Unavailable("connection lost");
+  cluster.nodes[1]->series_before_failure = 10;
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(pool.bytes() == 0);
+  REQUIRE(cluster.Aggregate(series).ok());
+  CHECK(pool.bytes() == 0);
+}
+
+TEST_CASE("a node that refuses the plan begins the read again", "[cluster]") {
+  OwningCluster cluster(3, 2);
+  // It has given nothing, nor, as it is the first, has anybody.
+  for (const auto& node : cluster.nodes) {
+    node->failure = absl::AbortedError("coverage has changed");
+  }
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
+  CHECK(cluster.WholeReads() == 3);
+}
+
+TEST_CASE("no other node is asked for what none could answer", "[cluster]") {
+  OwningCluster cluster(3, 2);
+  cluster.nodes[1]->series_before_failure = 10;
+  std::map<int, int> series;
+  SECTION("the request's fault") {
+    cluster.nodes[1]->failure = base::ResourceExhausted("too many series");
+    CHECK(absl::IsResourceExhausted(cluster.Read(true, series)));
+    CHECK(absl::IsResourceExhausted(cluster.Aggregate(series)));
+  }
+  SECTION("the time is over") {
+    cluster.nodes[1]->failure = base::DeadlineExceeded("gave up");
+    CHECK(absl::IsAborted(cluster.Read(true, series)));
+    CHECK(absl::IsAborted(cluster.Aggregate(series)));
+  }
+  CHECK(cluster.asked_again.value() == 0);
+}
+
+TEST_CASE("only a node that said nothing may have known of missing copies",
+          "[cluster]") {
+  OwningCluster cluster(3, 2);
+  cluster.nodes[1]->failure = base::Unavailable("connection lost");
+  // It has not heard the one that fails since it was started.
+  cluster.nodes[2]->lacks_without = 2;
+  std::map<int, int> series;
+  SECTION("it gave some") {
+    cluster.nodes[1]->series_before_failure = 1;
+    REQUIRE(cluster.Read(true, series).ok());
+    CHECK(series == EachOnce());
+    CHECK_FALSE(cluster.outcome.is_partial);
+    CHECK(cluster.outcome.histories.empty());
+  }
+  SECTION("it gave nothing") {
+    CHECK(absl::IsAborted(cluster.Read(true, series)));
+    CHECK(absl::IsAborted(cluster.Aggregate(series)));
+  }
 }
 
 TEST_CASE("a node whose coverage changes within a read is not trusted",
           "[cluster]") {
-  TwoNodes cluster;
-  std::map<double, int> values;
-  REQUIRE(cluster.Read(true, values).ok());
+  OwningCluster cluster(2, 2);
+  std::map<int, int> series;
+  REQUIRE(cluster.Read(true, series).ok());
   // What it gives ends with a coverage that the plan was not made of.
   ++cluster.nodes[1]->version;
-  REQUIRE(absl::IsAborted(cluster.Read(true, values)));
+  REQUIRE(absl::IsAborted(cluster.Read(true, series)));
   // Asked again, the plan is made of the new one.
-  REQUIRE(cluster.Read(true, values).ok());
-  CHECK(values == EachOnce());
-}
-
-TEST_CASE("what a node cannot aggregate is read, by the same plan",
-          "[cluster]") {
-  TwoNodes cluster;
-  std::map<double, int> values;
-  REQUIRE(cluster.Read(true, values).ok());
-  const int calls = cluster.nodes[0]->coverage_calls;
-  ReadRequest request;
-  request.range = {0, 2'000};
-  request.one_copy = true;
-  const auto rollup = cluster.reader->Rollup(request, {});
-  REQUIRE(rollup.ok());
-  REQUIRE(*rollup != nullptr);
-  proto::RollupResponse response;
-  CHECK(absl::IsAborted((*rollup)->Next(response).status()));
-  REQUIRE(cluster.Read(true, values).ok());
-  CHECK(values == EachOnce());
-  CHECK(cluster.nodes[0]->coverage_calls == calls);
+  REQUIRE(cluster.Read(true, series).ok());
+  CHECK(series == EachOnce());
 }
 
 }  // namespace

@@ -1,9 +1,11 @@
 // The merge of a plan: slots that one node reads go through as they come, the
-// disputed ones are held and merged.
+// disputed ones are held and merged. Where a node fails within its share,
+// others read it, and what it gave of it is left out.
 #include <algorithm>
 #include <utility>
 
 #include "lib/base/status.h"
+#include "lib/cluster/given_series.h"
 #include "lib/cluster/node_reading.h"
 #include "lib/cluster/series_merge.h"
 #include "lib/cluster/series_table.h"
@@ -19,19 +21,19 @@ constexpr size_t kBatchSeries = 512;
 class PlannedMerge final : public SeriesMerge {
  public:
   PlannedMerge(MergeContext context, std::shared_ptr<const ReadPlan> plan,
-               ReadPlanner* planner, StartAgain read_all)
+               ReadPlanner* planner, StartShare start, StartAgain read_all)
       : context_(std::move(context)),
         plan_(std::move(plan)),
         planner_(planner),
         read_all_(std::move(read_all)),
+        shares_(plan_, context_.nodes, std::move(start),
+                context_.options->shares_asked_again),
         table_(context_.options->memory_bytes_max,
                context_.options->memory_pool),
-        judge_(context_.nodes, context_.options),
-        open_(context_.calls.size(), true) {
-    for (size_t node = 0; node < open_.size(); ++node) {
-      readings_.emplace_back(context_.request, "search own share",
-                             context_.nodes->node(node).address);
-    }
+        given_series_(context_.options->memory_bytes_max,
+                      context_.options->memory_pool),
+        judge_(context_.nodes, context_.options) {
+    for (PlannedShare& share : shares_.StartAll()) Open(std::move(share));
     rule_ = judge_.dedup();
     rule_.interval_ms =
         std::max(rule_.interval_ms, plan_->dedup.interval_ms);
@@ -51,23 +53,35 @@ class PlannedMerge final : public SeriesMerge {
   }
 
  private:
+  // The answer to one share.
+  struct Stream {
+    PlannedShare share;
+    NodeReading reading;
+    bool open = true;      // its end has not come
+    absl::Status failure;  // why no more of it is read
+    bool undecoded = false;  // it is damage, and what came after it
+    bool handled = false;    // the failure
+  };
   struct Message {
-    size_t node = 0;
+    size_t stream = 0;
     std::string bytes;
     wire::SeriesBatch batch;
+    std::vector<model::SeriesHash> hashes;  // of `series`
     std::vector<MergedSeries> series;
     absl::Status status;
   };
 
+  void Open(PlannedShare share) {
+    NodeReading reading(context_.request,
+                        share.Action("search own share", "search"),
+                        context_.nodes->node(share.node).address);
+    streams_.push_back({.share = std::move(share), .reading = reading});
+  }
+
   absl::Status ReadSome(std::vector<MergedSeries>& batch) {
-    if (std::find(open_.begin(), open_.end(), true) == open_.end()) {
-      return GiveHeld(batch);
-    }
+    if (std::ranges::none_of(streams_, &Stream::open)) return GiveHeld(batch);
     std::vector<Message> messages;
-    for (size_t node = 0; node < open_.size(); ++node) {
-      const absl::Status status = Receive(node, messages);
-      if (!status.ok()) return GiveUp(status);
-    }
+    for (size_t i = 0; i < streams_.size(); ++i) Receive(i, messages);
     size_t bytes = 0;
     for (const Message& message : messages) bytes += message.bytes.size();
     context_.pool->ParallelFor(
@@ -76,64 +90,136 @@ class PlannedMerge final : public SeriesMerge {
           messages[i].status = Decode(messages[i]);
         });
     for (Message& message : messages) {
-      if (!message.status.ok()) return GiveUp(message.status);
-      if (message.batch.is_end) {
-        RETURN_IF_ERROR(End(message.node, message.batch.coverage));
-        if (all_copies_ != nullptr) return absl::OkStatus();
-      }
-      std::move(message.series.begin(), message.series.end(),
-                std::back_inserter(batch));
+      RETURN_IF_ERROR(Take(message, batch));
+      if (all_copies_ != nullptr) return absl::OkStatus();
     }
+    RETURN_IF_ERROR(ReplaceFailed());
     delivered_ = delivered_ || !batch.empty();
     return absl::OkStatus();
   }
 
   // The next message of a node, and what else of it is there already.
-  absl::Status Receive(size_t node, std::vector<Message>& messages) {
-    for (size_t i = 0; open_[node] && i < kMessagesAtOnce; ++i) {
-      rpc::Call& call = *context_.calls[node];
-      if (i > 0 && !call.ready()) break;
-      ASSIGN_OR_RETURN(std::optional<std::string> bytes,
-                       NextMessage(call, context_.request));
-      if (!bytes) return base::DataLoss("the answer ended without coverage");
-      readings_[node].Received(bytes->size());
-      if (wire::IsSearchEnd(*bytes)) open_[node] = false;
-      messages.push_back({.node = node, .bytes = *std::move(bytes)});
+  void Receive(size_t at, std::vector<Message>& messages) {
+    Stream& stream = streams_[at];
+    for (size_t i = 0; stream.open && i < kMessagesAtOnce; ++i) {
+      rpc::Call& call = *stream.share.call;
+      if (i > 0 && !call.ready()) return;
+      absl::StatusOr<std::optional<std::string>> bytes =
+          NextMessage(call, context_.request);
+      if (!bytes.ok() || !*bytes) {
+        return Fail(stream, bytes.ok() ? base::DataLoss("the answer ended "
+                                                        "without coverage")
+                                       : bytes.status());
+      }
+      stream.reading.Received((*bytes)->size());
+      if (wire::IsSearchEnd(**bytes)) stream.open = false;
+      messages.push_back({.stream = at, .bytes = **std::move(bytes)});
     }
-    return absl::OkStatus();
+  }
+
+  static void Fail(Stream& stream, const absl::Status& why) {
+    stream.open = false;
+    stream.failure = why;
+    stream.reading.Failed(why);
+    stream.share.call.reset();
   }
 
   absl::Status Decode(Message& message) {
     ASSIGN_OR_RETURN(message.batch, wire::DecodeSeriesBatch(message.bytes));
     message.bytes = std::string();
     message.series.reserve(message.batch.series.size());
+    const bool is_own = streams_[message.stream].share.instead_of.empty();
     for (wire::WireSeries& series : message.batch.series) {
       if (plan_->disputed.Has(model::SlotOf(series.hash))) {
         RETURN_IF_ERROR(table_.Add(std::move(series)));
         continue;
       }
+      if (!is_own && given_series_.Has(series.hash)) continue;
       HeldSeries alone{std::move(series.labels), std::move(series.samples),
                        std::move(series.histograms),
                        std::move(series.exemplars),
                        std::move(series.starts)};
       RETURN_IF_ERROR(FinishSeries(context_, rule_, alone,
                              message.series.emplace_back()));
+      message.hashes.push_back(series.hash);
     }
     return absl::OkStatus();
   }
 
-  absl::Status End(size_t node, const proto::Coverage& coverage) {
-    readings_[node].Ended(coverage);
-    judge_.Answered(node, coverage);
-    const bool complete =
-        !coverage.damaged() && !coverage.replaying() &&
-        coverage.coverage_version() == plan_->coverage_versions[node];
+  // What was received before a stream failed counts: a series is never split
+  // over messages.
+  absl::Status Take(Message& message, std::vector<MergedSeries>& batch) {
+    Stream& stream = streams_[message.stream];
+    if (stream.undecoded) return absl::OkStatus();
+    if (!message.status.ok()) {
+      stream.undecoded = true;
+      Fail(stream, message.status);
+      return absl::OkStatus();
+    }
+    shares_.Heard(stream.share.node);
+    if (message.batch.is_end) {
+      return End(message.stream, message.batch.coverage);
+    }
+    if (shares_.replaceable()) {
+      given_series_.Add(message.stream, message.hashes);
+    }
+    std::move(message.series.begin(), message.series.end(),
+              std::back_inserter(batch));
+    return absl::OkStatus();
+  }
+
+  absl::Status End(size_t at, const proto::Coverage& coverage) {
+    Stream& stream = streams_[at];
+    stream.reading.Ended(coverage);
+    judge_.Answered(stream.share.node, coverage);
+    given_series_.Ended(at);
+    const bool complete = !coverage.damaged() && !coverage.replaying() &&
+                          coverage.coverage_version() ==
+                              plan_->coverage_versions[stream.share.node];
     return complete ? absl::OkStatus()
                     : GiveUp(base::Unavailable("a node is not complete"));
   }
 
+  absl::Status ReplaceFailed() {
+    // All of them first: none is to be asked for another's share.
+    for (const Stream& stream : streams_) {
+      if (!stream.failure.ok()) {
+        shares_.Failed(stream.share.node, stream.failure);
+      }
+    }
+    for (size_t i = 0; i < streams_.size(); ++i) {
+      if (streams_[i].failure.ok() || streams_[i].handled) continue;
+      streams_[i].handled = true;
+      RETURN_IF_ERROR(Replace(i));
+      if (all_copies_ != nullptr) return absl::OkStatus();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Replace(size_t at) {
+    const absl::Status why = streams_[at].failure;
+    if (!PlannedShares::IsNodes(why) || IsCancelled(context_.request)) {
+      return GiveUp(why);
+    }
+    given_series_.Failed(at);
+    if (!given_series_.complete()) {
+      return GiveUp(base::Unavailable(
+          base::Message(why), "; the series it gave were too many to remember "
+          "(-search.maxMemoryPerQuery, -memory.allowedPercent)"));
+    }
+    std::optional<std::vector<PlannedShare>> substitutes =
+        shares_.Replace(streams_[at].share);
+    if (!substitutes) return GiveUp(why);
+    planner_->Forget();
+    for (PlannedShare& share : *substitutes) Open(std::move(share));
+    return absl::OkStatus();
+  }
+
   absl::Status GiveHeld(std::vector<MergedSeries>& batch) {
     if (!collected_) {
+      if (const absl::Status status = shares_.Judge(judge_); !status.ok()) {
+        return GiveUp(status);
+      }
       ASSIGN_OR_RETURN(outcome_, judge_.Outcome(context_.request.deny_partial));
       held_ = table_.TakeAll();
       collected_ = true;
@@ -154,7 +240,7 @@ class PlannedMerge final : public SeriesMerge {
   absl::Status GiveUp(const absl::Status& why) {
     if (!absl::IsAborted(why) && IsRequestsFault(why)) return why;
     if (IsCancelled(context_.request)) return why;
-    context_.calls.clear();
+    streams_.clear();
     planner_->Forget();
     if (delivered_) {
       return absl::AbortedError(base::ToAbsl(base::StrCat(
@@ -168,11 +254,12 @@ class PlannedMerge final : public SeriesMerge {
   const std::shared_ptr<const ReadPlan> plan_;
   ReadPlanner* const planner_;
   const StartAgain read_all_;
+  PlannedShares shares_;
   SeriesTable table_;  // of disputed slots
+  GivenSeries given_series_;  // by stream
   ReadJudge judge_;
   model::DedupRule rule_;
-  std::vector<NodeReading> readings_;  // by node
-  std::vector<bool> open_;  // by node: its stream has not ended
+  std::vector<Stream> streams_;
   bool delivered_ = false;
   bool collected_ = false;
   bool ended_ = false;
@@ -186,9 +273,10 @@ class PlannedMerge final : public SeriesMerge {
 
 std::unique_ptr<SeriesMerge> MakePlannedMerge(
     MergeContext context, std::shared_ptr<const ReadPlan> plan,
-    ReadPlanner* planner, StartAgain read_all) {
+    ReadPlanner* planner, StartShare start, StartAgain read_all) {
   return std::make_unique<PlannedMerge>(std::move(context), std::move(plan),
-                                        planner, std::move(read_all));
+                                        planner, std::move(start),
+                                        std::move(read_all));
 }
 
 }  // namespace varve::cluster

@@ -28,7 +28,8 @@ class ReadJudge {
   void Failed(size_t node, const absl::Status& status);
   void Answered(size_t node, const proto::Coverage& coverage);
 
-  // REQUIRES: each node failed or answered. An error when no node answered,
+  // REQUIRES: each node failed, answered, or had all that it did not answer for
+  // read from others (planned_shares.h). An error when no node answered,
   // or when the answer is partial and may not be.
   absl::StatusOr<ReadOutcome> Outcome(bool deny_partial) const;
 

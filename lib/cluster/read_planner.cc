@@ -26,6 +26,25 @@ bool Read(const absl::StatusOr<std::string>& answer, Message& message) {
 
 }  // namespace
 
+std::optional<std::vector<model::SlotSet>> ReadPlan::Substitutes(
+    const model::SlotSet& share, const std::vector<bool>& failed) const {
+  if (able.empty() || !disputed.empty()) return std::nullopt;
+  std::vector<model::SlotSet> shares(able.size());
+  std::vector<size_t> others;  // of one slot
+  size_t turn = 0;
+  for (size_t slot = 0; slot < model::SlotSet::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    if (!share.Has(at)) continue;
+    others.clear();
+    for (size_t node = 0; node < able.size(); ++node) {
+      if (!failed[node] && able[node].Has(at)) others.push_back(node);
+    }
+    if (others.empty()) return std::nullopt;
+    shares[others[turn++ % others.size()]].Add(at);
+  }
+  return shares;
+}
+
 std::shared_ptr<const ReadPlan> ReadPlanner::PlanFor(
     const std::shared_ptr<const NodeList>& nodes,
     const model::TimeRange& range, Rows rows) {
@@ -135,6 +154,7 @@ bool ReadPlanner::Learn() {
       return false;
     }
     told.connection_epoch = nodes_->channel(i).connection_epoch();
+    told.features = greeting->features;
     // The coverage first: a ring put after it changes the version.
     if (!Read(rpc::CallOnce(nodes_->channel(i), wire::kCoverage,
                             request.SerializeAsString(), deadline_ms),
@@ -237,6 +257,11 @@ std::shared_ptr<const ReadPlan> ReadPlanner::MakePlan(NodeBits lacking,
                                                       NodeBits whole) const {
   auto plan = std::make_shared<ReadPlan>();
   plan->slots.resize(told_.size());
+  if (std::ranges::all_of(told_, [](const Told& told) {
+        return (told.features & wire::kFeatureEndsAtDamage) != 0;
+      })) {
+    plan->able.resize(told_.size());
+  }
   plan->dedup = {
       .interval_ms = told_[0].coverage.dedup_interval_ms(),
       .keep_all = told_[0].coverage.dedup_keep_all()};
@@ -253,6 +278,11 @@ std::shared_ptr<const ReadPlan> ReadPlanner::MakePlan(NodeBits lacking,
       continue;
     }
     any = true;
+    for (size_t node = 0; node < plan->able.size(); ++node) {
+      if ((able >> node & 1) != 0) {
+        plan->able[node].Add(static_cast<uint16_t>(slot));
+      }
+    }
     // Slots go round the nodes that can read them.
     for (size_t skip = slot % static_cast<size_t>(std::popcount(able));
          skip > 0; --skip) {

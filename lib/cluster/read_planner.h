@@ -15,7 +15,8 @@
 //
 // A plan holds as long as the nodes' coverage versions do, which is why they
 // are in it: a node refuses a request made with an old one (Aborted), and the
-// reader calls Forget and asks all nodes.
+// reader calls Forget and asks all nodes. Of a node that fails otherwise the
+// others that might have answered alone read its share (planned_shares.h).
 //
 // Slow: what nodes say is kept; PlanFor calls them (COVERAGE, GETRINGS, 2 s at
 // most) only after Forget and new connections, and every 10 s while slots are
@@ -28,6 +29,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,9 +47,18 @@ namespace varve::cluster {
 struct ReadPlan {
   // By node: the slots it alone reads.
   std::vector<model::SlotSet> slots;
+  // By node: all slots that it may read alone. Empty when a node is of a
+  // release whose answer, cut off, may lack samples of the series that came.
+  std::vector<model::SlotSet> able;
   std::vector<uint64_t> coverage_versions;
   model::SlotSet disputed;
   model::DedupRule dedup;  // of every node
+
+  // By node, evenly: which slots of `share` each reads alone when those that
+  // `failed` (by node) do not. Nothing where a slot has nobody else, and where
+  // slots are disputed: what failed nodes have of these is not made up for.
+  std::optional<std::vector<model::SlotSet>> Substitutes(
+      const model::SlotSet& share, const std::vector<bool>& failed) const;
 };
 
 class ReadPlanner {
@@ -72,6 +83,7 @@ class ReadPlanner {
 
   struct Told {
     uint64_t connection_epoch = 0;
+    uint64_t features = 0;
     proto::Coverage coverage;  // of all time
     proto::RingList rings;
   };

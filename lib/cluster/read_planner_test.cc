@@ -4,6 +4,7 @@
 
 #include "lib/base/status.h"
 #include "lib/placement/ring.h"
+#include "lib/wire/features.h"
 #include "lib/wire/hello.h"
 #include "lib/wire/methods.h"
 #include "net/rpc/local_channel.h"
@@ -21,7 +22,10 @@ class TellingNode final : public rpc::Service {
     coverage.set_coverage_version(id * 100);
   }
   std::string Hello() override {
-    return wire::EncodeStorageHello(id_, 1, "");
+    proto::Hello hello;
+    REQUIRE(hello.ParseFromString(wire::EncodeStorageHello(id_, 1, "")));
+    hello.set_features(hello.features() & ~lacked_features);
+    return hello.SerializeAsString();
   }
   absl::Status Accept(std::string_view) override { return absl::OkStatus(); }
   absl::Status Handle(rpc::ServerCall& call) override {
@@ -37,6 +41,7 @@ class TellingNode final : public rpc::Service {
 
   proto::Coverage coverage;
   proto::RingList rings;
+  uint64_t lacked_features = 0;
   int calls = 0;
 
  private:
@@ -61,7 +66,12 @@ struct Nodes {
                       size_t at = 0) {
     std::vector<placement::Member> members;
     for (const uint64_t id : ids) members.push_back({.node_id = id});
-    const placement::Ring ring = placement::Ring::Make(members, factor);
+    return Put(std::move(members), factor, at);
+  }
+  placement::Ring Put(std::vector<placement::Member> members, uint32_t factor,
+                      size_t at = 0) {
+    const placement::Ring ring =
+        placement::Ring::Make(std::move(members), factor);
     proto::Ring& put = *told[at]->rings.add_rings();
     put.set_ring_id(ring.id());
     put.set_replication_factor(factor);
@@ -131,6 +141,71 @@ TEST_CASE("each slot is read by one of its owners, evenly", "[cluster]") {
     }
   }
   for (const size_t count : reads) CHECK(count > placement::kSlots / 4);
+}
+
+TEST_CASE("another owner reads what a node that fails was to read",
+          "[cluster]") {
+  Nodes nodes(3);
+  const placement::Ring ring = nodes.Put(
+      std::vector<placement::Member>{{.node_id = 1, .weight = 1},
+                                     {.node_id = 2, .weight = 2},
+                                     {.node_id = 3, .weight = 3}},
+      2);
+  const auto plan = ReadPlanner().PlanFor(nodes.set->list(), kRange);
+  REQUIRE(plan != nullptr);
+  for (size_t failed = 0; failed < 3; ++failed) {
+    std::vector<bool> gone(3);
+    gone[failed] = true;
+    const auto shares = plan->Substitutes(plan->slots[failed], gone);
+    REQUIRE(shares.has_value());
+    CHECK((*shares)[failed].empty());
+    int wrong = 0;
+    for (uint32_t slot = 0; slot < placement::kSlots; ++slot) {
+      const auto at = static_cast<uint16_t>(slot);
+      size_t readers = 0;
+      for (size_t node = 0; node < 3; ++node) {
+        if (!(*shares)[node].Has(at)) continue;
+        readers += Owns(ring, at, node + 1) ? 1 : 100;
+      }
+      if (readers != plan->slots[failed].Has(at)) ++wrong;
+    }
+    CHECK(wrong == 0);
+    // Some slots had just the two that are gone.
+    gone[(failed + 1) % 3] = true;
+    CHECK_FALSE(plan->Substitutes(plan->slots[failed], gone).has_value());
+  }
+}
+
+TEST_CASE("the share of a node that fails is read by all others that may",
+          "[cluster]") {
+  Nodes nodes(4);
+  nodes.Put({1, 2, 3, 4}, 3);
+  const auto plan = ReadPlanner().PlanFor(nodes.set->list(), kRange);
+  REQUIRE(plan != nullptr);
+  const size_t share = plan->slots[1].Count();
+  const auto shares =
+      plan->Substitutes(plan->slots[1], {false, true, false, false});
+  REQUIRE(shares.has_value());
+  for (const size_t node : {0, 2, 3}) {
+    CHECK((*shares)[node].Count() > share / 4);
+  }
+}
+
+TEST_CASE("who may not read a slot alone does not do so for others",
+          "[cluster]") {
+  Nodes nodes(3);
+  const placement::Ring ring = nodes.Put({1, 2, 3}, 2);
+  SECTION("it lacks copies") { nodes.Miss(1, 3, kRange); }
+  SECTION("all read disputed slots") {
+    nodes.Put({1, 2}, 1, 1);   // an old ring
+  }
+  SECTION("what a node of an older release gave may lack samples") {
+    nodes.told[2]->lacked_features = wire::kFeatureEndsAtDamage;
+  }
+  const auto plan = ReadPlanner().PlanFor(nodes.set->list(), kRange);
+  REQUIRE(plan != nullptr);
+  CHECK_FALSE(
+      plan->Substitutes(plan->slots[0], {true, false, false}).has_value());
 }
 
 TEST_CASE("a node that lacks copies of the range reads no slot alone",

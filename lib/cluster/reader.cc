@@ -9,6 +9,7 @@
 #include "lib/base/status.h"
 #include "lib/cluster/ask_nodes.h"
 #include "lib/cluster/cardinality_read.h"
+#include "lib/cluster/planned_shares.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/read_planner.h"
 #include "lib/cluster/rollup_read.h"
@@ -29,6 +30,44 @@ std::unique_ptr<base::ThreadPool> MakePool(const ReaderOptions& options) {
   return std::make_unique<base::ThreadPool>(
       "read", std::max<size_t>(kReadThreadsMin,
                                4 * static_cast<size_t>(base::CpuThreads())));
+}
+
+// What a plan asks of a node; of a null plan all.
+void FillShare(const ReadPlan* plan, size_t node, const model::SlotSet& slots,
+               int64_t deadline_steady_ms, proto::SearchRequest& search) {
+  FillTimeout(deadline_steady_ms, search);
+  if (plan == nullptr) return;
+  search.set_slots(slots.Bytes());
+  search.set_coverage_version(plan->coverage_versions[node]);
+}
+
+StartShare SearchShares(std::shared_ptr<const NodeList> nodes,
+                        std::shared_ptr<const ReadPlan> plan,
+                        int64_t deadline_steady_ms,
+                        proto::SearchRequest message) {
+  return [nodes = std::move(nodes), plan = std::move(plan), deadline_steady_ms,
+          message = std::move(message)](size_t node,
+                                        const model::SlotSet& own) mutable {
+    model::SlotSet slots = own;
+    slots.AddAll(plan->disputed);
+    FillShare(plan.get(), node, slots, deadline_steady_ms, message);
+    return nodes->channel(node).Start(wire::kSearch,
+                                      message.SerializeAsString());
+  };
+}
+
+StartShare RollupShares(std::shared_ptr<const NodeList> nodes,
+                        std::shared_ptr<const ReadPlan> plan,
+                        int64_t deadline_steady_ms,
+                        proto::RollupRequest message) {
+  return [nodes = std::move(nodes), plan = std::move(plan), deadline_steady_ms,
+          message = std::move(message)](size_t node,
+                                        const model::SlotSet& slots) mutable {
+    FillShare(plan.get(), node, slots, deadline_steady_ms,
+              *message.mutable_search());
+    return nodes->channel(node).Start(wire::kRollup,
+                                      message.SerializeAsString());
+  };
 }
 
 }  // namespace
@@ -80,23 +119,6 @@ MergeContext Reader::ContextOf(std::shared_ptr<const NodeList> nodes,
   return context;
 }
 
-template <typename Message>
-std::vector<std::unique_ptr<rpc::Call>> Reader::StartPlanned(
-    const NodeList& nodes, rpc::Method method, const ReadPlan& plan,
-    bool with_disputed, Message& message, proto::SearchRequest& search) {
-  std::vector<std::unique_ptr<rpc::Call>> calls;
-  for (size_t node = 0; node < nodes.size(); ++node) {
-    // A node without slots is asked too: it may know of missed copies.
-    model::SlotSet slots = plan.slots[node];
-    if (with_disputed) slots.AddAll(plan.disputed);
-    search.set_slots(slots.Bytes());
-    search.set_coverage_version(plan.coverage_versions[node]);
-    calls.push_back(
-        nodes.channel(node).Start(method, message.SerializeAsString()));
-  }
-  return calls;
-}
-
 absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
     const ReadRequest& request) {
   const std::shared_ptr<const NodeList> nodes = nodes_->list();
@@ -109,12 +131,10 @@ absl::StatusOr<std::unique_ptr<SeriesMerge>> Reader::Search(
           ? planner_->PlanFor(nodes, request.range, rows)
           : nullptr;
   if (plan == nullptr) return StartSearch(nodes, request, request.slots);
-  MergeContext context = ContextOf(nodes, request);
-  proto::SearchRequest message = SearchMessage(request);
-  context.calls = StartPlanned(*nodes, wire::kSearch, *plan,
-                               /*with_disputed=*/true, message, message);
   return MakePlannedMerge(
-      std::move(context), plan, planner_.get(),
+      ContextOf(nodes, request), plan, planner_.get(),
+      SearchShares(nodes, plan, request.deadline_steady_ms,
+                   SearchMessage(request)),
       [this, request] { return StartSearch(nodes_->list(), request, ""); });
 }
 
@@ -139,31 +159,28 @@ absl::StatusOr<std::unique_ptr<RollupRead>> Reader::Rollup(
     return nullptr;
   }
   *work.mutable_search() = SearchMessage(request);
-  std::vector<std::unique_ptr<rpc::Call>> calls;
   std::shared_ptr<const ReadPlan> plan;
-  std::unique_ptr<SeriesMerge> rest;
   const std::shared_ptr<const NodeList> nodes = nodes_->list();
   if (nodes->size() == 1) {
     const absl::StatusOr<NodeGreeting> greeting = nodes->Greeting(0);
     if (!greeting.ok() || (greeting->features & wire::kFeatureRollup) == 0) {
       return nullptr;
     }
-    calls = StartAll(*nodes, wire::kRollup, work.SerializeAsString());
   } else {
     if (options_.skip_slow_replicas || options_.all_copies) return nullptr;
     plan = planner_->PlanFor(nodes, request.range);
     if (plan == nullptr) return nullptr;
-    calls = StartPlanned(*nodes, wire::kRollup, *plan,
-                         /*with_disputed=*/false, work,
-                         *work.mutable_search());
-    if (!plan->disputed.empty()) {
-      ASSIGN_OR_RETURN(
-          rest, StartSearch(nodes, request, plan->disputed.Bytes()));
-    }
   }
-  return std::make_unique<RollupRead>(nodes, &options_, request,
-                                      std::move(calls), std::move(plan),
-                                      planner_.get(), std::move(rest));
+  auto read = std::make_unique<RollupRead>(
+      nodes, &options_, request, plan, planner_.get(),
+      RollupShares(nodes, plan, request.deadline_steady_ms, std::move(work)));
+  if (plan != nullptr && !plan->disputed.empty()) {
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<SeriesMerge> rest,
+        StartSearch(nodes, request, plan->disputed.Bytes()));
+    read->SetRest(std::move(rest));
+  }
+  return read;
 }
 
 absl::StatusOr<std::vector<std::string>> Reader::Labels(

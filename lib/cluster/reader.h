@@ -18,7 +18,9 @@
 // used. Errors on the way (connection, damage, time) count as the node's.
 //
 // One node's series are passed on as they come. So are several nodes' where
-// each slot is read from one of them (ReadRequest::one_copy, read_planner.h).
+// each slot is read from one of them (ReadRequest::one_copy, read_planner.h);
+// when one of these fails, others read the rest of its share
+// (planned_shares.h).
 // Else they are held until all have ended, since each streams in an order of
 // its own, and merged by series hash.
 //
@@ -51,6 +53,7 @@
 #include "lib/model/start_run.h"
 #include "lib/model/tenant.h"
 #include "lib/model/time_range.h"
+#include "lib/telemetry/metrics.h"
 #include "lib/telemetry/trace.h"
 #include "proto/varve_rpc.pb.h"
 
@@ -76,8 +79,9 @@ struct ReadRequest {
   bool keep_all = false;   // as ReaderOptions::dedup's, for this read
   bool deny_partial = false;  // a partial answer is an Unavailable error
   // Read each series from one node where that is exact. The caller starts
-  // again without it when a read ends with Aborted: a node failed after the
-  // first series had been given out.
+  // again without it when a read ends with Aborted: after the first series had
+  // been given out, a node failed of whose share no other may answer for all,
+  // or what a node is complete for changed.
   bool one_copy = false;
   int64_t deadline_steady_ms = INT64_MAX;
   // Asked often, from any thread: true ends the read soon with Cancelled, on
@@ -163,6 +167,8 @@ struct ReaderOptions {
   base::MemoryPool* memory_pool = nullptr;
   // Reads and decodes nodes side by side. Null: the reader has its own.
   base::ThreadPool* pool = nullptr;
+  // Shares of failed nodes that others were asked for; may be null.
+  telemetry::Counter* shares_asked_again = nullptr;
   // Of plans: when nodes are asked again.
   const base::Clock* clock = &base::SystemClock();
 
@@ -219,11 +225,6 @@ class Reader {
       const std::string& slots);
 
   proto::SearchRequest SearchMessage(const ReadRequest& request) const;
-  // One call for each node, its slots and version filled in from the plan.
-  template <typename Message>
-  std::vector<std::unique_ptr<rpc::Call>> StartPlanned(
-      const NodeList& nodes, rpc::Method method, const ReadPlan& plan,
-      bool with_disputed, Message& message, proto::SearchRequest& search);
 
   NodeSet* const nodes_;
   const ReaderOptions options_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/cluster/planned_shares.h"
 #include "lib/cluster/read_judge.h"
 #include "lib/cluster/read_planner.h"
 #include "lib/cluster/reader.h"
@@ -30,14 +31,14 @@ std::unique_ptr<SeriesMerge> MakeSingleNodeMerge(MergeContext context);
 // Holds all series until all nodes have ended.
 std::unique_ptr<SeriesMerge> MakeHashMerge(MergeContext context);
 
-// REQUIRES: the calls ask each node for its slots of the plan and for the
-// disputed ones. `read_all` starts the read of all copies, for when a node
-// cannot answer as planned.
+// Reads the plan's shares; without calls of its own in the context. `start`
+// asks a node for slots and for the disputed ones. `read_all` starts the read of
+// all copies, for when nodes cannot answer as planned.
 using StartAgain =
     std::function<absl::StatusOr<std::unique_ptr<SeriesMerge>>()>;
 std::unique_ptr<SeriesMerge> MakePlannedMerge(
     MergeContext context, std::shared_ptr<const ReadPlan> plan,
-    ReadPlanner* planner, StartAgain read_all);
+    ReadPlanner* planner, StartShare start, StartAgain read_all);
 
 // A series as it is given out: in order, deduplicated, downsampled.
 absl::Status FinishSeries(const MergeContext& context, const model::DedupRule& rule,

@@ -30,8 +30,11 @@ namespace {
 constexpr int64_t kQueriesShare = 2;
 
 cluster::ReaderOptions WithPool(cluster::ReaderOptions options,
-                                base::MemoryPool* pool) {
+                                base::MemoryPool* pool,
+                                telemetry::Metrics* metrics) {
   options.memory_pool = pool;
+  options.shares_asked_again =
+      &metrics->AddCounter("varve_read_shares_asked_again_total");
   return options;
 }
 
@@ -47,7 +50,7 @@ SelectRole::SelectRole(SelectOptions options,
                        const SelectFlags& flags, cluster::NodeSet* nodes,
                        telemetry::Metrics* metrics)
     : memory_(flags.memory_bytes_allowed() / kQueriesShare),
-      reader_(nodes, WithPool(std::move(reader_options), &memory_)),
+      reader_(nodes, WithPool(std::move(reader_options), &memory_, metrics)),
       cluster_ids_(nodes),
       deleter_(nodes, &base::SystemClock()),
       storage_(&reader_, &deleter_),

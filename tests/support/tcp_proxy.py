@@ -20,6 +20,7 @@ class Link:
       "refuse"    closes connections, present and new ones
       "blackhole" closes the present ones; connect() of new ones hangs
     "truncate" and "corrupt" do so to one chunk in three.
+    cut_after() cuts it once, whatever the mode.
     """
 
     MODES = ("stall", "slow", "truncate", "corrupt", "refuse",
@@ -32,6 +33,7 @@ class Link:
         self._changed = threading.Condition()
         self._mode = "pass"
         self._pairs = set()
+        self._bytes_until_cut = None
         self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0),
                                               backlog=BACKLOG)
@@ -56,6 +58,17 @@ class Link:
             self._empty_backlog()
         if mode in ("refuse", "blackhole"):
             self._drop_all()
+
+    def cut_after(self, size):
+        """Closes the connection on which, of all together, so many more bytes
+        have come from the target, and passes on none behind them."""
+        with self._changed:
+            self._bytes_until_cut = size
+
+    @property
+    def was_cut(self):
+        """Since cut_after()."""
+        return self._bytes_until_cut is None
 
     def _fill_backlog(self):
         """Until no connection fits: the system drops what asks for more."""
@@ -139,12 +152,27 @@ class Link:
         try:
             while data := source.recv(CHUNK):
                 data, last = self._through(data)
+                if sink is pair[0]:
+                    data, cut = self._until_cut(data)
+                    last = last or cut
                 sink.sendall(data)
                 if last:
                     break
         except OSError:
             pass   # either end is gone
         self._drop(pair)
+
+    def _until_cut(self, data):
+        """As _through(), of what comes from the target."""
+        with self._changed:
+            if self._bytes_until_cut is None:
+                return data, False
+            if len(data) < self._bytes_until_cut:
+                self._bytes_until_cut -= len(data)
+                return data, False
+            data = data[:self._bytes_until_cut]
+            self._bytes_until_cut = None
+            return data, True
 
     def _through(self, data):
         """What comes out of it, and whether the connection ends with it."""
