@@ -185,7 +185,13 @@ class OneFullDiskOfThreeTest(Scenario):
         with self.load(self.cluster(self.BOUND), clock=two_hours_ago) as load:
             with killed(load.cluster.storages[1]):
                 load.goes_on()
-                wait_until(lambda: held(self.full) > 0, 30, "hints")
+                # So many that some are kept by each of the others.
+                rows = [({"__name__": "hinted", "series": str(i)},
+                         [(int(two_hours_ago() * 1000), 1.0)])
+                        for i in range(100)]
+                wait_until(lambda: load.cluster.write(rows).status == 204, 30,
+                           "acknowledged")
+                self.assertGreater(held(self.full), 0)
                 load.never_partial()
                 self.disk.fill(20 << 20)
                 self.wait_read_only(True)
