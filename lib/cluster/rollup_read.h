@@ -51,7 +51,6 @@ class RollupRead {
   // Holds the rest of a share's answer, or one message where it cannot.
   absl::Status ReadSome();
   absl::StatusOr<std::string> ReadMessage();
-  absl::Status Take(const std::string& bytes);
   absl::Status End(const proto::Coverage& coverage);
   absl::Status Replace(const absl::Status& why);
   absl::Status GiveUp(const absl::Status& why);
