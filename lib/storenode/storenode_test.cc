@@ -11,6 +11,8 @@
 namespace varve::storenode {
 namespace {
 
+namespace fs = std::filesystem;
+
 TEST_CASE("rows go in by DATA and come out by SEARCH", "[storenode]") {
   TestNode node;
   const auto defined = node.Define({{"__name__", "up"}, {"job", "a"}});
@@ -66,27 +68,58 @@ std::optional<int64_t> JobsOf(TestNode& node, wire::Method method, bool digests)
   return digests ? response.digest_slots_size() : response.total_series();
 }
 
+// A node whose one series is in tables on disk, of which one is damaged at a
+// time.
+class NodeOfTables : public TestNode {
+ public:
+  NodeOfTables() {
+    const auto defined = Define({{"__name__", "up"}, {"job", "a"}});
+    Data(defined.ref_epoch(), defined.refs(0), base::SystemClock().NowMs(),
+         1.5);
+    REQUIRE(role->engine().Flush().ok());
+    // Memtables to tables: a checkpoint does that.
+    const auto snapshot = role->engine().CreateSnapshot();
+    REQUIRE(snapshot.ok());
+    REQUIRE(role->engine().DeleteSnapshot(*snapshot).ok());
+    Close();
+    fs::copy(path, image_, fs::copy_options::recursive);
+    Open();
+  }
+  ~NodeOfTables() { fs::remove_all(image_); }
+
+  // "index/000012.sst"
+  std::vector<std::string> Tables(const std::string& folder) const {
+    std::vector<std::string> tables;
+    for (const auto& entry : fs::directory_iterator(image_ + "/" + folder)) {
+      if (entry.path().extension() != ".sst") continue;
+      tables.push_back(
+          base::StrCat(folder, "/", entry.path().filename().string()));
+    }
+    return tables;
+  }
+  // Starts it again with this one damaged and no other.
+  void Damage(const std::string& table) {
+    Close();
+    fs::remove_all(path);
+    fs::copy(image_, path, fs::copy_options::recursive);
+    {
+      std::fstream file(path + "/" + table,
+                        std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(4);
+      file.write("\xff\xff\xff\xff", 4);
+      REQUIRE(file.good());
+    }
+    Open();
+  }
+
+ private:
+  const std::string image_ = path + "-image";
+};
+
 TEST_CASE("the read that meets a damaged table of the index says so",
           "[storenode]") {
-  namespace fs = std::filesystem;
-  TestNode node;
-  const auto defined = node.Define({{"__name__", "up"}, {"job", "a"}});
-  node.Data(defined.ref_epoch(), defined.refs(0),
-            base::SystemClock().NowMs(), 1.5);
-  REQUIRE(node.role->engine().Flush().ok());
-  // Memtables to tables: a checkpoint does that.
-  const auto snapshot = node.role->engine().CreateSnapshot();
-  REQUIRE(snapshot.ok());
-  REQUIRE(node.role->engine().DeleteSnapshot(*snapshot).ok());
-  node.Close();
-  const std::string image = node.path + "-image";
-  fs::copy(node.path, image, fs::copy_options::recursive);
-  std::vector<std::string> tables;
-  for (const auto& entry : fs::directory_iterator(image + "/index")) {
-    if (entry.path().extension() == ".sst") {
-      tables.push_back(entry.path().filename());
-    }
-  }
+  NodeOfTables node;
+  const std::vector<std::string> tables = node.Tables("index");
   CHECK(tables.size() >= 5);
   int told = 0;
   for (const std::string& table : tables) {
@@ -94,24 +127,13 @@ TEST_CASE("the read that meets a damaged table of the index says so",
          {std::pair{wire::kLabels, false}, std::pair{wire::kCardinality, false},
           std::pair{wire::kCardinality, true}}) {
       CAPTURE(table, int{method}, digests);
-      fs::remove_all(node.path);
-      fs::copy(image, node.path, fs::copy_options::recursive);
-      {
-        std::fstream file(node.path + "/index/" + table,
-                          std::ios::in | std::ios::out | std::ios::binary);
-        file.seekp(4);
-        file.write("\xff\xff\xff\xff", 4);
-        REQUIRE(file.good());
-      }
-      node.Open();
+      node.Damage(table);
       const auto jobs = JobsOf(node, method, digests);
       if (jobs) CHECK(*jobs == 1);
       told += !jobs;
-      node.Close();
     }
   }
   CHECK(told > 3);  // more than those that the start has met
-  fs::remove_all(image);
 }
 
 // How many series a node gives of a plan that has been made just now.
@@ -147,34 +169,12 @@ absl::StatusOr<size_t> SeriesOfPlan(TestNode& node) {
 
 TEST_CASE("a node's part of a plan ends at damage, before what lacks samples",
           "[storenode]") {
-  namespace fs = std::filesystem;
-  TestNode node;
-  const auto defined = node.Define({{"__name__", "up"}, {"job", "a"}});
-  node.Data(defined.ref_epoch(), defined.refs(0),
-            base::SystemClock().NowMs(), 1.5);
-  REQUIRE(node.role->engine().Flush().ok());
-  const auto snapshot = node.role->engine().CreateSnapshot();
-  REQUIRE(snapshot.ok());
-  REQUIRE(node.role->engine().DeleteSnapshot(*snapshot).ok());
+  NodeOfTables node;
   CHECK(SeriesOfPlan(node).value() == 1);
-  node.Close();
-  const std::string image = node.path + "-image";
-  fs::copy(node.path, image, fs::copy_options::recursive);
   int told = 0;
-  for (const auto& entry : fs::directory_iterator(image + "/data")) {
-    if (entry.path().extension() != ".sst") continue;
-    const std::string table = entry.path().filename();
+  for (const std::string& table : node.Tables("data")) {
     CAPTURE(table);
-    fs::remove_all(node.path);
-    fs::copy(image, node.path, fs::copy_options::recursive);
-    {
-      std::fstream file(node.path + "/data/" + table,
-                        std::ios::in | std::ios::out | std::ios::binary);
-      file.seekp(4);
-      file.write("\xff\xff\xff\xff", 4);
-      REQUIRE(file.good());
-    }
-    node.Open();
+    node.Damage(table);
     const auto found = SeriesOfPlan(node);
     // Who merges all copies takes what there is.
     proto::Coverage coverage;
@@ -187,10 +187,8 @@ TEST_CASE("a node's part of a plan ends at damage, before what lacks samples",
       CHECK(coverage.damaged());
       ++told;
     }
-    node.Close();
   }
   CHECK(told > 0);
-  fs::remove_all(image);
 }
 
 TEST_CASE("refs of another epoch or of nobody are to be redefined",
