@@ -10,6 +10,7 @@ import functools
 import os
 import random
 import signal
+import time
 import unittest
 
 from tests.cluster.repair_test import repair
@@ -113,6 +114,11 @@ def wait_connected(cluster):
     for _, address in cluster.inserts + cluster.selects:
         wait_until(lambda a=address: all(_connections(a).values()), 60,
                    f"{address} reaches all storage nodes")
+
+
+def two_hours_ago():
+    """The clock of a writer of hours that are over: those repair compares."""
+    return time.time() - 7200
 
 
 def held(storage):

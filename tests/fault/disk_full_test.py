@@ -7,16 +7,12 @@ import time
 import unittest
 
 from tests.fault.battery import (
-    Scenario, held, killed, repeated, wait_connected, wait_repaired)
+    Scenario, held, killed, repeated, two_hours_ago, wait_connected,
+    wait_repaired)
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
 from tests.support.small_disk import SmallDisk
-
-
-def two_hours_ago():
-    """Repair compares hours that are over."""
-    return time.time() - 7200
 
 
 class DiskFullTest(unittest.TestCase):
@@ -191,7 +187,7 @@ class OneFullDiskOfThreeTest(Scenario):
                         for i in range(100)]
                 wait_until(lambda: load.cluster.write(rows).status == 204, 30,
                            "acknowledged")
-                self.assertGreater(held(self.full), 0)
+                wait_until(lambda: held(self.full) > 0, 30, "hints")
                 load.never_partial()
                 self.disk.fill(20 << 20)
                 self.wait_read_only(True)

@@ -5,23 +5,17 @@ Samples are of two hours ago: repair compares hours that are over.
 """
 
 import random
-import time
 import unittest
 
 from tests.fault.battery import (
-    Scenario, killed, rounds, wait_connected, wait_repaired)
+    Scenario, killed, rounds, two_hours_ago, wait_connected, wait_repaired)
 from tests.support import http_client
 from tests.support.cluster import Cluster
 from tests.support.processes import wait_until
 
-AGE_SECONDS = 2 * 3600
 SHORT = ["-insert.hintMaxAge=2s"]
 # Some dozens of writes of the continuous writer.
 LITTLE_ROOM = ["-storage.maxHintsBytes=4KB"]
-
-
-def past():
-    return time.time() - AGE_SECONDS
 
 
 class LongOutagesTest(Scenario):
@@ -31,7 +25,7 @@ class LongOutagesTest(Scenario):
         """
         dice = random.Random(seed)
         cluster = Cluster(storages=nodes, replication_factor=2, **arguments)
-        with self.load(cluster, clock=past) as load:
+        with self.load(cluster, clock=two_hours_ago) as load:
             down = dice.choice(cluster.storages)
             with killed(down):
                 load.goes_on()
