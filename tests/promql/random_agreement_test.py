@@ -198,6 +198,9 @@ KNOWN = (
     # Powers differ by a last digit, which is an angle or a minute of its own.
     r"(sin|cos|tan|minute|hour|day_of_\w+|days_in_month|month|year)\("
     r".*(\^|sinh|cosh|exp)",
+    # A mean of histograms is a whole number but for a last digit, which decides
+    # whether a negative one has a power.
+    r"avg.*delta\(.*\^|\^.*avg.*delta\(",
     # Deviations do by more, and a remainder of them by more still.
     r"%.*std(dev|var)|std(dev|var).*%",
     # As is whether a value is the one before it.
