@@ -6,9 +6,7 @@ As many nodes are in trouble at a time as may be (one less than there are
 copies), or a node is added, drained or given an empty disk; then all copies are
 waited for. In the end everything is read back. Ends with exit code 1 at the
 first sample that is lost, there twice or invented, and at the first answer that
-is partial. As root, with every other seed, the first node has a small disk,
-which is filled too: then the writer is two hours behind, for after that the
-node takes no hints for a while, and repair makes up for the copies.
+is partial. As root, the first node has a small disk, which is filled too.
 """
 
 import argparse
@@ -19,11 +17,10 @@ import time
 import unittest
 
 from tests.fault.battery import (
-    Load, bad_link, killed, restart, shut_down, stopped, two_hours_ago,
-    wait_connected)
+    Load, bad_link, killed, restart, shut_down, stopped, wait_connected)
 from tests.support import http_client
 from tests.support.continuous import (
-    MADE_UP_SECONDS, is_made_up, read_back, read_back_from_survivors)
+    read_back, read_back_from_survivors, wait_made_up)
 from tests.support.linked_cluster import ChangingCluster
 from tests.support.processes import Process, wait_until
 from tests.support.small_disk import SmallDisk
@@ -101,34 +98,20 @@ def trouble(dice, load, disk, say):
         load.writer.wait_progress(dice.randint(1, 60))
 
 
-def make_up(cluster):
-    """Until no node waits for copies, by hints or by repair."""
-    def done():
-        if all(map(is_made_up, cluster.storages)):
-            return True
-        for storage in cluster.storages:
-            http_client.get(storage.http, "/internal/force_repair")
-        return False
-    wait_until(done, MADE_UP_SECONDS, "all copies are there")
-
-
 def one_round(dice, load, disk, say):
     if dice.random() < 0.2:
         change_nodes(dice, load.cluster, say)
     else:
         trouble(dice, load, disk, say)
     wait_connected(load.cluster)
-    make_up(load.cluster)
+    wait_made_up(load.cluster)
     load.goes_on()
     load.never_partial()
 
 
 @contextlib.contextmanager
-def small_disk(dice):
-    """None for half of the seeds, and without root."""
-    if dice.random() < 0.5:
-        yield None
-        return
+def small_disk():
+    """None without root."""
     try:
         disk = SmallDisk()
     except unittest.SkipTest:
@@ -147,21 +130,19 @@ def soak(minutes, seed):
 
     def say(text):
         print(f"{time.monotonic() - begun:8.1f} s  {text}", flush=True)
-    with small_disk(dice) as disk, ChangingCluster(
+    say(f"--seed {seed}: {factor} copies on {factor + 1} nodes")
+    with small_disk() as disk, ChangingCluster(
             seed, storages=factor + 1, inserts=2, selects=2,
             replication_factor=factor, storage_args=STORAGE_ARGS,
             select_args=SELECT_ARGS, small_disk=disk) as cluster:
-        say(f"--seed {seed}: {factor} copies on {factor + 1} nodes" +
-            (", one with a small disk" if disk else ""))
-        load = Load(unittest.TestCase(), cluster,
-                    two_hours_ago if disk else time.time)
+        load = Load(unittest.TestCase(), cluster)
         try:
             rounds = 0
             while time.monotonic() - begun < minutes * 60:
                 one_round(dice, load, disk, say)
                 rounds += 1
             load.close()
-            make_up(cluster)
+            wait_made_up(cluster)
             for _, select in cluster.selects:
                 read_back(load.writer, select)
             read_back_from_survivors(cluster, load.writer)

@@ -200,7 +200,8 @@ KNOWN = (
     r".*(\^|sinh|cosh|exp)",
     # A mean of histograms is a whole number but for a last digit, which decides
     # whether a negative one has a power.
-    r"avg.*delta\(.*\^|\^.*avg.*delta\(",
+    r"histogram_(count|sum)\(avg.*delta\(.*\^|"
+    r"\^.*histogram_(count|sum)\(avg.*delta\(",
     # Deviations do by more, and a remainder of them by more still.
     r"%.*std(dev|var)|std(dev|var).*%",
     # As is whether a value is the one before it.

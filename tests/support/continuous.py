@@ -260,14 +260,12 @@ def _sum(address, name):
                if line.startswith(name))
 
 
-def is_made_up(storage):
-    """The node waits for no copies: hints are handed over and MISSED records
-    struck out."""
-    return (_sum(storage.http, "varve_hints_bytes{") == 0 and
-            _sum(storage.http, "varve_missed_records ") == 0)
-
-
 def wait_made_up(cluster: Cluster):
+    """Until no node waits for copies: hints are handed over and their MISSED
+    records struck out."""
+    def made_up(storage):
+        return (_sum(storage.http, "varve_hints_bytes{") == 0 and
+                _sum(storage.http, "varve_missed_records ") == 0)
     for storage in cluster.storages:
-        wait_until(lambda s=storage: is_made_up(s), MADE_UP_SECONDS,
+        wait_until(lambda s=storage: made_up(s), MADE_UP_SECONDS,
                    f"storage {storage.index} waits for no copies")
