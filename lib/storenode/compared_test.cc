@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/clock.h"
+#include "lib/model/slot_set.h"
 #include "lib/storenode/test_nodes.h"
 
 namespace varve::storenode {
@@ -112,6 +113,32 @@ TEST_CASE("a record stays that the comparison does not cover", "[storenode]") {
   const auto records = nodes.nodes[1]->role->kept_state().Missed();
   REQUIRE(records.ok());
   CHECK(records->size() == static_cast<size_t>(kept));
+}
+
+TEST_CASE("a record of many slots goes when all of them were compared",
+          "[storenode]") {
+  MissedNodes nodes;
+  nodes.MarkCompared();
+  const int series = nodes.Owned();
+  nodes.Write(1, series, OverMs(), 1);
+  Missed all_owned = nodes.Record(series);
+  for (uint32_t slot = 0; slot < model::SlotSet::kSlots; ++slot) {
+    const auto at = static_cast<uint16_t>(slot);
+    if (nodes.Owns(0, at) && nodes.Owns(1, at)) all_owned.add_slots(slot);
+  }
+  Missed one_more = all_owned;
+  one_more.set_ring(2);
+  uint32_t foreign = 0;
+  while (nodes.Owns(0, static_cast<uint16_t>(foreign))) ++foreign;
+  one_more.add_slots(foreign);
+  nodes.Put(1, all_owned);
+  nodes.Put(1, one_more);
+  CHECK(nodes.Pass(0).complete);
+  const auto records = nodes.nodes[1]->role->kept_state().Missed();
+  REQUIRE(records.ok());
+  REQUIRE(records->size() == 1);
+  CHECK((*records)[0].ring() == 2);
+  CHECK_FALSE((*records)[0].slot_bits().empty());
 }
 
 TEST_CASE("a record stays that was put since the mark", "[storenode]") {

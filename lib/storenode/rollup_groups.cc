@@ -27,12 +27,12 @@ int64_t RollupGroups::Add(const std::string& key, std::string_view labels,
   const auto [place, is_new] = index_.try_emplace(key, groups_.size());
   if (is_new) groups_.push_back(MakeGroup(key));
   Group& group = groups_[place->second];
-  const int64_t before = is_new ? 0 : group.bytes();
-  if (auto* best = std::get_if<BestSeries>(&group.state)) {
-    best->Add(labels, column);
-  } else {
-    std::get<GroupColumns>(group.state).Add(column);
+  if (auto* columns = std::get_if<GroupColumns>(&group.state)) {
+    columns->Add(column);
+    return is_new ? group.bytes() : 0;  // they do not grow
   }
+  const int64_t before = is_new ? 0 : group.bytes();
+  std::get<BestSeries>(group.state).Add(labels, column);
   return group.bytes() - before;
 }
 

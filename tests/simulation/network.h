@@ -1,9 +1,10 @@
 // Links between simulated processes, and what goes wrong on them.
 //
 // Every call is answered before Start returns, or fails: its link is cut, or
-// it is lost on the way there or back, where some messages of a stream may have
-// come, late, or the process that takes it dies before or after its effect. What is late is given up by the caller and has
-// its effect at another time, if the process still runs then.
+// it is lost on the way there or back (of a stream some messages may have come
+// back), it is late, or the process that takes it dies before or after its
+// effect. What is late is given up by the caller and has its effect at another
+// time, if the process still runs then.
 //
 // Who calls has a name, who is called an address; a link is of such a pair and
 // may be cut alone. A link that loses a call has another connection after it.
