@@ -167,6 +167,13 @@ TEST_CASE("a node keeps no hints for itself, nor over its bound",
           .status()));
   CHECK(none.metrics->Text().find("varve_hints_refused_total 1\n") !=
         std::string::npos);
+  // Who asks does not take it for one whose hints are full.
+  TestNode full({"-storage.minFreeDiskSpaceBytes=1000TB"});
+  CHECK(absl::IsUnavailable(
+      full.Call(*full.inserts, wire::kHintDefine, request.SerializeAsString())
+          .status()));
+  CHECK(full.metrics->Text().find("varve_hints_refused_total 1\n") !=
+        std::string::npos);
 }
 
 }  // namespace

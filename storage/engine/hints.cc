@@ -40,7 +40,8 @@ absl::Status HintReplay::ReadRows(std::span<const uint64_t> refs,
 absl::Status Hints::CheckTaking() {
   if (stopping_) return base::Unavailable("the storage is stopping");
   if (!disk_->read_only()) return absl::OkStatus();
-  return base::ResourceExhausted(
+  ++refused_;
+  return base::Unavailable(
       "the storage is read-only and takes no hints: free disk space below "
       "-storage.minFreeDiskSpaceBytes");
 }
@@ -54,9 +55,7 @@ absl::StatusOr<T> Hints::Judged(absl::StatusOr<T> result) {
 absl::StatusOr<uint64_t> Hints::Define(
     uint64_t owner, std::span<const SeriesDefinition> definitions,
     std::vector<uint64_t>& refs) {
-  if (const auto status = CheckTaking(); !status.ok()) {
-    return Judged<uint64_t>(status);
-  }
+  RETURN_IF_ERROR(CheckTaking());
   std::vector<HintedSeries> series;
   series.reserve(definitions.size());
   for (const SeriesDefinition& one : definitions) {
@@ -70,9 +69,7 @@ absl::StatusOr<uint64_t> Hints::Define(
 absl::StatusOr<bool> Hints::Append(uint64_t owner, uint64_t log,
                                    std::string_view record,
                                    std::string_view packed, AckLevel ack) {
-  if (const auto status = CheckTaking(); !status.ok()) {
-    return Judged<bool>(status);
-  }
+  RETURN_IF_ERROR(CheckTaking());
   const auto refs = encoding::CheckRefs(record);
   if (!refs.ok()) {
     return base::InvalidArgument("bad data record: ",

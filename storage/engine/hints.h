@@ -5,8 +5,9 @@
 // which series are defined as in the engine, but without index rows or limits:
 // the owner judges them when it takes them in.
 //
-// Errors:  ResourceExhausted (read-only, -storage.maxHintsBytes), Unavailable
-//          (stopping, a failed fsync), InvalidArgument (a bad record).
+// Errors:  ResourceExhausted (-storage.maxHintsBytes: of hints no more are
+//          taken), Unavailable (nothing is for now: read-only, stopping, a
+//          failed fsync), InvalidArgument (a bad record).
 // Threads: Hints from any thread; a HintReplay belongs to one, and a log has
 //          one at a time.
 #ifndef VARVE_STORAGE_ENGINE_HINTS_H_
@@ -101,7 +102,7 @@ class Hints {
 
  private:
   absl::Status CheckTaking();
-  // Counts refusals.
+  // Counts refusals for want of room.
   template <typename T>
   absl::StatusOr<T> Judged(absl::StatusOr<T> result);
 

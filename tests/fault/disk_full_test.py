@@ -11,6 +11,7 @@ from tests.fault.battery import (
     wait_repaired)
 from tests.support import http_client
 from tests.support.cluster import Cluster
+from tests.support.continuous import wait_made_up
 from tests.support.processes import wait_until
 from tests.support.small_disk import SmallDisk
 
@@ -148,6 +149,19 @@ class OneFullDiskOfThreeTest(Scenario):
             self.full.http, "vm_storage_is_read_only") == is_so, 30,
             f"read-only: {is_so}")
 
+    @staticmethod
+    def write(cluster, at_s):
+        """So many series that each node has some, or hints of some."""
+        rows = [({"__name__": "hinted", "series": str(i)},
+                 [(int(at_s * 1000), 1.0)]) for i in range(100)]
+        wait_until(lambda: cluster.write(rows).status == 204, 30,
+                   "acknowledged")
+
+    @staticmethod
+    def rerouted(cluster):
+        return http_client.metric(cluster.insert,
+                                  "vm_rpc_rows_rerouted_to_here_total")
+
     @repeated
     def test_a_node_that_is_read_only(self):
         with self.load(self.cluster(self.BOUND)) as load:
@@ -177,16 +191,34 @@ class OneFullDiskOfThreeTest(Scenario):
             load.settle()
 
     @repeated
+    def test_a_node_with_room_again_keeps_hints_again(self):
+        """Else it stores the rows as its own, and their owner waits for
+        repair."""
+        with self.cluster(self.BOUND) as cluster:
+            self.write(cluster, time.time())
+            with killed(cluster.storages[1]):
+                self.disk.fill(20 << 20)
+                self.wait_read_only(True)
+                self.write(cluster, time.time())
+                self.assertGreater(http_client.metric(
+                    self.full.http, "varve_hints_refused_total"), 0)
+                self.disk.free()
+                self.wait_read_only(False)
+            wait_connected(cluster)
+            wait_made_up(cluster)
+            rerouted = self.rerouted(cluster)
+            with killed(cluster.storages[1]):
+                self.write(cluster, time.time())
+            self.assertEqual(self.rerouted(cluster), rerouted)
+            wait_connected(cluster)
+            wait_made_up(cluster)
+
+    @repeated
     def test_the_holder_of_hints_of_a_dead_node(self):
         with self.load(self.cluster(self.BOUND), clock=two_hours_ago) as load:
             with killed(load.cluster.storages[1]):
                 load.goes_on()
-                # So many that some are kept by each of the others.
-                rows = [({"__name__": "hinted", "series": str(i)},
-                         [(int(two_hours_ago() * 1000), 1.0)])
-                        for i in range(100)]
-                wait_until(lambda: load.cluster.write(rows).status == 204, 30,
-                           "acknowledged")
+                self.write(load.cluster, two_hours_ago())
                 wait_until(lambda: held(self.full) > 0, 30, "hints")
                 load.never_partial()
                 self.disk.fill(20 << 20)
