@@ -98,22 +98,27 @@ class OperatingQueriesTest(unittest.TestCase):
                                      (alone, {})],
                 "search": [(self.cluster.select, {"all_copies": 1}),
                            (all_copies, {})]}
-        results = []
-        for action, asked in ways.items():
-            for select, arguments in asked:
-                answer = self.cluster.query(
-                    "sum(increase(heavy[10m]))", self.end_ms / 1000,
-                    select=select, trace=1, **arguments)
-                results.append(answer["data"]["result"][0]["value"][1])
-                told = [node["message"] for node in every_node(answer["trace"])
-                        if " at storage node " in node["message"]]
-                self.assertEqual(len(told), 2, told)
-                for message in told:
-                    self.assertTrue(message.startswith(f"{action} at "),
-                                    (arguments, told))
-        for result in results:
-            self.assertAlmostEqual(float(result) / float(results[0]), 1,
-                                   delta=1e-12)
+        for query in ("sum(increase(heavy[10m]))",
+                      "topk(1, increase(heavy[10m]))"):
+            results = []
+            for action, asked in ways.items():
+                for select, arguments in asked:
+                    answer = self.cluster.query(
+                        query, self.end_ms / 1000, select=select, trace=1,
+                        **arguments)
+                    results.append(answer["data"]["result"][0]["value"][1])
+                    self.assert_asked(answer["trace"], action)
+            for result in results:
+                self.assertAlmostEqual(float(result) / float(results[0]), 1,
+                                       delta=1e-12)
+
+    def assert_asked(self, trace, action):
+        """Both storage nodes, and for this alone."""
+        told = [node["message"] for node in every_node(trace)
+                if " at storage node " in node["message"]]
+        self.assertEqual(len(told), 2, told)
+        for message in told:
+            self.assertTrue(message.startswith(f"{action} at "), told)
 
     def test_a_canceled_query_ends_everywhere(self):
         answers = []

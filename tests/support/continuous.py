@@ -253,19 +253,21 @@ def read_back_from_survivors(cluster, writer, factor=None):
             process.stop()
 
 
-def _sum(address, name):
-    """Over all lines of a metric; 0 without any."""
-    return sum(float(line.rsplit(" ", 1)[1]) for line in
-               http_client.get(address, "/metrics").text.splitlines()
-               if line.startswith(name))
+def _kept(storage):
+    """What /metrics says that a node keeps for others, line by line."""
+    return [line for line in
+            http_client.get(storage.http, "/metrics").text.splitlines()
+            if line.startswith(("varve_hints_bytes{", "varve_missed_records "))
+            and not line.endswith(" 0")]
 
 
 def wait_made_up(cluster: Cluster):
     """Until no node waits for copies: hints are handed over and their MISSED
     records struck out."""
-    def made_up(storage):
-        return (_sum(storage.http, "varve_hints_bytes{") == 0 and
-                _sum(storage.http, "varve_missed_records ") == 0)
-    for storage in cluster.storages:
-        wait_until(lambda s=storage: made_up(s), MADE_UP_SECONDS,
-                   f"storage {storage.index} waits for no copies")
+    try:
+        for storage in cluster.storages:
+            wait_until(lambda s=storage: not _kept(s), MADE_UP_SECONDS,
+                       f"storage {storage.index} waits for no copies")
+    except AssertionError as error:
+        kept = {one.index: _kept(one) for one in cluster.storages}
+        raise AssertionError(f"{error}: {kept}") from error
