@@ -154,7 +154,7 @@ absl::Status HintReplayer::Drop(Replay& replay) {
   storage::HintReplay& log = replay.log;
   // Never done, whatever ends this before its end: nobody has its rows. And
   // what comes from now on goes to another log.
-  log.LeftOut();
+  log.LeaveOut();
   int64_t rows = 0;
   const auto leave_out = [](std::string_view, int64_t) {
     return absl::OkStatus();

@@ -168,7 +168,7 @@ absl::Status HintSession::SendOnce() {
     return base::Unavailable("the connection to ", channel_->address(),
                              " was lost");
   }
-  if (left_out > 0) log_->LeftOut();
+  if (left_out > 0) log_->LeaveOut();
   pass_dropped_ += left_out;
   return absl::OkStatus();
 }

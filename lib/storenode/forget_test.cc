@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lib/base/byte_coding.h"
+#include "lib/base/log.h"
 #include "lib/storenode/forget_node.h"
 #include "lib/storenode/test_nodes.h"
 #include "lib/wire/convert.h"
@@ -13,6 +14,14 @@
 
 namespace varve::storenode {
 namespace {
+
+int64_t ErrorsLogged() {
+  int64_t lines = 0;
+  for (const base::LogCount& count : base::LogCounts()) {
+    if (count.level == base::LogLevel::kError) lines += count.lines;
+  }
+  return lines;
+}
 
 // Three nodes of which the third has left, at an address of its own.
 struct LeftNodes : Nodes {
@@ -97,6 +106,7 @@ struct LeftNodes : Nodes {
 TEST_CASE("of a forgotten node no record stays, no hint, and no address",
           "[storenode]") {
   LeftNodes nodes;
+  const int64_t errors = ErrorsLogged();
   const uint64_t log = nodes.Hint();
   nodes.PutMissed(nodes.IdOf(1));
   CHECK(nodes.Address() == "2");
@@ -123,6 +133,7 @@ TEST_CASE("of a forgotten node no record stays, no hint, and no address",
   CHECK(nodes.nodes[0]
             ->metrics->AddCounter("varve_hints_dropped_rows_total")
             .value() == 1);
+  CHECK(ErrorsLogged() == errors);
   // Another node that has a record of it must not take it for replayed.
   CHECK(nodes.EngineOf(0).hints().StateOf(nodes.IdOf(2), log) ==
         storage::HintState::kUnknown);

@@ -64,7 +64,7 @@ class HintReplay {
                         const VisitRecord& visit, int64_t& left_out);
   absl::Status Cut() { return log_->CutRows(); }
   // Rows will not get to the owner: the log ends, but is never done.
-  void LeftOut() { log_->SetDamaged(); }
+  void LeaveOut() { log_->LeaveOut(); }
   // Since series or rows came last.
   int64_t quiet_ms() const { return log_->quiet_ms(); }
   // False: rows came meanwhile; Next has them.

@@ -228,6 +228,13 @@ absl::Status HintLog::Close() {
 }
 
 void HintLog::SetDamaged() {
+  if (!whole()) return;
+  base::LogError("hints ", dir_, ": something of them is lost; what is there "
+                 "is replayed, and MISSED records stay");
+  LeaveOut();
+}
+
+void HintLog::LeaveOut() {
   if (damaged_.exchange(true)) return;
   {
     // Refs of what is lost must not be given out again, and what comes from
@@ -235,8 +242,6 @@ void HintLog::SetDamaged() {
     base::MutexLock lock(mutex_);
     closed_ = true;
   }
-  base::LogError("hints ", dir_, ": something of them is lost or left out; "
-                 "what is there is replayed, and MISSED records stay");
   const absl::Status status = MarkDamaged();
   // Whatever it was is met again after a restart: CutRows sees to that.
   if (!status.ok()) base::LogError("hints ", dir_, ": ", base::Message(status));

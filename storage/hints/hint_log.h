@@ -66,10 +66,12 @@ class HintLog {
   uint64_t rows_end() const { return rows_->end(); }  // a position
   int64_t bytes() const { return dictionary_->bytes() + rows_->bytes(); }
   int64_t created_ms() const { return created_ms_; }
-  // False once something of it is lost.
+  // False once something of it is lost or left out.
   bool whole() const { return !damaged_.load(); }
-  // Something was lost, or left out for good: kept over restarts. The log
-  // takes nothing more.
+  // Rows will not get to the owner: kept over restarts. The log takes nothing
+  // more.
+  void LeaveOut();
+  // The same of what was lost, which is logged.
   void SetDamaged();
   // False: it takes nothing more.
   bool open() const;
