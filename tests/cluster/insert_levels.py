@@ -59,13 +59,11 @@ class Levels(Cluster):
                 process.wait_line(SELECT_RPC_LINE).group(1)
                 for process, _ in self.selects]
             self.replication_factor = 2
-            self.add_insert(nodes=",".join(one.address for one in self.lower),
-                            args=list(upper_args))
+            self.add_insert(nodes=self.lower_nodes(), args=list(upper_args))
             self.upper = self.add_select(
                 nodes=",".join(lower_selects),
                 args=["-search.disableCache", "-search.latencyOffset=0s"])
-            wait_until(lambda: self.reachable() == 2, 20,
-                       "the insert nodes below")
+            self.wait_reaches(self.insert, 2)
         except BaseException:
             self.close()
             raise
@@ -81,8 +79,21 @@ class Levels(Cluster):
                 if one.process is not None:
                     one.process.stop()
 
-    def reachable(self):
-        return total(self.insert, "vm_rpc_vmstorage_is_reachable")
+    def add_lower(self, storages):
+        """One more insert node of the level below."""
+        self.lower.append(
+            Lower(f"lower-{len(self.lower)}", storages, 1).start())
+
+    def lower_nodes(self):
+        """What -storageNode of the level above says."""
+        return ",".join(one.address for one in self.lower)
+
+    @staticmethod
+    def wait_reaches(insert, nodes):
+        """Until the insert node reaches so many of the level below."""
+        wait_until(lambda: total(insert,
+                                 "vm_rpc_vmstorage_is_reachable") == nodes,
+                   20, f"{nodes} insert nodes below")
 
     def store(self, series):
         answer = self.write(series)
@@ -103,3 +114,10 @@ class Levels(Cluster):
         result = answer["data"]["result"]
         return (answer["isPartial"],
                 int(result[0]["value"][1]) if result else 0)
+
+    def wait_partial(self, name, at_s):
+        """Until count(name) is partial; its answer."""
+        def answer():
+            found = self.answer("query", query=f"count({name})", time=at_s)
+            return found["isPartial"] and found
+        return wait_until(answer, 20, "a partial answer")

@@ -7,7 +7,7 @@ import time
 import unittest
 
 from tests.cluster.hinted_write_test import total
-from tests.cluster.insert_levels import Levels, Lower, rows
+from tests.cluster.insert_levels import Levels, rows
 from tests.support.cluster import wait_healthy
 from tests.support.processes import wait_until
 
@@ -32,7 +32,7 @@ class FailureTest(unittest.TestCase):
                 self.assertEqual(total(storage.http, "varve_missed_records"),
                                  1)
             down.start()
-            wait_until(lambda: levels.reachable() == 2, 20, "it is back")
+            levels.wait_reaches(levels.insert, 2)
             levels.store(rows("later", now_s * 1000))
             self.assertEqual(
                 levels.count("later", now_s, levels.selects[0][1]),
@@ -40,11 +40,7 @@ class FailureTest(unittest.TestCase):
             self.assertEqual(levels.count("m", now_s), (False, 200))
             # The other cluster loses a part of what it alone has.
             levels.storages[2].process.stop()
-
-            def partial():
-                return levels.count("m", now_s)[0]
-            wait_until(partial, 10, "a partial answer")
-            answer = levels.answer("query", query="count(m)", time=now_s)
+            answer = levels.wait_partial("m", now_s)
             self.assertIn("lacks rows", json.dumps(answer["warnings"]))
             # Before that nothing is missing: the first cluster has it all.
             self.assertEqual(levels.count("m", early_s), (False, 200))
@@ -69,22 +65,14 @@ class FailureTest(unittest.TestCase):
                         records[0] == records[1] > 0)
             wait_until(settled, 30, "the record of the other cluster")
             first.process.kill()
-
-            def partial():
-                return levels.count("m", now_s)[0]
-            wait_until(partial, 20, "a partial answer")
-            answer = levels.answer("query", query="count(m)", time=now_s)
+            answer = levels.wait_partial("m", now_s)
             self.assertIn("lacks rows", json.dumps(answer["warnings"]))
 
     def test_another_insert_node_of_the_cluster_takes_over(self):
         with Levels() as levels:
-            levels.lower.append(
-                Lower("lower-2", levels.storages[:2], 1).start())
-            upper = levels.add_insert(nodes=",".join(
-                one.address for one in levels.lower))
-            wait_until(lambda: total(
-                upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
-                "the insert nodes below")
+            levels.add_lower(levels.storages[:2])
+            upper = levels.add_insert(nodes=levels.lower_nodes())
+            levels.wait_reaches(upper, 3)
             now_s = int(time.time())
             stop = threading.Event()
             statuses = []
@@ -105,9 +93,7 @@ class FailureTest(unittest.TestCase):
                     wait_until(lambda: len(statuses) > seen + 10, 20,
                                "writes by way of another")
                     down.start()
-                    wait_until(lambda: total(
-                        upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
-                        "it is back")
+                    levels.wait_reaches(upper, 3)
             finally:
                 stop.set()
                 thread.join()
@@ -121,13 +107,9 @@ class FailureTest(unittest.TestCase):
 
     def test_insert_nodes_with_other_lists_are_one_cluster(self):
         with Levels() as levels:
-            levels.lower.append(
-                Lower("lower-2", levels.storages[1:2], 1).start())
-            upper = levels.add_insert(nodes=",".join(
-                one.address for one in levels.lower))
-            wait_until(lambda: total(
-                upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
-                "the insert nodes below")
+            levels.add_lower(levels.storages[1:2])
+            upper = levels.add_insert(nodes=levels.lower_nodes())
+            levels.wait_reaches(upper, 3)
             now_s = int(time.time())
 
             def written():
@@ -146,30 +128,21 @@ class FailureTest(unittest.TestCase):
                                           insert=upper).status, 204)
             self.assertEqual(total(upper, INCOMPLETE), 200)
             levels.storages[2].process.stop()
-
-            def partial():
-                return levels.count("late", late_s)[0]
-            wait_until(partial, 20, "a partial answer")
-            answer = levels.answer("query", query="count(late)", time=late_s)
+            answer = levels.wait_partial("late", late_s)
             self.assertIn("lacks rows", json.dumps(answer["warnings"]))
 
     def test_an_address_that_is_down_at_the_start_is_not_waited_for(self):
         with Levels() as levels:
-            levels.lower.append(
-                Lower("lower-2", levels.storages[:2], 1).start())
-            nodes = ",".join(one.address for one in levels.lower)
+            levels.add_lower(levels.storages[:2])
+            nodes = levels.lower_nodes()
             now_s = int(time.time())
             upper = levels.add_insert(nodes=nodes)
-            wait_until(lambda: total(
-                upper, "vm_rpc_vmstorage_is_reachable") == 3, 20,
-                "the insert nodes below")
+            levels.wait_reaches(upper, 3)
             self.assertEqual(levels.write(rows("m", now_s * 1000, 5),
                                           insert=upper).status, 204)
             levels.lower[2].process.kill()
             again = levels.add_insert(nodes=nodes)
-            wait_until(lambda: total(
-                again, "vm_rpc_vmstorage_is_reachable") == 2, 20,
-                "the insert nodes that are up")
+            levels.wait_reaches(again, 2)
             answer = levels.write(rows("m", now_s * 1000 + 1, 5),
                                   insert=again)
             self.assertEqual(answer.status, 204, answer.text)
@@ -181,22 +154,16 @@ class FailureTest(unittest.TestCase):
             for one in levels.lower:
                 one.process.kill()
             levels.lower[0].start()
-            upper = levels.add_insert(nodes=",".join(
-                one.address for one in levels.lower))
+            upper = levels.add_insert(nodes=levels.lower_nodes())
             now_s = int(time.time())
             wait_until(lambda: levels.write(
                 rows("m", now_s * 1000), insert=upper).status == 204, 30,
                 "writes without the other cluster")
             levels.lower[1].start()
-            wait_until(lambda: total(
-                upper, "vm_rpc_vmstorage_is_reachable") == 2, 20,
-                "the other cluster")
+            levels.wait_reaches(upper, 2)
             self.assertEqual(levels.count("m", now_s), (False, 200))
             levels.storages[0].process.kill()
-
-            def partial():
-                return levels.count("m", now_s)[0]
-            wait_until(partial, 20, "a partial answer")
+            levels.wait_partial("m", now_s)
 
     def test_too_few_copies_are_refused(self):
         with Levels(upper_args=["-insert.minCopies=2"]) as levels:
