@@ -1,5 +1,6 @@
 """A disk that a test can fill: a tmpfs of its own, which needs root."""
 
+import errno
 import os
 import subprocess
 import tempfile
@@ -34,14 +35,20 @@ class SmallDisk:
         os.symlink(folder, path)
 
     def fill(self, leave):
-        """Leaves that many bytes of room, with no more at any moment."""
+        """Leaves that many bytes of room, with no more at any moment; fewer
+        when others write meanwhile."""
         stat = os.statvfs(self.path)
         size = stat.f_bavail * stat.f_frsize - leave
-        with open(self._ballast, "ab") as file:
+        with open(self._ballast, "ab", buffering=0) as file:
             if size < 0:
                 file.truncate(file.tell() + size)
             while size > 0:
-                size -= file.write(b"x" * min(size, 1 << 20))
+                try:
+                    size -= file.write(b"x" * min(size, 1 << 20))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    break
 
     def free(self):
         os.remove(self._ballast)
