@@ -238,6 +238,7 @@ TEST_CASE("a slow streamed body loses its place to one that waits", "[http]") {
                         "-test.rate=8388608 bytes per second") !=
         std::string::npos);
   CHECK(ended.Has("Connection: close"));
+  CHECK(slow.AtEnd());  // its place is free by then
   RawClient good(test.address());
   good.Send(begin + std::string(9'000'000 - kStreamedBytes, 'x'));
   CHECK(good.ReadAnswer().status() == 200);
