@@ -168,7 +168,12 @@ absl::Status HintSession::SendOnce() {
     return base::Unavailable("the connection to ", channel_->address(),
                              " was lost");
   }
-  if (left_out > 0) log_->LeaveOut();
+  if (left_out > 0) {
+    base::LogWarn("the node at ", channel_->address(), " refuses series of ",
+                  left_out, " rows of its hints: they are left out, and MISSED "
+                  "records stay");
+    log_->LeaveOut();
+  }
   pass_dropped_ += left_out;
   return absl::OkStatus();
 }

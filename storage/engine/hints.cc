@@ -40,7 +40,6 @@ absl::Status HintReplay::ReadRows(std::span<const uint64_t> refs,
 absl::Status Hints::CheckTaking() {
   if (stopping_) return base::Unavailable("the storage is stopping");
   if (!disk_->read_only()) return absl::OkStatus();
-  ++refused_;
   return base::Unavailable(
       "the storage is read-only and takes no hints: free disk space below "
       "-storage.minFreeDiskSpaceBytes");
@@ -48,14 +47,19 @@ absl::Status Hints::CheckTaking() {
 
 template <typename T>
 absl::StatusOr<T> Hints::Judged(absl::StatusOr<T> result) {
-  if (absl::IsResourceExhausted(result.status())) ++refused_;
+  if (absl::IsResourceExhausted(result.status()) ||
+      absl::IsUnavailable(result.status())) {
+    ++refused_;
+  }
   return result;
 }
 
 absl::StatusOr<uint64_t> Hints::Define(
     uint64_t owner, std::span<const SeriesDefinition> definitions,
     std::vector<uint64_t>& refs) {
-  RETURN_IF_ERROR(CheckTaking());
+  if (const auto status = CheckTaking(); !status.ok()) {
+    return Judged<uint64_t>(status);
+  }
   std::vector<HintedSeries> series;
   series.reserve(definitions.size());
   for (const SeriesDefinition& one : definitions) {
@@ -69,7 +73,9 @@ absl::StatusOr<uint64_t> Hints::Define(
 absl::StatusOr<bool> Hints::Append(uint64_t owner, uint64_t log,
                                    std::string_view record,
                                    std::string_view packed, AckLevel ack) {
-  RETURN_IF_ERROR(CheckTaking());
+  if (const auto status = CheckTaking(); !status.ok()) {
+    return Judged<bool>(status);
+  }
   const auto refs = encoding::CheckRefs(record);
   if (!refs.ok()) {
     return base::InvalidArgument("bad data record: ",

@@ -6,8 +6,8 @@
 // the owner judges them when it takes them in.
 //
 // Errors:  ResourceExhausted (-storage.maxHintsBytes: of hints no more are
-//          taken), Unavailable (nothing is for now: read-only, stopping, a
-//          failed fsync), InvalidArgument (a bad record).
+//          taken), Unavailable (nothing is for now: read-only, a full disk,
+//          stopping, a failed fsync), InvalidArgument (a bad record).
 // Threads: Hints from any thread; a HintReplay belongs to one, and a log has
 //          one at a time.
 #ifndef VARVE_STORAGE_ENGINE_HINTS_H_
@@ -102,7 +102,7 @@ class Hints {
 
  private:
   absl::Status CheckTaking();
-  // Counts refusals for want of room.
+  // Counts refusals.
   template <typename T>
   absl::StatusOr<T> Judged(absl::StatusOr<T> result);
 

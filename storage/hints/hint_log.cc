@@ -228,9 +228,10 @@ absl::Status HintLog::Close() {
 }
 
 void HintLog::SetDamaged() {
-  if (!whole()) return;
-  base::LogError("hints ", dir_, ": something of them is lost; what is there "
-                 "is replayed, and MISSED records stay");
+  if (!loss_told_.exchange(true)) {
+    base::LogError("hints ", dir_, ": something of them is lost; what is there "
+                   "is replayed, and MISSED records stay");
+  }
   LeaveOut();
 }
 

@@ -112,6 +112,7 @@ class HintLog {
   std::unique_ptr<Wal> rows_;
   std::atomic<uint64_t> series_{0};
   std::atomic<bool> damaged_{false};
+  std::atomic<bool> loss_told_{false};
   std::atomic<int64_t> taken_steady_ms_{0};
 
   mutable base::Mutex mutex_;

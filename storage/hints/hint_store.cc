@@ -17,6 +17,13 @@ uint64_t RandomLog() {
   return log == 0 ? 1 : log;
 }
 
+// What the disk has no room for is no bound of hints: it passes with that of
+// everything else.
+absl::Status OfDisk(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return status;
+  return base::Unavailable(base::Message(status));
+}
+
 }  // namespace
 
 std::string HintStore::PathOf(const HintLogId& id) const {
@@ -88,12 +95,13 @@ absl::StatusOr<HintStore::Pending> HintStore::OpenLogOf(uint64_t owner,
                                    " logs of hints are kept");
   }
   const HintLogId id{.owner = owner, .log = RandomLog()};
-  ASSIGN_OR_RETURN(std::shared_ptr<HintLog> log,
-                   HintLog::Open(fs_, PathOf(id), now_ms));
-  RETURN_IF_ERROR(fs_.SyncDir(dir_));
+  absl::StatusOr<std::shared_ptr<HintLog>> log =
+      HintLog::Open(fs_, PathOf(id), now_ms);
+  RETURN_IF_ERROR(OfDisk(log.status()));
+  RETURN_IF_ERROR(OfDisk(fs_.SyncDir(dir_)));
   base::MutexLock lock(mutex_);
-  logs_[id] = log;
-  return Pending{id, std::move(log)};
+  logs_[id] = *log;
+  return Pending{id, *std::move(log)};
 }
 
 absl::Status HintStore::CheckRoom(int64_t bytes) const {
@@ -127,8 +135,9 @@ absl::StatusOr<uint64_t> HintStore::Define(uint64_t owner,
   }
   while (true) {
     ASSIGN_OR_RETURN(const Pending found, OpenLogOf(owner, now_ms));
-    ASSIGN_OR_RETURN(const bool taken, found.log->Define(series, refs));
-    if (taken) return found.id.log;
+    const absl::StatusOr<bool> taken = found.log->Define(series, refs);
+    RETURN_IF_ERROR(OfDisk(taken.status()));
+    if (*taken) return found.id.log;
   }  // else: it was drained just now
 }
 
@@ -138,7 +147,9 @@ absl::StatusOr<bool> HintStore::Append(const HintLogId& id,
   RETURN_IF_ERROR(CheckRoom(static_cast<int64_t>(record.bytes.size())));
   const std::shared_ptr<HintLog> log = Find(id);
   if (log == nullptr) return false;
-  return log->Append(record, refs_end, durable);
+  absl::StatusOr<bool> taken = log->Append(record, refs_end, durable);
+  RETURN_IF_ERROR(OfDisk(taken.status()));
+  return taken;
 }
 
 HintState HintStore::StateOf(const HintLogId& id) const {

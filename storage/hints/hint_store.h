@@ -7,7 +7,7 @@
 // of the name <owner>-<log>.ended.
 //
 // Errors:  ResourceExhausted over bytes_max, naming the flag, series_max or
-//          logs_max; those of storage/wal.
+//          logs_max; those of storage/wal, but Unavailable for a full disk.
 // Threads: all members from any thread. Making and ending logs writes files
 //          under a lock of their own.
 #ifndef VARVE_STORAGE_HINTS_HINT_STORE_H_

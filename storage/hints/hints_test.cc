@@ -314,6 +314,15 @@ TEST_CASE("hints over their bound are refused with its flag", "[hints]") {
   CHECK(absl::IsResourceExhausted(test.TryDefine({"b"}).status()));
 }
 
+TEST_CASE("a full disk is no bound of hints", "[hints]") {
+  TestStore test;
+  const uint64_t log = test.Define({"a"});
+  test.fs.LimitBytes(0);
+  CHECK(absl::IsUnavailable(test.TryDefine({"b"}).status()));
+  CHECK(absl::IsUnavailable(
+      test.store->Append({kOwner, log}, {.bytes = "row"}, 1, true).status()));
+}
+
 TEST_CASE("a damaged line of the done list is left out, the others stay",
           "[hints]") {
   TestStore test;

@@ -50,9 +50,8 @@ class Levels(Cluster):
         super().__init__(storages=4, inserts=0, selects=0)
         try:
             self.replication_factor = lower_factor
-            for i, half in enumerate((self.storages[:2], self.storages[2:])):
-                self.lower.append(
-                    Lower(f"lower-{i}", half, lower_factor).start())
+            for half in (self.storages[:2], self.storages[2:]):
+                self.add_lower(half, lower_factor)
                 self.add_select(
                     half, args=[f"-clusternativeListenAddr={LOCAL}"])
             lower_selects = [
@@ -79,10 +78,10 @@ class Levels(Cluster):
                 if one.process is not None:
                     one.process.stop()
 
-    def add_lower(self, storages):
+    def add_lower(self, storages, factor=1):
         """One more insert node of the level below."""
         self.lower.append(
-            Lower(f"lower-{len(self.lower)}", storages, 1).start())
+            Lower(f"lower-{len(self.lower)}", storages, factor).start())
 
     def lower_nodes(self):
         """What -storageNode of the level above says."""

@@ -192,13 +192,21 @@ class OneFullDiskOfThreeTest(Scenario):
 
     @repeated
     def test_a_node_with_room_again_keeps_hints_again(self):
+        self.keeps_hints_again(self.BOUND, 20 << 20)
+
+    @repeated
+    def test_a_node_that_could_not_write_hints_keeps_them_again(self):
+        self.keeps_hints_again("-storage.minFreeDiskSpaceBytes=1", 0)
+
+    def keeps_hints_again(self, bound, leave):
         """Else it stores the rows as its own, and their owner waits for
         repair."""
-        with self.cluster(self.BOUND) as cluster:
+        with self.cluster(bound) as cluster:
             self.write(cluster, time.time())
             with killed(cluster.storages[1]):
-                self.disk.fill(20 << 20)
-                self.wait_read_only(True)
+                self.disk.fill(leave)
+                if leave:
+                    self.wait_read_only(True)
                 self.write(cluster, time.time())
                 self.assertGreater(http_client.metric(
                     self.full.http, "varve_hints_refused_total"), 0)
